@@ -1,0 +1,168 @@
+// What a license server and the Clearinghouse say to each other. Each is a signed statement (compact JWS)
+// whose payload is described here; the road it travels does not matter.
+
+import { z } from 'zod';
+import {
+  certificatePem,
+  instant,
+  keyPackId,
+  licensingMode,
+  name,
+  productId,
+  serverId,
+  sha256,
+  token,
+} from './tokens.ts';
+import { productVersion } from './versions.ts';
+
+/** Why the Clearinghouse, or the liaison before it, rejects a command. The list only grows. */
+export const clearinghouseReasons = {
+  MALFORMED: 'The command does not decode; see the detail.',
+  BAD_SIGNATURE: "The command's signature does not verify under the sender's key.",
+  UNKNOWN_SENDER: 'No license server with this id or product id is known.',
+  WRONG_SENDER: 'The command was sent from another account than the one that activated this license server.',
+  ALREADY_ACTIVATED: 'This license server is activated already.',
+  NOT_ACTIVATED: 'The license server is not activated.',
+  WRONG_EPOCH: 'The command is of an earlier epoch than the one the Clearinghouse last issued.',
+  UNKNOWN_AGREEMENT: 'No such license purchase agreement is known.',
+  PRODUCT_NOT_COVERED: 'The agreement does not cover CALs of this version and type.',
+  NOT_ENOUGH_LEFT: 'The agreement has fewer CALs left than were asked for.',
+  TOO_MANY_TRIES: 'Too many commands in too short a time; try again later.',
+  RETIRED: 'This license server was retired.',
+  DIFFERENT_COMMAND: 'This command id was used before for another command.',
+} as const;
+export type ClearinghouseReason = keyof typeof clearinghouseReasons;
+export const clearinghouseReason = z.enum(
+  Object.keys(clearinghouseReasons) as [ClearinghouseReason, ...ClearinghouseReason[]],
+);
+
+export const contact = z.object({
+  firstName: name,
+  lastName: name,
+  company: name,
+  country: name,
+  email: name.optional(),
+  organisationUnit: name.optional(),
+  address: name.optional(),
+  city: name.optional(),
+  state: name.optional(),
+  postalCode: name.optional(),
+});
+export type Contact = z.infer<typeof contact>;
+
+/** Purchase programs whose agreements are numbers of 7 digits. */
+export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla']);
+
+/** What was bought, as the papers say it. */
+export const purchase = z.object({
+  program: agreementProgram,
+  agreementNumber: z.string().regex(/^[0-9]{7}$/),
+  version: productVersion,
+  mode: licensingMode,
+  quantity: z.int().min(1).max(1_000_000),
+});
+export type Purchase = z.infer<typeof purchase>;
+
+/** A license purchase agreement as the vendor enters it. */
+export const purchaseAgreement = z.object({
+  program: agreementProgram,
+  agreementNumber: z.string().regex(/^[0-9]{7}$/),
+  company: name,
+  covers: z
+    .array(
+      z.object({ version: productVersion, mode: licensingMode, quantity: z.int().min(1).max(10_000_000) }),
+    )
+    .min(1)
+    .max(100),
+});
+export type PurchaseAgreement = z.infer<typeof purchaseAgreement>;
+
+/** How far the license server's ledger was when the command was made; null before inventory was ever heard. */
+const witness = z.object({ generation: token, sequence: z.int().min(0), hash: sha256 }).nullable();
+
+const statement = {
+  id: token,
+  version: z.literal(1),
+  issuedAt: instant,
+};
+
+/** Header `typ` of a command's JWS. Its header carries the public key as `jwk`; from activation on it must be the activated one. */
+export const COMMAND_TYP = 'calbus-command+jws';
+
+export const clearinghouseCommand = z.discriminatedUnion('type', [
+  z.object({
+    ...statement,
+    type: z.literal('activate'),
+    productId,
+    sequence: z.int().min(1),
+    witness,
+    body: z.object({ contact }),
+  }),
+  z.object({
+    ...statement,
+    type: z.literal('install'),
+    productId,
+    serverId,
+    epoch: z.int().min(1),
+    sequence: z.int().min(1),
+    witness,
+    body: purchase,
+  }),
+]);
+export type ClearinghouseCommand = z.infer<typeof clearinghouseCommand>;
+
+/** Header `typ` of an answer's JWS. Its header carries the signer's certificate chain as `x5c`, up to the root but without it. */
+export const ANSWER_TYP = 'calbus-answer+jws';
+
+export const clearinghouseAnswer = z.discriminatedUnion('type', [
+  z.object({
+    ...statement,
+    type: z.literal('activated'),
+    commandId: token,
+    productId,
+    body: z.object({ serverId, epoch: z.int().min(1), chain: z.array(certificatePem).min(1).max(4) }),
+  }),
+  z.object({
+    ...statement,
+    type: z.literal('key-pack'),
+    commandId: token,
+    productId,
+    /** A statement of its own (KEY_PACK_TYP), which inventory verifies by itself. */
+    body: z.object({ keyPack: z.string().max(16_384) }),
+  }),
+  z.object({
+    ...statement,
+    type: z.literal('rejected'),
+    commandId: token,
+    productId,
+    body: z.object({ reason: clearinghouseReason, says: z.string().max(500) }),
+  }),
+]);
+export type ClearinghouseAnswer = z.infer<typeof clearinghouseAnswer>;
+
+/** Header `typ` of a key pack's JWS; `x5c` as in an answer. */
+export const KEY_PACK_TYP = 'calbus-key-pack+jws';
+
+export const keyPackClaims = z.object({
+  version: z.literal(1),
+  keyPackId,
+  serverId,
+  epoch: z.int().min(1),
+  issuedAt: instant,
+  purchase,
+});
+export type KeyPackClaims = z.infer<typeof keyPackClaims>;
+
+/** Names on RabbitMQ. One user per license server; the broker vouches for it in the property user-id. */
+export const link = {
+  commandsExchange: 'calbus.commands',
+  commandsQueue: 'calbus.commands',
+  answersExchange: 'calbus.answers',
+  deadExchange: 'calbus.dead',
+  deadQueue: 'calbus.dead',
+  /** The queue a license server's answers go to; also the routing key of the answers exchange. */
+  answersQueue: (user: string): string => `calbus.answers.${user}`,
+  /** The routing key of commands from this user. */
+  commandKey: (user: string): string => `command.${user}`,
+  deliveryLimit: 10,
+} as const;

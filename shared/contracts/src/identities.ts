@@ -1,0 +1,167 @@
+// Who may connect to NATS, and which subjects are theirs. The server's configuration is rendered from this
+// table, so that it cannot drift from the messages.
+//
+// Three accounts. TS: terminal servers, which reach only what CAL exports. CAL: the services. LEDGER: the
+// ledger and the leader's key, where only inventory's second connection lives: inside one account a
+// caller can choose a reply subject it may not publish to, so nothing that can be asked anything may share an account with the ledger.
+
+import { requestsConsumer, streams, type Account, type StreamPlan } from './streams.ts';
+import { subjects } from './subjects.ts';
+
+export type Permissions = {
+  readonly account: Account;
+  /** Replies to this identity arrive under `<inbox>.>`; nobody else may subscribe there. */
+  readonly inbox: string;
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+};
+
+const keysRead = [
+  `$JS.API.STREAM.INFO.${streams.keys.name}`,
+  `$JS.API.DIRECT.GET.${streams.keys.name}.>`,
+] as const;
+
+const provision = (plans: readonly StreamPlan[]): string[] =>
+  plans.flatMap(({ name }) => [
+    `$JS.API.STREAM.INFO.${name}`,
+    `$JS.API.STREAM.CREATE.${name}`,
+    `$JS.API.STREAM.UPDATE.${name}`,
+    `$JS.API.CONSUMER.INFO.${name}.*`,
+    `$JS.API.CONSUMER.CREATE.${name}.>`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${name}.>`,
+  ]);
+
+const plansOf = (account: Account): StreamPlan[] =>
+  Object.values(streams).filter((s) => s.account === account);
+
+export const inboxes = {
+  issuer: '_INBOX_issuer',
+  inventory: '_INBOX_inventory',
+  'inventory-ledger': '_INBOX_inventory_ledger',
+  'clearinghouse-liaison': '_INBOX_liaison',
+  operator: '_INBOX_operator',
+  provisioner: '_INBOX_provisioner',
+  'provisioner-ledger': '_INBOX_provisioner_ledger',
+} as const;
+
+export const identities = {
+  issuer: {
+    account: 'CAL',
+    inbox: inboxes.issuer,
+    publish: [
+      subjects.decision.all,
+      subjects.trust.snapshots,
+      subjects.trust.changed,
+      subjects.dead('issuer'),
+      subjects.inventory.family('allocate'),
+      subjects.inventory.query('issuer', '*'),
+      `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
+      `$JS.API.CONSUMER.MSG.NEXT.${requestsConsumer.stream}.${requestsConsumer.name}`,
+      `$JS.ACK.${requestsConsumer.stream}.${requestsConsumer.name}.>`,
+      ...keysRead,
+    ],
+    subscribe: [subjects.inventory.head, subjects.trust.requests],
+  },
+  inventory: {
+    account: 'CAL',
+    inbox: inboxes.inventory,
+    publish: [
+      subjects.inventory.head,
+      subjects.dead('inventory'),
+      `${inboxes.issuer}.>`,
+      `${inboxes['clearinghouse-liaison']}.>`,
+      `${inboxes.operator}.>`,
+    ],
+    subscribe: [
+      subjects.inventory.head,
+      subjects.inventory.family('allocate'),
+      subjects.inventory.family('activation'),
+      subjects.inventory.family('install'),
+      subjects.inventory.family('operate'),
+      subjects.inventory.queries,
+    ],
+  },
+  'inventory-ledger': {
+    account: 'LEDGER',
+    inbox: inboxes['inventory-ledger'],
+    publish: [
+      subjects.ledger,
+      '$KV.CAL_LEADER.>',
+      `$JS.API.STREAM.INFO.${streams.ledger.name}`,
+      `$JS.API.STREAM.MSG.GET.${streams.ledger.name}`,
+      `$JS.API.CONSUMER.CREATE.${streams.ledger.name}.>`,
+      `$JS.API.CONSUMER.INFO.${streams.ledger.name}.*`,
+      `$JS.API.CONSUMER.DELETE.${streams.ledger.name}.*`,
+      `$JS.API.CONSUMER.MSG.NEXT.${streams.ledger.name}.*`,
+      `$JS.API.STREAM.INFO.${streams.leader.name}`,
+      `$JS.API.STREAM.MSG.GET.${streams.leader.name}`,
+    ],
+    subscribe: [],
+  },
+  'clearinghouse-liaison': {
+    account: 'CAL',
+    inbox: inboxes['clearinghouse-liaison'],
+    publish: [
+      subjects.inventory.family('activation'),
+      subjects.inventory.family('install'),
+      subjects.inventory.query('clearinghouse-liaison', '*'),
+      subjects.dead('clearinghouse-liaison'),
+      '$KV.CAL_KEYS.>',
+      ...keysRead,
+      `${inboxes.operator}.>`,
+    ],
+    subscribe: [subjects.inventory.head, subjects.liaison.commands, subjects.liaison.query('operator', '*')],
+  },
+  operator: {
+    account: 'CAL',
+    inbox: inboxes.operator,
+    publish: [
+      subjects.inventory.family('operate'),
+      subjects.inventory.query('operator', '*'),
+      subjects.liaison.commands,
+      subjects.liaison.query('operator', '*'),
+      `$JS.API.STREAM.INFO.${streams.requests.name}`,
+      `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
+      `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
+      `$JS.API.DIRECT.GET.${streams.deadLetters.name}`,
+    ],
+    subscribe: [subjects.inventory.head, subjects.decision.all],
+  },
+  provisioner: {
+    account: 'CAL',
+    inbox: inboxes.provisioner,
+    publish: provision(plansOf('CAL')),
+    subscribe: [],
+  },
+  'provisioner-ledger': {
+    account: 'LEDGER',
+    inbox: inboxes['provisioner-ledger'],
+    publish: provision(plansOf('LEDGER')),
+    subscribe: [],
+  },
+} as const satisfies Record<string, Permissions>;
+
+export type Role = keyof typeof identities;
+export const roles = Object.keys(identities) as Role[];
+
+export const terminalServerInbox = (terminalServerId: string): string => `_INBOX_ts_${terminalServerId}`;
+
+/** A terminal server publishes its own requests and hears its own decisions, and nothing else. */
+export const terminalServerPermissions = (terminalServerId: string): Permissions => ({
+  account: 'TS',
+  inbox: terminalServerInbox(terminalServerId),
+  publish: [subjects.license.of(terminalServerId), subjects.trust.request(terminalServerId)],
+  subscribe: [
+    subjects.decision.to(terminalServerId),
+    subjects.trust.snapshot(terminalServerId),
+    subjects.trust.changed,
+  ],
+});
+
+/** What account CAL offers to account TS. */
+export const exportsToTerminalServers = {
+  /** TS publishes, CAL receives; the answer to the publisher is JetStream's "queued". */
+  services: [subjects.license.all, subjects.trust.requests],
+  /** CAL publishes, TS receives. */
+  streams: [subjects.decision.all, subjects.trust.snapshots, subjects.trust.changed],
+} as const;

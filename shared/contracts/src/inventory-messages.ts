@@ -1,0 +1,290 @@
+// What the services and the operator's command say to inventory. Commands go to the leader of a term,
+// queries to any replica.
+
+import { z } from 'zod';
+import { contract } from './envelope.ts';
+import { faultCode } from './faults.ts';
+import { licenseFacts, licenseKind, UNACTIVATED } from './license.ts';
+import { refusalCode } from './refusals.ts';
+import { rowId } from './rows.ts';
+import {
+  certificatePem,
+  compactJws,
+  generation,
+  hardwareId,
+  instant,
+  keyPackId,
+  ledgerPosition,
+  licensingMode,
+  name,
+  serverId,
+  sha256,
+  token,
+} from './tokens.ts';
+import { productVersion } from './versions.ts';
+
+/** What an issuer found a presented license to be; only a genuine one is a proof of anything (N1). */
+export const presentedProof = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('none') }),
+  z.object({ kind: z.literal('not-genuine'), why: z.string().max(200) }),
+  z.object({ kind: z.literal('genuine'), licenseId: token, deviceId: token, position: ledgerPosition }),
+]);
+
+/** One request as the issuer understood it. The terminal server's id comes from the subject. */
+export const allocation = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('license'),
+    requestId: token,
+    terminalServerId: token,
+    mode: licensingMode,
+    version: productVersion,
+    hardwareId,
+    deviceName: name,
+    /** Domain-qualified and case-folded; the key of a Per User license. */
+    userKey: name.nullable(),
+    authenticatedBy: name.nullable(),
+    presented: presentedProof,
+    validatedLicenseId: token.nullable(),
+  }),
+  z.object({
+    kind: z.literal('validated'),
+    requestId: token,
+    terminalServerId: token,
+    licenseId: token,
+    hardwareId,
+  }),
+]);
+export type Allocation = z.infer<typeof allocation>;
+
+/** The most requests one allocate command may carry; an issuer's prefetch is no larger. */
+export const MAX_ALLOCATIONS = 256;
+
+export const inventoryAllocate = contract(
+  'inventory.allocate',
+  1,
+  'An issuer asks the leader to decide a batch of requests.',
+  z.object({ items: z.array(allocation).min(1).max(MAX_ALLOCATIONS) }),
+  524_288,
+);
+
+export const allocationOutcome = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('license'), license: licenseFacts }),
+  z.object({
+    kind: z.literal('per-user'),
+    userKey: name,
+    version: productVersion,
+    notAfter: instant.nullable(),
+  }),
+  z.object({ kind: z.literal('validated'), licenseId: token }),
+  z.object({ kind: z.literal('refused'), code: refusalCode }),
+]);
+export type AllocationOutcome = z.infer<typeof allocationOutcome>;
+
+export const allocationAnswer = z.object({
+  requestId: token,
+  row: rowId,
+  decidedAt: instant,
+  position: ledgerPosition,
+  outcome: allocationOutcome,
+});
+export type AllocationAnswer = z.infer<typeof allocationAnswer>;
+
+export const inventoryAllocated = contract(
+  'inventory.allocated',
+  1,
+  'The outcomes of an allocate command, in the order of its items, after their records were committed.',
+  z.object({ items: z.array(allocationAnswer).max(MAX_ALLOCATIONS) }),
+  1_048_576,
+);
+
+export const inventoryActivation = contract(
+  'inventory.activation',
+  1,
+  'The liaison tells the leader under which id, epoch and certificate this license server is activated.',
+  z.object({
+    commandId: token,
+    serverId,
+    epoch: z.int().min(1),
+    /** The license server certificate first; the last is signed by, or is, the Clearinghouse root. */
+    chain: z.array(certificatePem).min(1).max(4),
+    by: name,
+  }),
+);
+
+export const inventoryInstall = contract(
+  'inventory.install',
+  1,
+  'The liaison hands the leader a key pack signed by the Clearinghouse; the leader verifies it itself.',
+  z.object({ commandId: token, keyPack: compactJws, by: name }),
+);
+
+export const inventoryAccepted = contract(
+  'inventory.accepted',
+  1,
+  'A command to inventory is recorded; `repeated` says that it already had been.',
+  z.object({ position: ledgerPosition, repeated: z.boolean() }),
+);
+
+export const inventoryRefused = contract(
+  'inventory.refused',
+  1,
+  'Inventory refuses a command; nothing changed.',
+  z.object({ code: refusalCode, detail: z.string().max(500) }),
+);
+
+export const serviceFault = contract(
+  'service.fault',
+  1,
+  'A request to a service could not be handled. Not a decision: nothing is known to have changed.',
+  z.object({ code: faultCode, says: z.string().max(500) }),
+);
+
+export const inventoryHead = contract(
+  'inventory.head',
+  1,
+  'Four times a second: who leads, and how far the ledger is.',
+  z.object({
+    term: z.int().min(1),
+    replica: token,
+    generation,
+    sequence: z.int().min(0),
+    hash: sha256,
+    time: instant,
+    /** Changes whenever the trust snapshot would. */
+    trustRevision: z.int().min(0),
+  }),
+  4_096,
+);
+
+export const poolCounts = z.object({
+  version: productVersion,
+  mode: licensingMode,
+  installed: z.int(),
+  issued: z.int(),
+  available: z.int(),
+  temporary: z.int(),
+});
+export type PoolCounts = z.infer<typeof poolCounts>;
+
+export const queryStatus = contract(
+  'inventory.query.status',
+  1,
+  'How inventory stands.',
+  z.object({}),
+  1_024,
+);
+
+export const inventoryStatus = contract(
+  'inventory.status',
+  1,
+  'How this replica stands, and what it holds at its position.',
+  z.object({
+    replica: token,
+    role: z.enum(['leader', 'standby', 'starting']),
+    term: z.int().min(0),
+    position: ledgerPosition,
+    hash: sha256,
+    ledgerTime: instant,
+    activation: z.object({ serverId, epoch: z.int().min(1), certificateNotAfter: instant }).nullable(),
+    devices: z.int().min(0),
+    licenses: z.object({ temporary: z.int(), full: z.int() }),
+    keyPacks: z.int().min(0),
+    pools: z.array(poolCounts),
+    voidMessages: z.int().min(0),
+    /** False where the NATS server is older than 2.10: acknowledged licenses can be lost on power failure. */
+    durable: z.boolean(),
+    cache: z.enum(['current', 'behind', 'unreachable']),
+  }),
+);
+
+export const queryPacks = contract(
+  'inventory.query.packs',
+  1,
+  'Which key packs are installed.',
+  z.object({}),
+  1_024,
+);
+
+export const installedPack = z.object({
+  keyPackId,
+  version: productVersion,
+  mode: licensingMode,
+  quantity: z.int().min(1),
+  issued: z.int().min(0),
+  available: z.int().nullable(),
+  program: z.string().max(32),
+  agreement: z.string().max(64),
+  installedAt: instant,
+});
+export type InstalledPack = z.infer<typeof installedPack>;
+
+export const inventoryPacks = contract(
+  'inventory.packs',
+  1,
+  'The installed key packs at a position of the ledger. `available` is null where nothing is counted (Per User, unmonitored).',
+  z.object({ position: ledgerPosition, packs: z.array(installedPack).max(10_000) }),
+  4_194_304,
+);
+
+export const queryLicenses = contract(
+  'inventory.query.licenses',
+  1,
+  'Which licenses are held, by device or by user name.',
+  z.object({
+    /** A hardware id, or the start of a device name. */
+    device: name.optional(),
+    user: name.optional(),
+    limit: z.int().min(1).max(1_000).default(100),
+  }),
+  4_096,
+);
+
+export const heldLicense = z.object({
+  licenseId: token,
+  kind: licenseKind,
+  state: z.enum(['live', 'ended']),
+  validated: z.boolean(),
+  version: productVersion,
+  keyPackId: keyPackId.nullable(),
+  hardwareId,
+  deviceName: name,
+  userName: name.nullable(),
+  issuedAt: instant,
+  notAfter: instant,
+  position: ledgerPosition,
+});
+export type HeldLicense = z.infer<typeof heldLicense>;
+
+export const inventoryLicenses = contract(
+  'inventory.licenses',
+  1,
+  'Licenses held at a position of the ledger; `more` says that the limit cut the list.',
+  z.object({ position: ledgerPosition, licenses: z.array(heldLicense).max(1_000), more: z.boolean() }),
+  1_048_576,
+);
+
+export const queryTrust = contract(
+  'inventory.query.trust',
+  1,
+  'What of the ledger belongs into a trust snapshot.',
+  z.object({}),
+  1_024,
+);
+
+export const inventoryTrust = contract(
+  'inventory.trust',
+  1,
+  'Generation, epoch, certificates by epoch, and licenses ended early that are still in date.',
+  z.object({
+    position: ledgerPosition,
+    licenseServerId: z.union([serverId, z.literal(UNACTIVATED)]),
+    epoch: z.int().min(0),
+    /** One chain per epoch, oldest first. */
+    chains: z.array(
+      z.object({ epoch: z.int().min(1), serverId, chain: z.array(certificatePem).min(1).max(4) }),
+    ),
+    ended: z.array(z.object({ licenseId: token, notAfter: instant })).max(10_000),
+    trustRevision: z.int().min(0),
+  }),
+  1_048_576,
+);

@@ -1,0 +1,112 @@
+// The ledger: one message holds one batch of records, and each batch names the one before it by its hash.
+// The fold of all valid batches is the state of inventory; nothing else is.
+
+import { z } from 'zod';
+import { agreementProgram } from './clearinghouse.ts';
+import { refusalCode } from './refusals.ts';
+import { rowId } from './rows.ts';
+import {
+  certificatePem,
+  compactJws,
+  generation,
+  hardwareId,
+  instant,
+  keyPackId,
+  licensingMode,
+  name,
+  serverId,
+  sha256,
+  token,
+} from './tokens.ts';
+import { productVersion } from './versions.ts';
+
+/** Which request a record answers, from whom, by which rule. */
+const answers = { requestId: token, terminalServerId: token, row: rowId };
+
+export const ledgerRecord = z.discriminatedUnion('kind', [
+  /** The first record of a generation; `after` names the last surviving place of the one before, if any. */
+  z.object({
+    kind: z.literal('generation-started'),
+    after: z.object({ generation, sequence: z.int().min(0), hash: sha256 }).nullable(),
+  }),
+  z.object({ kind: z.literal('leadership-taken'), replica: token }),
+  z.object({
+    kind: z.literal('activated'),
+    commandId: token,
+    serverId,
+    epoch: z.int().min(1),
+    chain: z.array(certificatePem).min(1).max(4),
+    certificateNotAfter: instant,
+    by: name,
+  }),
+  z.object({
+    kind: z.literal('pack-installed'),
+    commandId: token,
+    keyPackId,
+    epoch: z.int().min(1),
+    program: agreementProgram,
+    agreementNumber: z.string().max(64),
+    version: productVersion,
+    mode: licensingMode,
+    quantity: z.int().min(1),
+    /** The Clearinghouse's statement itself: the proof stays with the record. */
+    keyPack: compactJws,
+    by: name,
+  }),
+  z.object({
+    kind: z.literal('temporary-issued'),
+    ...answers,
+    licenseId: token,
+    hardwareId,
+    deviceId: token,
+    deviceName: name,
+    userName: name.nullable(),
+    version: productVersion,
+    notAfter: instant,
+  }),
+  z.object({
+    kind: z.literal('full-issued'),
+    ...answers,
+    licenseId: token,
+    hardwareId,
+    deviceId: token,
+    deviceName: name,
+    userName: name.nullable(),
+    version: productVersion,
+    keyPackId,
+    notAfter: instant,
+    /** Licenses of the device that this one takes the place of; a full one's CAL returns to its pool. */
+    supersedes: z.array(token).max(16),
+  }),
+  z.object({ kind: z.literal('renewed'), ...answers, licenseId: token, notAfter: instant }),
+  z.object({ kind: z.literal('validated'), ...answers, licenseId: token }),
+  z.object({ kind: z.literal('returned'), licenseId: token }),
+  /** The first stock refusal per device, version and code in an hour. */
+  z.object({
+    kind: z.literal('refused'),
+    ...answers,
+    hardwareId,
+    version: productVersion,
+    mode: licensingMode,
+    code: refusalCode,
+  }),
+]);
+export type LedgerRecord = z.infer<typeof ledgerRecord>;
+
+export const ledgerBatch = z.object({
+  format: z.literal(1),
+  generation,
+  term: z.int().min(1),
+  nonce: token,
+  /** SHA-256 of the bytes of the last valid batch; 64 zeros before the first. */
+  prevHash: sha256,
+  /** Ledger time: never less than that of the batch before. */
+  at: instant,
+  records: z.array(ledgerRecord).min(1),
+});
+export type LedgerBatch = z.infer<typeof ledgerBatch>;
+
+export const NO_HASH = '0'.repeat(64);
+
+/** A batch, encoded, stays below this; JetStream refuses larger ones. */
+export const MAX_BATCH_BYTES = 262_144;

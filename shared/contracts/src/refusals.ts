@@ -1,0 +1,113 @@
+// Every reason for which a license request, or an operator's command, is refused. A refusal is an answer: it travels in a decision,
+// with the row that decided it. The list only grows; docs/errors.md is kept in step by a test.
+//
+// `again`: 'never' = the same request gets the same answer; 'after-change' = an administrator must do
+// something first; 'later' = asking again by itself can succeed, after `afterSeconds`.
+
+import { z } from 'zod';
+
+export const refusals = {
+  NOT_ACTIVATED: {
+    again: 'after-change',
+    says: 'The license server is not activated, so only temporary licenses are issued.',
+    todo: 'Activate the license server: calbus activate.',
+  },
+  NOTHING_INSTALLED_FOR_PRODUCT: {
+    again: 'after-change',
+    says: 'No CALs are installed that serve a terminal server of this version.',
+    todo: 'Install a key pack of this version or a later one: calbus install.',
+  },
+  WRONG_MODE: {
+    again: 'after-change',
+    says: 'The installed CALs are all of the other licensing mode.',
+    todo: "Install CALs of the terminal server's mode, or change the terminal server's licensing mode.",
+  },
+  UPGRADE_PREVENTED: {
+    again: 'after-change',
+    says: 'Only CALs of a later version are free, and the setting preventLicenseUpgrade keeps them for later terminal servers.',
+    todo: "Install CALs of the terminal server's own version, or turn preventLicenseUpgrade off.",
+  },
+  NO_LICENSE_AVAILABLE: {
+    again: 'later',
+    afterSeconds: 3600,
+    says: 'Every CAL that would serve is taken.',
+    todo: 'Buy and install more CALs, or wait until one returns to the pool: calbus packs shows the counts.',
+  },
+  NO_DEVICE_IDENTITY: {
+    again: 'never',
+    says: 'The client sent a hardware id that identifies no device.',
+    todo: 'Let the client keep its license store (FreeRDP: leave out +old-license).',
+  },
+  TERMINAL_SERVER_NOT_IN_GROUP: {
+    again: 'after-change',
+    says: 'The security group is on and this terminal server is not in it.',
+    todo: 'Add the terminal server to the setting securityGroup.',
+  },
+  SERVER_TOO_OLD: {
+    again: 'after-change',
+    says: 'The terminal server is of a later version than this license server serves.',
+    todo: 'Raise the setting serverVersion.',
+  },
+  QUOTA: {
+    again: 'later',
+    afterSeconds: 60,
+    says: 'This terminal server has used up its quota of new licenses for now.',
+    todo: 'Wait, or raise the setting quotas.',
+  },
+  STORAGE_NEARLY_FULL: {
+    again: 'after-change',
+    says: 'The ledger has used 90 % of its storage; no new temporary licenses are issued.',
+    todo: 'Give the ledger more storage.',
+  },
+  NOT_AUTHENTICATED: {
+    again: 'never',
+    says: 'A Per User license needs an authenticated user, and the request does not say by what the user was authenticated.',
+    todo: 'Ask after the log-on, with the user and authenticatedBy.',
+  },
+  UNKNOWN_LICENSE: {
+    again: 'never',
+    says: 'This license server holds no such license for this device.',
+    todo: 'Ask for a license for the device first.',
+  },
+  NOT_TEMPORARY: {
+    again: 'never',
+    says: 'Only temporary licenses are marked validated; this license is a full one.',
+    todo: 'Nothing: the device is fully licensed.',
+  },
+  KEY_PACK_REJECTED: {
+    again: 'never',
+    says: 'The key pack does not verify: its signature, server id or epoch is not that of this license server.',
+    todo: 'Ask the Clearinghouse for the key pack again: calbus install.',
+  },
+  CERTIFICATE_REJECTED: {
+    again: 'never',
+    says: 'The license server certificate does not verify under the Clearinghouse root this license server trusts.',
+    todo: 'Check that the configured root certificate is the one of your Clearinghouse, then activate again.',
+  },
+  MODE_NOT_CONFIGURED: {
+    again: 'after-change',
+    says: 'The terminal server has no licensing mode.',
+    todo: 'Set Per Device or Per User on the terminal server.',
+  },
+  LICENSE_SERVER_UNREACHABLE: {
+    again: 'later',
+    afterSeconds: 5,
+    says: 'No license server answered in time.',
+    todo: 'Check the connection to NATS and that an issuer and an inventory run: calbus status.',
+  },
+} as const satisfies Record<
+  string,
+  { again: 'never' | 'after-change' | 'later'; afterSeconds?: number; says: string; todo: string }
+>;
+
+export type RefusalCode = keyof typeof refusals;
+export const refusalCodes = Object.keys(refusals) as [RefusalCode, ...RefusalCode[]];
+export const refusalCode = z.enum(refusalCodes);
+
+/** Whether, and after how many seconds, asking again makes sense. */
+export const retryOf = (
+  code: RefusalCode,
+): { again: 'never' | 'after-change' | 'later'; afterSeconds?: number } => {
+  const { again, ...rest } = refusals[code];
+  return 'afterSeconds' in rest ? { again, afterSeconds: rest.afterSeconds } : { again };
+};

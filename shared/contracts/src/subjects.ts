@@ -1,0 +1,53 @@
+// Every subject of calbus, in one place. Names of terminal servers and requests are single tokens.
+
+export const subjects = {
+  license: {
+    request: (terminalServerId: string): string => `cal.v1.license.request.${terminalServerId}`,
+    validated: (terminalServerId: string): string => `cal.v1.license.validated.${terminalServerId}`,
+    /** Whatever a terminal server may publish to the queue. */
+    of: (terminalServerId: string): string => `cal.v1.license.*.${terminalServerId}`,
+    all: 'cal.v1.license.*.*',
+  },
+  decision: {
+    of: (terminalServerId: string, requestId: string): string =>
+      `cal.v1.decision.${terminalServerId}.${requestId}`,
+    to: (terminalServerId: string): string => `cal.v1.decision.${terminalServerId}.*`,
+    all: 'cal.v1.decision.*.*',
+  },
+  trust: {
+    request: (terminalServerId: string): string => `cal.v1.trust.request.${terminalServerId}`,
+    requests: 'cal.v1.trust.request.*',
+    snapshot: (terminalServerId: string): string => `cal.v1.trust.snapshot.${terminalServerId}`,
+    snapshots: 'cal.v1.trust.snapshot.*',
+    changed: 'cal.v1.trust.changed',
+  },
+  inventory: {
+    allocate: (term: number): string => `cal.v1.inventory.allocate.${term}`,
+    activation: (term: number): string => `cal.v1.inventory.activation.${term}`,
+    install: (term: number): string => `cal.v1.inventory.install.${term}`,
+    operate: (term: number): string => `cal.v1.inventory.operate.${term}`,
+    /** Every term of one family. */
+    family: (family: 'allocate' | 'activation' | 'install' | 'operate'): string =>
+      `cal.v1.inventory.${family}.*`,
+    query: (role: string, name: string): string => `cal.v1.inventory.query.${role}.${name}`,
+    queries: 'cal.v1.inventory.query.*.*',
+    head: 'cal.v1.inventory.head',
+  },
+  liaison: {
+    command: (name: 'activate' | 'install'): string => `cal.v1.liaison.command.${name}`,
+    commands: 'cal.v1.liaison.command.*',
+    query: (role: string, name: string): string => `cal.v1.liaison.query.${role}.${name}`,
+    queries: 'cal.v1.liaison.query.*.*',
+  },
+  dead: (service: string): string => `cal.v1.dead.${service}`,
+  deadLetters: 'cal.v1.dead.*',
+  ledger: 'cal.v1.ledger',
+} as const;
+
+/** What a subject of the license family says, or undefined where it is none. */
+export const parseLicenseSubject = (
+  subject: string,
+): { readonly verb: string; readonly terminalServerId: string } | undefined => {
+  const match = /^cal\.v1\.license\.([A-Za-z0-9_-]{1,64})\.([A-Za-z0-9_-]{1,64})$/.exec(subject);
+  return match?.[1] && match[2] ? { verb: match[1], terminalServerId: match[2] } : undefined;
+};

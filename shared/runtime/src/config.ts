@@ -1,0 +1,68 @@
+// Configuration: CALBUS_* variables, checked as a whole before anything connects. A field `natsUrl` of the
+// schema is the variable CALBUS_NATS_URL. Unknown CALBUS_* variables are refused: a misspelt setting that
+// is silently ignored is worse than a service that does not start.
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+export const variableOf = (field: string): string =>
+  `CALBUS_${field.replaceAll(/([A-Z])/g, '_$1').toUpperCase()}`;
+
+export type ConfigResult<T> =
+  { readonly ok: true; readonly config: T } | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Reads the configuration of one service from `env`. Problems are sentences that name the variable. */
+export const readConfig = <S extends z.ZodObject>(
+  schema: S,
+  env: Readonly<Record<string, string | undefined>>,
+): ConfigResult<z.infer<S>> => {
+  const fields = Object.keys(schema.shape);
+  const byVariable = new Map(fields.map((f) => [variableOf(f), f]));
+  const problems: string[] = [];
+  const given: Record<string, string> = {};
+  for (const [variable, value] of Object.entries(env)) {
+    if (!variable.startsWith('CALBUS_') || value === undefined) continue;
+    const field = byVariable.get(variable);
+    if (field === undefined) problems.push(`${variable} is not a setting of this service.`);
+    else given[field] = value;
+  }
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues) {
+      const variable = variableOf(String(issue.path[0] ?? ''));
+      const missing = given[String(issue.path[0] ?? '')] === undefined;
+      problems.push(missing ? `${variable} is not set.` : `${variable}: ${issue.message}.`);
+    }
+  }
+  return problems.length > 0 || !parsed.success ? { ok: false, problems } : { ok: true, config: parsed.data };
+};
+
+/** A comma-separated list of at least one entry. */
+export const listOf = (item: z.ZodType<string, string>) =>
+  z
+    .string()
+    .transform((s) => s.split(',').map((part) => part.trim()))
+    .pipe(z.array(item).min(1));
+
+export const natsUrls = listOf(z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port'));
+
+/** The content of a file that holds one secret or certificate. */
+export const fileContent = z.string().transform((path, ctx) => {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    ctx.addIssue({
+      code: 'custom',
+      message: `cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
+    });
+    return z.NEVER;
+  }
+});
+
+/** What every service that speaks NATS is told. */
+export const commonConfig = {
+  natsUrl: natsUrls,
+  /** File with the nkey seed that is this service's identity. */
+  natsSeedFile: fileContent,
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+} as const;

@@ -1,0 +1,58 @@
+// Where messages go that no one can handle. The bytes are kept, so that an operator can see what came.
+
+import type { JetStreamClient } from 'nats';
+import { encode } from '@calbus/contracts/envelope';
+import type { Fault } from '@calbus/contracts/faults';
+import { deadLetter } from '@calbus/contracts/liaison-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import type { Clock } from './clock.ts';
+import { newId } from './ids.ts';
+import { errorFacts, type Log } from './log.ts';
+
+const KEPT_BYTES = 262_144;
+
+export type DeadMessage = {
+  readonly subject: string;
+  readonly fault: Fault;
+  readonly deliveries: number;
+  readonly bytes: Uint8Array;
+};
+
+export type DeadLetters = {
+  /** True once the letter is stored. A letter that cannot be stored is logged and never throws. */
+  readonly put: (dead: DeadMessage) => Promise<boolean>;
+};
+
+export const natsDeadLetters = (
+  js: JetStreamClient,
+  service: string,
+  clock: Clock,
+  log: Log,
+): DeadLetters => ({
+  put: async ({ subject, fault, deliveries, bytes }) => {
+    const facts = { subject, code: fault.code, says: fault.detail, deliveries, size: bytes.byteLength };
+    log.warn(facts, 'message put aside');
+    try {
+      await js.publish(
+        subjects.dead(service),
+        encode(
+          deadLetter,
+          { id: newId(), sentAt: clock.now() },
+          {
+            service,
+            subject: subject.slice(0, 512),
+            code: fault.code,
+            says: fault.detail.slice(0, 500),
+            deliveries,
+            bytes: Buffer.from(bytes.subarray(0, KEPT_BYTES)).toString('base64'),
+            truncated: bytes.byteLength > KEPT_BYTES,
+          },
+        ),
+      );
+      return true;
+    } catch (error) {
+      log.error({ ...facts, ...errorFacts(error) }, 'a dead letter could not be stored');
+      return false;
+    }
+  },
+});

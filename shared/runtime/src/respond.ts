@@ -1,0 +1,88 @@
+// The one way a service answers requests on core NATS, in one order: check the reply, decode, handle, answer.
+// It answers only where a caller of this kind listens: a reply subject is chosen by the caller, and NATS does not check it.
+
+import type { Msg, NatsConnection, Subscription } from 'nats';
+import { decode, encode, type Contract, type Message } from '@calbus/contracts/envelope';
+import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
+import { serviceFault } from '@calbus/contracts/inventory-messages';
+import type { Clock } from './clock.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { newId } from './ids.ts';
+import { errorFacts, type Log } from './log.ts';
+
+/** An answer: the contract it is of, and its body. */
+export type Answer = { readonly contract: Contract; readonly body: unknown };
+
+/** Pairs a body with its contract, so that the compiler checks the one against the other. */
+export const answerWith = <C extends Contract>(contract: C, body: Message<C>['body']): Answer => ({
+  contract,
+  body,
+});
+
+export type Responder<C extends Contract> = {
+  readonly subject: string;
+  readonly queue?: string;
+  /** What is taken here. */
+  readonly contracts: readonly C[];
+  /** The inbox of the only callers that get an answer. */
+  readonly callers: string;
+  readonly handle: (message: Message<C>, subject: string) => Promise<Answer>;
+};
+
+export type RespondDeps = {
+  readonly nc: NatsConnection;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly dead: DeadLetters;
+};
+
+const answerFault = (f: Fault): Answer =>
+  answerWith(serviceFault, { code: f.code, says: f.detail.slice(0, 500) });
+
+const one = async <C extends Contract>(deps: RespondDeps, r: Responder<C>, msg: Msg): Promise<void> => {
+  const reply = msg.reply ?? '';
+  if (!reply.startsWith(`${r.callers}.`)) {
+    await deps.dead.put({
+      subject: msg.subject,
+      fault: fault('FORBIDDEN_REPLY'),
+      deliveries: 1,
+      bytes: msg.data,
+    });
+    return;
+  }
+  const decoded = decode(r.contracts, msg.data);
+  let answer: Answer;
+  let causationId: string | null = null;
+  let correlationId: string | undefined;
+  if (!decoded.ok) {
+    await deps.dead.put({ subject: msg.subject, fault: decoded.fault, deliveries: 1, bytes: msg.data });
+    answer = answerFault(decoded.fault);
+  } else {
+    ({ id: causationId, correlationId } = decoded.message);
+    try {
+      answer = await r.handle(decoded.message, msg.subject);
+    } catch (error) {
+      const known = faultOf(error);
+      if (!known) deps.log.error({ subject: msg.subject, ...errorFacts(error) }, 'a handler failed');
+      answer = answerFault(known ?? fault('HANDLER_FAILED'));
+    }
+  }
+  const id = newId();
+  const stamp = { id, sentAt: deps.clock.now(), causationId, correlationId: correlationId ?? id };
+  deps.nc.publish(reply, encode(answer.contract, stamp, answer.body));
+};
+
+/** Starts answering. Requests are handled side by side; the handler decides what must be in order. */
+export const respond = <C extends Contract>(deps: RespondDeps, r: Responder<C>): Subscription =>
+  deps.nc.subscribe(r.subject, {
+    ...(r.queue === undefined ? {} : { queue: r.queue }),
+    callback: (error, msg) => {
+      if (error) {
+        deps.log.error({ subject: r.subject, ...errorFacts(error) }, 'a subscription was refused');
+        return;
+      }
+      one(deps, r, msg).catch((e: unknown) =>
+        deps.log.error({ subject: r.subject, ...errorFacts(e) }, 'an answer could not be sent'),
+      );
+    },
+  });
