@@ -1,0 +1,179 @@
+// The certificates of calbus: Clearinghouse root -> license server (by activation) -> issuing key, and root ->
+// Clearinghouse signing key. What a certificate may do follows from its place under the root and its
+// organisational unit, so that a license server, which is an authority for its issuing keys, is none for key packs.
+
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  webcrypto,
+  X509Certificate,
+  type KeyObject,
+} from 'node:crypto';
+import 'reflect-metadata'; // @peculiar/x509 expects it
+import * as x509 from '@peculiar/x509';
+
+x509.cryptoProvider.set(webcrypto);
+
+export type KeyPair = { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
+
+export const newKeyPair = (): KeyPair => generateKeyPairSync('ed25519');
+
+export const privateKeyToPem = (key: KeyObject): string =>
+  key.export({ format: 'pem', type: 'pkcs8' }).toString();
+export const keyPairFromPem = (pem: string): KeyPair => {
+  const privateKey = createPrivateKey(pem);
+  return { privateKey, publicKey: createPublicKey(privateKey) };
+};
+
+/** The public key as a JWK of an Ed25519 key (RFC 8037). */
+export const publicJwk = (key: KeyObject): { kty: 'OKP'; crv: 'Ed25519'; x: string } => {
+  const { x } = key.export({ format: 'jwk' });
+  if (x === undefined) throw new Error('not an Ed25519 key');
+  return { kty: 'OKP', crv: 'Ed25519', x };
+};
+
+export const publicKeyFromJwk = (jwk: { kty: 'OKP'; crv: 'Ed25519'; x: string }): KeyObject =>
+  createPublicKey({ key: jwk, format: 'jwk' });
+
+export type CertificateRole = 'root' | 'clearinghouse' | 'license-server' | 'issuing';
+
+const units: Record<CertificateRole, string> = {
+  root: 'Clearinghouse root',
+  clearinghouse: 'Clearinghouse',
+  'license-server': 'License server',
+  issuing: 'Issuing key',
+};
+
+export type CertificateRequest = {
+  readonly role: CertificateRole;
+  /** Who it is about: the Clearinghouse's name, or the license server's id. */
+  readonly commonName: string;
+  readonly publicKey: KeyObject;
+  /** Who signs; for a root or a license server that is not activated yet, absent: it signs itself. */
+  readonly issuer?: { readonly certificate: string; readonly privateKey: KeyObject };
+  /** Needed where it signs itself. */
+  readonly privateKey?: KeyObject;
+  /** Epoch milliseconds; X.509 keeps whole seconds. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+};
+
+const subtleKey = (key: KeyObject, usage: 'sign' | 'verify'): webcrypto.CryptoKey =>
+  key.toCryptoKey('Ed25519', true, [usage]);
+
+const pathLength: Record<CertificateRole, number | undefined> = {
+  root: 2,
+  'license-server': 0,
+  clearinghouse: undefined,
+  issuing: undefined,
+};
+
+/** Makes one certificate, in PEM. */
+export const makeCertificate = async (r: CertificateRequest): Promise<string> => {
+  const signer = r.issuer?.privateKey ?? r.privateKey;
+  if (!signer) throw new Error(`a ${r.role} certificate needs an issuer or its own private key`);
+  const subject = new x509.Name([{ CN: [r.commonName] }, { OU: [units[r.role]] }]).toString();
+  const issuer = r.issuer ? new x509.X509Certificate(r.issuer.certificate).subject : subject;
+  const publicKey = subtleKey(r.publicKey, 'verify');
+  const length = pathLength[r.role];
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject,
+    issuer,
+    notBefore: new Date(r.notBefore),
+    notAfter: new Date(r.notAfter),
+    publicKey,
+    signingKey: subtleKey(signer, 'sign'),
+    signingAlgorithm: { name: 'Ed25519' },
+    extensions: [
+      length === undefined
+        ? new x509.BasicConstraintsExtension(false, undefined, true)
+        : new x509.BasicConstraintsExtension(true, length, true),
+      new x509.KeyUsagesExtension(
+        length === undefined ? x509.KeyUsageFlags.digitalSignature : x509.KeyUsageFlags.keyCertSign,
+        true,
+      ),
+      await x509.SubjectKeyIdentifierExtension.create(publicKey),
+    ],
+  });
+  return certificate.toString('pem');
+};
+
+export type CertificateFacts = {
+  readonly commonName: string;
+  readonly role: CertificateRole | undefined;
+  readonly publicKey: KeyObject;
+  readonly notBefore: number;
+  readonly notAfter: number;
+};
+
+type Parsed = { readonly certificate: X509Certificate; readonly facts: CertificateFacts };
+
+const parse = (pem: string): Parsed | undefined => {
+  try {
+    const certificate = new X509Certificate(pem);
+    const names = new x509.X509Certificate(pem).subjectName;
+    const unit = names.getField('OU')[0];
+    const role = (Object.keys(units) as CertificateRole[]).find((k) => units[k] === unit);
+    const facts = {
+      commonName: names.getField('CN')[0] ?? '',
+      role,
+      publicKey: certificate.publicKey,
+      notBefore: certificate.validFromDate.getTime(),
+      notAfter: certificate.validToDate.getTime(),
+    };
+    return { certificate, facts };
+  } catch {
+    return undefined;
+  }
+};
+
+/** What a certificate says of itself; undefined where the text is none. Nothing is verified. */
+export const certificateFacts = (pem: string): CertificateFacts | undefined => parse(pem)?.facts;
+
+export type ChainResult =
+  | { readonly ok: true; readonly leaf: CertificateFacts; readonly chain: readonly CertificateFacts[] }
+  | { readonly ok: false; readonly why: string };
+
+const refuse = (why: string): ChainResult => ({ ok: false, why });
+
+/**
+ * Verifies `chain` (its end first, its highest last, the root not in it) up to one of `roots`, at `at` (epoch
+ * milliseconds), and that every certificate stands where its role belongs: `expected` from the end upwards,
+ * e.g. ['issuing', 'license-server']. Never throws.
+ */
+export const verifyChain = (
+  chain: readonly string[],
+  roots: readonly string[],
+  expected: readonly CertificateRole[],
+  at: number,
+): ChainResult => {
+  if (chain.length !== expected.length)
+    return refuse(`a chain of ${expected.length} certificates is expected`);
+  const parsed: Parsed[] = [];
+  for (const [i, pem] of chain.entries()) {
+    const p = parse(pem);
+    if (!p) return refuse('a certificate does not parse');
+    if (p.facts.role !== expected[i])
+      return refuse(`a certificate is not of the role ${String(expected[i])}`);
+    if (at < p.facts.notBefore || at > p.facts.notAfter)
+      return refuse(`the ${String(expected[i])} certificate is not in date`);
+    parsed.push(p);
+  }
+  const anchors = roots.map(parse).filter((p) => p !== undefined);
+  for (const [i, { certificate }] of parsed.entries()) {
+    const next = parsed[i + 1];
+    const above = next ? [next] : anchors;
+    const signer = above.find(
+      (a) =>
+        a.certificate.ca && certificate.checkIssued(a.certificate) && certificate.verify(a.facts.publicKey),
+    );
+    if (!signer) return refuse(`the ${String(expected[i])} certificate is not signed by the one above it`);
+    if (!next && (at < signer.facts.notBefore || at > signer.facts.notAfter))
+      return refuse('the root certificate is not in date');
+  }
+  const [leaf] = parsed;
+  return leaf
+    ? { ok: true, leaf: leaf.facts, chain: parsed.map((p) => p.facts) }
+    : refuse('the chain is empty');
+};

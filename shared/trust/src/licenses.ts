@@ -1,0 +1,58 @@
+// Signing a license and verifying one, against what is known of who may sign.
+
+import type { KeyObject } from 'node:crypto';
+import {
+  claimsOf,
+  LICENSE_TYP,
+  licenseClaims,
+  UNACTIVATED,
+  type LicenseClaims,
+  type LicenseFacts,
+} from '@calbus/contracts/license';
+import { verifyChain } from './certificates.ts';
+import { openJws, signJws, verifyJws } from './jws.ts';
+
+/** The license of `facts`, signed under the issuing key named `kid`. The same key gives the same bytes. */
+export const signLicense = (key: KeyObject, kid: string, facts: LicenseFacts): string =>
+  signJws(key, { typ: LICENSE_TYP, kid }, claimsOf(facts));
+
+export type LicenseTrust = {
+  /** Clearinghouse roots, in PEM. */
+  readonly roots: readonly string[];
+  /** Chains by the name of the issuing key: the issuing certificate first, the license server certificate last. */
+  readonly issuing: ReadonlyMap<string, readonly string[]>;
+  /** The one license server whose licenses count; licenses from before its activation count as its own. */
+  readonly licenseServerId: string;
+};
+
+export type LicenseCheck =
+  { readonly ok: true; readonly claims: LicenseClaims } | { readonly ok: false; readonly why: string };
+
+/**
+ * N1: whether a license is genuine: shape, signature, chain at its time of issue, license server. Whether it is
+ * in date, of the right device, mode and version, is not asked here. Never throws.
+ *
+ * Before activation a license server signs under a certificate of its own making; such a chain is taken only as the
+ * very one named in `issuing`, and only for temporary licenses.
+ */
+export const checkLicense = (jws: string, trust: LicenseTrust): LicenseCheck => {
+  const opened = openJws(jws);
+  const claims = licenseClaims.safeParse(opened?.payload);
+  if (!opened || !claims.success) return { ok: false, why: 'it is not a license' };
+  const chain = trust.issuing.get(opened.header.kid ?? '');
+  if (!chain) return { ok: false, why: 'the key that signed it is not known' };
+  const c = claims.data;
+  const unactivated = c.iss === UNACTIVATED;
+  if (!unactivated && c.iss !== trust.licenseServerId)
+    return { ok: false, why: 'it is of another license server' };
+  if (unactivated && c.kind !== 'temporary')
+    return { ok: false, why: 'a license from before activation can only be temporary' };
+  const own = unactivated ? chain.slice(-1) : [];
+  const checked = verifyChain(chain, [...trust.roots, ...own], ['issuing', 'license-server'], c.iat * 1000);
+  if (!checked.ok) return { ok: false, why: checked.why };
+  if (!unactivated && checked.chain.some((x) => x.commonName !== c.iss))
+    return { ok: false, why: 'its certificates are of another license server' };
+  if (!verifyJws(opened, LICENSE_TYP, checked.leaf.publicKey))
+    return { ok: false, why: 'its signature does not verify' };
+  return { ok: true, claims: c };
+};

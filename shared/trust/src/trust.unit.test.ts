@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createPublicKey } from 'node:crypto';
+import { compactVerify, importX509 } from 'jose';
+import { makeCertificate, newKeyPair, verifyChain, certificateFacts } from './certificates.ts';
+import { openJws, signJws, verifyJws } from './jws.ts';
+import { checkLicense, signLicense, type LicenseTrust } from './licenses.ts';
+import { seal, unseal } from './seal.ts';
+import type { LicenseFacts } from '@calbus/contracts/license';
+
+const NOW = 1_790_000_000_000;
+const DAY = 86_400_000;
+const SERVER = 'ABCDE12345ABCDE12345ABCDE12345ABCDE';
+const span = { notBefore: NOW - DAY, notAfter: NOW + 30 * DAY };
+
+const root = newKeyPair();
+const server = newKeyPair();
+const issuing = newKeyPair();
+const rootPem = await makeCertificate({ role: 'root', commonName: 'Test Clearinghouse', ...root, ...span });
+const serverPem = await makeCertificate({
+  role: 'license-server',
+  commonName: SERVER,
+  publicKey: server.publicKey,
+  issuer: { certificate: rootPem, privateKey: root.privateKey },
+  ...span,
+});
+const issuingPem = await makeCertificate({
+  role: 'issuing',
+  commonName: SERVER,
+  publicKey: issuing.publicKey,
+  issuer: { certificate: serverPem, privateKey: server.privateKey },
+  ...span,
+});
+
+const facts: LicenseFacts = {
+  licenseId: 'l1',
+  licenseServerId: SERVER,
+  epoch: 1,
+  kind: 'full',
+  mode: 'per-device',
+  version: '2003',
+  keyPackId: SERVER,
+  hardwareId: '00'.repeat(19) + '01',
+  deviceId: 'd1',
+  deviceName: 'desk-1',
+  userName: null,
+  issuedAt: NOW,
+  notAfter: NOW + 60 * DAY,
+  position: { generation: 'g1', sequence: 7 },
+};
+const trust: LicenseTrust = {
+  roots: [rootPem],
+  issuing: new Map([['k1', [issuingPem, serverPem]]]),
+  licenseServerId: SERVER,
+};
+
+test('a license verifies, is the same bytes each time, and any JOSE library reads it', async () => {
+  const jws = signLicense(issuing.privateKey, 'k1', facts);
+  assert.equal(signLicense(issuing.privateKey, 'k1', facts), jws);
+  const check = checkLicense(jws, trust);
+  assert.ok(check.ok);
+  assert.equal(check.claims.jti, 'l1');
+  const read = await compactVerify(jws, await importX509(issuingPem, 'EdDSA'));
+  assert.deepEqual(JSON.parse(new TextDecoder().decode(read.payload)), check.claims);
+});
+
+test('a license altered, of another key, another server or an unknown kid is not genuine', () => {
+  const jws = signLicense(issuing.privateKey, 'k1', facts);
+  const [h = '', p = '', s = ''] = jws.split('.');
+  const altered = Buffer.from(p, 'base64url').toString().replace('"exp":', '"exp":9');
+  const bad: [string, string][] = [
+    [`${h}.${Buffer.from(altered).toString('base64url')}.${s}`, 'altered'],
+    [signLicense(newKeyPair().privateKey, 'k1', facts), 'other key'],
+    [signLicense(issuing.privateKey, 'k2', facts), 'unknown kid'],
+    [signLicense(issuing.privateKey, 'k1', { ...facts, licenseServerId: 'Z'.repeat(35) }), 'other server'],
+    [
+      signLicense(issuing.privateKey, 'k1', { ...facts, licenseServerId: 'unactivated' }),
+      'full before activation',
+    ],
+    [
+      signLicense(issuing.privateKey, 'k1', { ...facts, issuedAt: NOW + 60 * DAY }),
+      'signed after the certificate ended',
+    ],
+    [signJws(issuing.privateKey, { typ: 'other', kid: 'k1' }, { a: 1 }), 'other typ'],
+    ['a.b.c', 'nothing'],
+  ];
+  for (const [license, what] of bad) assert.equal(checkLicense(license, trust).ok, false, what);
+});
+
+test('a license server certificate is no authority for key packs', async () => {
+  const rogue = newKeyPair();
+  const forged = await makeCertificate({
+    role: 'clearinghouse',
+    commonName: 'Test Clearinghouse',
+    publicKey: rogue.publicKey,
+    issuer: { certificate: serverPem, privateKey: server.privateKey },
+    ...span,
+  });
+  assert.equal(verifyChain([forged], [rootPem], ['clearinghouse'], NOW).ok, false);
+  assert.equal(verifyChain([forged, serverPem], [rootPem], ['clearinghouse'], NOW).ok, false);
+});
+
+test('a chain out of date, in the wrong order or under another root is refused with its reason', async () => {
+  const ok = verifyChain([issuingPem, serverPem], [rootPem], ['issuing', 'license-server'], NOW);
+  assert.ok(ok.ok);
+  assert.equal(ok.leaf.commonName, SERVER);
+  const other = newKeyPair();
+  const otherRoot = await makeCertificate({
+    role: 'root',
+    commonName: 'Test Clearinghouse',
+    ...other,
+    ...span,
+  });
+  for (const r of [
+    verifyChain([issuingPem, serverPem], [rootPem], ['issuing', 'license-server'], NOW + 31 * DAY),
+    verifyChain([serverPem, issuingPem], [rootPem], ['issuing', 'license-server'], NOW),
+    verifyChain([issuingPem, serverPem], [otherRoot], ['issuing', 'license-server'], NOW),
+    verifyChain(['junk', serverPem], [rootPem], ['issuing', 'license-server'], NOW),
+    verifyChain([], [rootPem], [], NOW),
+  ]) {
+    assert.equal(r.ok, false);
+  }
+  assert.equal(certificateFacts('junk'), undefined);
+});
+
+test('opening a JWS is total', () => {
+  for (const text of ['', '.', '..', 'a.b', `e30.e30.${'A'.repeat(86)}`, 'x'.repeat(100_000)]) {
+    assert.equal(openJws(text), undefined);
+  }
+  const jws = openJws(signJws(issuing.privateKey, { typ: 't' }, {}));
+  assert.ok(jws && verifyJws(jws, 't', createPublicKey(issuing.privateKey)));
+  assert.ok(!verifyJws(jws, 'u', issuing.publicKey));
+});
+
+test('a sealed value opens only under its own secret and context, unaltered', () => {
+  const sealed = seal('s'.repeat(32), 'c', 'hello');
+  assert.equal(unseal('s'.repeat(32), 'c', sealed)?.toString(), 'hello');
+  assert.equal(unseal('t'.repeat(32), 'c', sealed), undefined);
+  assert.equal(unseal('s'.repeat(32), 'd', sealed), undefined);
+  assert.equal(unseal('s'.repeat(32), 'c', `${sealed.slice(0, -2)}AA`), undefined);
+  assert.equal(unseal('s'.repeat(32), 'c', 'short'), undefined);
+});
