@@ -29,6 +29,7 @@ export type TiedProcess = {
 const setpriv =
   process.platform === 'linux' && existsSync('/usr/bin/setpriv') ? '/usr/bin/setpriv' : undefined;
 const living = new Set<ChildProcess>();
+let watching = false;
 
 /**
  * Starts a process in a session of its own, so that a terminal's Ctrl-C reaches only its parent, which stops it in order.
@@ -82,7 +83,8 @@ export async function startTied(
 }
 
 function watch(child: ChildProcess): void {
-  if (living.size === 0) process.once('exit', killLiving);
+  if (!watching) process.once('exit', killLiving);
+  watching = true;
   if (child.exitCode === null && child.signalCode === null) living.add(child);
 }
 
