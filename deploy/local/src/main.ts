@@ -1,0 +1,35 @@
+// `npm start`: servers, then services, then the job in front of the user; and one way out. Started by start.mjs.
+import { binaryNames, ensureServers } from './binaries.ts';
+import { run } from './first-license.ts';
+import { openLifetime } from './lifetime.ts';
+import { readOptions } from './options.ts';
+import { takeRunDirectory } from './run-directory.ts';
+import { plainConfiguration } from './server-configuration.ts';
+import { startServers } from './start-servers.ts';
+
+const say = (line: string): void => console.log(line);
+const lifetime = openLifetime(say);
+try {
+  const options = readOptions(process.argv.slice(2));
+  const directory = takeRunDirectory(options.dataDir);
+  lifetime.onEnd('the run directory', directory.release);
+  const leftovers = await directory.stopLeftovers();
+  if (leftovers.length > 0) say(`Stopped what an earlier run left behind: ${leftovers.join(', ')}.`);
+  await ensureServers(binaryNames, say);
+  say('Starting NATS, Redis and RabbitMQ …');
+  const servers = await startServers(options.dataDir, plainConfiguration, directory, lifetime, (sentence) => {
+    say(sentence);
+    process.exitCode = 1;
+    void lifetime.end();
+  });
+  await run(servers, options);
+  if (!options.once) await lifetime.ending;
+} catch (error) {
+  // An end that was asked for is no failure, wherever it interrupted us.
+  if (!lifetime.signal.aborted) {
+    say(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}
+await lifetime.end();
+process.exit();

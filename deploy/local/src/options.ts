@@ -1,0 +1,30 @@
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { repositoryRoot } from './repository.ts';
+
+export type LauncherOptions = {
+  /** Do the job once, stop everything, and leave. */
+  readonly once: boolean;
+  /** Absolute. */
+  readonly dataDir: string;
+};
+
+/** Throws a sentence for an option that it does not know. A relative `--data` starts at the folder the user stands in. */
+export function readOptions(args: readonly string[]): LauncherOptions {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { once: { type: 'boolean', default: false }, data: { type: 'string', default: '' } },
+    });
+    // npm runs its scripts in the repository, and says in INIT_CWD where the user stands.
+    const here = process.env['INIT_CWD'] ?? process.cwd();
+    const dataDir =
+      values.data === '' ? path.join(repositoryRoot, '.calbus') : path.resolve(here, values.data);
+    return { once: values.once, dataDir };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${reason.replace(/\.?$/, '.')} \`npm start -- --help\` shows the options.`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,61 @@
+// `npm run check`: every check, then one line for each. Nothing stops at the first failure, so one run shows all there is to fix.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { leaveWithParent } from './parent.ts';
+import { repositoryRoot } from './repository.ts';
+
+type Check = { readonly name: string; readonly command: string; readonly args: readonly string[] };
+type Outcome = {
+  readonly name: string;
+  readonly passed: boolean;
+  readonly output: string;
+  readonly seconds: number;
+};
+
+const tool = (name: string): string => path.join(repositoryRoot, 'node_modules', '.bin', name);
+const contractGenerator = path.join(repositoryRoot, 'shared', 'contracts', 'generate.ts');
+
+const checks: Check[] = [
+  { name: 'types (tsc)', command: tool('tsc'), args: ['--noEmit'] },
+  { name: 'lint and architecture (oxlint)', command: tool('oxlint'), args: [] },
+  { name: 'format (prettier)', command: tool('prettier'), args: ['--check', '.'] },
+];
+if (existsSync(contractGenerator)) {
+  checks.push({
+    name: 'generated contracts',
+    command: process.execPath,
+    args: [contractGenerator, '--check'],
+  });
+}
+
+leaveWithParent();
+const outcomes: Outcome[] = [];
+for (const check of checks) outcomes.push(await run(check));
+for (const { passed, output } of outcomes) if (!passed) console.log(output.trimEnd());
+for (const { name, passed, seconds } of outcomes) {
+  console.log(`${passed ? 'ok    ' : 'FAILED'}  ${name}  (${seconds.toFixed(1)} s)`);
+}
+process.exitCode = outcomes.every((outcome) => outcome.passed) ? 0 : 1;
+
+function run({ name, command, args }: Check): Promise<Outcome> {
+  const started = performance.now();
+  return new Promise((resolve) => {
+    // The pinned Node comes first on the PATH: some tools are scripts that start whatever `node` they find.
+    const env = {
+      ...process.env,
+      PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env['PATH'] ?? ''}`,
+    };
+    const child = spawn(command, args, { cwd: repositoryRoot, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    const end = (passed: boolean): void =>
+      resolve({ name, passed, output, seconds: (performance.now() - started) / 1000 });
+    child.once('error', (error) => {
+      output += error.message;
+      end(false);
+    });
+    child.once('close', (code) => end(code === 0));
+  });
+}

@@ -1,0 +1,54 @@
+// `npm test`: chooses the test files, makes sure of the servers they need, and hands over to Node's own test runner.
+import { spawn } from 'node:child_process';
+import { globSync } from 'node:fs';
+import { binaryNames, ensureServers } from './binaries.ts';
+import { leaveWithParent } from './parent.ts';
+import { repositoryRoot } from './repository.ts';
+
+const suites = '{shared,services,deploy,tests}/**/*.{unit,int,flow,contract}.test.ts';
+const isVendored = (name: string): boolean => name.includes('node_modules') || name.includes('.calbus');
+
+// Two files at a time for two cores; a test that hangs fails after three minutes instead of holding the run.
+const limits = ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=180000'];
+
+leaveWithParent();
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const options = args.filter((arg) => arg.startsWith('-') && arg !== '--list');
+  const patterns = args.filter((arg) => !arg.startsWith('-')).map((arg) => arg.replace(/^\.\//, ''));
+  const all = globSync(suites, { cwd: repositoryRoot, exclude: isVendored }).sort();
+  const files = all.filter(
+    (file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)),
+  );
+  if (files.length === 0) {
+    const wanted = patterns.map((pattern) => `"${pattern}"`).join(' or ');
+    console.error(
+      `No test file has ${wanted} in its path; \`npm test -- --list\` shows all ${all.length} test files.`,
+    );
+    return 2;
+  }
+  console.log(`${files.length} of ${all.length} test files:\n${files.map((file) => `  ${file}`).join('\n')}`);
+  if (args.includes('--list')) return 0;
+  try {
+    if (files.some((file) => !file.endsWith('.unit.test.ts'))) await ensureServers(binaryNames, console.log);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+  return await runNode([...limits, ...options, ...files]);
+}
+
+function runNode(args: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, {
+      cwd: repositoryRoot,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+      process.on(signal, () => child.kill(signal));
+    process.once('exit', () => child.kill('SIGTERM'));
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}

@@ -1,0 +1,198 @@
+// What the three servers have in common: start on a free port, wait until it answers, stop, kill, pause, start again.
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts, isFree, loopback } from '../ports.ts';
+import { startTied, type TiedProcess } from '../tied-process.ts';
+
+export type ServerOptions = {
+  /** Absolute path of a folder that is this server's alone; made where it is missing. */
+  readonly dataDir: string;
+  /** The port of an earlier start. Used when it is free; otherwise the server gets another one. */
+  readonly preferredPort?: number;
+  /** Where to record the process ids while it runs, for a later start that finds it left behind. */
+  readonly pidFile?: string;
+  /** Told in one sentence when the server ends without having been told to. */
+  readonly onUnexpectedEnd?: (sentence: string) => void;
+  /** Aborting during the start ends the server at once and rejects the start. */
+  readonly signal?: AbortSignal;
+};
+
+export type ManagedServer = {
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Without credentials, such as nats://127.0.0.1:12345. */
+  readonly url: string;
+  readonly dataDir: string;
+  /** What the server prints since its last start; the start before stands beside it with the suffix `.old`. */
+  readonly logFile: string;
+  /** The process id of the server's present life. */
+  readonly pid: number;
+  /** All its processes, helpers included. */
+  readonly pids: readonly number[];
+  /** Asks it to end, kills it after ten seconds. Twice is harmless. */
+  readonly stop: () => Promise<void>;
+  /** Ends it with the signal (SIGKILL by default), as a crash would. Resolves when it is gone. */
+  readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
+  readonly pause: () => void;
+  readonly resume: () => void;
+  /** Stops it where it runs, and starts it with the same port and data. */
+  readonly restart: () => Promise<void>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+export type Command = {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+};
+
+export type ServerKind = {
+  readonly name: string;
+  readonly scheme: string;
+  /** The port that clients use comes first. */
+  readonly portCount: number;
+  readonly startTimeoutMs: number;
+  /** What this server prints when it is up: proof that the one who answers on the port is ours. */
+  readonly readyText: string;
+  /** Writes the configuration. The last command is the server; those before it are helpers that it needs. */
+  readonly prepare: (ports: readonly number[]) => readonly Command[];
+  /** True when the server answers its own protocol on the port. */
+  readonly answers: (port: number) => Promise<boolean>;
+};
+
+type Life = { readonly server: TiedProcess; readonly all: readonly TiedProcess[]; expected: boolean };
+
+/** The environment variable by which a process left behind is known as ours; see run-directory.ts. */
+export const dataMark = 'CALBUS_SERVER_DATA';
+
+/** Rejects with a sentence and the last lines of the server's log when it does not come up. */
+export async function startServer(kind: ServerKind, options: ServerOptions): Promise<ManagedServer> {
+  const { dataDir, pidFile, signal } = options;
+  const logFile = path.join(dataDir, `${kind.name}.log`);
+  mkdirSync(dataDir, { recursive: true });
+
+  const startOn = async (ports: readonly number[]): Promise<Life> => {
+    signal?.throwIfAborted();
+    if (existsSync(logFile)) renameSync(logFile, `${logFile}.old`);
+    const all: TiedProcess[] = [];
+    try {
+      for (const command of kind.prepare(ports)) all.push(await startCommand(command, dataDir, logFile));
+      if (pidFile !== undefined) writeFileSync(pidFile, all.map(({ pid }) => `${pid}\n`).join(''));
+      const server = all.at(-1);
+      if (server === undefined) throw new Error(`${kind.name} has no command.`);
+      await waitUntilReady(kind, server, ports[0] ?? 0, logFile, signal);
+      return { server, all, expected: false };
+    } catch (error) {
+      for (const each of all) await each.kill();
+      throw error;
+    }
+  };
+
+  const firstStart = async (): Promise<{ life: Life; ports: readonly number[] }> => {
+    const wanted = options.preferredPort;
+    for (let attempt = 1; ; attempt += 1) {
+      const ports = await freePorts(kind.portCount);
+      if (attempt === 1 && wanted !== undefined && (await isFree(wanted))) ports[0] = wanted;
+      try {
+        return { life: await startOn(ports), ports };
+      } catch (error) {
+        // Between choosing a port and binding it another process can take it; then, and only then, others are tried.
+        if (attempt >= 5 || signal?.aborted === true || (await areFree(ports))) throw error;
+      }
+    }
+  };
+
+  const watch = (life: Life): void => {
+    void life.server.ended.then(({ code, signal }) => {
+      if (life.expected) return;
+      const how = signal === null ? `exit code ${code}` : signal;
+      options.onUnexpectedEnd?.(`${kind.name} ended by itself (${how}); its log is ${logFile}.`);
+    });
+  };
+
+  let { life, ports } = await firstStart();
+  watch(life);
+
+  const end = async (how: (each: TiedProcess) => Promise<void>): Promise<void> => {
+    life.expected = true;
+    for (const each of life.all.toReversed()) await how(each);
+    if (pidFile !== undefined) rmSync(pidFile, { force: true });
+  };
+  const stop = (): Promise<void> => end((each) => each.stop());
+
+  return {
+    name: kind.name,
+    host: loopback,
+    port: ports[0] ?? 0,
+    url: `${kind.scheme}://${loopback}:${ports[0] ?? 0}`,
+    dataDir,
+    logFile,
+    get pid() {
+      return life.server.pid;
+    },
+    get pids() {
+      return life.all.map(({ pid }) => pid);
+    },
+    stop,
+    kill: (signal) => end((each) => each.kill(signal)),
+    pause: () => life.server.pause(),
+    resume: () => life.server.resume(),
+    async restart() {
+      await stop();
+      life = await startOn(ports);
+      watch(life);
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function startCommand(command: Command, dataDir: string, logFile: string): Promise<TiedProcess> {
+  const log = openSync(logFile, 'a', 0o600);
+  try {
+    const env = { ...command.env, [dataMark]: dataDir };
+    return await startTied(command.file, command.args, { env, cwd: dataDir, stdio: ['ignore', log, log] });
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function waitUntilReady(
+  kind: ServerKind,
+  server: TiedProcess,
+  port: number,
+  logFile: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const deadline = performance.now() + kind.startTimeoutMs;
+  while (performance.now() < deadline) {
+    signal?.throwIfAborted();
+    if (!server.isRunning()) throw startError(`${kind.name} ended while starting`, logFile);
+    if (statSync(logFile).size > 0 && readFileSync(logFile, 'utf8').includes(kind.readyText)) {
+      if (await kind.answers(port)) return;
+    }
+    await sleep(20);
+  }
+  throw startError(`${kind.name} did not answer within ${kind.startTimeoutMs / 1000} s`, logFile);
+}
+
+function startError(sentence: string, logFile: string): Error {
+  const tail = readFileSync(logFile, 'utf8').trim().split('\n').slice(-12).join('\n');
+  return new Error(`${sentence}. The last lines of its log (${logFile}):\n${tail}`);
+}
+
+async function areFree(ports: readonly number[]): Promise<boolean> {
+  for (const port of ports) if (!(await isFree(port))) return false;
+  return true;
+}

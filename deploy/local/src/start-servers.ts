@@ -1,0 +1,51 @@
+import path from 'node:path';
+import type { Lifetime } from './lifetime.ts';
+import type { RunDirectory } from './run-directory.ts';
+import type { ManagedServer, ServerOptions } from './servers/managed-server.ts';
+import { startNats } from './servers/nats.ts';
+import { startRabbitmq } from './servers/rabbitmq.ts';
+import { startRedis } from './servers/redis.ts';
+import { type ServerConfiguration } from './server-configuration.ts';
+
+export type Servers = {
+  readonly nats: ManagedServer;
+  readonly redis: ManagedServer;
+  readonly rabbitmq: ManagedServer;
+};
+
+/** Starts the three side by side, on the ports of the last start where these are free, and registers their stop. */
+export async function startServers(
+  dataDir: string,
+  configuration: ServerConfiguration,
+  run: RunDirectory,
+  lifetime: Lifetime,
+  onUnexpectedEnd: (sentence: string) => void,
+): Promise<Servers> {
+  const ports = run.rememberedPorts();
+  const options = (name: string): ServerOptions => {
+    const preferredPort = ports[name];
+    return {
+      dataDir: path.join(dataDir, name),
+      pidFile: run.pidFile(name),
+      signal: lifetime.signal,
+      onUnexpectedEnd,
+      ...(preferredPort === undefined ? {} : { preferredPort }),
+    };
+  };
+  // Each is registered when it is up, and one that is still starting ends with the lifetime's signal.
+  const keep = async (starting: Promise<ManagedServer>): Promise<ManagedServer> => {
+    const server = await starting;
+    lifetime.onEnd(server.name, server.stop);
+    return server;
+  };
+  const starting = [
+    keep(startNats({ ...options('nats'), ...configuration.nats })),
+    keep(startRedis({ ...options('redis'), ...configuration.redis })),
+    keep(startRabbitmq({ ...options('rabbitmq'), ...configuration.rabbitmq })),
+  ] as const;
+  // All must have come up or failed before anybody stops them, or one would be started after the stop.
+  await Promise.allSettled(starting);
+  const [nats, redis, rabbitmq] = await Promise.all(starting);
+  run.rememberPorts({ nats: nats.port, redis: redis.port, rabbitmq: rabbitmq.port });
+  return { nats, redis, rabbitmq };
+}

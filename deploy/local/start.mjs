@@ -1,0 +1,15 @@
+import { runUnderPinnedNode } from './setup.mjs';
+
+await runUnderPinnedNode(
+  'src/main.ts',
+  `
+Usage: npm start [-- options]
+
+Starts calbus on this machine: NATS, Redis and RabbitMQ with private data directories on loopback, and the services.
+It installs what is missing first. Ctrl-C stops everything that it started.
+
+  --once        do the job once, stop everything, and leave
+  --data <dir>  where data, logs and ports are kept (default: .calbus in the repository)
+  --help        this text
+`,
+);

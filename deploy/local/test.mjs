@@ -1,0 +1,16 @@
+import { runUnderPinnedNode } from './setup.mjs';
+
+await runUnderPinnedNode(
+  'src/run-tests.ts',
+  `
+Usage: npm test [-- pattern ... options]
+
+Runs the tests against real servers, which it installs or fetches first where they are missing.
+A pattern is a part of a test file's path ("inventory", "servers/nats", ".unit."); with none, all tests run.
+Exit: 0 all passed, 1 something failed, 2 no test file matches.
+
+  --list        only say which files would run
+  --test-...    any option of Node's own test runner, such as --test-name-pattern=token
+  --help        this text
+`,
+);
