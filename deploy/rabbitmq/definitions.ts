@@ -79,7 +79,13 @@ export const rabbitDefinitions = (
         read: exactly(link.answersExchange, answers),
       },
       topics: [
-        { user, vhost, exchange: link.commandsExchange, write: exactly(link.commandKey(user)), read: nothing },
+        {
+          user,
+          vhost,
+          exchange: link.commandsExchange,
+          write: exactly(link.commandKey(user)),
+          read: nothing,
+        },
         { user, vhost, exchange: link.answersExchange, write: nothing, read: exactly(answers) },
         { user, vhost, exchange: link.deadExchange, write: exactly(answers), read: nothing },
       ],

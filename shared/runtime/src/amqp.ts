@@ -2,8 +2,21 @@
 // anew, and starts over when the channel dies: a channel that the broker closed is a connection that does nothing.
 
 import { connect, type ChannelModel, type ConfirmChannel, type ConsumeMessage, type Options } from 'amqplib';
+import { z } from 'zod';
 import type { Clock } from './clock.ts';
+import { fileContent } from './config.ts';
 import { errorFacts, type Log } from './log.ts';
+
+/** What a service that speaks AMQP is told. */
+export const amqpConfig = {
+  /** amqp://host:port or amqps://host:port */
+  rabbitmqUrl: z
+    .string()
+    .regex(/^amqps?:\/\/[^\s@/]+\/?$/, 'must be amqp://host:port, without user and password'),
+  rabbitmqUser: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -'),
+  /** File with that user's password. */
+  rabbitmqPasswordFile: fileContent,
+} as const;
 
 export type AmqpOptions = {
   /** amqp://host:port or amqps://host:port; user and password are given apart, so that no message repeats them. */
@@ -39,7 +52,12 @@ export type Published = 'stored' | 'unroutable' | 'unknown';
 export type AmqpLink = {
   readonly isUp: () => boolean;
   /** Publishes persistently and waits for the broker's word. Never rejects. */
-  readonly publish: (exchange: string, key: string, bytes: Uint8Array, o: Options.Publish) => Promise<Published>;
+  readonly publish: (
+    exchange: string,
+    key: string,
+    bytes: Uint8Array,
+    o: Options.Publish,
+  ) => Promise<Published>;
   /** Declares on the present connection; rejects where there is none. */
   readonly onChannel: <T>(work: (channel: ConfirmChannel) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
@@ -73,7 +91,10 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
     try {
       outcome = (await o.consume?.handle(deliveryOf(message))) ?? 'later';
     } catch (error) {
-      o.log.error({ connection: o.name, ...errorFacts(error) }, 'a message could not be handled; it comes again');
+      o.log.error(
+        { connection: o.name, ...errorFacts(error) },
+        'a message could not be handled; it comes again',
+      );
     }
     if (outcome === 'later') await o.clock.sleep(AGAIN_MS);
     try {
