@@ -1,6 +1,7 @@
 // Child processes that cannot outlive the process that started them.
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Ending = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
@@ -20,7 +21,8 @@ export type TiedProcess = {
   readonly stop: (graceMs?: number) => Promise<void>;
   /** Sends the signal (SIGKILL by default) and resolves when the process has ended. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
-  readonly pause: () => void;
+  /** Resolves when every thread of it stands still: one that still runs could answer what is sent after the pause. */
+  readonly pause: () => Promise<void>;
   readonly resume: () => void;
 };
 
@@ -77,7 +79,10 @@ export async function startTied(
       signal(name);
       await ended;
     },
-    pause: () => signal('SIGSTOP'),
+    async pause() {
+      signal('SIGSTOP');
+      while (isRunning() && !standsStill(pid)) await sleep(2);
+    },
     resume: () => signal('SIGCONT'),
   };
 }
@@ -90,4 +95,16 @@ function watch(child: ChildProcess): void {
 
 function killLiving(): void {
   for (const child of living) child.kill('SIGKILL');
+}
+
+function standsStill(pid: number): boolean {
+  const threads = `/proc/${pid}/task`;
+  if (!existsSync(threads)) return true; // no such listing on this system: the signal has been sent, more cannot be known
+  try {
+    return readdirSync(threads).every((thread) =>
+      /^State:\s+[TtZ]/m.test(readFileSync(`${threads}/${thread}/status`, 'utf8')),
+    );
+  } catch {
+    return false; // a thread ended between the listing and the look
+  }
 }

@@ -46,7 +46,8 @@ test('an append swallowed on its way is not stored', async () => {
   const [stream, subject] = [uniqueName('LOST'), uniqueName('lost')];
   await using wire = await cuttableWire(nats);
   await using client = await through(wire);
-  const manager = await client.jetstreamManager();
+  // What is asked on a connection that breaks is answered by nobody, so each question waits for a short time only.
+  const manager = await client.jetstreamManager({ timeout: 300 });
   await manager.streams.add({ name: stream, subjects: [subject] });
   wire.swallow('toServer');
   await assert.rejects(client.jetstream().publish(subject, 'one', { timeout: 300 }), /TIMEOUT/);

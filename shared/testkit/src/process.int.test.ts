@@ -71,7 +71,7 @@ test('kill ends it without a word', async () => {
 
 test('a paused service does nothing until it is resumed', async () => {
   await using service = await startService({ main: ticker, ready: /^ready/ });
-  service.pause();
+  await service.pause();
   await sleep(50); // what it had already written arrives
   const before = service.lines().length;
   await sleep(150);

@@ -28,7 +28,7 @@ export type ServiceProcess = {
   readonly stop: () => Promise<Ending>;
   /** SIGKILL unless told otherwise; answers when it is gone. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<Ending>;
-  readonly pause: () => void;
+  readonly pause: () => Promise<void>;
   readonly resume: () => void;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };

@@ -45,7 +45,8 @@ export type ManagedServer = {
   readonly stop: () => Promise<void>;
   /** Ends it with the signal (SIGKILL by default), as a crash would. Resolves when it is gone. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
-  readonly pause: () => void;
+  /** Resolves when it stands still and can answer nothing more. */
+  readonly pause: () => Promise<void>;
   readonly resume: () => void;
   /** Stops it where it runs, and starts it with the same port and data. */
   readonly restart: () => Promise<void>;

@@ -1,0 +1,128 @@
+// `npm start` as a user meets it: the entry script on a data directory of its own, ended in every way there is.
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { eventually } from '@calbus/testkit/eventually';
+import { isGone } from '@calbus/testkit/gone';
+import { startService, type ServiceProcess } from '@calbus/testkit/process';
+
+const startScript = path.resolve(import.meta.dirname, '../start.mjs');
+const names = ['nats', 'redis', 'rabbitmq'];
+
+type Place = AsyncDisposable & { readonly dataDir: string };
+
+function place(): Place {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-launcher-'));
+  return {
+    dataDir,
+    async [Symbol.asyncDispose]() {
+      // kill -9 of a launcher is one of the tests: its servers may still be on their way out.
+      await eventually('the servers to be gone', () => serverPids(dataDir).every(isGone));
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function launch(dataDir: string, ready: RegExp, args: readonly string[] = []): Promise<ServiceProcess> {
+  return startService({
+    main: startScript,
+    args: ['--data', dataDir, ...args],
+    ready,
+    readyWithinMs: 60_000,
+  });
+}
+
+function serverPids(dataDir: string): number[] {
+  return names.flatMap((name) => {
+    const file = path.join(dataDir, 'run', `${name}.pid`);
+    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').map(Number) : [];
+  });
+}
+
+function ports(dataDir: string): unknown {
+  return JSON.parse(readFileSync(path.join(dataDir, 'run', 'ports.json'), 'utf8'));
+}
+
+const isUp = /^rabbitmq\s+amqp:/;
+
+test('Ctrl-C stops every server in order, exits 0, and the next start uses the same ports', async () => {
+  await using here = place();
+  await using launcher = await launch(here.dataDir, isUp);
+  const pids = serverPids(here.dataDir);
+  assert.equal(pids.length, 4); // three servers and RabbitMQ's port mapper
+  assert.deepEqual(pids.filter(isGone), []);
+  const before = ports(here.dataDir);
+
+  assert.deepEqual(await launcher.kill('SIGINT'), { code: 0, signal: null });
+  assert.deepEqual(
+    pids.filter((pid) => !isGone(pid)),
+    [],
+  );
+  assert.deepEqual(serverPids(here.dataDir), []);
+
+  await using again = await launch(here.dataDir, isUp, ['--once']);
+  assert.deepEqual(await again.ended, { code: 0, signal: null });
+  assert.deepEqual(ports(here.dataDir), before);
+});
+
+test('told to stop while the servers start, it leaves none of them', async () => {
+  await using here = place();
+  await using launcher = await launch(here.dataDir, /^Starting NATS/);
+  await eventually('the servers to have been started', () => serverPids(here.dataDir).length === 4, {
+    everyMs: 2,
+  });
+  const pids = serverPids(here.dataDir);
+  const asked = performance.now();
+  assert.deepEqual(await launcher.kill('SIGINT'), { code: 0, signal: null });
+  assert.ok(performance.now() - asked < 3000, 'it waits for no server to come up before it stops it');
+  assert.deepEqual(
+    pids.filter((pid) => !isGone(pid)),
+    [],
+  );
+});
+
+test('a second launcher on the same data says who has it and touches nothing', async () => {
+  await using here = place();
+  await using launcher = await launch(here.dataDir, isUp);
+  await using second = await launch(here.dataDir, /already runs/);
+  assert.equal((await second.ended).code, 1);
+  assert.match(second.stdout(), /already runs on .*process \d+.*stop it.*--data/);
+  assert.deepEqual(serverPids(here.dataDir).filter(isGone), []);
+  assert.equal((await launcher.stop()).code, 0);
+});
+
+test('kill -9 of the entry script takes the launcher and the servers along', async () => {
+  await using here = place();
+  await using launcher = await launch(here.dataDir, isUp);
+  const pids = serverPids(here.dataDir);
+  await launcher.kill('SIGKILL');
+  await eventually('the servers to be gone', () => pids.every(isGone), { withinMs: 15_000 });
+});
+
+test('kill -9 of the launcher itself: the next start finds the data free and works', async () => {
+  await using here = place();
+  await using launcher = await launch(here.dataDir, isUp);
+  const holder = Number(readFileSync(path.join(here.dataDir, 'run', 'launcher.pid'), 'utf8'));
+  process.kill(holder, 'SIGKILL');
+  assert.equal((await launcher.ended).code, 137);
+  await using again = await launch(here.dataDir, isUp, ['--once']);
+  assert.equal((await again.ended).code, 0);
+});
+
+test('a server that dies ends the run with a sentence and exit code 1', async () => {
+  await using here = place();
+  await using launcher = await launch(here.dataDir, isUp);
+  const redis = Number(readFileSync(path.join(here.dataDir, 'run', 'redis.pid'), 'utf8'));
+  process.kill(redis, 'SIGKILL');
+  assert.equal((await launcher.ended).code, 1);
+  assert.match(launcher.stdout(), /^redis ended by itself \(SIGKILL\); its log is .*redis\.log\.$/m);
+});
+
+test('an option that it does not know is refused in a sentence', async () => {
+  await using here = place();
+  await using launcher = await launch(here.dataDir, /--help/, ['--no-such-thing']);
+  assert.equal((await launcher.ended).code, 1);
+  assert.doesNotMatch(launcher.stdout() + launcher.stderr(), /\n\s+at /);
+});

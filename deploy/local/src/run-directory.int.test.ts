@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, test } from 'node:test';
+import { isGone } from '@calbus/testkit/gone';
+import { takeRunDirectory } from './run-directory.ts';
+import { startTied } from './tied-process.ts';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'calbus-run-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function freshData(): string {
+  return mkdtempSync(path.join(folder, 'data-'));
+}
+
+test(
+  'ends what is left of an earlier run, and only what carries this data directory',
+  { skip: process.platform !== 'linux' },
+  async () => {
+    const dataDir = freshData();
+    const sleeper = (mark: string) =>
+      startTied('sleep', ['1000'], {
+        env: { PATH: process.env['PATH'], CALBUS_SERVER_DATA: mark },
+        stdio: 'ignore',
+      });
+    const ours = await sleeper(path.join(dataDir, 'nats'));
+    const neighbours = await sleeper(`${dataDir}-other/nats`);
+    const directory = takeRunDirectory(dataDir);
+    // Both ids stand in the file, as when the system has given a dead server's id to somebody else.
+    writeFileSync(directory.pidFile('nats'), `${ours.pid}\n${neighbours.pid}\n`);
+
+    assert.deepEqual(await directory.stopLeftovers(), [`nats (${ours.pid})`]);
+    assert.equal(isGone(ours.pid), true);
+    assert.equal(isGone(neighbours.pid), false);
+    await neighbours.kill();
+    directory.release();
+  },
+);
+
+test('remembers ports, and takes a damaged memory for none', () => {
+  const dataDir = freshData();
+  const directory = takeRunDirectory(dataDir);
+  assert.deepEqual(directory.rememberedPorts(), {});
+  directory.rememberPorts({ nats: 1234 });
+  assert.deepEqual(directory.rememberedPorts(), { nats: 1234 });
+  for (const damaged of ['{"nats":', '7', 'null', '{"nats":"x"}']) {
+    writeFileSync(path.join(dataDir, 'run', 'ports.json'), damaged);
+    assert.deepEqual(directory.rememberedPorts(), {});
+  }
+});
+
+test('a dead holder, and one whose id belongs to another program now, give way', () => {
+  const dataDir = freshData();
+  const holder = path.join(dataDir, 'run', 'launcher.pid');
+  takeRunDirectory(dataDir);
+  for (const old of ['999999999', '1', '']) {
+    writeFileSync(holder, old);
+    takeRunDirectory(dataDir);
+    assert.equal(readFileSync(holder, 'utf8'), String(process.pid));
+  }
+});
