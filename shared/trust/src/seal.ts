@@ -30,6 +30,3 @@ export const unseal = (secret: string, context: string, sealed: string): Buffer 
     return undefined;
   }
 };
-
-/** The context under which an issuing key is sealed. */
-export const issuingKeyContext = (kid: string): string => `issuing-key:${kid}`;

@@ -1,11 +1,13 @@
 // The issuing keys from the bucket CAL_KEYS, opened under the deployment's secret. What does not open or decode
 // never takes the place of what did.
 
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
+
 import type { NatsConnection } from 'nats';
 import { decode, type Body } from '@calbus/contracts/envelope';
 import { ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
+import { keyPairFromPem } from '@calbus/trust/certificates';
 import { issuingKeyContext, unseal } from '@calbus/trust/seal';
 
 const SUBJECT = `$KV.CAL_KEYS.${ISSUING_KEYS}`;
@@ -17,9 +19,9 @@ export type OpenedKeys = {
 };
 
 const openKey = (secret: string, kid: string, sealed: string): KeyObject | undefined => {
-  const der = unseal(secret, issuingKeyContext(kid), sealed);
+  const pem = unseal(secret, issuingKeyContext(kid), sealed);
   try {
-    return der && createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    return pem && keyPairFromPem(pem.toString()).privateKey;
   } catch {
     return undefined;
   }
