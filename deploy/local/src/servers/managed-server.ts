@@ -76,7 +76,7 @@ export type ServerKind = {
 type Life = { readonly server: TiedProcess; readonly all: readonly TiedProcess[]; expected: boolean };
 
 /** The environment variable by which a process left behind is known as ours; see run-directory.ts. */
-export const dataMark = 'CALBUS_SERVER_DATA';
+export const dataMark = 'SERVER_DATA_OF_CALBUS';
 
 /** Rejects with a sentence and the last lines of the server's log when it does not come up. */
 export async function startServer(kind: ServerKind, options: ServerOptions): Promise<ManagedServer> {
