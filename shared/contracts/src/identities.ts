@@ -123,7 +123,7 @@ export const identities = {
       `$JS.API.STREAM.INFO.${streams.requests.name}`,
       `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
-      `$JS.API.DIRECT.GET.${streams.deadLetters.name}`,
+      `$JS.API.STREAM.MSG.GET.${streams.deadLetters.name}`,
     ],
     subscribe: [subjects.inventory.head, subjects.decision.all],
   },

@@ -1,0 +1,43 @@
+// The issuing keys from the bucket CAL_KEYS, opened under the deployment's secret. What does not open or decode
+// never takes the place of what did.
+
+import type { KeyObject } from 'node:crypto';
+
+import type { NatsConnection } from 'nats';
+import { decode, type Body } from '@calbus/contracts/envelope';
+import { ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
+import { streams } from '@calbus/contracts/streams';
+import { keyPairFromPem } from '@calbus/trust/certificates';
+import { issuingKeyContext, unseal } from '@calbus/trust/seal';
+
+const SUBJECT = `$KV.CAL_KEYS.${ISSUING_KEYS}`;
+
+export type OpenedKeys = {
+  readonly published: Body<typeof issuingKeys>;
+  /** The newest key that opens. */
+  readonly signing: { readonly kid: string; readonly key: KeyObject } | undefined;
+};
+
+const openKey = (secret: string, kid: string, sealed: string): KeyObject | undefined => {
+  const pem = unseal(secret, issuingKeyContext(kid), sealed);
+  try {
+    return pem && keyPairFromPem(pem.toString()).privateKey;
+  } catch {
+    return undefined;
+  }
+};
+
+/** The keys as they are published now; undefined where there are none or they do not decode. */
+export const readKeys = async (nc: NatsConnection, secret: string): Promise<OpenedKeys | undefined> => {
+  const subject = `$JS.API.DIRECT.GET.${streams.keys.name}.${SUBJECT}`;
+  const { data, headers } = await nc.request(subject, undefined, { timeout: 2_000 });
+  if (headers && headers.code >= 400) return undefined;
+  const decoded = decode([issuingKeys], data);
+  if (!decoded.ok) return undefined;
+  const published = decoded.message.body;
+  for (const { kid, sealed } of published.keys) {
+    const key = sealed === null ? undefined : openKey(secret, kid, sealed);
+    if (key) return { published, signing: { kid, key } };
+  }
+  return { published, signing: undefined };
+};
