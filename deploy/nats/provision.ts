@@ -1,0 +1,154 @@
+// Makes the streams and the request queue's consumer as streams.ts plans them, in both accounts. Running it
+// again is harmless: what is there is kept, and made stricter where the plan is stricter.
+
+import { AckPolicy, connect, nkeyAuthenticator, type JetStreamManager, type NatsConnection } from 'nats';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { identities } from '@calbus/contracts/identities';
+import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
+import { changeTo, settingsOf } from './stream-settings.ts';
+
+export type ProvisionOptions = {
+  readonly servers: readonly string[];
+  /** The nkey seeds of the two provisioner identities. */
+  readonly seeds: { readonly provisioner: string; readonly 'provisioner-ledger': string };
+  /** Copies of each stream: 1 on a single node, 3 on a cluster. */
+  readonly replicas: number;
+  /** Gets one line for each thing made, changed or found as planned. */
+  readonly say: (line: string) => void;
+  /** How long to wait for the server, and for a cluster to elect its leaders. */
+  readonly withinMs?: number;
+};
+
+const NOT_FOUND = 404;
+/** JetStream is still starting, has no leader yet, or too few peers so far. */
+const NOT_YET: ReadonlySet<number> = new Set([10_005, 10_008, 10_009, 10_074]);
+
+const apiErrorOf = (error: unknown): { code: number; errCode: number; says: string } => {
+  if (typeof error !== 'object' || error === null) return { code: 0, errCode: 0, says: String(error) };
+  const { code, api_error: api } = error as {
+    code?: unknown;
+    api_error?: { code?: number; err_code?: number; description?: string };
+  };
+  const says = api?.description ?? (error instanceof Error ? error.message : 'error');
+  return { code: api?.code ?? Number(code), errCode: api?.err_code ?? 0, says };
+};
+
+const patiently = async <T>(deadline: number, what: string, act: () => Promise<T>): Promise<T> => {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      const { code, errCode, says } = apiErrorOf(error);
+      const mayYetWork = NOT_YET.has(errCode) || code === 503 || says === 'TIMEOUT';
+      if (code === NOT_FOUND && !NOT_YET.has(errCode)) throw error;
+      if (!mayYetWork || performance.now() > deadline) {
+        throw new Error(`${what} failed: ${says}. See the log of nats-server.`, { cause: error });
+      }
+      await sleep(250);
+    }
+  }
+};
+
+const orUndefined = async <T>(act: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await act;
+  } catch (error) {
+    if (apiErrorOf(error).code === NOT_FOUND) return undefined;
+    throw error;
+  }
+};
+
+const provisionStream = async (
+  jsm: JetStreamManager,
+  plan: StreamPlan,
+  o: ProvisionOptions,
+  deadline: number,
+): Promise<void> => {
+  const what = `Stream ${plan.name}`;
+  const info = await orUndefined(patiently(deadline, what, () => jsm.streams.info(plan.name)));
+  if (info === undefined) {
+    await patiently(deadline, what, () => jsm.streams.add(settingsOf(plan, o.replicas)));
+    o.say(`${what}: made. ${plan.about}`);
+    return;
+  }
+  const change = changeTo(info.config, plan, o.replicas);
+  switch (change.kind) {
+    case 'none':
+      o.say(`${what}: there, as planned or stricter.`);
+      return;
+    case 'update':
+      await patiently(deadline, what, () => jsm.streams.update(plan.name, change.config));
+      o.say(`${what}: brought up to the plan (${change.fields.join(', ')}).`);
+      return;
+    case 'impossible':
+      throw new Error(change.says);
+  }
+};
+
+const provisionConsumer = async (
+  jsm: JetStreamManager,
+  o: ProvisionOptions,
+  deadline: number,
+): Promise<void> => {
+  const { stream, name, ackWaitNs, maxAckPending } = requestsConsumer;
+  const what = `Consumer ${name} of ${stream}`;
+  const found = await orUndefined(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
+  if (found && (found.config.deliver_subject || found.config.ack_policy !== AckPolicy.Explicit)) {
+    throw new Error(`${what} exists and is not calbus's; delete it, then run this again.`);
+  }
+  // Never a limit on deliveries: a message that has used them up stays and blocks a full work queue.
+  const wanted = { ack_wait: ackWaitNs, max_ack_pending: maxAckPending, max_deliver: -1 };
+  if (found && Object.entries(wanted).every(([k, v]) => found.config[k as keyof typeof wanted] === v)) {
+    o.say(`${what}: there, as planned.`);
+    return;
+  }
+  await patiently(deadline, what, () =>
+    found
+      ? jsm.consumers.update(stream, name, wanted)
+      : jsm.consumers.add(stream, { durable_name: name, ack_policy: AckPolicy.Explicit, ...wanted }),
+  );
+  o.say(`${what}: ${found ? 'brought up to the plan' : 'made'}.`);
+};
+
+const connectAs = async (
+  role: 'provisioner' | 'provisioner-ledger',
+  o: ProvisionOptions,
+  withinMs: number,
+): Promise<NatsConnection> => {
+  try {
+    return await connect({
+      servers: [...o.servers],
+      name: role,
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seeds[role])),
+      inboxPrefix: identities[role].inbox,
+      waitOnFirstConnect: true,
+      reconnectTimeWait: 250,
+      reconnectJitter: 0,
+      maxReconnectAttempts: Math.ceil(withinMs / 250),
+    });
+  } catch (error) {
+    throw new Error(
+      `Cannot connect to ${o.servers.join(', ')} as ${role} (${apiErrorOf(error).says}): is nats-server running there, with a configuration rendered for this key?`,
+      { cause: error },
+    );
+  }
+};
+
+/** Throws an Error with one sentence where the server is away, refuses, or has a stream of the same name that is not ours. */
+export const provision = async (o: ProvisionOptions): Promise<void> => {
+  const withinMs = o.withinMs ?? 30_000;
+  const deadline = performance.now() + withinMs;
+  for (const role of ['provisioner', 'provisioner-ledger'] as const) {
+    const nc = await connectAs(role, o, withinMs);
+    try {
+      const jsm = await nc.jetstreamManager({ checkAPI: false });
+      const { account } = identities[role];
+      for (const plan of Object.values(streams)) {
+        if (plan.account === account) await provisionStream(jsm, plan, o, deadline);
+      }
+      if (role === 'provisioner') await provisionConsumer(jsm, o, deadline);
+    } finally {
+      await nc.close();
+    }
+  }
+};
