@@ -10,6 +10,8 @@ import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { eventually } from '@calbus/testkit/eventually';
 import { testNats } from '@calbus/testkit/servers';
+import { freePorts } from '@calbus/local/ports';
+import { createUser } from 'nkeys.js';
 import { natsConfig } from './config.ts';
 import { keepKeys, seedFile, terminalServerSeedFile } from './keys.ts';
 import { provision } from './provision.ts';
@@ -143,6 +145,24 @@ test('a provisioner whose key the server does not know is told so', async (t) =>
     }),
     /Cannot connect to nats:.* as provisioner/,
   );
+});
+
+test('a server that is not there is waited for, but not for ever', async () => {
+  const [port] = await freePorts(1);
+  const seed = new TextDecoder().decode(createUser().getSeed());
+  const before = performance.now();
+  await assert.rejects(
+    provision({
+      servers: [`nats://127.0.0.1:${port}`],
+      seeds: { provisioner: seed, 'provisioner-ledger': seed },
+      replicas: 1,
+      say: () => {},
+      withinMs: 600,
+    }),
+    /Cannot connect .* is nats-server running there/,
+  );
+  const waited = performance.now() - before;
+  assert.ok(waited > 600 && waited < 2_500, `${waited} ms`);
 });
 
 test('a terminal server added by rendering again and SIGHUP may ask, while the others stay connected', async (t) => {

@@ -1,7 +1,14 @@
 // Makes the streams and the request queue's consumer as streams.ts plans them, in both accounts. Running it
 // again is harmless: what is there is kept, and made stricter where the plan is stricter.
 
-import { AckPolicy, connect, nkeyAuthenticator, type JetStreamManager, type NatsConnection } from 'nats';
+import {
+  AckPolicy,
+  connect,
+  ErrorCode,
+  nkeyAuthenticator,
+  type JetStreamManager,
+  type NatsConnection,
+} from 'nats';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identities } from '@calbus/contracts/identities';
 import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
@@ -110,36 +117,46 @@ const provisionConsumer = async (
   o.say(`${what}: ${found ? 'brought up to the plan' : 'made'}.`);
 };
 
+const mayYetAnswer: ReadonlySet<string> = new Set([
+  ErrorCode.ConnectionRefused,
+  ErrorCode.ConnectionTimeout,
+  ErrorCode.Timeout,
+]);
+
+/** The client's own wait for the first connection has no end, so this one knocks by itself. */
 const connectAs = async (
   role: 'provisioner' | 'provisioner-ledger',
   o: ProvisionOptions,
-  withinMs: number,
+  deadline: number,
 ): Promise<NatsConnection> => {
-  try {
-    return await connect({
-      servers: [...o.servers],
-      name: role,
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seeds[role])),
-      inboxPrefix: identities[role].inbox,
-      waitOnFirstConnect: true,
-      reconnectTimeWait: 250,
-      reconnectJitter: 0,
-      maxReconnectAttempts: Math.ceil(withinMs / 250),
-    });
-  } catch (error) {
-    throw new Error(
-      `Cannot connect to ${o.servers.join(', ')} as ${role} (${apiErrorOf(error).says}): is nats-server running there, with a configuration rendered for this key?`,
-      { cause: error },
-    );
+  for (;;) {
+    try {
+      return await connect({
+        servers: [...o.servers],
+        name: role,
+        authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seeds[role])),
+        inboxPrefix: identities[role].inbox,
+        reconnect: false,
+        timeout: 2_000,
+      });
+    } catch (error) {
+      const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+      if (!mayYetAnswer.has(code) || performance.now() > deadline) {
+        throw new Error(
+          `Cannot connect to ${o.servers.join(', ')} as ${role} (${apiErrorOf(error).says}): is nats-server running there, with a configuration rendered for this key?`,
+          { cause: error },
+        );
+      }
+      await sleep(250);
+    }
   }
 };
 
 /** Throws an Error with one sentence where the server is away, refuses, or has a stream of the same name that is not ours. */
 export const provision = async (o: ProvisionOptions): Promise<void> => {
-  const withinMs = o.withinMs ?? 30_000;
-  const deadline = performance.now() + withinMs;
+  const deadline = performance.now() + (o.withinMs ?? 30_000);
   for (const role of ['provisioner', 'provisioner-ledger'] as const) {
-    const nc = await connectAs(role, o, withinMs);
+    const nc = await connectAs(role, o, deadline);
     try {
       const jsm = await nc.jetstreamManager({ checkAPI: false });
       const { account } = identities[role];
