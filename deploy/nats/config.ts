@@ -1,4 +1,6 @@
-// Renders the NATS server's configuration from the contracts: accounts, one user per identity, exactly its subjects.
+// The configuration of a nats-server, rendered from the tables of the contracts: three accounts, one nkey user for each role
+// and each terminal server with exactly its subjects, and what account CAL offers to account TS. Adding a
+// terminal server means rendering again and sending the server SIGHUP; connections that stay allowed stay up.
 
 import {
   exportsToTerminalServers,
@@ -8,79 +10,122 @@ import {
   type Permissions,
   type Role,
 } from '@calbus/contracts/identities';
+import type { Account } from '@calbus/contracts/streams';
+import { token } from '@calbus/contracts/tokens';
 
-export type NatsUsers = {
-  /** Public nkey of each role. */
+/** Public nkeys (U…), by role and by terminal server id. */
+export type PublicKeys = {
   readonly roles: Readonly<Record<Role, string>>;
-  /** Public nkey by terminal server id. */
   readonly terminalServers: Readonly<Record<string, string>>;
 };
 
-export type NatsPlace = { readonly host: string; readonly port: number; readonly storeDir: string };
-
-export type NatsConfigOptions = NatsPlace & {
-  readonly users: NatsUsers;
-  /** Every append on disk before its acknowledgement; refused by servers before 2.10. */
-  readonly durable?: boolean;
+export type NatsConfigOptions = {
+  readonly host: string;
+  /** -1 lets the server choose; `portsFileDir` then says which. */
+  readonly port: number;
+  readonly storeDir: string;
+  /** Every append on disk before its ack. Needs nats-server 2.10; older ones refuse to start with it. */
+  readonly syncAlways: boolean;
+  readonly keys: PublicKeys;
+  readonly portsFileDir?: string;
+  /** Bytes JetStream may use on disk and in memory; the server's own defaults otherwise. */
+  readonly maxFileBytes?: number;
+  readonly maxMemoryBytes?: number;
 };
 
-const list = (subjects: readonly string[]): string =>
-  `[${subjects.map((s) => JSON.stringify(s)).join(', ')}]`;
+/** The largest contract is 4 MiB (the list of key packs); streams set narrower limits of their own. */
+export const MAX_PAYLOAD = 4 * 1024 * 1024 + 65_536;
 
-// An empty list of publish permissions would allow everything; denying everything says what is meant.
+const accounts: readonly Account[] = ['TS', 'CAL', 'LEDGER'];
+const withJetStream: ReadonlySet<Account> = new Set(['CAL', 'LEDGER']);
+
+const quoted = (value: string): string => JSON.stringify(value);
+
+// An empty list would allow everything, so nothing is said as a denial of all.
 const allowed = (subjects: readonly string[]): string =>
-  subjects.length > 0 ? `{ allow: ${list(subjects)} }` : '{ deny: [">"] }';
+  subjects.length === 0 ? '{ deny: ">" }' : `{ allow: [${subjects.map(quoted).join(', ')}] }`;
 
-const user = (nkey: string, p: Permissions): string =>
-  `      { nkey: ${nkey}, permissions: { publish: ${allowed(p.publish)}, subscribe: ${allowed([...p.subscribe, `${p.inbox}.>`])} } }`;
+const user = (name: string, nkey: string, p: Permissions): string => {
+  if (!/^U[A-Z2-7]{55}$/.test(nkey)) throw new Error(`The public key of ${name} is not an nkey of a user.`);
+  return [
+    `      # ${name}`,
+    `      { nkey: ${nkey}, permissions: {`,
+    `        publish: ${allowed(p.publish)}`,
+    `        subscribe: ${allowed([`${p.inbox}.>`, ...p.subscribe])}`,
+    '      } }',
+  ].join('\n');
+};
 
-const account = (
-  name: string,
-  jetstream: boolean,
-  users: readonly string[],
-  extra: readonly string[] = [],
-): string =>
+/** Ids become subject tokens and file names. Throws an Error with one sentence. */
+export const assertTerminalServerId = (id: string): void => {
+  if (!token.safeParse(id).success) {
+    throw new Error(
+      `${JSON.stringify(id)} cannot be the id of a terminal server: 1 to 64 letters, digits, _ and -.`,
+    );
+  }
+};
+
+const usersOf = (account: Account, keys: PublicKeys): string[] => {
+  const ofRoles = roles
+    .filter((role) => identities[role].account === account)
+    .map((role) => user(role, keys.roles[role], identities[role]));
+  if (account !== 'TS') return ofRoles;
+  const ofTerminalServers = Object.entries(keys.terminalServers)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([id, nkey]) => {
+      assertTerminalServerId(id);
+      return user(`terminal server ${id}`, nkey, terminalServerPermissions(id));
+    });
+  return [...ofRoles, ...ofTerminalServers];
+};
+
+const exported = (kind: string, subjects: readonly string[]): string[] =>
+  subjects.map((subject) => `      { ${kind}: ${quoted(subject)}, accounts: [TS] }`);
+
+const imported = (kind: string, subjects: readonly string[]): string[] =>
+  subjects.map((subject) => `      { ${kind}: { account: CAL, subject: ${quoted(subject)} } }`);
+
+/** What crosses between accounts: only between TS and CAL. */
+const crossings = (account: Account): string[] => {
+  const { services, streams } = exportsToTerminalServers;
+  if (account === 'CAL') {
+    return ['    exports: [', ...exported('service', services), ...exported('stream', streams), '    ]'];
+  }
+  if (account === 'TS') {
+    return ['    imports: [', ...imported('service', services), ...imported('stream', streams), '    ]'];
+  }
+  return [];
+};
+
+const accountBlock = (account: Account, keys: PublicKeys): string =>
   [
-    `  ${name}: {`,
-    ...(jetstream ? ['    jetstream: enabled'] : []),
+    `  ${account}: {`,
+    ...(withJetStream.has(account) ? ['    jetstream: enabled'] : []),
+    ...crossings(account),
     '    users: [',
-    ...users,
+    ...usersOf(account, keys),
     '    ]',
-    ...extra.map((line) => `    ${line}`),
     '  }',
   ].join('\n');
 
-const usersOf = (name: Permissions['account'], u: NatsUsers): string[] =>
-  roles.filter((r) => identities[r].account === name).map((r) => user(u.roles[r], identities[r]));
-
-/** The text of the configuration file. Holds public keys only. */
-export const renderNatsConfig = (o: NatsConfigOptions): string => {
-  const { services, streams } = exportsToTerminalServers;
-  const exported = [
-    ...services.map((s) => `{ service: ${JSON.stringify(s)}, accounts: [TS] }`),
-    ...streams.map((s) => `{ stream: ${JSON.stringify(s)}, accounts: [TS] }`),
-  ];
-  const imported = [
-    ...services.map((s) => `{ service: { account: CAL, subject: ${JSON.stringify(s)} } }`),
-    ...streams.map((s) => `{ stream: { account: CAL, subject: ${JSON.stringify(s)} } }`),
-  ];
-  const terminalServers = Object.entries(o.users.terminalServers).map(([id, nkey]) =>
-    user(nkey, terminalServerPermissions(id)),
-  );
-  return [
-    `listen: ${JSON.stringify(`${o.host}:${o.port}`)}`,
-    'server_name: calbus',
-    'max_payload: 2MB',
-    'write_deadline: "5s"',
+/** The configuration file's text. Throws an Error with one sentence where a key or an id is none. */
+export const natsConfig = (o: NatsConfigOptions): string =>
+  [
+    '# Rendered by calbus. Change the tables of the contracts and render again, not this file.',
+    `host: ${quoted(o.host)}`,
+    `port: ${o.port}`,
+    ...(o.portsFileDir === undefined ? [] : [`ports_file_dir: ${quoted(o.portsFileDir)}`]),
+    `max_payload: ${MAX_PAYLOAD}`,
+    '',
     'jetstream {',
-    `  store_dir: ${JSON.stringify(o.storeDir)}`,
-    ...((o.durable ?? true) ? ['  sync_interval: always'] : []),
+    `  store_dir: ${quoted(o.storeDir)}`,
+    ...(o.syncAlways ? ['  sync_interval: always'] : []),
+    ...(o.maxFileBytes === undefined ? [] : [`  max_file_store: ${o.maxFileBytes}`]),
+    ...(o.maxMemoryBytes === undefined ? [] : [`  max_memory_store: ${o.maxMemoryBytes}`]),
     '}',
+    '',
     'accounts {',
-    account('CAL', true, usersOf('CAL', o.users), [`exports: [${exported.join(', ')}]`]),
-    account('LEDGER', true, usersOf('LEDGER', o.users)),
-    account('TS', false, terminalServers, [`imports: [${imported.join(', ')}]`]),
+    ...accounts.map((account) => accountBlock(account, o.keys)),
     '}',
     '',
   ].join('\n');
-};

@@ -1,79 +1,171 @@
-// Creates the streams and the consumer that the services use, and brings existing ones up to date. Run once at
-// every start of a deployment; what is there already stays.
+// Makes the streams and the request queue's consumer as streams.ts plans them, in both accounts. Running it
+// again is harmless: what is there is kept, and made stricter where the plan is stricter.
 
 import {
   AckPolicy,
-  DiscardPolicy,
-  RetentionPolicy,
-  StorageType,
-  StoreCompression,
+  connect,
+  ErrorCode,
+  nkeyAuthenticator,
   type JetStreamManager,
   type NatsConnection,
-  type StreamConfig,
 } from 'nats';
-import { requestsConsumer, streams, type Account, type StreamPlan } from '@calbus/contracts/streams';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { identities } from '@calbus/contracts/identities';
+import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
+import { changeTo, settingsOf } from './stream-settings.ts';
 
-const configOf = (plan: StreamPlan, replicas: number): Partial<StreamConfig> & { name: string } => ({
-  name: plan.name,
-  description: plan.about,
-  subjects: [...plan.subjects],
-  retention: plan.retention === 'workqueue' ? RetentionPolicy.Workqueue : RetentionPolicy.Limits,
-  storage: plan.storage === 'file' ? StorageType.File : StorageType.Memory,
-  discard: plan.discard === 'new' ? DiscardPolicy.New : DiscardPolicy.Old,
-  max_age: plan.maxAgeNs ?? 0,
-  max_msgs: plan.maxMessages ?? -1,
-  max_msgs_per_subject: plan.maxMessagesPerSubject ?? -1,
-  max_bytes: plan.maxBytes ?? -1,
-  max_msg_size: plan.maxMessageBytes ?? -1,
-  allow_direct: plan.allowDirect,
-  allow_rollup_hdrs: plan.allowRollup ?? false,
-  deny_delete: plan.denyDelete,
-  deny_purge: plan.denyPurge,
-  compression: plan.compressed ? StoreCompression.S2 : StoreCompression.None,
-  // Deduplication by message id would swallow the retry of a request whose answer was lost; nothing here sets one.
-  duplicate_window: 100_000_000,
-  num_replicas: replicas,
-});
+export type ProvisionOptions = {
+  readonly servers: readonly string[];
+  /** The nkey seeds of the two provisioner identities. */
+  readonly seeds: { readonly provisioner: string; readonly 'provisioner-ledger': string };
+  /** Copies of each stream: 1 on a single node, 3 on a cluster. */
+  readonly replicas: number;
+  /** Gets one line for each thing made, changed or found as planned. */
+  readonly say: (line: string) => void;
+  /** How long to wait for the server, and for a cluster to elect its leaders. */
+  readonly withinMs?: number;
+};
 
-const exists = async (what: Promise<unknown>): Promise<boolean> => {
+const NOT_FOUND = 404;
+/** JetStream is still starting, has no leader yet, or too few peers so far. */
+const NOT_YET: ReadonlySet<number> = new Set([10_005, 10_008, 10_009, 10_074]);
+
+const apiErrorOf = (error: unknown): { code: number; errCode: number; says: string } => {
+  if (typeof error !== 'object' || error === null) return { code: 0, errCode: 0, says: String(error) };
+  const { code, api_error: api } = error as {
+    code?: unknown;
+    api_error?: { code?: number; err_code?: number; description?: string };
+  };
+  const says = api?.description ?? (error instanceof Error ? error.message : 'error');
+  return { code: api?.code ?? Number(code), errCode: api?.err_code ?? 0, says };
+};
+
+const patiently = async <T>(deadline: number, what: string, act: () => Promise<T>): Promise<T> => {
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      const { code, errCode, says } = apiErrorOf(error);
+      const mayYetWork = NOT_YET.has(errCode) || code === 503 || says === 'TIMEOUT';
+      if (code === NOT_FOUND && !NOT_YET.has(errCode)) throw error;
+      if (!mayYetWork || performance.now() > deadline) {
+        throw new Error(`${what} failed: ${says}. See the log of nats-server.`, { cause: error });
+      }
+      await sleep(250);
+    }
+  }
+};
+
+const orUndefined = async <T>(act: Promise<T>): Promise<T | undefined> => {
   try {
-    await what;
-    return true;
+    return await act;
   } catch (error) {
-    const code = (error as { api_error?: { code?: number } }).api_error?.code;
-    if (code === 404) return false;
+    if (apiErrorOf(error).code === NOT_FOUND) return undefined;
     throw error;
   }
 };
 
-const ensureStream = async (jsm: JetStreamManager, plan: StreamPlan, replicas: number): Promise<void> => {
-  const config = configOf(plan, replicas);
-  if (await exists(jsm.streams.info(plan.name))) await jsm.streams.update(plan.name, config);
-  else await jsm.streams.add(config);
+const provisionStream = async (
+  jsm: JetStreamManager,
+  plan: StreamPlan,
+  o: ProvisionOptions,
+  deadline: number,
+): Promise<void> => {
+  const what = `Stream ${plan.name}`;
+  const info = await orUndefined(patiently(deadline, what, () => jsm.streams.info(plan.name)));
+  if (info === undefined) {
+    await patiently(deadline, what, () => jsm.streams.add(settingsOf(plan, o.replicas)));
+    o.say(`${what}: made. ${plan.about}`);
+    return;
+  }
+  const change = changeTo(info.config, plan, o.replicas);
+  switch (change.kind) {
+    case 'none':
+      o.say(`${what}: there, as planned or stricter.`);
+      return;
+    case 'update':
+      await patiently(deadline, what, () => jsm.streams.update(plan.name, change.config));
+      o.say(`${what}: brought up to the plan (${change.fields.join(', ')}).`);
+      return;
+    case 'impossible':
+      throw new Error(change.says);
+  }
 };
 
-/** `say` is told a line for each stream. `nc` is a connection of the account's provisioner. */
-export const provision = async (
-  nc: NatsConnection,
-  account: Account,
-  replicas: number,
-  say: (line: string) => void,
+const provisionConsumer = async (
+  jsm: JetStreamManager,
+  o: ProvisionOptions,
+  deadline: number,
 ): Promise<void> => {
-  const jsm = await nc.jetstreamManager({ checkAPI: false });
-  for (const plan of Object.values<StreamPlan>(streams)) {
-    if (plan.account !== account) continue;
-    await ensureStream(jsm, plan, replicas);
-    say(`stream ${plan.name}: ${plan.about}`);
-  }
-  if (account !== 'CAL') return;
   const { stream, name, ackWaitNs, maxAckPending } = requestsConsumer;
-  if (await exists(jsm.consumers.info(stream, name))) return;
-  await jsm.consumers.add(stream, {
-    durable_name: name,
-    ack_policy: AckPolicy.Explicit,
-    ack_wait: ackWaitNs,
-    max_ack_pending: maxAckPending,
-    max_deliver: -1,
-  });
-  say(`consumer ${name}: shared by every issuer`);
+  const what = `Consumer ${name} of ${stream}`;
+  const found = await orUndefined(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
+  if (found && (found.config.deliver_subject || found.config.ack_policy !== AckPolicy.Explicit)) {
+    throw new Error(`${what} exists and is not calbus's; delete it, then run this again.`);
+  }
+  // Never a limit on deliveries: a message that has used them up stays and blocks a full work queue.
+  const wanted = { ack_wait: ackWaitNs, max_ack_pending: maxAckPending, max_deliver: -1 };
+  if (found && Object.entries(wanted).every(([k, v]) => found.config[k as keyof typeof wanted] === v)) {
+    o.say(`${what}: there, as planned.`);
+    return;
+  }
+  await patiently(deadline, what, () =>
+    found
+      ? jsm.consumers.update(stream, name, wanted)
+      : jsm.consumers.add(stream, { durable_name: name, ack_policy: AckPolicy.Explicit, ...wanted }),
+  );
+  o.say(`${what}: ${found ? 'brought up to the plan' : 'made'}.`);
+};
+
+const mayYetAnswer: ReadonlySet<string> = new Set([
+  ErrorCode.ConnectionRefused,
+  ErrorCode.ConnectionTimeout,
+  ErrorCode.Timeout,
+]);
+
+/** The client's own wait for the first connection has no end, so this one knocks by itself. */
+const connectAs = async (
+  role: 'provisioner' | 'provisioner-ledger',
+  o: ProvisionOptions,
+  deadline: number,
+): Promise<NatsConnection> => {
+  for (;;) {
+    try {
+      return await connect({
+        servers: [...o.servers],
+        name: role,
+        authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seeds[role])),
+        inboxPrefix: identities[role].inbox,
+        reconnect: false,
+        timeout: 2_000,
+      });
+    } catch (error) {
+      const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+      if (!mayYetAnswer.has(code) || performance.now() > deadline) {
+        throw new Error(
+          `Cannot connect to ${o.servers.join(', ')} as ${role} (${apiErrorOf(error).says}): is nats-server running there, with a configuration rendered for this key?`,
+          { cause: error },
+        );
+      }
+      await sleep(250);
+    }
+  }
+};
+
+/** Throws an Error with one sentence where the server is away, refuses, or has a stream of the same name that is not ours. */
+export const provision = async (o: ProvisionOptions): Promise<void> => {
+  const deadline = performance.now() + (o.withinMs ?? 30_000);
+  for (const role of ['provisioner', 'provisioner-ledger'] as const) {
+    const nc = await connectAs(role, o, deadline);
+    try {
+      const jsm = await nc.jetstreamManager({ checkAPI: false });
+      const { account } = identities[role];
+      for (const plan of Object.values(streams)) {
+        if (plan.account === account) await provisionStream(jsm, plan, o, deadline);
+      }
+      if (role === 'provisioner') await provisionConsumer(jsm, o, deadline);
+    } finally {
+      await nc.close();
+    }
+  }
 };

@@ -77,10 +77,13 @@ describe('the first license', () => {
     const { packs } = await json<{ packs: { mode: string; issued: number; available: number | null }[] }>(
       'packs',
     );
-    assert.deepEqual(packs.map((p) => [p.mode, p.issued, p.available]).toSorted(), [
-      ['per-device', 2, 0],
-      ['per-user', 0, null],
-    ]);
+    assert.deepEqual(
+      packs.map((p) => [p.mode, p.issued, p.available]),
+      [
+        ['per-device', 2, 0],
+        ['per-user', 0, null],
+      ],
+    );
     const { licenses } = await json<{ licenses: { kind: string; state: string; deviceName: string }[] }>(
       'licenses',
       '--device',

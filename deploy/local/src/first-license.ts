@@ -3,6 +3,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { Body } from '@calbus/contracts/envelope';
+import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { grouped, modeName } from '@calbus/cli/print';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { activate, install } from '@calbus/cli/commands/clearinghouse';
@@ -55,26 +58,57 @@ const step = async (
 const ask = (ts: TerminalServer, n: number): Promise<Decision> =>
   ts.request({ device: { hardwareId: hardwareId(n), name: `desk-${n}` } });
 
-const buy = async (f: FirstLicense): Promise<void> => {
+type Status = Body<typeof inventoryStatus>;
+
+const statusOf = (f: FirstLicense): Promise<Status> =>
+  f.operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus);
+
+/** What an interrupted start had asked of the Clearinghouse goes on by itself; asking it again would buy twice. */
+const untilOutboxIsEmpty = async (f: FirstLicense): Promise<void> => {
+  for (;;) {
+    const { commands } = await f.operator.ask(
+      subjects.liaison.query('operator', 'status'),
+      queryLiaison,
+      {},
+      liaisonStatus,
+    );
+    const open = commands.filter((c) => c.state.state !== 'done' && c.state.state !== 'rejected');
+    if (open.length === 0) return;
+    f.say(`Waiting for what was asked of the Clearinghouse before: ${open.map((c) => c.about).join('; ')}.`);
+    await sleep(1_000);
+  }
+};
+
+const buy = async (f: FirstLicense, before: Status): Promise<void> => {
   const agreement = purchaseAgreement.parse(JSON.parse(f.sample.text));
   f.say(`The papers of the purchase (${f.sample.file}):`);
   for (const line of f.sample.text.trim().split('\n')) f.say(`    ${line}`);
-  await f.addAgreement(f.sample.file);
-  f.say(
-    `The Clearinghouse has entered agreement ${agreement.agreementNumber} (${agreement.program}) of ${agreement.company}.`,
-  );
-  const contact = { firstName: 'Ann', lastName: 'Admin', company: agreement.company, country: 'Sampleland' };
-  const activated = await activate(f.operator, contact, (c) => f.say(`  activate: ${c.state.state}`));
-  if (activated.state.state === 'done')
+  if (!before.activation) {
+    await f.addAgreement(f.sample.file);
     f.say(
-      `The license server is activated as ${activated.state.serverId ?? ''}, so that it may issue full licenses.`,
+      `The Clearinghouse has entered agreement ${agreement.agreementNumber} (${agreement.program}) of ${agreement.company}.`,
     );
+    const contact = {
+      firstName: 'Ann',
+      lastName: 'Admin',
+      company: agreement.company,
+      country: 'Sampleland',
+    };
+    const activated = await activate(f.operator, contact, (c) => f.say(`  activate: ${c.state.state}`));
+    if (activated.state.state === 'done')
+      f.say(
+        `The license server is activated as ${grouped(activated.state.serverId ?? '')}, so that it may issue full licenses.`,
+      );
+  }
   for (const { version, mode, quantity } of agreement.covers) {
+    if (before.pools.some((p) => p.version === version && p.mode === mode && p.installed > 0)) continue;
     const { program, agreementNumber } = agreement;
     const purchase = { program, agreementNumber, version, mode, quantity };
     const done = await install(f.operator, purchase, (c) => f.say(`  install: ${c.state.state}`));
     if (done.state.state === 'done')
-      f.say(`Key pack ${done.state.keyPackId ?? ''} is installed: ${quantity} ${mode} CALs for ${version}.`);
+      f.say(
+        `Key pack ${grouped(done.state.keyPackId ?? '')} is installed: ${quantity} ${modeName(mode)} CALs for ${version}.`,
+      );
   }
 };
 
@@ -119,12 +153,8 @@ const perUser = async (f: FirstLicense): Promise<void> => {
 
 /** Does what is not done yet: an interrupted first run goes on where it stopped. True where the ledger held everything already. */
 export const firstLicense = async (f: FirstLicense): Promise<boolean> => {
-  const before = await f.operator.ask(
-    subjects.inventory.query('operator', 'status'),
-    queryStatus,
-    {},
-    inventoryStatus,
-  );
+  await untilOutboxIsEmpty(f);
+  const before = await statusOf(f);
   if (before.licenses.full + before.licenses.temporary >= 3) {
     f.say(
       `The ledger holds ${before.licenses.full} full and ${before.licenses.temporary} temporary licenses on ${before.devices} devices; it goes on at ${before.position.sequence}.`,
@@ -132,7 +162,7 @@ export const firstLicense = async (f: FirstLicense): Promise<boolean> => {
     await counts(f, before.position.sequence);
     return true;
   }
-  if (before.keyPacks < 2) await buy(f);
+  if (before.keyPacks < 2) await buy(f, before);
   await perDevice(f);
   await perUser(f);
   return false;

@@ -31,10 +31,8 @@ export type ServiceOptions = {
 const READY_MS = 30_000;
 const MOST_RESTARTS = 5;
 
-const environment = (
-  name: ServiceName,
-  { deployment: d, servers: s }: ServiceOptions,
-): Record<string, string> => {
+/** The settings of one service in this deployment. */
+export const serviceEnvironment = (name: ServiceName, d: Deployment, s: Servers): Record<string, string> => {
   const nats = { CALBUS_NATS_URL: s.nats.url };
   const trust = { CALBUS_CLEARINGHOUSE_ROOT_FILE: d.rootFile };
   const sealed = { CALBUS_DEPLOYMENT_SECRET_FILE: d.secretFile('deployment') };
@@ -78,7 +76,7 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
   try {
     const env = {
       PATH: process.env['PATH'],
-      ...environment(name, o),
+      ...serviceEnvironment(name, o.deployment, o.servers),
       [dataMark]: path.join(o.deployment.dataDir, name),
     };
     const main = path.join(repositoryRoot, 'services', name, 'src', 'main.ts');

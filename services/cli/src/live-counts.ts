@@ -23,6 +23,7 @@ export const openCounts = (url: string, username: string, password: string): Red
     username,
     password,
     lazyConnect: true,
+    enableReadyCheck: false, // it asks INFO, which a reader of counts may not
     maxRetriesPerRequest: 0,
     commandTimeout: 2_000,
     retryStrategy: () => null,

@@ -34,7 +34,7 @@ export type TerminalServers = {
 };
 
 export type Signer = {
-  /** Undefined while there is no key that can sign. */
-  readonly sign: () => ((facts: LicenseFacts) => string) | undefined;
+  /** The signed license; undefined while there is no key that may sign it. */
+  readonly sign: (facts: LicenseFacts) => string | undefined;
   readonly check: (license: string) => LicenseCheck;
 };

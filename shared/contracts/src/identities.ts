@@ -26,9 +26,6 @@ const provision = (plans: readonly StreamPlan[]): string[] =>
     `$JS.API.STREAM.INFO.${name}`,
     `$JS.API.STREAM.CREATE.${name}`,
     `$JS.API.STREAM.UPDATE.${name}`,
-    `$JS.API.CONSUMER.INFO.${name}.*`,
-    `$JS.API.CONSUMER.CREATE.${name}.>`,
-    `$JS.API.CONSUMER.DURABLE.CREATE.${name}.>`,
   ]);
 
 const plansOf = (account: Account): StreamPlan[] =>
@@ -130,7 +127,11 @@ export const identities = {
   provisioner: {
     account: 'CAL',
     inbox: inboxes.provisioner,
-    publish: provision(plansOf('CAL')),
+    publish: [
+      ...provision(plansOf('CAL')),
+      `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
+      `$JS.API.CONSUMER.CREATE.${requestsConsumer.stream}.${requestsConsumer.name}`,
+    ],
     subscribe: [],
   },
   'provisioner-ledger': {

@@ -85,6 +85,7 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
     reconnectTimeWait: 200,
   });
   const waiting = new Map<string, Waiting>();
+  const inFlight = new Map<string, Promise<Decision>>();
   let trust: Body<typeof trustSnapshot> | undefined;
   const trustWaiters = new Set<() => void>();
   let ignored = 0;
@@ -158,7 +159,13 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
   });
   await trustChange();
 
-  const send = async (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
+  /** Calls under one request id at the same time share its answer. */
+  const send = (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
+    const asked = inFlight.get(requestId) ?? sendOnce(subject, requestId, bytes);
+    inFlight.set(requestId, asked);
+    return asked;
+  };
+  const sendOnce = async (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
     let busy: Fault | undefined;
     const publish = (): void => {
       void publishToQueue(nc, subject, bytes).then((refused) => {
@@ -177,6 +184,7 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
       for (const t of repeats) clearTimeout(t);
       clearTimeout(deadline);
       waiting.delete(requestId);
+      inFlight.delete(requestId);
     }
   };
   const stamp = (requestId: string) => ({ id: newId(), sentAt: Date.now(), correlationId: requestId });

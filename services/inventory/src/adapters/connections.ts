@@ -10,6 +10,7 @@ export const openRedis = (c: Config, log: Log): Redis => {
   const redis = new Redis(c.redisUrl, {
     username: c.redisUser,
     ...(c.redisPasswordFile === undefined ? {} : { password: c.redisPasswordFile }),
+    enableReadyCheck: false, // it asks INFO, which this user may not
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: 2_000,

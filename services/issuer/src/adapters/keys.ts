@@ -7,15 +7,22 @@ import type { NatsConnection } from 'nats';
 import { decode, type Body } from '@calbus/contracts/envelope';
 import { ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
-import { keyPairFromPem } from '@calbus/trust/certificates';
+import { certificateFacts, keyPairFromPem } from '@calbus/trust/certificates';
 import { issuingKeyContext, unseal } from '@calbus/trust/seal';
 
 const SUBJECT = `$KV.CAL_KEYS.${ISSUING_KEYS}`;
 
+export type SigningKey = {
+  readonly kid: string;
+  readonly key: KeyObject;
+  /** The license server its certificate names. */
+  readonly licenseServerId: string;
+};
+
 export type OpenedKeys = {
   readonly published: Body<typeof issuingKeys>;
-  /** The newest key that opens. */
-  readonly signing: { readonly kid: string; readonly key: KeyObject } | undefined;
+  /** The keys that open, newest first. */
+  readonly signing: readonly SigningKey[];
 };
 
 const openKey = (secret: string, kid: string, sealed: string): KeyObject | undefined => {
@@ -35,9 +42,10 @@ export const readKeys = async (nc: NatsConnection, secret: string): Promise<Open
   const decoded = decode([issuingKeys], data);
   if (!decoded.ok) return undefined;
   const published = decoded.message.body;
-  for (const { kid, sealed } of published.keys) {
+  const signing = published.keys.flatMap(({ kid, sealed, chain }): SigningKey[] => {
     const key = sealed === null ? undefined : openKey(secret, kid, sealed);
-    if (key) return { published, signing: { kid, key } };
-  }
-  return { published, signing: undefined };
+    const facts = certificateFacts(chain[0] ?? '');
+    return key && facts ? [{ kid, key, licenseServerId: facts.commonName }] : [];
+  });
+  return { published, signing };
 };

@@ -3,6 +3,7 @@
 import type { NatsConnection } from 'nats';
 import { decode, encode } from '@calbus/contracts/envelope';
 import { fault } from '@calbus/contracts/faults';
+import { UNACTIVATED } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest } from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
@@ -13,10 +14,10 @@ import { checkLicense, signLicense } from '@calbus/trust/licenses';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
 import type { Signer } from '../ports.ts';
 import type { NatsInventory } from './inventory.ts';
-import { readKeys, type OpenedKeys } from './keys.ts';
+import { readKeys, type OpenedKeys, type SigningKey } from './keys.ts';
 
-const LOOK_MS = 500;
-const KEYS_EVERY = 4;
+const LOOK_MS = 250;
+const KEYS_EVERY = 8;
 
 export type Trust = Signer & { readonly ended: Promise<void> };
 
@@ -37,6 +38,8 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   let sources: TrustSources | undefined;
   let revision: string | undefined;
   let quiet = false;
+  /** A license could not be signed with the keys at hand: look for newer ones at once. */
+  let wanted = true;
 
   const announce = (s: TrustSources): void => {
     const body = { generation: s.ledger.position.generation, epoch: s.ledger.epoch };
@@ -44,14 +47,15 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   };
   const look = async (withKeys: boolean): Promise<void> => {
     const before = JSON.stringify(keys?.published);
-    if (withKeys || !keys?.signing) keys = (await readKeys(nc, deps.secret)) ?? keys;
+    if (withKeys || wanted) keys = (await readKeys(nc, deps.secret)) ?? keys;
+    wanted = !keys || keys.signing.length === 0;
     const now = inventory.trustRevision();
     const changed = now !== revision || JSON.stringify(keys?.published) !== before;
     if (!keys || now === undefined || (!changed && sources)) return;
     sources = { ledger: await inventory.trust(), keys: keys.published };
     revision = now;
     announce(sources);
-    log.info({ kid: keys.signing?.kid, epoch: sources.ledger.epoch }, 'what is trusted is up to date');
+    log.info({ kid: keys.signing[0]?.kid, epoch: sources.ledger.epoch }, 'what is trusted is up to date');
   };
   const run = async (): Promise<void> => {
     for (let turn = 0; !signal.aborted; turn += 1) {
@@ -81,9 +85,14 @@ export const keepTrust = (deps: TrustDeps): Trust => {
     },
   });
   return {
-    sign: () => {
-      const signing = keys?.signing;
-      return signing && ((facts) => signLicense(signing.key, signing.kid, facts));
+    sign: (facts) => {
+      // A license from before activation may be signed by any of our keys; one of an activated server only by a key certified for it.
+      const { licenseServerId } = facts;
+      const may = (k: SigningKey): boolean =>
+        licenseServerId === UNACTIVATED || k.licenseServerId === licenseServerId;
+      const signing = keys?.signing.find(may);
+      if (!signing) wanted = true;
+      return signing && signLicense(signing.key, signing.kid, facts);
     },
     check: (license) =>
       sources

@@ -13,12 +13,16 @@ const refused = (code: RefusalCode): DecisionOutcome => ({
   ...retryOf(code),
 });
 
-const outcomeOf = (answer: AllocationAnswer, sign: (facts: LicenseFacts) => string): DecisionOutcome => {
+const outcomeOf = (
+  answer: AllocationAnswer,
+  sign: (facts: LicenseFacts) => string | undefined,
+): DecisionOutcome | undefined => {
   const { outcome } = answer;
   switch (outcome.kind) {
     case 'license': {
       const { licenseId, kind, version, keyPackId, hardwareId, notAfter } = outcome.license;
       const license = sign(outcome.license);
+      if (license === undefined) return undefined;
       return {
         kind: 'license',
         license,
@@ -38,16 +42,13 @@ const outcomeOf = (answer: AllocationAnswer, sign: (facts: LicenseFacts) => stri
   }
 };
 
-/** `sign` gives the license's compact JWS. */
+/** `sign` gives the license's compact JWS, or undefined while no key may sign it; then there is no decision yet either. */
 export const decisionOf = (
   terminalServerId: string,
   answer: AllocationAnswer,
-  sign: (facts: LicenseFacts) => string,
-): Body<typeof licenseDecision> => ({
-  requestId: answer.requestId,
-  terminalServerId,
-  row: answer.row,
-  decidedAt: answer.decidedAt,
-  position: answer.position,
-  outcome: outcomeOf(answer, sign),
-});
+  sign: (facts: LicenseFacts) => string | undefined,
+): Body<typeof licenseDecision> | undefined => {
+  const outcome = outcomeOf(answer, sign);
+  const { requestId, row, decidedAt, position } = answer;
+  return outcome && { requestId, terminalServerId, row, decidedAt, position, outcome };
+};

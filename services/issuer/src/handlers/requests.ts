@@ -131,15 +131,14 @@ const answerAll = (
   taken: readonly Taken[],
   answers: readonly (AllocationAnswer | undefined)[],
 ): void => {
-  const sign = deps.signer.sign();
   for (const [i, t] of taken.entries()) {
     const answer = answers[i];
-    if (!answer || (answer.outcome.kind === 'license' && !sign)) {
-      t.queued.again(AGAIN_MS);
+    const decision = answer && decisionOf(t.terminalServerId, answer, deps.signer.sign);
+    if (!decision) {
+      t.queued.again(AGAIN_MS); // no place in the ledger, or no key that may sign, is known yet
       continue;
     }
-    const signWith = sign ?? ((): string => '');
-    deps.terminalServers.decide(decisionOf(t.terminalServerId, answer, signWith), t.id);
+    deps.terminalServers.decide(decision, t.id);
     t.queued.done();
   }
 };

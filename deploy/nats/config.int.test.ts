@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
+import { identities, terminalServerPermissions, type Role } from '@calbus/contracts/identities';
+import { requestsConsumer, streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
+import { eventually } from '@calbus/testkit/eventually';
+import { testNats } from '@calbus/testkit/servers';
+import { freePorts } from '@calbus/local/ports';
+import { createUser } from 'nkeys.js';
+import { natsConfig } from './config.ts';
+import { keepKeys, seedFile, terminalServerSeedFile } from './keys.ts';
+import { provision } from './provision.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+const site = async (t: TestContext, terminalServerIds: string[]) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const keys = keepKeys(directory, terminalServerIds);
+  const server = await testNats({ config: (place) => natsConfig({ ...place, syncAlways: true, keys }) });
+  t.after(() => server[Symbol.asyncDispose]());
+  const as = async (seed: string, inbox: string): Promise<NatsConnection> => {
+    const nc = await connect({
+      servers: server.url,
+      authenticator: nkeyAuthenticator(bytes(readFileSync(seed, 'utf8').trim())),
+      inboxPrefix: inbox,
+    });
+    t.after(() => nc.close());
+    return nc;
+  };
+  const seedOf = (role: Role): string => readFileSync(seedFile(directory, role), 'utf8').trim();
+  const lines: string[] = [];
+  const setUp = (replicas = 1): Promise<void> =>
+    provision({
+      servers: [server.url],
+      seeds: { provisioner: seedOf('provisioner'), 'provisioner-ledger': seedOf('provisioner-ledger') },
+      replicas,
+      say: (line) => lines.push(line),
+    });
+  return {
+    server,
+    directory,
+    keys,
+    lines,
+    setUp,
+    role: (role: Role) => as(seedFile(directory, role), identities[role].inbox),
+    terminalServer: (id: string) =>
+      as(terminalServerSeedFile(directory, id), terminalServerPermissions(id).inbox),
+  };
+};
+
+test("a terminal server's request is queued in account CAL, and decisions and trust come back to account TS", async (t) => {
+  const s = await site(t, ['ts1']);
+  await s.setUp();
+  const [ts, issuer] = await Promise.all([s.terminalServer('ts1'), s.role('issuer')]);
+
+  const ack = await ts.jetstream().publish(subjects.license.request('ts1'), bytes('{"a":1}'));
+  assert.deepEqual([ack.stream, ack.seq], [streams.requests.name, 1]);
+
+  const consumer = await issuer
+    .jetstream({ checkAPI: false })
+    .consumers.get(requestsConsumer.stream, requestsConsumer.name);
+  const request = await consumer.next({ expires: 2_000 });
+  assert.equal(request?.subject, subjects.license.request('ts1'));
+  assert.equal(request.string(), '{"a":1}');
+
+  const decisions = ts.subscribe(subjects.decision.to('ts1'), { max: 1 });
+  const snapshots = ts.subscribe(subjects.trust.snapshot('ts1'), { max: 1 });
+  const changes = ts.subscribe(subjects.trust.changed, { max: 1 });
+  await ts.flush();
+  const asked = issuer.subscribe(subjects.trust.requests, { max: 1 });
+  await issuer.flush();
+  issuer.publish(subjects.decision.of('ts1', 'r1'), bytes('decided'));
+  issuer.publish(subjects.trust.changed, bytes('changed'));
+  for await (const m of decisions)
+    assert.deepEqual([m.subject, m.string()], ['cal.v1.decision.ts1.r1', 'decided']);
+  for await (const m of changes) assert.equal(m.string(), 'changed');
+  ts.publish(subjects.trust.request('ts1'), bytes('trust?'));
+  for await (const m of asked) {
+    assert.deepEqual([m.subject, m.string()], ['cal.v1.trust.request.ts1', 'trust?']);
+    issuer.publish(subjects.trust.snapshot('ts1'), bytes('snapshot'));
+  }
+  for await (const m of snapshots) assert.equal(m.string(), 'snapshot');
+
+  assert.equal(await request.ackAck(), true);
+  const jsm = await issuer.jetstreamManager({ checkAPI: false });
+  const { num_pending, num_ack_pending } = await jsm.consumers.info(
+    requestsConsumer.stream,
+    requestsConsumer.name,
+  );
+  assert.deepEqual({ num_pending, num_ack_pending }, { num_pending: 0, num_ack_pending: 0 });
+});
+
+test('provisioning makes what streams.ts says, twice is harmless, and nothing that is stricter is loosened', async (t) => {
+  const s = await site(t, []);
+  await s.setUp();
+  const made = Object.keys(streams).length + 1;
+  assert.equal(s.lines.filter((l) => l.includes('made')).length, made, s.lines.join('\n'));
+  s.lines.length = 0;
+  await s.setUp();
+  assert.equal(s.lines.filter((l) => l.includes('as planned')).length, made, s.lines.join('\n'));
+
+  const nc = await s.role('provisioner-ledger');
+  const jsm = await nc.jetstreamManager({ checkAPI: false });
+  const planned = (await jsm.streams.info(streams.ledger.name)).config;
+  assert.deepEqual(
+    [planned.deny_delete, planned.deny_purge, planned.discard, planned.compression, planned.max_msg_size],
+    [true, true, 'new', 's2', streams.ledger.maxMessageBytes],
+  );
+  // An operator bounds the ledger, and lifts the limit on the size of one message.
+  await jsm.streams.update(streams.ledger.name, { max_bytes: 10_000_000, max_msg_size: -1 });
+  s.lines.length = 0;
+  await s.setUp();
+  const now = (await jsm.streams.info(streams.ledger.name)).config;
+  assert.deepEqual([now.max_bytes, now.max_msg_size], [10_000_000, streams.ledger.maxMessageBytes]);
+  assert.ok(s.lines.some((l) => l.includes('CAL_LEDGER: brought up to the plan (max_msg_size)')));
+});
+
+test('a stream of the same name that is not ours stops provisioning with a sentence', async (t) => {
+  const s = await site(t, []);
+  const nc = await s.role('provisioner-ledger');
+  const jsm = await nc.jetstreamManager({ checkAPI: false });
+  await jsm.streams.add({ name: streams.ledger.name, subjects: ['something.else'] });
+  await assert.rejects(s.setUp(), /The stream CAL_LEDGER exists with subjects something\.else/);
+});
+
+test('a provisioner whose key the server does not know is told so', async (t) => {
+  const s = await site(t, []);
+  const other = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
+  t.after(() => rmSync(other, { recursive: true, force: true }));
+  keepKeys(other, []);
+  const seed = readFileSync(seedFile(other, 'provisioner'), 'utf8').trim();
+  await assert.rejects(
+    provision({
+      servers: [s.server.url],
+      seeds: { provisioner: seed, 'provisioner-ledger': seed },
+      replicas: 1,
+      say: () => {},
+      withinMs: 2_000,
+    }),
+    /Cannot connect to nats:.* as provisioner/,
+  );
+});
+
+test('a server that is not there is waited for, but not for ever', async () => {
+  const [port] = await freePorts(1);
+  const seed = new TextDecoder().decode(createUser().getSeed());
+  const before = performance.now();
+  await assert.rejects(
+    provision({
+      servers: [`nats://127.0.0.1:${port}`],
+      seeds: { provisioner: seed, 'provisioner-ledger': seed },
+      replicas: 1,
+      say: () => {},
+      withinMs: 600,
+    }),
+    /Cannot connect .* is nats-server running there/,
+  );
+  const waited = performance.now() - before;
+  assert.ok(waited > 600 && waited < 2_500, `${waited} ms`);
+});
+
+test('a terminal server added by rendering again and SIGHUP may ask, while the others stay connected', async (t) => {
+  const s = await site(t, ['ts1']);
+  await s.setUp();
+  const ts1 = await s.terminalServer('ts1');
+  let disconnected = 0;
+  void (async () => {
+    for await (const status of ts1.status()) if (status.type === 'disconnect') disconnected += 1;
+  })();
+  const keys = keepKeys(s.directory, ['ts1', 'ts2']);
+  assert.deepEqual(keys.terminalServers['ts1'], s.keys.terminalServers['ts1']);
+  await assert.rejects(s.terminalServer('ts2'), /Authorization/);
+  const { host, port, dataDir } = s.server;
+  const place = { host, port, storeDir: path.join(dataDir, 'jetstream') };
+  writeFileSync(path.join(dataDir, 'nats.conf'), natsConfig({ ...place, syncAlways: true, keys }));
+  process.kill(s.server.pid, 'SIGHUP');
+  const ts2 = await eventually('ts2 connects', () => s.terminalServer('ts2'));
+  const ack = await ts2.jetstream().publish(subjects.license.request('ts2'), bytes('{}'));
+  assert.equal(ack.stream, streams.requests.name);
+  await ts1.jetstream().publish(subjects.license.request('ts1'), bytes('{}'));
+  await sleep(100);
+  assert.equal(disconnected, 0);
+});
+
+test('seeds are readable by their owner alone and are kept', (t) => {
+  const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const first = keepKeys(directory, ['ts1']);
+  assert.deepEqual(keepKeys(directory, ['ts1']), first);
+  assert.equal(new Set(Object.values(first.roles)).size, Object.keys(identities).length);
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .map((f) => path.join(directory, f))
+    .filter((f) => statSync(f).isFile());
+  assert.equal(files.length, Object.keys(identities).length + 1);
+  for (const file of files) assert.equal(statSync(file).mode & 0o777, 0o600, file);
+  writeFileSync(seedFile(directory, 'issuer'), 'nonsense');
+  assert.throws(() => keepKeys(directory, []), /issuer\.nk holds no nkey seed/);
+});
+
+test('ids and keys that are none are refused before anything is written', () => {
+  const directory = path.join(tmpdir(), 'calbus-never-made');
+  assert.throws(() => keepKeys(directory, ['../up']), /cannot be the id of a terminal server/);
+  assert.equal(existsSync(directory), false);
+  const roles = Object.fromEntries(Object.keys(identities).map((r) => [r, 'U']));
+  const options = { host: '127.0.0.1', port: -1, storeDir: '/x', syncAlways: true };
+  assert.throws(
+    () => natsConfig({ ...options, keys: { roles: roles as Record<Role, string>, terminalServers: {} } }),
+    /The public key of .* is not an nkey of a user/,
+  );
+});

@@ -1,0 +1,31 @@
+// Sets up the streams of a deployment, then ends: 0 done, 1 failed, 2 the configuration is refused.
+
+import { z } from 'zod';
+import { fileContent, natsUrls, readConfig } from '@calbus/runtime/config';
+import { provision } from './provision.ts';
+
+const schema = z.object({
+  natsUrl: natsUrls,
+  provisionerSeedFile: fileContent,
+  provisionerLedgerSeedFile: fileContent,
+  replicas: z.coerce.number().int().min(1).max(5).default(1),
+});
+
+const result = readConfig(schema, process.env);
+if (result.ok) {
+  const { natsUrl, provisionerSeedFile, provisionerLedgerSeedFile, replicas } = result.config;
+  try {
+    await provision({
+      servers: natsUrl,
+      seeds: { provisioner: provisionerSeedFile, 'provisioner-ledger': provisionerLedgerSeedFile },
+      replicas,
+      say: (line) => process.stdout.write(`${line}\n`),
+    });
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+} else {
+  process.stderr.write(`The streams cannot be set up:\n  ${result.problems.join('\n  ')}\n`);
+  process.exitCode = 2;
+}
