@@ -84,7 +84,7 @@ const startClearinghouse = (): Promise<ServiceProcess> =>
     },
   });
 
-const startLiaison = (): Promise<ServiceProcess> =>
+const startLiaison = (secretFile = file('secret', secret)): Promise<ServiceProcess> =>
   startService({
     main: path.join(here, 'main.ts'),
     ready: /"state":"ready"/,
@@ -96,7 +96,7 @@ const startLiaison = (): Promise<ServiceProcess> =>
       CALBUS_RABBITMQ_USER: 'site1',
       CALBUS_RABBITMQ_PASSWORD_FILE: file('site-password', 'site-pw'),
       CALBUS_CLEARINGHOUSE_ROOT_FILE: path.join(dir, 'clearinghouse/root.pem'),
-      CALBUS_DEPLOYMENT_SECRET_FILE: file('secret', secret),
+      CALBUS_DEPLOYMENT_SECRET_FILE: secretFile,
     },
   });
 
@@ -189,14 +189,12 @@ const keys = async (): Promise<Body<typeof issuingKeys>> => {
   if (!decoded.ok) throw new Error(decoded.fault.detail);
   return decoded.message.body;
 };
-const packsIssued = (): number => {
-  const out = execFileSync(
-    process.execPath,
-    [path.join(vendorDir, 'clearinghouse.mjs'), 'packs', '--json', '--data', path.join(dir, 'clearinghouse')],
-    { encoding: 'utf8' },
-  );
-  return (JSON.parse(out) as unknown[]).length;
+const asVendor = (...args: string[]): string => {
+  const data = ['--data', path.join(dir, 'clearinghouse')];
+  const command = path.join(vendorDir, 'clearinghouse.mjs');
+  return execFileSync(process.execPath, [command, ...args, ...data], { encoding: 'utf8' });
 };
+const packsIssued = (): number => (JSON.parse(asVendor('packs', '--json')) as unknown[]).length;
 
 before(async () => {
   [rabbitmq, bus] = await Promise.all([
@@ -210,14 +208,7 @@ before(async () => {
   ]);
   const covers = [{ version: '2003', mode: 'per-device', quantity: 10 }];
   const sold = { program: 'select', agreementNumber: '1234567', company: 'Example Ltd', covers };
-  execFileSync(process.execPath, [
-    path.join(vendorDir, 'clearinghouse.mjs'),
-    'agreements',
-    'add',
-    file('agreement.json', JSON.stringify(sold)),
-    '--data',
-    path.join(dir, 'clearinghouse'),
-  ]);
+  asVendor('agreements', 'add', file('agreement.json', JSON.stringify(sold)));
   clearinghouse = await startClearinghouse();
   liaison = await startLiaison();
   operator = await bus.connectAs('operator');
@@ -393,25 +384,8 @@ describe('the liaison', () => {
 
   test('another deployment secret: it does not start, and says why', async () => {
     await liaison.stop();
-    const right = path.join(dir, 'secret');
-    await assert.rejects(
-      startService({
-        main: path.join(here, 'main.ts'),
-        ready: /"state":"ready"/,
-        env: {
-          CALBUS_NATS_URL: bus.url,
-          CALBUS_NATS_SEED_FILE: bus.seedFile('clearinghouse-liaison'),
-          CALBUS_DATA_DIR: path.join(dir, 'liaison'),
-          CALBUS_RABBITMQ_URL: rabbitmq.url,
-          CALBUS_RABBITMQ_USER: 'site1',
-          CALBUS_RABBITMQ_PASSWORD_FILE: path.join(dir, 'site-password'),
-          CALBUS_CLEARINGHOUSE_ROOT_FILE: path.join(dir, 'clearinghouse/root.pem'),
-          CALBUS_DEPLOYMENT_SECRET_FILE: file('other-secret', 'another secret altogether'),
-        },
-      }),
-      /The deployment secret is not the one/,
-    );
-    assert.equal(readFileSync(right, 'utf8'), secret);
+    const other = startLiaison(file('other-secret', 'another secret altogether'));
+    await assert.rejects(other, /The deployment secret is not the one/);
     liaison = await startLiaison();
     assert.ok((await status()).activation);
   });
