@@ -1,6 +1,6 @@
 // The request queue: batches from the one durable consumer that all issuers share.
 
-import type { Consumer, JsMsg, NatsConnection } from 'nats';
+import type { JetStreamClient, JsMsg, NatsConnection } from 'nats';
 import { requestsConsumer } from '@calbus/contracts/streams';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
@@ -16,20 +16,19 @@ const queued = (m: JsMsg): Queued => ({
   again: (delayMs) => m.nak(delayMs),
 });
 
-/** How long an empty fetch stays open. Short enough to end soon after a shutdown began. */
-const FETCH_MS = 1_000;
+/** How long an empty pull stays open. Short enough to end soon after a shutdown began. */
+const PULL_MS = 1_000;
 
-/** What is there now, at most `most`; waits for the first message only. */
-const nextBatch = async (consumer: Consumer, most: number): Promise<Queued[]> => {
-  const first = await consumer.next({ expires: FETCH_MS });
-  if (!first) return [];
-  const batch = [queued(first)];
-  if (first.info.pending === 0 || most === 1) return batch;
-  const rest = await consumer.fetch({
-    max_messages: Math.min(most - 1, first.info.pending),
-    expires: FETCH_MS,
-  });
-  for await (const m of rest) batch.push(queued(m));
+/**
+ * What is there now, at most `most`; waits for the first message only. `no_wait` with `expires` is what says so to the
+ * server: with `expires` alone a pull whose messages another issuer took meanwhile would hold back those it got.
+ */
+const nextBatch = async (js: JetStreamClient, most: number): Promise<Queued[]> => {
+  const { stream, name } = requestsConsumer;
+  const batch: Queued[] = [];
+  // oxlint-disable-next-line typescript/no-deprecated -- the newer interface has no `no_wait`
+  const pulled = js.fetch(stream, name, { batch: most, no_wait: true, expires: PULL_MS });
+  for await (const m of pulled) batch.push(queued(m));
   return batch;
 };
 
@@ -48,14 +47,11 @@ export const consumeRequests = async (
   const { clock, log, signal } = options;
   const js = nc.jetstream();
   const lane = async (): Promise<void> => {
-    let consumer: Consumer | undefined;
     while (!signal.aborted) {
       try {
-        consumer ??= await js.consumers.get(requestsConsumer.stream, requestsConsumer.name);
-        const batch = await nextBatch(consumer, options.most);
+        const batch = await nextBatch(js, options.most);
         if (batch.length > 0) await handle(batch);
       } catch (error) {
-        consumer = undefined;
         log.warn(errorFacts(error), 'the request queue cannot be read; trying again');
         await clock.sleep(500, signal);
       }
