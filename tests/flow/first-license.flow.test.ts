@@ -227,7 +227,7 @@ describe('the first license', () => {
     const words = secrets.map((n) => readFileSync(s.deployment.secretFile(n), 'utf8').trim());
     const seeds = ['issuer', 'inventory', 'clearinghouse-liaison', 'operator'] as const;
     words.push(
-      ...seeds.map((n) => readFileSync(s.deployment.keys.seedFile(n), 'utf8').trim()),
+      ...seeds.map((n) => readFileSync(s.deployment.seedFile(n), 'utf8').trim()),
       'PRIVATE KEY',
       'eyJ',
     );

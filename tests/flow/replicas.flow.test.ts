@@ -61,7 +61,7 @@ after(async () => {
 /** Every valid record of the ledger with its place, by this test's own reading of the chain. */
 const readLedger = async (): Promise<{ records: { sequence: number; r: LedgerRecord }[]; voids: number }> => {
   const { inbox } = identities['inventory-ledger'];
-  const seed = readSecret(s.deployment.keys.seedFile('inventory-ledger'));
+  const seed = readSecret(s.deployment.seedFile('inventory-ledger'));
   const nc = await connectNats({
     servers: s.servers.nats.url,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),

@@ -3,11 +3,12 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Role } from '@calbus/contracts/identities';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { Profile } from '@calbus/cli/profile';
-import { renderNatsConfig } from '../../nats/config.ts';
-import { prepareNatsKeys, type NatsKeys } from '../../nats/keys.ts';
+import { natsConfig } from '../../nats/config.ts';
+import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
@@ -21,7 +22,7 @@ export const CLEARINGHOUSE = 'clearinghouse';
 
 export type Deployment = {
   readonly dataDir: string;
-  readonly keys: NatsKeys;
+  readonly seedFile: (who: Role | { readonly terminalServer: string }) => string;
   readonly secretFile: (name: SecretName) => string;
   /** Where the Clearinghouse puts its root certificate. */
   readonly rootFile: string;
@@ -51,15 +52,17 @@ export const prepareDeployment = (
     const file = secretFile(name);
     if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
   }
-  const keys = prepareNatsKeys(path.join(dir, 'nats'), Object.keys(terminalServers));
+  const natsDir = path.join(dir, 'nats');
+  const keys = keepKeys(natsDir, Object.keys(terminalServers));
   return {
     dataDir,
-    keys,
+    seedFile: (who) =>
+      typeof who === 'string' ? seedFile(natsDir, who) : terminalServerSeedFile(natsDir, who.terminalServer),
     secretFile,
     rootFile: path.join(dataDir, 'clearinghouse', 'root.pem'),
     terminalServers,
     configuration: {
-      nats: { config: (place) => renderNatsConfig({ ...place, users: keys.users }) },
+      nats: { config: (place) => natsConfig({ ...place, syncAlways: true, keys }) },
       redis: {
         users: redisUsers({ inventory: secret('redis-inventory'), operator: secret('redis-operator') }),
       },
@@ -78,12 +81,12 @@ export const writeProfile = (d: Deployment, servers: Servers): Profile => {
   const terminalServers = Object.fromEntries(
     Object.entries(d.terminalServers).map(([id, t]) => [
       id,
-      { seedFile: d.keys.seedFile({ terminalServer: id }), ...t },
+      { seedFile: d.seedFile({ terminalServer: id }), ...t },
     ]),
   );
   const profile: Profile = {
     natsUrl: servers.nats.url,
-    natsSeedFile: d.keys.seedFile('operator'),
+    natsSeedFile: d.seedFile('operator'),
     redisUrl: servers.redis.url,
     redisUser: 'operator',
     redisPasswordFile: d.secretFile('redis-operator'),

@@ -4,8 +4,6 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
-import { identities, type Role } from '@calbus/contracts/identities';
 import { openCounts } from '@calbus/cli/live-counts';
 import { connectOperator } from '@calbus/cli/operator';
 import { readSecret } from '@calbus/cli/profile';
@@ -28,21 +26,16 @@ export type Job = {
   readonly say: (line: string) => void;
 };
 
-const connectAs = (url: string, d: Deployment, role: Role): Promise<NatsConnection> =>
-  connect({
-    servers: url,
-    name: role,
-    authenticator: nkeyAuthenticator(new TextEncoder().encode(readSecret(d.keys.seedFile(role)))),
-    inboxPrefix: identities[role].inbox,
+export const provisionAll = (url: string, d: Deployment): Promise<void> =>
+  provision({
+    servers: [url],
+    seeds: {
+      provisioner: readSecret(d.seedFile('provisioner')),
+      'provisioner-ledger': readSecret(d.seedFile('provisioner-ledger')),
+    },
+    replicas: 1,
+    say: () => {},
   });
-
-export const provisionAll = async (url: string, d: Deployment): Promise<void> => {
-  for (const role of ['provisioner', 'provisioner-ledger'] as const) {
-    const nc = await connectAs(url, d, role);
-    await provision(nc, identities[role].account, 1, () => {});
-    await nc.close();
-  }
-};
 
 const addAgreement = async (d: Deployment, file: string): Promise<void> => {
   const main = path.join(repositoryRoot, 'services/clearinghouse/src/cli/main.ts');

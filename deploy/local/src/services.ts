@@ -49,8 +49,8 @@ export const serviceEnvironment = (name: ServiceName, d: Deployment, s: Servers)
       return {
         ...nats,
         ...trust,
-        CALBUS_NATS_SEED_FILE: d.keys.seedFile('inventory'),
-        CALBUS_NATS_LEDGER_SEED_FILE: d.keys.seedFile('inventory-ledger'),
+        CALBUS_NATS_SEED_FILE: d.seedFile('inventory'),
+        CALBUS_NATS_LEDGER_SEED_FILE: d.seedFile('inventory-ledger'),
         CALBUS_REDIS_URL: s.redis.url,
         CALBUS_REDIS_USER: 'inventory',
         CALBUS_REDIS_PASSWORD_FILE: d.secretFile('redis-inventory'),
@@ -61,13 +61,13 @@ export const serviceEnvironment = (name: ServiceName, d: Deployment, s: Servers)
         ...trust,
         ...sealed,
         ...data,
-        CALBUS_NATS_SEED_FILE: d.keys.seedFile('clearinghouse-liaison'),
+        CALBUS_NATS_SEED_FILE: d.seedFile('clearinghouse-liaison'),
         CALBUS_RABBITMQ_URL: s.rabbitmq.url,
         CALBUS_RABBITMQ_USER: LICENSE_SERVER,
         CALBUS_RABBITMQ_PASSWORD_FILE: d.secretFile('rabbitmq-license-server'),
       };
     case 'issuer':
-      return { ...nats, ...trust, ...sealed, CALBUS_NATS_SEED_FILE: d.keys.seedFile('issuer') };
+      return { ...nats, ...trust, ...sealed, CALBUS_NATS_SEED_FILE: d.seedFile('issuer') };
   }
 };
 

@@ -241,7 +241,7 @@ describe('the Clearinghouse', () => {
     connections.push(operator);
     const desk = await operator.createChannel();
     await desk.purgeQueue(link.deadQueue);
-    const garbage: [string, string, string?][] = [
+    const garbage: [string, string][] = [
       ['not a statement', 'NOT_AN_ENVELOPE'],
       ['', 'NOT_AN_ENVELOPE'],
       [signJws(s.keys.privateKey, { typ: 'other' }, {}), 'UNKNOWN_TYPE'],
@@ -251,16 +251,12 @@ describe('the Clearinghouse', () => {
     for (const [bytes, code] of garbage) {
       await s.put(bytes);
       const letter = await taken(desk, link.deadQueue);
-        return got === false ? undefined : got;
-      });
       assert.equal(letter.properties.headers?.[link.deadReasonHeader], code);
       assert.equal(letter.content.toString(), bytes);
     }
     // Whose account it is must be said, or it could be anybody's.
     s.channel.publish(link.commandsExchange, link.commandKey('ls1'), Buffer.from(activate(s)));
     const anonymous = await taken(desk, link.deadQueue);
-      return got === false ? undefined : got;
-    });
     assert.equal(anonymous.properties.headers?.[link.deadReasonHeader], 'NOT_AN_ENVELOPE');
     await activated(s);
   });

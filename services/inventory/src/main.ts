@@ -1,4 +1,5 @@
 import { identities } from '@calbus/contracts/identities';
+import { streams } from '@calbus/contracts/streams';
 import { systemClock as clock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
@@ -8,6 +9,7 @@ import { cryptoDice as dice } from './adapters/dice.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
+import { keepRequestQueue } from './adapters/request-queue.ts';
 import { redisCache } from './adapters/redis-cache.ts';
 import { serveQueries, serveTerm } from './adapters/serve.ts';
 import { config } from './config.ts';
@@ -48,6 +50,9 @@ await runService({
     const key = natsLeaderKey(js, jsm);
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
     const parts = { ledger, follower, cache, clock, dice, settings, log, key, replica, signal, onLead };
+    const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
+    const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
+    onStop('the request queue', () => queue);
     await follower.catchUp();
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);

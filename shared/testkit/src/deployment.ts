@@ -7,8 +7,8 @@ import path from 'node:path';
 import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { identities, terminalServerInbox, type Role } from '@calbus/contracts/identities';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import { renderNatsConfig } from '../../../deploy/nats/config.ts';
-import { prepareNatsKeys } from '../../../deploy/nats/keys.ts';
+import { natsConfig } from '../../../deploy/nats/config.ts';
+import { keepKeys, seedFile, terminalServerSeedFile } from '../../../deploy/nats/keys.ts';
 import { provision } from '../../../deploy/nats/provision.ts';
 import { testNats } from './servers.ts';
 
@@ -30,10 +30,12 @@ export const inboxOf = (who: Who): string =>
 /** Starts NATS with every role, these terminal servers, and all streams. */
 export const testBus = async (terminalServers: readonly string[] = ['ts1', 'ts2']): Promise<TestBus> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
-  const keys = prepareNatsKeys(dir, terminalServers);
-  const server = await testNats({ config: (place) => renderNatsConfig({ ...place, users: keys.users }) });
+  const keys = keepKeys(dir, terminalServers);
+  const fileOf = (who: Who): string =>
+    typeof who === 'string' ? seedFile(dir, who) : terminalServerSeedFile(dir, who.terminalServer);
+  const server = await testNats({ config: (place) => natsConfig({ ...place, syncAlways: true, keys }) });
   const connections: NatsConnection[] = [];
-  const seed = (who: Who): string => readFileSync(keys.seedFile(who), 'utf8').trim();
+  const seed = (who: Who): string => readFileSync(fileOf(who), 'utf8').trim();
   const connectAs = async (who: Who): Promise<NatsConnection> => {
     const nc = await connect({
       servers: server.url,
@@ -45,12 +47,12 @@ export const testBus = async (terminalServers: readonly string[] = ['ts1', 'ts2'
     connections.push(nc);
     return nc;
   };
-  await provision(await connectAs('provisioner'), 'CAL', 1, () => {});
-  await provision(await connectAs('provisioner-ledger'), 'LEDGER', 1, () => {});
+  const seeds = { provisioner: seed('provisioner'), 'provisioner-ledger': seed('provisioner-ledger') };
+  await provision({ servers: [server.url], seeds, replicas: 1, say: () => {} });
   return {
     server,
     url: server.url,
-    seedFile: keys.seedFile,
+    seedFile: fileOf,
     seed,
     connectAs,
     [Symbol.asyncDispose]: async () => {

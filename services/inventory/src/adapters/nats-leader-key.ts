@@ -4,12 +4,14 @@ import type { JetStreamClient, JetStreamManager } from 'nats';
 import { z } from 'zod';
 import { streams } from '@calbus/contracts/streams';
 import { token } from '@calbus/contracts/tokens';
+import { settingsOf } from '@calbus/runtime/stream-settings';
 import type { LeaderClaim, LeaderKey } from '../ports.ts';
 
 const SUBJECT = '$KV.CAL_LEADER.leader';
 /** JetStream's code for "the last sequence is another". */
 const WRONG_LAST_SEQUENCE = 10071;
 const NO_MESSAGE = 10037;
+const NO_STREAM = 10059;
 
 const claimSchema = z.object({ replica: token, term: z.int().min(0), released: z.boolean() });
 
@@ -33,7 +35,11 @@ export const natsLeaderKey = (js: JetStreamClient, jsm: JetStreamManager): Leade
       return { revision: stored.seq, claim: claimOf(stored.data) };
     } catch (error) {
       if (apiCode(error) === NO_MESSAGE) return { revision: 0, claim: undefined };
-      throw error;
+      if (apiCode(error) !== NO_STREAM) throw error;
+      // The bucket lives in memory; a NATS server that was restarted has it no more.
+      const { config } = await jsm.streams.info(streams.ledger.name);
+      await jsm.streams.add(settingsOf(streams.leader, config.num_replicas));
+      return { revision: 0, claim: undefined };
     }
   },
   write: async (claim, revision) => {

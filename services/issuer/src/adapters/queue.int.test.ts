@@ -107,8 +107,9 @@ test('after a restart of NATS reading goes on', async () => {
   ts.publish(subjects.license.request('ts1'), 'before');
   await eventually('the first request', () => got.includes('before'));
   await b.server.restart();
-  // The queue is kept in memory: a single NATS server comes back without it until it is provisioned again.
-  await provision(await b.connectAs('provisioner'), 'CAL', 1, () => {});
+  // The queue is kept in memory: a single NATS server comes back without it; inventory makes it again, here the test does.
+  const seeds = { provisioner: b.seed('provisioner'), 'provisioner-ledger': b.seed('provisioner-ledger') };
+  await provision({ servers: [b.url], seeds, replicas: 1, say: () => {} });
   const send = async (): Promise<boolean> => {
     const ack = await ts.jetstream().publish(subjects.license.request('ts1'), 'after', { timeout: 500 });
     return ack.stream === streams.requests.name;
