@@ -12,7 +12,7 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identities } from '@calbus/contracts/identities';
 import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
-import { changeTo, settingsOf } from './stream-settings.ts';
+import { changeTo, settingsOf } from '@calbus/runtime/stream-settings';
 
 export type ProvisionOptions = {
   readonly servers: readonly string[];

@@ -100,6 +100,8 @@ function prepareApt(work: string): string[] {
     '-oDir::Cache::srcpkgcache=',
     '-oAcquire::Languages=none',
     '-oAcquire::Retries=3',
+    // A list that cannot be fetched is an error here, not a warning.
+    '-oAPT::Update::Error-Mode=any',
     // The sandbox user may not write into a folder of ours.
     `-oAPT::Sandbox::User=${process.getuid?.() === 0 ? 'root' : ''}`,
   ];

@@ -1,9 +1,169 @@
-import type { LauncherOptions } from './options.ts';
-import type { Servers } from './start-servers.ts';
+// The main job, in front of the user: from the papers of a purchase to a CAL on a device, one line a step with its reason.
 
-/** What the launcher does once the servers answer. */
-export async function run(servers: Servers, _options: LauncherOptions): Promise<void> {
-  for (const { name, url, logFile } of Object.values(servers))
-    console.log(`${name.padEnd(9)} ${url}  (log: ${logFile})`);
-  await Promise.resolve();
-}
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { Body } from '@calbus/contracts/envelope';
+import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { grouped, modeName } from '@calbus/cli/print';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { activate, install } from '@calbus/cli/commands/clearinghouse';
+import { connectTerminalServer, decisionWords } from '@calbus/cli/commands/request';
+import { countsLine } from '@calbus/cli/commands/watch';
+import { readLiveCounts } from '@calbus/cli/live-counts';
+import type { Operator } from '@calbus/cli/operator';
+import type { Profile } from '@calbus/cli/profile';
+import { rowWords } from '@calbus/cli/rows';
+import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
+
+export type FirstLicense = {
+  readonly operator: Operator;
+  readonly redis: Redis;
+  readonly profile: Profile;
+  /** The sample agreement: where it stands, and its text. */
+  readonly sample: { readonly file: string; readonly text: string };
+  /** Enters an agreement at the Clearinghouse, as its vendor would. */
+  readonly addAgreement: (file: string) => Promise<void>;
+  readonly say: (line: string) => void;
+};
+
+const hardwareId = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+const PER_DEVICE = 'ts1';
+const PER_USER = 'ts2';
+
+/** Shows the counts once they stand at `sequence` or later. */
+const counts = async (f: FirstLicense, sequence: number): Promise<void> => {
+  for (let i = 0; i < 100; i += 1) {
+    const live = await readLiveCounts(f.redis).catch(() => undefined);
+    if (live?.head && live.head.sequence >= sequence)
+      return f.say(`             counts: ${countsLine(live)}`);
+    await sleep(50);
+  }
+  f.say('             counts: Redis does not answer; licenses are issued all the same.');
+};
+
+const step = async (
+  f: FirstLicense,
+  what: string,
+  decided: Promise<Decision>,
+  sequenceOf = (d: Decision) => d.position.sequence,
+): Promise<Decision> => {
+  const d = await decided;
+  f.say(`  ${d.row.padEnd(4)} ${what}: ${decisionWords(d)} (${rowWords[d.row] ?? ''})`);
+  await counts(f, sequenceOf(d));
+  return d;
+};
+
+const ask = (ts: TerminalServer, n: number): Promise<Decision> =>
+  ts.request({ device: { hardwareId: hardwareId(n), name: `desk-${n}` } });
+
+type Status = Body<typeof inventoryStatus>;
+
+const statusOf = (f: FirstLicense): Promise<Status> =>
+  f.operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus);
+
+/** What an interrupted start had asked of the Clearinghouse goes on by itself; asking it again would buy twice. */
+const untilOutboxIsEmpty = async (f: FirstLicense): Promise<void> => {
+  for (;;) {
+    const { commands } = await f.operator.ask(
+      subjects.liaison.query('operator', 'status'),
+      queryLiaison,
+      {},
+      liaisonStatus,
+    );
+    const open = commands.filter((c) => c.state.state !== 'done' && c.state.state !== 'rejected');
+    if (open.length === 0) return;
+    f.say(`Waiting for what was asked of the Clearinghouse before: ${open.map((c) => c.about).join('; ')}.`);
+    await sleep(1_000);
+  }
+};
+
+const buy = async (f: FirstLicense, before: Status): Promise<void> => {
+  const agreement = purchaseAgreement.parse(JSON.parse(f.sample.text));
+  f.say(`The papers of the purchase (${f.sample.file}):`);
+  for (const line of f.sample.text.trim().split('\n')) f.say(`    ${line}`);
+  if (!before.activation) {
+    await f.addAgreement(f.sample.file);
+    f.say(
+      `The Clearinghouse has entered agreement ${agreement.agreementNumber} (${agreement.program}) of ${agreement.company}.`,
+    );
+    const contact = {
+      firstName: 'Ann',
+      lastName: 'Admin',
+      company: agreement.company,
+      country: 'Sampleland',
+    };
+    const activated = await activate(f.operator, contact, (c) => f.say(`  activate: ${c.state.state}`));
+    if (activated.state.state === 'done')
+      f.say(
+        `The license server is activated as ${grouped(activated.state.serverId ?? '')}, so that it may issue full licenses.`,
+      );
+  }
+  for (const { version, mode, quantity } of agreement.covers) {
+    if (before.pools.some((p) => p.version === version && p.mode === mode && p.installed > 0)) continue;
+    const { program, agreementNumber } = agreement;
+    const purchase = { program, agreementNumber, version, mode, quantity };
+    const done = await install(f.operator, purchase, (c) => f.say(`  install: ${c.state.state}`));
+    if (done.state.state === 'done')
+      f.say(
+        `Key pack ${grouped(done.state.keyPackId ?? '')} is installed: ${quantity} ${modeName(mode)} CALs for ${version}.`,
+      );
+  }
+};
+
+const perDevice = async (f: FirstLicense): Promise<void> => {
+  f.say(
+    `${PER_DEVICE}, a terminal server in Per Device mode, asks for three devices; two CALs are in the pool:`,
+  );
+  const ts = await connectTerminalServer(f.profile, PER_DEVICE);
+  try {
+    for (const n of [1, 2, 3]) {
+      const first = await step(f, `desk-${n} connects`, ask(ts, n));
+      if (first.outcome.kind !== 'license') continue;
+      if (first.row === 'D4' || first.row === 'D8') {
+        await step(
+          f,
+          `desk-${n}: a user has logged on`,
+          ts.validated(first.outcome.licenseId, hardwareId(n)),
+        );
+        await step(f, `desk-${n} connects again`, ask(ts, n));
+      }
+    }
+    await step(f, 'desk-1 connects once more', ask(ts, 1));
+  } finally {
+    await ts.close();
+  }
+};
+
+const perUser = async (f: FirstLicense): Promise<void> => {
+  f.say(`${PER_USER}, a terminal server in Per User mode, asks for an authenticated user:`);
+  const ts = await connectTerminalServer(f.profile, PER_USER);
+  try {
+    const user = { name: 'ann', domain: 'EXAMPLE', authenticatedBy: 'pam' };
+    await step(
+      f,
+      'EXAMPLE\\ann logs on',
+      ts.request({ device: { hardwareId: hardwareId(1), name: 'desk-1' }, user }),
+    );
+  } finally {
+    await ts.close();
+  }
+};
+
+/** Does what is not done yet: an interrupted first run goes on where it stopped. True where the ledger held everything already. */
+export const firstLicense = async (f: FirstLicense): Promise<boolean> => {
+  await untilOutboxIsEmpty(f);
+  const before = await statusOf(f);
+  if (before.licenses.full + before.licenses.temporary >= 3) {
+    f.say(
+      `The ledger holds ${before.licenses.full} full and ${before.licenses.temporary} temporary licenses on ${before.devices} devices; it goes on at ${before.position.sequence}.`,
+    );
+    await counts(f, before.position.sequence);
+    return true;
+  }
+  if (before.keyPacks < 2) await buy(f, before);
+  await perDevice(f);
+  await perUser(f);
+  return false;
+};

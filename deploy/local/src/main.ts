@@ -1,10 +1,10 @@
 // `npm start`: servers, then services, then the job in front of the user; and one way out. Started by start.mjs.
 import { binaryNames, ensureServers } from './binaries.ts';
-import { run } from './first-license.ts';
+import { prepareDeployment } from './deployment.ts';
+import { doJob } from './job.ts';
 import { openLifetime } from './lifetime.ts';
 import { readOptions } from './options.ts';
 import { takeRunDirectory } from './run-directory.ts';
-import { plainConfiguration } from './server-configuration.ts';
 import { startServers } from './start-servers.ts';
 
 const say = (line: string): void => console.log(line);
@@ -17,13 +17,31 @@ try {
   if (leftovers.length > 0) say(`Stopped what an earlier run left behind: ${leftovers.join(', ')}.`);
   await ensureServers(binaryNames, say);
   say('Starting NATS, Redis and RabbitMQ …');
-  const servers = await startServers(options.dataDir, plainConfiguration, directory, lifetime, (sentence) => {
-    say(sentence);
-    process.exitCode = 1;
-    void lifetime.end();
+  const deployment = prepareDeployment(options.dataDir, {
+    ts1: { mode: 'per-device', version: '2003' },
+    ts2: { mode: 'per-user', version: '2003' },
   });
-  await run(servers, options);
-  if (!options.once) await lifetime.ending;
+  const servers = await startServers(
+    options.dataDir,
+    deployment.configuration,
+    directory,
+    lifetime,
+    (sentence) => {
+      say(sentence);
+      process.exitCode = 1;
+      void lifetime.end();
+    },
+  );
+  await doJob({ deployment, servers, directory, lifetime, say });
+  if (!options.once) {
+    say('');
+    say('calbus runs until Ctrl-C. In another terminal:');
+    say(
+      '  npx calbus status      leader, ledger, stock      npx calbus watch      live counts and decisions',
+    );
+    say('  npx calbus licenses    who holds what             npx calbus --help     everything else');
+    await lifetime.ending;
+  }
 } catch (error) {
   // An end that was asked for is no failure, wherever it interrupted us.
   if (!lifetime.signal.aborted) {

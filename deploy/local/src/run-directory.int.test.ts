@@ -21,7 +21,7 @@ test(
     const dataDir = freshData();
     const sleeper = (mark: string) =>
       startTied('sleep', ['1000'], {
-        env: { PATH: process.env['PATH'], CALBUS_SERVER_DATA: mark },
+        env: { PATH: process.env['PATH'], SERVER_DATA_OF_CALBUS: mark },
         stdio: 'ignore',
       });
     const ours = await sleeper(path.join(dataDir, 'nats'));

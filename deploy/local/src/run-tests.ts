@@ -8,7 +8,8 @@ import { repositoryRoot } from './repository.ts';
 const suites = '{shared,services,deploy,tests}/**/*.{unit,int,flow,contract}.test.ts';
 const isVendored = (name: string): boolean => name.includes('node_modules') || name.includes('.calbus');
 
-// Two files at a time for two cores; a test that hangs fails after three minutes instead of holding the run.
+// Two files at a time for two cores; what hangs fails, a test after three minutes and a file that does not end soon after its tests.
+const watchdog = new URL('test-watchdog.ts', import.meta.url).href;
 const limits = ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=180000'];
 
 leaveWithParent();
@@ -36,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
-  return await runNode([...limits, ...options, ...files]);
+  return await runNode([...limits, `--import=${watchdog}`, ...options, ...files]);
 }
 
 function runNode(args: readonly string[]): Promise<number> {

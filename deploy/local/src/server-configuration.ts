@@ -8,20 +8,3 @@ export type ServerConfiguration = {
   readonly redis: Pick<RedisOptions, 'users' | 'maxmemory'>;
   readonly rabbitmq: { readonly definitions: RabbitDefinitions };
 };
-
-/** Plain servers: no users but the servers' own, and none at all on RabbitMQ. */
-export const plainConfiguration: ServerConfiguration = {
-  nats: {},
-  redis: {},
-  rabbitmq: {
-    definitions: {
-      users: [],
-      vhosts: [{ name: '/' }],
-      permissions: [],
-      topic_permissions: [],
-      exchanges: [],
-      queues: [],
-      bindings: [],
-    },
-  },
-};

@@ -65,6 +65,11 @@ export const identities = {
     publish: [
       subjects.inventory.head,
       subjects.dead('inventory'),
+      // The request queue lives in memory; a NATS server that was restarted has it no more.
+      `$JS.API.STREAM.INFO.${streams.requests.name}`,
+      `$JS.API.STREAM.CREATE.${streams.requests.name}`,
+      `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
+      `$JS.API.CONSUMER.CREATE.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `${inboxes.issuer}.>`,
       `${inboxes['clearinghouse-liaison']}.>`,
       `${inboxes.operator}.>`,
@@ -91,6 +96,7 @@ export const identities = {
       `$JS.API.CONSUMER.DELETE.${streams.ledger.name}.*`,
       `$JS.API.CONSUMER.MSG.NEXT.${streams.ledger.name}.*`,
       `$JS.API.STREAM.INFO.${streams.leader.name}`,
+      `$JS.API.STREAM.CREATE.${streams.leader.name}`,
       `$JS.API.STREAM.MSG.GET.${streams.leader.name}`,
     ],
     subscribe: [],
@@ -120,7 +126,7 @@ export const identities = {
       `$JS.API.STREAM.INFO.${streams.requests.name}`,
       `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
-      `$JS.API.DIRECT.GET.${streams.deadLetters.name}`,
+      `$JS.API.STREAM.MSG.GET.${streams.deadLetters.name}`,
     ],
     subscribe: [subjects.inventory.head, subjects.decision.all],
   },

@@ -79,7 +79,13 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     supersedes: z.array(token).max(16),
   }),
   z.object({ kind: z.literal('renewed'), ...answers, licenseId: token, notAfter: instant }),
-  z.object({ kind: z.literal('validated'), ...answers, licenseId: token }),
+  z.object({
+    kind: z.literal('validated'),
+    ...answers,
+    licenseId: token,
+    /** Whether the log-on was reported by itself, or repeated within a license request. */
+    within: z.enum(['report', 'request']),
+  }),
   z.object({ kind: z.literal('returned'), licenseId: token }),
   /** The first stock refusal per device, version and code in an hour. */
   z.object({

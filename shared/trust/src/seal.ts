@@ -5,6 +5,9 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 
 const keyOf = (secret: string): Buffer => Buffer.from(hkdfSync('sha256', secret, '', 'calbus seal v1', 32));
 
+/** The context under which the liaison seals the issuing key named `kid`, and an issuer opens it; inside is its PKCS#8 in PEM. */
+export const issuingKeyContext = (kid: string): string => `issuing-key:${kid}`;
+
 /** Seals `plain`; base64url of nonce, ciphertext and tag. */
 export const seal = (secret: string, context: string, plain: Uint8Array | string): string => {
   const nonce = randomBytes(12);

@@ -14,6 +14,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts, isFree, loopback } from '../ports.ts';
 import { startTied, type TiedProcess } from '../tied-process.ts';
+import { isListening } from './probe.ts';
 
 export type ServerOptions = {
   /** Absolute path of a folder that is this server's alone; made where it is missing. */
@@ -57,6 +58,8 @@ export type Command = {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** Of a helper: the next command starts when it listens here. */
+  readonly listensOn?: number;
 };
 
 export type ServerKind = {
@@ -76,7 +79,7 @@ export type ServerKind = {
 type Life = { readonly server: TiedProcess; readonly all: readonly TiedProcess[]; expected: boolean };
 
 /** The environment variable by which a process left behind is known as ours; see run-directory.ts. */
-export const dataMark = 'CALBUS_SERVER_DATA';
+export const dataMark = 'SERVER_DATA_OF_CALBUS';
 
 /** Rejects with a sentence and the last lines of the server's log when it does not come up. */
 export async function startServer(kind: ServerKind, options: ServerOptions): Promise<ManagedServer> {
@@ -89,8 +92,16 @@ export async function startServer(kind: ServerKind, options: ServerOptions): Pro
     if (existsSync(logFile)) renameSync(logFile, `${logFile}.old`);
     const all: TiedProcess[] = [];
     try {
-      for (const command of kind.prepare(ports)) all.push(await startCommand(command, dataDir, logFile));
-      if (pidFile !== undefined) writeFileSync(pidFile, all.map(({ pid }) => `${pid}\n`).join(''));
+      for (const command of kind.prepare(ports)) {
+        const started = await startCommand(command, dataDir, logFile);
+        all.push(started);
+        if (pidFile !== undefined) writeFileSync(pidFile, all.map(({ pid }) => `${pid}\n`).join(''));
+        while (command.listensOn !== undefined && !(await isListening(command.listensOn))) {
+          if (!started.isRunning())
+            throw startError(`${kind.name} could not start its ${command.file}`, logFile);
+          await sleep(5);
+        }
+      }
       const server = all.at(-1);
       if (server === undefined) throw new Error(`${kind.name} has no command.`);
       await waitUntilReady(kind, server, ports[0] ?? 0, logFile, signal);

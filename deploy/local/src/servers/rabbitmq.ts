@@ -55,7 +55,13 @@ export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServ
           RUNNING_UNDER_SYSTEMD: 'true',
         };
         return [
-          { file: binaries.epmd, args: ['-address', loopback, '-port', String(mapperPort)], env: mapper },
+          // It must listen before the node starts, or the node would start one of its own that outlives us.
+          {
+            file: binaries.epmd,
+            args: ['-address', loopback, '-port', String(mapperPort)],
+            env: mapper,
+            listensOn: mapperPort,
+          },
           { file: binaries['rabbitmq-server'], args: [], env },
         ];
       },

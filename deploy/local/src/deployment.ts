@@ -1,0 +1,100 @@
+// The files of a local deployment: identities, passwords, the deployment's secret, the operator's profile. What is there is kept.
+
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Role } from '@calbus/contracts/identities';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import type { LicensingMode } from '@calbus/contracts/tokens';
+import type { Profile } from '@calbus/cli/profile';
+import { natsConfig } from '../../nats/config.ts';
+import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
+import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
+import { redisUsers } from '../../redis/users.ts';
+import type { ServerConfiguration } from './server-configuration.ts';
+import type { Servers } from './start-servers.ts';
+
+export type LocalTerminalServer = { readonly mode: LicensingMode; readonly version: ProductVersion };
+
+/** The license server's user on RabbitMQ. */
+export const LICENSE_SERVER = 'license-server';
+export const CLEARINGHOUSE = 'clearinghouse';
+
+export type Deployment = {
+  readonly dataDir: string;
+  readonly seedFile: (who: Role | { readonly terminalServer: string }) => string;
+  readonly secretFile: (name: SecretName) => string;
+  /** Where the Clearinghouse puts its root certificate. */
+  readonly rootFile: string;
+  readonly terminalServers: Readonly<Record<string, LocalTerminalServer>>;
+  readonly configuration: ServerConfiguration;
+};
+
+const secretNames = [
+  'deployment',
+  'redis-inventory',
+  'redis-operator',
+  'rabbitmq-clearinghouse',
+  'rabbitmq-license-server',
+] as const;
+export type SecretName = (typeof secretNames)[number];
+
+/** Makes what is missing under `dataDir`. Nothing is started. */
+export const prepareDeployment = (
+  dataDir: string,
+  terminalServers: Readonly<Record<string, LocalTerminalServer>>,
+): Deployment => {
+  const dir = path.join(dataDir, 'secrets');
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const secretFile = (name: SecretName): string => path.join(dir, name);
+  const secret = (name: SecretName): string => readFileSync(secretFile(name), 'utf8').trim();
+  for (const name of secretNames) {
+    const file = secretFile(name);
+    if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
+  }
+  const natsDir = path.join(dir, 'nats');
+  const keys = keepKeys(natsDir, Object.keys(terminalServers));
+  return {
+    dataDir,
+    seedFile: (who) =>
+      typeof who === 'string' ? seedFile(natsDir, who) : terminalServerSeedFile(natsDir, who.terminalServer),
+    secretFile,
+    rootFile: path.join(dataDir, 'clearinghouse', 'root.pem'),
+    terminalServers,
+    configuration: {
+      nats: { config: (place) => natsConfig({ ...place, syncAlways: true, keys }) },
+      redis: {
+        users: redisUsers({ inventory: secret('redis-inventory'), operator: secret('redis-operator') }),
+      },
+      rabbitmq: {
+        definitions: rabbitDefinitions({
+          clearinghouse: { user: CLEARINGHOUSE, password: secret('rabbitmq-clearinghouse') },
+          licenseServers: [{ user: LICENSE_SERVER, password: secret('rabbitmq-license-server') }],
+        }),
+      },
+    },
+  };
+};
+
+/** Writes the profile that `calbus` finds. Gives it, too. */
+export const writeProfile = (d: Deployment, servers: Servers): Profile => {
+  const terminalServers = Object.fromEntries(
+    Object.entries(d.terminalServers).map(([id, t]) => [
+      id,
+      { seedFile: d.seedFile({ terminalServer: id }), ...t },
+    ]),
+  );
+  const profile: Profile = {
+    natsUrl: servers.nats.url,
+    natsSeedFile: d.seedFile('operator'),
+    redisUrl: servers.redis.url,
+    redisUser: 'operator',
+    redisPasswordFile: d.secretFile('redis-operator'),
+    clearinghouseRootFile: d.rootFile,
+    terminalServers,
+  };
+  writeFileSync(path.join(d.dataDir, 'operator.json'), `${JSON.stringify(profile, null, 2)}\n`, {
+    mode: 0o600,
+  });
+  return profile;
+};

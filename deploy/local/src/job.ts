@@ -1,0 +1,79 @@
+// From running servers to the main job: streams, services, the first licenses, and how to go on.
+
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { openCounts } from '@calbus/cli/live-counts';
+import { connectOperator } from '@calbus/cli/operator';
+import { readSecret } from '@calbus/cli/profile';
+import { provision } from '../../nats/provision.ts';
+import { writeProfile, type Deployment } from './deployment.ts';
+import { firstLicense } from './first-license.ts';
+import type { Lifetime } from './lifetime.ts';
+import { repositoryRoot } from './repository.ts';
+import type { RunDirectory } from './run-directory.ts';
+import { serviceNames, startService } from './services.ts';
+import type { Servers } from './start-servers.ts';
+
+const runFile = promisify(execFile);
+
+export type Job = {
+  readonly deployment: Deployment;
+  readonly servers: Servers;
+  readonly directory: RunDirectory;
+  readonly lifetime: Lifetime;
+  readonly say: (line: string) => void;
+};
+
+export const provisionAll = (url: string, d: Deployment): Promise<void> =>
+  provision({
+    servers: [url],
+    seeds: {
+      provisioner: readSecret(d.seedFile('provisioner')),
+      'provisioner-ledger': readSecret(d.seedFile('provisioner-ledger')),
+    },
+    replicas: 1,
+    say: () => {},
+  });
+
+const addAgreement = async (d: Deployment, file: string): Promise<void> => {
+  const main = path.join(repositoryRoot, 'services/clearinghouse/src/cli/main.ts');
+  await runFile(process.execPath, [
+    main,
+    'agreements',
+    'add',
+    file,
+    '--data',
+    path.join(d.dataDir, 'clearinghouse'),
+  ]);
+};
+
+/** Starts the services and does the main job. */
+export const doJob = async ({ deployment, servers, directory, lifetime, say }: Job): Promise<void> => {
+  await provisionAll(servers.nats.url, deployment);
+  const options = { deployment, servers, pidFile: directory.pidFile, signal: lifetime.signal, say };
+  for (const name of serviceNames) {
+    const service = await startService(name, options);
+    lifetime.onEnd(name, service.stop);
+  }
+  say(`Running: ${[...Object.values(servers).map((s) => s.name), ...serviceNames].join(', ')}.`);
+  const profile = writeProfile(deployment, servers);
+  const operator = await connectOperator(profile);
+  const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+  try {
+    const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
+    const sample = { file: path.relative(repositoryRoot, file), text: readFileSync(file, 'utf8') };
+    await firstLicense({
+      operator,
+      redis,
+      profile,
+      sample,
+      addAgreement: (f) => addAgreement(deployment, path.join(repositoryRoot, f)),
+      say,
+    });
+  } finally {
+    redis.disconnect();
+    await operator.close();
+  }
+};

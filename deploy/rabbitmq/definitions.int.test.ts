@@ -1,0 +1,112 @@
+// What a license server's user may not do on the broker, tried on a real one.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { connect, type ConfirmChannel } from 'amqplib';
+import { link } from '@calbus/contracts/clearinghouse';
+import { oncePerFile, testRabbitmq } from '@calbus/testkit/servers';
+import { rabbitDefinitions } from './definitions.ts';
+
+const accounts = {
+  clearinghouse: { user: 'vendor', password: 'v' },
+  licenseServers: [
+    { user: 'one', password: '1' },
+    { user: 'two', password: '2' },
+  ],
+};
+const broker = oncePerFile(() => testRabbitmq({ definitions: rabbitDefinitions(accounts) }));
+const own = link.answersQueue('one');
+const others = link.answersQueue('two');
+const queue = { durable: true, arguments: link.answersQueueArguments };
+
+/** The reply code with which the broker closes the channel after `act`; undefined when it allows it. */
+const refusal = async (
+  user: string,
+  password: string,
+  act: (c: ConfirmChannel) => unknown,
+): Promise<number | undefined> => {
+  const { url } = await broker();
+  const model = await connect(url.replace('://', `://${user}:${password}@`));
+  try {
+    const channel = await model.createConfirmChannel();
+    const closed = new Promise<number>((resolve) => {
+      channel.on('error', (error: Error & { code?: number }) => resolve(error.code ?? 0));
+    });
+    try {
+      await act(channel);
+      await channel.waitForConfirms();
+      await channel.checkExchange('amq.direct'); // the broker works in order: by its answer the refusal has come
+      return undefined;
+    } catch {
+      return await closed;
+    }
+  } finally {
+    await model.close().catch(() => {});
+  }
+};
+
+const put =
+  (exchange: string, key: string, userId?: string) =>
+  (c: ConfirmChannel): unknown =>
+    c.publish(exchange, key, Buffer.from('x'), userId === undefined ? {} : { userId });
+
+type Row = readonly [what: string, act: (c: ConfirmChannel) => unknown, code?: number];
+
+const allowed: readonly Row[] = [
+  ['declare its own answers queue', (c) => c.assertQueue(own, queue)],
+  ['bind it with its own key', (c) => c.bindQueue(own, link.answersExchange, own)],
+  ['read it', (c) => c.get(own)],
+  ['publish a command under its own key', put(link.commandsExchange, link.commandKey('one'), 'one')],
+  ['see that the commands exchange is there', (c) => c.checkExchange(link.commandsExchange)],
+];
+
+const refused: readonly Row[] = [
+  ["read another's answers", (c) => c.get(others), 403],
+  ["consume another's answers", (c) => c.consume(others, () => {}), 403],
+  ["purge another's answers", (c) => c.purgeQueue(others), 403],
+  ["declare another's answers queue", (c) => c.assertQueue(link.answersQueue('three'), queue), 403],
+  ["bind its own queue with another's key", (c) => c.bindQueue(own, link.answersExchange, others), 403],
+  ['bind its own queue with a wildcard', (c) => c.bindQueue(own, link.answersExchange, '#'), 403],
+  ['bind its own queue to the commands', (c) => c.bindQueue(own, link.commandsExchange, '#'), 403],
+  ['bind its own queue to the dead letters', (c) => c.bindQueue(own, link.deadExchange, '#'), 403],
+  ["publish under another's key", put(link.commandsExchange, link.commandKey('two'), 'one'), 403],
+  ["publish as another's account", put(link.commandsExchange, link.commandKey('one'), 'two'), 406],
+  ['publish an answer to itself', put(link.answersExchange, own), 403],
+  ['publish an answer to another', put(link.answersExchange, others), 403],
+  ['publish a dead letter as another', put(link.deadExchange, link.commandKey('two')), 403],
+  ['publish straight to a queue', put('', link.commandsQueue), 403],
+  ['read the commands', (c) => c.get(link.commandsQueue), 403],
+  ['read the dead letters', (c) => c.get(link.deadQueue), 403],
+  ['bind the commands queue', (c) => c.bindQueue(link.commandsQueue, link.answersExchange, own), 403],
+  [
+    'unbind the commands queue',
+    (c) => c.unbindQueue(link.commandsQueue, link.commandsExchange, link.commandKeys),
+    403,
+  ],
+  ['delete the commands queue', (c) => c.deleteQueue(link.commandsQueue), 403],
+  ['declare a queue of its own choosing', (c) => c.assertQueue('mine'), 403],
+  ['declare an exchange', (c) => c.assertExchange('calbus.mine', 'topic'), 403],
+];
+
+describe('the user of one license server', () => {
+  for (const [what, act] of allowed)
+    test(`may ${what}`, async () => assert.equal(await refusal('one', '1', act), undefined));
+  for (const [what, act, code] of refused)
+    test(`may not ${what}`, async () => assert.equal(await refusal('one', '1', act), code));
+});
+
+test('the Clearinghouse may do what its service does', async () => {
+  const act = async (c: ConfirmChannel): Promise<void> => {
+    await c.assertQueue(link.commandsQueue, { durable: true, arguments: link.commandsQueueArguments });
+    await c.assertQueue(link.deadQueue, { durable: true, arguments: link.deadQueueArguments });
+    await c.assertQueue(others, queue);
+    await c.bindQueue(others, link.answersExchange, others);
+    c.publish(link.answersExchange, others, Buffer.from('x'), { userId: 'vendor' });
+  };
+  assert.equal(await refusal('vendor', 'v', act), undefined);
+});
+
+test('a user name that could be taken for a pattern is refused', () => {
+  const licenseServers = [{ user: 'a.*', password: 'x' }];
+  assert.throws(() => rabbitDefinitions({ ...accounts, licenseServers }), /cannot be a RabbitMQ user/);
+});

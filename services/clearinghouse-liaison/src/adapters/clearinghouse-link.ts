@@ -1,0 +1,70 @@
+// Commands out, answers in, over RabbitMQ, as this license server's own user.
+
+import { link } from '@calbus/contracts/clearinghouse';
+import { connectAmqp, type AmqpDelivery } from '@calbus/runtime/amqp';
+import type { Clock } from '@calbus/runtime/clock';
+import type { DeadLetters } from '@calbus/runtime/dead-letters';
+import type { Log } from '@calbus/runtime/log';
+import type { AnswerOutcome } from '../handlers/answer.ts';
+import type { Outlet } from '../ports.ts';
+
+export type ClearinghouseLinkOptions = {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly dead: DeadLetters;
+  readonly handle: (bytes: Uint8Array) => AnswerOutcome;
+  readonly onApplied: () => void;
+  readonly onUp: () => void;
+};
+
+const PREFETCH = 4;
+
+export const openClearinghouseLink = async (
+  o: ClearinghouseLinkOptions,
+): Promise<Outlet & { readonly close: () => Promise<void> }> => {
+  const queue = link.answersQueue(o.user);
+  const handle = async (m: AmqpDelivery): Promise<'settled' | 'later'> => {
+    const outcome = o.handle(m.bytes);
+    switch (outcome.kind) {
+      case 'dead': {
+        const { fault } = outcome;
+        const letter = { subject: `amqp:${queue}`, fault, deliveries: m.deliveries, bytes: m.bytes };
+        return (await o.dead.put(letter)) ? 'settled' : 'later';
+      }
+      case 'applied':
+        o.log.info({ commandId: outcome.commandId, state: outcome.state }, 'the Clearinghouse answered');
+        o.onApplied();
+        return 'settled';
+      case 'repeated':
+        o.log.debug({ commandId: outcome.commandId }, 'the Clearinghouse answered again');
+        return 'settled';
+    }
+  };
+  const amqp = await connectAmqp({
+    url: o.url,
+    user: o.user,
+    password: o.password,
+    name: `clearinghouse-liaison ${o.user}`,
+    log: o.log,
+    clock: o.clock,
+    onUp: o.onUp,
+    declare: async (channel) => {
+      // Not ours to make: without it the connection is tried again until the Clearinghouse has been there.
+      await channel.checkExchange(link.commandsExchange);
+      await channel.assertQueue(queue, { durable: true, arguments: link.answersQueueArguments });
+      await channel.bindQueue(queue, link.answersExchange, queue);
+    },
+    consume: { queue, prefetch: PREFETCH, handle },
+  });
+  return {
+    isUp: amqp.isUp,
+    close: amqp.close,
+    send: (command) =>
+      amqp.publish(link.commandsExchange, link.commandKey(o.user), Buffer.from(command.jws), {
+        messageId: command.commandId,
+      }),
+  };
+};

@@ -1,0 +1,44 @@
+/** Each step leads to the next version of the schema; steps are added, never edited. */
+export const schema = [
+  `
+  CREATE TABLE identity (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    product_id TEXT NOT NULL,
+    sealed_key TEXT NOT NULL,
+    self_certificate TEXT NOT NULL,
+    server_id TEXT,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    chain TEXT,
+    witness TEXT,
+    CHECK ((server_id IS NULL) = (epoch = 0) AND (server_id IS NULL) = (chain IS NULL))
+  ) STRICT;
+  CREATE TABLE commands (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    command_id TEXT NOT NULL UNIQUE,
+    request TEXT NOT NULL,
+    asked_at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    jws TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    state TEXT NOT NULL,
+    answered TEXT
+  ) STRICT;
+  CREATE INDEX commands_by_stage ON commands (stage, sequence);
+  CREATE TABLE agreements (
+    command_id TEXT PRIMARY KEY REFERENCES commands (command_id),
+    key_pack_id TEXT NOT NULL,
+    key_pack TEXT NOT NULL,
+    purchase TEXT NOT NULL,
+    kept_at INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE issuing_keys (
+    kid TEXT PRIMARY KEY,
+    epoch INTEGER NOT NULL,
+    chain TEXT NOT NULL,
+    made_at INTEGER NOT NULL,
+    not_before INTEGER NOT NULL,
+    not_after INTEGER NOT NULL,
+    sealed TEXT
+  ) STRICT;
+  `,
+] as const;

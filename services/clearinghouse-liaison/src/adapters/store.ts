@@ -1,0 +1,177 @@
+// Identity, outbox, answers, agreements and issuing keys in SQLite. Rows are checked as they come out.
+
+import type { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { clearinghouseCommand, contact, purchase } from '@calbus/contracts/clearinghouse';
+import { clearinghouseCommandState } from '@calbus/contracts/liaison-messages';
+import { transact } from '@calbus/runtime/sqlite';
+import type { Command, State } from '../domain/command.ts';
+import type { IssuingKey } from '../domain/issuing-keys.ts';
+import type { Answered, Store } from '../ports.ts';
+
+const json = (text: string): unknown => JSON.parse(text) as unknown;
+const chainText = z.string().transform((t) => z.array(z.string()).parse(json(t)));
+
+const identityRow = z.object({
+  product_id: z.string(),
+  server_id: z.string().nullable(),
+  epoch: z.int(),
+  chain: chainText.nullable(),
+  witness: z.string().nullable(),
+});
+
+const request = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('activate'), contact }),
+  z.object({ kind: z.literal('install'), purchase }),
+]);
+
+const commandRow = z
+  .object({
+    sequence: z.int(),
+    command_id: z.string(),
+    request: z.string(),
+    asked_at: z.int(),
+    by: z.string(),
+    jws: z.string(),
+    state: z.string(),
+  })
+  .transform((r): Command => ({
+    commandId: r.command_id,
+    sequence: r.sequence,
+    request: request.parse(json(r.request)),
+    askedAt: r.asked_at,
+    by: r.by,
+    jws: r.jws,
+    state: clearinghouseCommandState.parse(json(r.state)),
+  }));
+
+const answeredText = z.string().transform((t) =>
+  z
+    .discriminatedUnion('kind', [
+      z.object({
+        kind: z.literal('activated'),
+        serverId: z.string(),
+        epoch: z.int(),
+        chain: z.array(z.string()),
+      }),
+      z.object({ kind: z.literal('key-pack'), keyPackId: z.string(), keyPack: z.string() }),
+    ])
+    .parse(json(t)),
+);
+
+const keyRow = z
+  .object({
+    kid: z.string(),
+    epoch: z.int(),
+    chain: chainText,
+    made_at: z.int(),
+    not_before: z.int(),
+    not_after: z.int(),
+    sealed: z.string().nullable(),
+  })
+  .transform((r): IssuingKey => ({
+    kid: r.kid,
+    epoch: r.epoch,
+    chain: r.chain,
+    madeAt: r.made_at,
+    notBefore: r.not_before,
+    notAfter: r.not_after,
+    sealed: r.sealed,
+  }));
+
+/** On a database whose identity is there already; see license-server-key.ts. */
+export const sqliteStore = (db: DatabaseSync): Store => {
+  const identity = db.prepare('SELECT * FROM identity');
+  const readIdentity = () => identityRow.parse(identity.get());
+  const setWitness = db.prepare('UPDATE identity SET witness = ?');
+  const byId = db.prepare('SELECT * FROM commands WHERE command_id = ?');
+  const newest = db.prepare('SELECT * FROM commands ORDER BY sequence DESC LIMIT ?');
+  const open = db.prepare("SELECT * FROM commands WHERE stage IN ('waiting', 'sent') ORDER BY sequence");
+  const answered = db.prepare("SELECT * FROM commands WHERE stage = 'answered' ORDER BY sequence");
+  const next = db.prepare('SELECT coalesce(max(sequence), 0) + 1 AS n FROM commands');
+  const add = db.prepare(
+    `INSERT INTO commands (sequence, command_id, request, asked_at, by, jws, stage, state)
+     VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?)`,
+  );
+  const sent = db.prepare(
+    "UPDATE commands SET stage = 'sent', state = ? WHERE command_id = ? AND stage = 'waiting'",
+  );
+  const answer = db.prepare(
+    `UPDATE commands SET stage = ?, state = ?, answered = ?
+     WHERE command_id = ? AND stage IN ('waiting', 'sent')`,
+  );
+  const settle = db.prepare(
+    "UPDATE commands SET stage = ?, state = ? WHERE command_id = ? AND stage = 'answered'",
+  );
+  const activate = db.prepare('UPDATE identity SET server_id = ?, epoch = ?, chain = ? WHERE epoch < ?');
+  const keep = db.prepare(
+    `INSERT INTO agreements (command_id, key_pack_id, key_pack, purchase, kept_at)
+     SELECT ?1, ?2, ?3, json_extract(request, '$.purchase'), ?4 FROM commands WHERE command_id = ?1`,
+  );
+  const keys = db.prepare('SELECT * FROM issuing_keys ORDER BY made_at DESC');
+  const addKey = db.prepare(
+    `INSERT INTO issuing_keys (kid, epoch, chain, made_at, not_before, not_after, sealed)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const forget = db.prepare('UPDATE issuing_keys SET sealed = NULL WHERE kid = ? AND sealed IS NOT NULL');
+  const drop = db.prepare('DELETE FROM issuing_keys WHERE kid = ?');
+
+  const take = (make: (sequence: number) => Command): Command => {
+    const c = make(z.object({ n: z.int() }).parse(next.get()).n);
+    const [asked, state] = [JSON.stringify(c.request), JSON.stringify(c.state)];
+    add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.jws, state);
+    return c;
+  };
+  const apply = (commandId: string, state: State, what: Answered | null): boolean => {
+    const text = what && JSON.stringify(what);
+    if (Number(answer.run(state.state, JSON.stringify(state), text, commandId).changes) !== 1) return false;
+    if (what?.kind === 'activated')
+      activate.run(what.serverId, what.epoch, JSON.stringify(what.chain), what.epoch);
+    if (what?.kind === 'key-pack' && state.state === 'answered')
+      keep.run(commandId, what.keyPackId, what.keyPack, state.at);
+    return true;
+  };
+
+  return {
+    productId: readIdentity().product_id,
+    activation: () => {
+      const { server_id: serverId, epoch, chain } = readIdentity();
+      return serverId === null || chain === null ? null : { serverId, epoch, chain };
+    },
+    witness: () => {
+      const { witness } = readIdentity();
+      return witness === null ? null : clearinghouseCommand.options[0].shape.witness.parse(json(witness));
+    },
+    keepWitness: (w) => {
+      setWitness.run(JSON.stringify(w));
+    },
+    command: (commandId) => commandRow.optional().parse(byId.get(commandId)),
+    newest: (limit) => z.array(commandRow).parse(newest.all(limit)),
+    open: () => z.array(commandRow).parse(open.all()),
+    answered: () =>
+      answered.all().map((row) => ({
+        command: commandRow.parse(row),
+        answered: answeredText.parse(row['answered']),
+      })),
+    take: (make) => transact(db, () => take(make)),
+    markSent: (commandId, at) => {
+      sent.run(JSON.stringify({ state: 'sent', at } satisfies State), commandId);
+    },
+    apply: (commandId, state, what) => transact(db, () => apply(commandId, state, what)),
+    settle: (commandId, state) => {
+      settle.run(state.state, JSON.stringify(state), commandId);
+    },
+    keys: () => z.array(keyRow).parse(keys.all()),
+    addKey: (k) => {
+      addKey.run(k.kid, k.epoch, JSON.stringify(k.chain), k.madeAt, k.notBefore, k.notAfter, k.sealed);
+    },
+    pruneKeys: (listed, dropped) => {
+      const worn = listed.filter((k) => k.sealed === null);
+      if (worn.length + dropped.length === 0) return;
+      transact(db, () => {
+        for (const k of worn) forget.run(k.kid);
+        for (const k of dropped) drop.run(k.kid);
+      });
+    },
+  };
+};

@@ -1,0 +1,55 @@
+// What the Clearinghouse answered is handed to the inventory leader, in the order of the commands, until it is recorded or
+// refused. A key pack of a license server that inventory does not know as activated would be refused, so none overtakes.
+
+import { faults, type Fault } from '@calbus/contracts/faults';
+import type { Log } from '@calbus/runtime/log';
+import type { State } from '../domain/command.ts';
+import type { Answered, Inventory, Recorded, Store } from '../ports.ts';
+
+export type HandOverDeps = {
+  readonly store: Store;
+  readonly inventory: Inventory;
+  /** Resolves when the issuing key of the certificate in force is where issuers find it. */
+  readonly keysPublished: () => Promise<void>;
+  readonly now: () => number;
+  readonly log: Log;
+};
+
+const isFinal = ({ code }: Fault): boolean => faults[code].verdict === 'give-up';
+
+const settledAs = (recorded: Recorded, answered: Answered, at: number): State | undefined => {
+  switch (recorded.kind) {
+    case 'accepted':
+      return answered.kind === 'activated'
+        ? { state: 'done', at, serverId: answered.serverId }
+        : { state: 'done', at, keyPackId: answered.keyPackId };
+    case 'refused':
+      return { state: 'rejected', at, reason: recorded.code, says: recorded.says };
+    case 'faulted': {
+      const { fault } = recorded;
+      return isFinal(fault)
+        ? { state: 'rejected', at, reason: fault.code, says: fault.detail.slice(0, 500) }
+        : undefined;
+    }
+  }
+};
+
+/** One round; the next one goes on where this one stopped. */
+export const handOver = async (d: HandOverDeps): Promise<void> => {
+  for (const { command, answered } of d.store.answered()) {
+    const head = d.inventory.head();
+    if (!head) return;
+    // Before inventory says that it is activated, issuers must be able to sign under the certificate.
+    if (answered.kind === 'activated') await d.keysPublished();
+    const recorded = await d.inventory.record(head.term, command, answered);
+    const state = settledAs(recorded, answered, d.now());
+    const { commandId } = command;
+    if (!state) {
+      const code = recorded.kind === 'faulted' ? recorded.fault.code : '';
+      d.log.warn({ commandId, code }, 'inventory does not take an answer yet; it is handed over again');
+      return;
+    }
+    d.store.settle(commandId, state);
+    d.log.info({ commandId, state: state.state }, 'inventory has settled a command');
+  }
+};

@@ -1,0 +1,32 @@
+// The outbox: sends what is not answered yet, oldest first, again and again and ever more rarely.
+
+import type { Clock } from '@calbus/runtime/clock';
+import type { Log } from '@calbus/runtime/log';
+import { isDue, type Sending } from '../domain/resend.ts';
+import type { Outlet, Store } from '../ports.ts';
+
+export type Outbox = {
+  /** Sends what is due. */
+  readonly round: () => Promise<void>;
+  /** After a reconnect everything is due: what the last connection did not confirm may be lost. */
+  readonly allDue: () => void;
+};
+
+export const createOutbox = (store: Store, outlet: Outlet, clock: Clock, log: Log): Outbox => {
+  const sendings = new Map<string, Sending>();
+  return {
+    allDue: () => sendings.clear(),
+    round: async () => {
+      if (!outlet.isUp()) return;
+      for (const command of store.open()) {
+        const { commandId } = command;
+        const sending = sendings.get(commandId);
+        if (!isDue(sending, clock.monotonic())) continue;
+        const outcome = await outlet.send(command);
+        sendings.set(commandId, { tries: (sending?.tries ?? 0) + 1, lastAt: clock.monotonic() });
+        if (outcome === 'stored') store.markSent(commandId, clock.now());
+        else log.warn({ commandId, outcome }, 'a command is not at the broker yet; it is sent again');
+      }
+    },
+  };
+};

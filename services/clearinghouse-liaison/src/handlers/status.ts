@@ -1,0 +1,23 @@
+import { liaisonStatus } from '@calbus/contracts/liaison-messages';
+import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { certificateFacts } from '@calbus/trust/certificates';
+import type { Outlet, Store } from '../ports.ts';
+import { shown } from './take.ts';
+
+const SHOWN = 100;
+
+export const status = async (store: Store, outlet: Pick<Outlet, 'isUp'>): Promise<Answer> => {
+  const activation = store.activation();
+  const [newest] = [...store.keys()].sort((a, b) => b.madeAt - a.madeAt);
+  return answerWith(liaisonStatus, {
+    productId: store.productId,
+    activation: activation && {
+      serverId: activation.serverId,
+      epoch: activation.epoch,
+      certificateNotAfter: certificateFacts(activation.chain[0] ?? '')?.notAfter ?? 0,
+    },
+    link: outlet.isUp() ? 'up' : 'down',
+    issuingKey: newest ? { kid: newest.kid, notAfter: newest.notAfter } : null,
+    commands: store.newest(SHOWN).map(shown),
+  });
+};

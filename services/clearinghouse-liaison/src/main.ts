@@ -1,0 +1,54 @@
+import { identities } from '@calbus/contracts/identities';
+import { systemClock as clock } from '@calbus/runtime/clock';
+import { natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { connectNats } from '@calbus/runtime/nats';
+import { runService } from '@calbus/runtime/service';
+import { openSqlite } from '@calbus/runtime/sqlite';
+import { openClearinghouseLink } from './adapters/clearinghouse-link.ts';
+import { openSigner } from './adapters/license-server-key.ts';
+import { natsInventory } from './adapters/nats-inventory.ts';
+import { natsKeyBucket } from './adapters/nats-key-bucket.ts';
+import { schema } from './adapters/schema.ts';
+import { serve } from './adapters/serve.ts';
+import { sqliteStore } from './adapters/store.ts';
+import { config, databaseFile } from './config.ts';
+import { handleAnswer } from './handlers/answer.ts';
+import { startWork } from './handlers/work.ts';
+
+const name = 'clearinghouse-liaison';
+
+await runService({
+  name,
+  config,
+  start: async (c, { log, onStop, signal }) => {
+    const { now } = clock;
+    const db = openSqlite(databaseFile(c.dataDir), schema);
+    onStop('the database', () => db.close());
+    const signer = await openSigner(db, c.deploymentSecretFile, now());
+    const store = sqliteStore(db);
+
+    const { inbox } = identities[name];
+    const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name, inbox, log });
+    onStop('the NATS connection', () => nc.drain());
+    const inventory = natsInventory(nc, clock, log);
+    const bucket = natsKeyBucket(nc, clock);
+    const dead = natsDeadLetters(nc.jetstream(), name, clock, log);
+
+    const outlet = await openClearinghouseLink({
+      url: c.rabbitmqUrl,
+      user: c.rabbitmqUser,
+      password: c.rabbitmqPasswordFile,
+      log,
+      clock,
+      dead,
+      handle: (bytes) => handleAnswer({ store, signer, root: c.clearinghouseRootFile, now }, bytes),
+      onApplied: () => work.answered(),
+      onUp: () => work.linkUp(),
+    });
+    const work = startWork({ store, signer, bucket, inventory, outlet, clock, log, signal });
+    onStop('the rounds', () => work.ended);
+    onStop('the link', () => outlet.close());
+    const take = { store, signer, inventory, now, onTaken: work.taken };
+    serve({ nc, clock, log, dead }, take, store, outlet);
+  },
+});

@@ -1,0 +1,76 @@
+// What the handlers need of the outside.
+
+import type { ClearinghouseCommand } from '@calbus/contracts/clearinghouse';
+import type { Message, Body } from '@calbus/contracts/envelope';
+import type { Fault } from '@calbus/contracts/faults';
+import type { issuingKeys } from '@calbus/contracts/liaison-messages';
+import type { RefusalCode } from '@calbus/contracts/refusals';
+import type { inventoryHead } from '@calbus/contracts/inventory-messages';
+import type { Activation, Command, State } from './domain/command.ts';
+import type { IssuingKey } from './domain/issuing-keys.ts';
+
+export type Witness = NonNullable<ClearinghouseCommand['witness']>;
+
+/** What inventory is told, once the Clearinghouse has answered. */
+export type Answered =
+  | ({ readonly kind: 'activated' } & Activation)
+  | { readonly kind: 'key-pack'; readonly keyPackId: string; readonly keyPack: string };
+
+export type Store = {
+  readonly productId: string;
+  readonly activation: () => Activation | null;
+  readonly witness: () => Witness | null;
+  readonly keepWitness: (witness: Witness) => void;
+  readonly command: (commandId: string) => Command | undefined;
+  /** The newest first. */
+  readonly newest: (limit: number) => readonly Command[];
+  /** Waiting or sent, in their order. */
+  readonly open: () => readonly Command[];
+  /** Answered and not yet recorded by inventory, in their order. */
+  readonly answered: () => readonly { readonly command: Command; readonly answered: Answered }[];
+  /** Keeps a new command. `make` gets its sequence. */
+  readonly take: (make: (sequence: number) => Command) => Command;
+  readonly markSent: (commandId: string, at: number) => void;
+  /** Applies an answer in one transaction, once: false where the command was answered before. */
+  readonly apply: (commandId: string, state: State, answered: Answered | null) => boolean;
+  /** What inventory said. */
+  readonly settle: (commandId: string, state: State) => void;
+  readonly keys: () => readonly IssuingKey[];
+  readonly addKey: (key: IssuingKey) => void;
+  /** Forgets private keys that are no longer listed with one, and dropped keys. */
+  readonly pruneKeys: (listed: readonly IssuingKey[], dropped: readonly IssuingKey[]) => void;
+};
+
+/** The license server's own key. */
+export type Signer = {
+  /** The `x` of its public JWK. */
+  readonly publicX: string;
+  readonly sign: (command: ClearinghouseCommand) => string;
+  /** Makes an issuing key under the certificate in force. */
+  readonly newIssuingKey: (activation: Activation | null, at: number) => Promise<IssuingKey>;
+};
+
+export type Outlet = {
+  readonly isUp: () => boolean;
+  readonly send: (command: Command) => Promise<'stored' | 'unroutable' | 'unknown'>;
+};
+
+export type Recorded =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'refused'; readonly code: RefusalCode; readonly says: string }
+  | { readonly kind: 'faulted'; readonly fault: Fault };
+
+export type Head = Body<typeof inventoryHead>;
+
+export type Inventory = {
+  /** The newest beacon heard; undefined before the first. */
+  readonly head: () => Head | undefined;
+  readonly record: (term: number, command: Command, answered: Answered) => Promise<Recorded>;
+};
+
+export type IssuingKeys = Message<typeof issuingKeys>['body'];
+
+export type KeyBucket = {
+  readonly read: () => Promise<IssuingKeys | undefined>;
+  readonly write: (keys: IssuingKeys) => Promise<void>;
+};

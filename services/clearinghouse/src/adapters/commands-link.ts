@@ -1,0 +1,78 @@
+// Commands in, answers out, over RabbitMQ. A command is acknowledged only after the broker has its answer, or the dead
+// letter, on disk; whatever is cut off before comes again, and the register repeats its answer.
+
+import type { ConfirmChannel } from 'amqplib';
+import { link } from '@calbus/contracts/clearinghouse';
+import { connectAmqp, type AmqpDelivery, type AmqpLink } from '@calbus/runtime/amqp';
+import type { Clock } from '@calbus/runtime/clock';
+import { newId } from '@calbus/runtime/ids';
+import type { Log } from '@calbus/runtime/log';
+import type { Delivery, Outcome } from '../handlers/command.ts';
+
+const PREFETCH = 16;
+
+export type CommandsLinkOptions = {
+  readonly url: string;
+  readonly user: string;
+  readonly password: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly handle: (delivery: Delivery) => Promise<Outcome>;
+};
+
+const declareTopology = async (channel: ConfirmChannel): Promise<void> => {
+  for (const exchange of [link.deadExchange, link.commandsExchange, link.answersExchange])
+    await channel.assertExchange(exchange, 'topic', { durable: true });
+  await channel.assertQueue(link.deadQueue, { durable: true, arguments: link.deadQueueArguments });
+  await channel.bindQueue(link.deadQueue, link.deadExchange, '#');
+  await channel.assertQueue(link.commandsQueue, { durable: true, arguments: link.commandsQueueArguments });
+  await channel.bindQueue(link.commandsQueue, link.commandsExchange, link.commandKeys);
+};
+
+/** So that an answer has a place to wait in even where the license server has not been seen on this broker. */
+const declareAnswers = async (channel: ConfirmChannel, user: string): Promise<void> => {
+  const queue = link.answersQueue(user);
+  await channel.assertQueue(queue, { durable: true, arguments: link.answersQueueArguments });
+  await channel.bindQueue(queue, link.answersExchange, queue);
+};
+
+export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink> => {
+  const answer = async (user: string, jws: string): Promise<boolean> => {
+    const put = () =>
+      amqp.publish(link.answersExchange, link.answersQueue(user), Buffer.from(jws), { messageId: newId() });
+    let published = await put();
+    if (published === 'unroutable') {
+      await amqp.onChannel((channel) => declareAnswers(channel, user));
+      published = await put();
+    }
+    return published === 'stored';
+  };
+
+  const bury = async (m: AmqpDelivery, code: string, says: string): Promise<boolean> => {
+    const facts = { code, says, user: m.user ?? null, size: m.bytes.byteLength };
+    o.log.warn(facts, 'message put aside');
+    const headers = { [link.deadReasonHeader]: code, [link.deadSaysHeader]: says.slice(0, 500) };
+    const about = { messageId: newId(), headers: { ...headers, 'x-calbus-from': m.user ?? '' } };
+    return (await amqp.publish(link.deadExchange, m.routingKey, m.bytes, about)) === 'stored';
+  };
+
+  const handle = async (m: AmqpDelivery): Promise<'settled' | 'later'> => {
+    const outcome = await o.handle(m);
+    if (outcome.kind === 'dead')
+      return (await bury(m, outcome.fault.code, outcome.fault.detail)) ? 'settled' : 'later';
+    o.log.info({ user: outcome.user, outcome: outcome.about }, 'command answered');
+    return (await answer(outcome.user, outcome.answer)) ? 'settled' : 'later';
+  };
+
+  const amqp = await connectAmqp({
+    url: o.url,
+    user: o.user,
+    password: o.password,
+    name: 'clearinghouse',
+    log: o.log,
+    clock: o.clock,
+    declare: declareTopology,
+    consume: { queue: link.commandsQueue, prefetch: PREFETCH, handle },
+  });
+  return amqp;
+};

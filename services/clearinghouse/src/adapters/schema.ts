@@ -1,0 +1,58 @@
+/** Each step leads to the next version of the schema; steps are added, never edited. */
+export const schema = [
+  `
+  CREATE TABLE agreements (
+    program TEXT NOT NULL,
+    number TEXT NOT NULL,
+    company TEXT NOT NULL,
+    entered_at INTEGER NOT NULL,
+    PRIMARY KEY (program, number)
+  ) STRICT;
+  CREATE TABLE covers (
+    program TEXT NOT NULL,
+    number TEXT NOT NULL,
+    version TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    quantity INTEGER NOT NULL,
+    issued INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (program, number, version, mode),
+    FOREIGN KEY (program, number) REFERENCES agreements (program, number),
+    CHECK (issued >= 0 AND issued <= quantity)
+  ) STRICT;
+  CREATE TABLE servers (
+    product_id TEXT PRIMARY KEY,
+    user TEXT NOT NULL,
+    key TEXT NOT NULL,
+    server_id TEXT NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL,
+    chain TEXT NOT NULL,
+    contact TEXT NOT NULL,
+    activated_at INTEGER NOT NULL,
+    last_sequence INTEGER,
+    witness TEXT
+  ) STRICT;
+  CREATE TABLE packs (
+    key_pack_id TEXT PRIMARY KEY,
+    server_id TEXT NOT NULL REFERENCES servers (server_id),
+    epoch INTEGER NOT NULL,
+    command_id TEXT NOT NULL,
+    program TEXT NOT NULL,
+    number TEXT NOT NULL,
+    version TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    quantity INTEGER NOT NULL,
+    issued_at INTEGER NOT NULL,
+    UNIQUE (server_id, command_id),
+    FOREIGN KEY (program, number, version, mode) REFERENCES covers (program, number, version, mode)
+  ) STRICT;
+  CREATE TABLE answers (
+    user TEXT NOT NULL,
+    command_id TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    answer TEXT NOT NULL,
+    answered_at INTEGER NOT NULL,
+    PRIMARY KEY (user, command_id)
+  ) STRICT;
+  CREATE INDEX answers_by_time ON answers (user, answered_at);
+  `,
+] as const;

@@ -1,0 +1,77 @@
+// Plain tables for a terminal.
+
+import type { AgreementLine, Desk } from '../ports.ts';
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[], none: string): string => {
+  if (rows.length === 0) return none;
+  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]?.length ?? 0)));
+  const line = (r: readonly string[]): string =>
+    r
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [head, ...rows].map(line).join('\n');
+};
+
+const grouped = (id: string): string => id.replaceAll(/(.{5})(?=.)/g, '$1-');
+const day = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+
+export const agreementsText = (list: readonly AgreementLine[]): string =>
+  table(
+    ['PROGRAM', 'AGREEMENT', 'COMPANY', 'VERSION', 'TYPE', 'CALS', 'ISSUED', 'LEFT'],
+    list.flatMap((a) =>
+      a.covers.map((c) => [
+        a.program,
+        a.agreementNumber,
+        a.company,
+        c.version,
+        c.mode,
+        String(c.quantity),
+        String(c.issued),
+        String(c.left),
+      ]),
+    ),
+    'No agreements yet: clearinghouse agreements add <file.json>.',
+  );
+
+export const serversText = (list: ReturnType<Desk['servers']>): string =>
+  table(
+    ['LICENSE SERVER', 'EPOCH', 'PRODUCT ID', 'ACCOUNT', 'COMPANY', 'ACTIVATED (UTC)', 'PACKS'],
+    list.map((s) => [
+      grouped(s.serverId),
+      String(s.epoch),
+      s.productId,
+      s.user,
+      s.contact.company,
+      day(s.activatedAt),
+      String(s.keyPacks),
+    ]),
+    'No license server is activated yet.',
+  );
+
+export const packsText = (list: ReturnType<Desk['packs']>): string =>
+  table(
+    [
+      'KEY PACK',
+      'LICENSE SERVER',
+      'EPOCH',
+      'PROGRAM',
+      'AGREEMENT',
+      'VERSION',
+      'TYPE',
+      'CALS',
+      'ISSUED (UTC)',
+    ],
+    list.map((p) => [
+      grouped(p.keyPackId),
+      grouped(p.serverId),
+      String(p.epoch),
+      p.purchase.program,
+      p.purchase.agreementNumber,
+      p.purchase.version,
+      p.purchase.mode,
+      String(p.purchase.quantity),
+      day(p.issuedAt),
+    ]),
+    'No key packs were issued yet.',
+  );

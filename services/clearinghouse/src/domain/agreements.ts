@@ -1,0 +1,33 @@
+// Entering an agreement again: the paper may have grown, but never below what was already issued on it.
+
+import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+
+export type CoverCount = PurchaseAgreement['covers'][number] & { readonly issued: number };
+
+export type EnterDecision =
+  { readonly kind: 'added' | 'changed' | 'unchanged' } | { readonly kind: 'refused'; readonly says: string };
+
+const keyOf = (c: { version: string; mode: string }): string => `${c.version} ${c.mode}`;
+
+/** `known`: what the register holds of this agreement; undefined where it is new. */
+export const decideEnter = (
+  agreement: PurchaseAgreement,
+  known: { readonly company: string; readonly covers: readonly CoverCount[] } | undefined,
+): EnterDecision => {
+  const wanted = new Map(agreement.covers.map((c) => [keyOf(c), c.quantity]));
+  if (wanted.size !== agreement.covers.length)
+    return { kind: 'refused', says: 'The agreement lists a version and type twice; add them up.' };
+  if (!known) return { kind: 'added' };
+  for (const c of known.covers) {
+    if ((wanted.get(keyOf(c)) ?? 0) < c.issued)
+      return {
+        kind: 'refused',
+        says: `${c.issued} CALs (${c.version}, ${c.mode}) were issued on this agreement already; it cannot cover fewer.`,
+      };
+  }
+  const same =
+    known.company === agreement.company &&
+    known.covers.length === wanted.size &&
+    known.covers.every((c) => wanted.get(keyOf(c)) === c.quantity);
+  return { kind: same ? 'unchanged' : 'changed' };
+};

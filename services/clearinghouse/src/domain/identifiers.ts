@@ -1,0 +1,12 @@
+// License server ids and key pack ids: 35 characters of A-Z and 0-9 (7 groups of 5).
+
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+const LENGTH = 35;
+/** The largest multiple of 36 a byte can hold: bytes from here on would make some letters likelier. */
+const FAIR = 252;
+
+/** Makes an id of random bytes; undefined where too few of them could be used. 64 are enough but once in 10^30. */
+export const identifierOf = (random: Uint8Array): string | undefined => {
+  const letters = [...random].filter((b) => b < FAIR).map((b) => LETTERS[b % LETTERS.length] ?? '');
+  return letters.length < LENGTH ? undefined : letters.slice(0, LENGTH).join('');
+};

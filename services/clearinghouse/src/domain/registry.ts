@@ -1,0 +1,33 @@
+// What the Clearinghouse knows, as plain values. How it is kept is the store's business.
+
+import type { Contact, Purchase } from '@calbus/contracts/clearinghouse';
+
+/** An activated license server. `key` is the `x` of its public JWK. */
+export type Server = {
+  readonly productId: string;
+  readonly user: string;
+  readonly key: string;
+  readonly serverId: string;
+  readonly epoch: number;
+  readonly chain: readonly string[];
+  readonly contact: Contact;
+  readonly activatedAt: number;
+};
+
+/** Who sent a command, as the broker and the signature say. */
+export type Sender = { readonly user: string; readonly key: string };
+
+/** What the agreement of a purchase says about the CALs asked for. */
+export type Cover =
+  | { readonly kind: 'no-agreement' }
+  | { readonly kind: 'not-covered' }
+  | { readonly kind: 'covered'; readonly left: number };
+
+export type Pack = {
+  readonly keyPackId: string;
+  readonly serverId: string;
+  readonly epoch: number;
+  readonly issuedAt: number;
+  readonly commandId: string;
+  readonly purchase: Purchase;
+};

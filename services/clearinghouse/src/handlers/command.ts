@@ -1,0 +1,105 @@
+// One command from a license server: open, verify, decide, keep the answer. The decision, its effects and the answer are one
+// transaction, and the same command gives the same answer bytes for ever.
+
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { COMMAND_TYP, clearinghouseCommand, link } from '@calbus/contracts/clearinghouse';
+import { firstIssue } from '@calbus/contracts/envelope';
+import { fault, type Fault } from '@calbus/contracts/faults';
+import { productId, token } from '@calbus/contracts/tokens';
+import { publicKeyFromJwk } from '@calbus/trust/certificates';
+import { openJws, verifyJws, type OpenedJws } from '@calbus/trust/jws';
+import { decideTries, reject, TRIES_WINDOW_MS } from '../domain/decide.ts';
+import type { Chance, Seal, Store } from '../ports.ts';
+import { applyCommand, draftOf, type Opened } from './apply.ts';
+
+export type CommandDeps = {
+  readonly store: Store;
+  readonly seal: Seal;
+  readonly chance: Chance;
+  readonly now: () => number;
+};
+
+export type Delivery = {
+  readonly bytes: Uint8Array;
+  readonly routingKey: string;
+  readonly user: string | undefined;
+};
+
+export type Outcome =
+  | { readonly kind: 'answer'; readonly user: string; readonly answer: string; readonly about: string }
+  /** Nobody can be answered: it does not say who asks, or which command it is. */
+  | { readonly kind: 'dead'; readonly fault: Fault };
+
+const MAX_BYTES = 65_536;
+const head = z.object({ id: token, productId });
+const jwk = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().length(43) });
+
+const dead = (f: Fault): Outcome => ({ kind: 'dead', fault: f });
+
+/** The sender's key, where the command is signed by it. */
+const signedBy = (jws: OpenedJws): string | undefined => {
+  const key = jwk.safeParse(jws.header['jwk']);
+  if (!key.success) return undefined;
+  try {
+    return verifyJws(jws, COMMAND_TYP, publicKeyFromJwk(key.data)) ? key.data.x : undefined;
+  } catch {
+    return undefined; // 43 characters that are no point on the curve
+  }
+};
+
+const open = (jws: OpenedJws): Opened => {
+  const key = signedBy(jws);
+  if (key === undefined) return reject('BAD_SIGNATURE');
+  const command = clearinghouseCommand.safeParse(jws.payload);
+  return command.success
+    ? { kind: 'command', command: command.data, key }
+    : reject('MALFORMED', firstIssue(command.error));
+};
+
+/** Throws only where the store fails; nothing is changed then, and the delivery may be handled again. */
+export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcome> => {
+  const { user, bytes } = m;
+  if (!token.safeParse(user).success || user === undefined)
+    return dead(fault('NOT_AN_ENVELOPE', 'The message does not say by which account it was sent.'));
+  if (m.routingKey !== link.commandKey(user))
+    return dead(fault('WRONG_SUBJECT', "The routing key is not that of the sender's account."));
+  if (bytes.byteLength > MAX_BYTES) return dead(fault('TOO_LARGE'));
+  const jws = openJws(Buffer.from(bytes).toString('latin1'));
+  if (!jws) return dead(fault('NOT_AN_ENVELOPE', 'The message is not a signed statement (compact JWS).'));
+  if (jws.header.typ !== COMMAND_TYP) return dead(fault('UNKNOWN_TYPE', `Taken here: ${COMMAND_TYP}.`));
+  const of = head.safeParse(jws.payload);
+  if (!of.success) return dead(fault('INVALID_BODY', firstIssue(of.error)));
+
+  const hash = createHash('sha256').update(bytes).digest('hex');
+  const statement = { commandId: of.data.id, productId: of.data.productId };
+  const opened = open(jws);
+  const draft = await draftOf(d, opened);
+  return d.store.transact((registry): Outcome => {
+    const rejected = (r: { reason: string; says: string }): string =>
+      d.seal.answer({
+        id: d.chance.id(),
+        version: 1,
+        issuedAt: d.now(),
+        type: 'rejected',
+        ...statement,
+        body: { reason: r.reason, says: r.says.slice(0, 500) },
+      });
+    const kept = registry.answerOf(user, statement.commandId);
+    if (kept) {
+      const same = kept.hash === hash;
+      const answer = same ? kept.answer : rejected(reject('DIFFERENT_COMMAND'));
+      return { kind: 'answer', user, answer, about: same ? 'repeated' : 'DIFFERENT_COMMAND' };
+    }
+    const limit = decideTries(registry.tries(user, d.now() - TRIES_WINDOW_MS));
+    const decided = limit ?? applyCommand(d, registry, user, opened, draft);
+    const answer = decided.kind === 'rejected' ? rejected(decided) : decided.answer;
+    registry.keepAnswer(user, statement.commandId, { hash, answer }, d.now());
+    return {
+      kind: 'answer',
+      user,
+      answer,
+      about: decided.kind === 'rejected' ? decided.reason : decided.kind,
+    };
+  });
+};

@@ -1,0 +1,30 @@
+import { systemClock as clock } from '@calbus/runtime/clock';
+import { runService } from '@calbus/runtime/service';
+import { openSqlite } from '@calbus/runtime/sqlite';
+import { cryptoChance as chance } from './adapters/chance.ts';
+import { openCommandsLink } from './adapters/commands-link.ts';
+import { openSeal } from './adapters/key-material.ts';
+import { schema } from './adapters/schema.ts';
+import { sqliteStore } from './adapters/store.ts';
+import { config, registerFile } from './config.ts';
+import { handleCommand } from './handlers/command.ts';
+
+await runService({
+  name: 'clearinghouse',
+  config,
+  start: async (c, { log, onStop }) => {
+    const db = openSqlite(registerFile(c.dataDir), schema);
+    onStop('the register', () => db.close());
+    const seal = await openSeal(c.dataDir, c.vendor, clock.now());
+    const deps = { store: sqliteStore(db), seal, chance, now: clock.now };
+    const amqp = await openCommandsLink({
+      url: c.rabbitmqUrl,
+      user: c.rabbitmqUser,
+      password: c.rabbitmqPasswordFile,
+      log,
+      clock,
+      handle: (delivery) => handleCommand(deps, delivery),
+    });
+    onStop('the link', () => amqp.close());
+  },
+});

@@ -1,0 +1,55 @@
+// What the handlers need of the outside.
+
+import type { ClearinghouseCommand, Purchase, PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { CoverCount, EnterDecision } from './domain/agreements.ts';
+import type { Cover, Pack, Server } from './domain/registry.ts';
+
+export type KeptAnswer = { readonly hash: string; readonly answer: string };
+
+/** The register within one transaction: what is read stays true until it commits, and all of it commits or nothing. */
+export type Registry = {
+  readonly answerOf: (user: string, commandId: string) => KeptAnswer | undefined;
+  readonly keepAnswer: (user: string, commandId: string, kept: KeptAnswer, at: number) => void;
+  /** Commands of this account decided since `since` (epoch milliseconds). */
+  readonly tries: (user: string, since: number) => number;
+  readonly server: (productId: string) => Server | undefined;
+  readonly addServer: (server: Server) => void;
+  /** The last witness a license server sent: how far its ledger was. */
+  readonly keepWitness: (
+    productId: string,
+    sequence: number,
+    witness: ClearinghouseCommand['witness'],
+  ) => void;
+  readonly cover: (purchase: Purchase) => Cover;
+  /** Takes the CALs off the agreement and keeps the pack. Throws where fewer are left: a decision on stale facts. */
+  readonly issue: (pack: Pack) => void;
+};
+
+export type Store = {
+  readonly transact: <T>(work: (registry: Registry) => T) => T;
+};
+
+export type AgreementLine = {
+  readonly program: string;
+  readonly agreementNumber: string;
+  readonly company: string;
+  readonly covers: readonly (CoverCount & { readonly left: number })[];
+};
+
+/** What the vendor's operators see and enter. */
+export type Desk = {
+  readonly enter: (agreement: PurchaseAgreement, at: number) => EnterDecision;
+  readonly agreements: () => readonly AgreementLine[];
+  readonly servers: () => readonly (Omit<Server, 'chain' | 'key'> & { readonly keyPacks: number })[];
+  readonly packs: () => readonly Pack[];
+};
+
+/** The Clearinghouse's signature. */
+export type Seal = {
+  readonly answer: (payload: object) => string;
+  readonly keyPack: (payload: object) => string;
+  /** A license server certificate under the root, in PEM. */
+  readonly certify: (serverId: string, key: string, at: number) => Promise<string>;
+};
+
+export type Chance = { readonly id: () => string; readonly identifier: () => string };

@@ -1,0 +1,98 @@
+// Commands that go to the Clearinghouse through the liaison: handed over, then followed until they end.
+
+import { userInfo } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Contact, Purchase } from '@calbus/contracts/clearinghouse';
+import type { Body, Contract } from '@calbus/contracts/envelope';
+import {
+  liaisonActivate,
+  liaisonInstall,
+  liaisonRefused,
+  liaisonStatus,
+  liaisonTaken,
+  queryLiaison,
+  type LiaisonCommand,
+} from '@calbus/contracts/liaison-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { newId, type Operator } from '../operator.ts';
+import { Problem } from '../problem.ts';
+
+export type Progress = (command: LiaisonCommand) => void;
+
+const POLL_MS = 250;
+
+const hand = async <C extends Contract>(
+  operator: Operator,
+  subject: string,
+  c: C,
+  body: Body<C>,
+): Promise<LiaisonCommand> => {
+  const answer = await operator.askAny<C, typeof liaisonTaken | typeof liaisonRefused>(subject, c, body, [
+    liaisonTaken,
+    liaisonRefused,
+  ]);
+  if ('command' in answer.body) return answer.body.command;
+  throw new Problem(answer.body.reason, answer.body.says);
+};
+
+/** Resolves when the command is done; rejects with the Clearinghouse's reason, or when `waitMs` are over (it then goes on by itself). */
+const follow = async (
+  operator: Operator,
+  first: LiaisonCommand,
+  waitMs: number,
+  progress: Progress,
+): Promise<LiaisonCommand> => {
+  const deadline = performance.now() + waitMs;
+  let last = first;
+  progress(first);
+  while (performance.now() < deadline) {
+    if (last.state.state === 'done') return last;
+    if (last.state.state === 'rejected') throw new Problem(last.state.reason, last.state.says);
+    await sleep(POLL_MS);
+    const { commands } = await operator.ask(
+      subjects.liaison.query('operator', 'status'),
+      queryLiaison,
+      {},
+      liaisonStatus,
+    );
+    const now = commands.find((c) => c.commandId === first.commandId);
+    if (now && now.state.state !== last.state.state) progress(now);
+    last = now ?? last;
+  }
+  throw new Problem(
+    'TIMEOUT',
+    'The Clearinghouse has not answered yet. The command stays in the outbox and goes on by itself: calbus requests.',
+  );
+};
+
+const operatorName = (): string => userInfo().username;
+
+export const activate = async (
+  operator: Operator,
+  contact: Contact,
+  progress: Progress,
+  waitMs = 60_000,
+): Promise<LiaisonCommand> => {
+  const body = { commandId: newId(), contact, by: operatorName() };
+  return follow(
+    operator,
+    await hand(operator, subjects.liaison.command('activate'), liaisonActivate, body),
+    waitMs,
+    progress,
+  );
+};
+
+export const install = async (
+  operator: Operator,
+  purchase: Purchase,
+  progress: Progress,
+  waitMs = 60_000,
+): Promise<LiaisonCommand> => {
+  const body = { commandId: newId(), purchase, by: operatorName() };
+  return follow(
+    operator,
+    await hand(operator, subjects.liaison.command('install'), liaisonInstall, body),
+    waitMs,
+    progress,
+  );
+};

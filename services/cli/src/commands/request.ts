@@ -1,0 +1,106 @@
+// Acting as a terminal server: one request, or one report of a log-on, and the decision in words.
+
+import { readFileSync } from 'node:fs';
+import { faultOf } from '@calbus/contracts/faults';
+import { connect, type Decision, type LicenseAsk, type TerminalServer } from '@calbus/terminal-server/client';
+import type { LicensingMode } from '@calbus/contracts/tokens';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import { Problem } from '../problem.ts';
+import { readSecret, type Profile } from '../profile.ts';
+import { bold, day, green, grouped, json, red, say } from '../print.ts';
+import { rowWords } from '../rows.ts';
+
+export type Acting = {
+  readonly mode?: LicensingMode;
+  readonly version?: ProductVersion;
+  readonly waitsMs?: number;
+};
+
+export const connectTerminalServer = async (
+  profile: Profile,
+  id: string,
+  acting: Acting = {},
+): Promise<TerminalServer> => {
+  const known = profile.terminalServers[id];
+  if (!known) {
+    const ids = Object.keys(profile.terminalServers).join(', ');
+    throw new Problem(
+      'UNKNOWN_TERMINAL_SERVER',
+      `The profile has no terminal server "${id}"; it has: ${ids || 'none'}.`,
+    );
+  }
+  try {
+    return await connect({
+      servers: profile.natsUrl,
+      seed: readSecret(known.seedFile),
+      terminalServerId: id,
+      mode: acting.mode ?? known.mode,
+      version: acting.version ?? known.version,
+      roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
+      ...(acting.waitsMs === undefined ? {} : { waitsMs: acting.waitsMs }),
+    });
+  } catch (error) {
+    if (error instanceof Problem) throw error;
+    throw new Problem(
+      'UNREACHABLE',
+      `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
+    );
+  }
+};
+
+/** One line that says what was decided. */
+export const decisionWords = ({ outcome: o }: Decision): string => {
+  switch (o.kind) {
+    case 'license':
+      return `${o.licenseKind} license until ${day(o.notAfter)}`;
+    case 'per-user':
+      return `granted to ${o.userKey}`;
+    case 'validated':
+      return 'marked validated';
+    case 'refused':
+      return `refused: ${o.code}`;
+  }
+};
+
+const show = (d: Decision): void => {
+  const good = d.outcome.kind !== 'refused';
+  say(good ? green(decisionWords(d)) : red(decisionWords(d)));
+  say(`${bold('row')}       ${d.row}: ${rowWords[d.row] ?? ''}`);
+  if (d.outcome.kind === 'license') {
+    say(`${bold('license')}   ${d.outcome.licenseId} for CALs of version ${d.outcome.version}`);
+    if (d.outcome.keyPackId !== null) say(`${bold('key pack')}  ${grouped(d.outcome.keyPackId)}`);
+  }
+  if (d.outcome.kind === 'refused') say(d.outcome.says);
+  say(`${bold('ledger')}    ${d.position.sequence} of generation ${d.position.generation}`);
+};
+
+const asked = async (what: Promise<Decision>): Promise<Decision> => {
+  try {
+    return await what;
+  } catch (error) {
+    const fault = faultOf(error);
+    throw fault
+      ? new Problem(
+          fault.code,
+          `${fault.detail} (${fault.code}) calbus status shows which part does not answer.`,
+        )
+      : error;
+  }
+};
+
+export const request = async (server: TerminalServer, ask: LicenseAsk, asJson: boolean): Promise<void> => {
+  const decision = await asked(server.request(ask));
+  if (asJson) json(decision);
+  else show(decision);
+};
+
+export const report = async (
+  server: TerminalServer,
+  licenseId: string,
+  hardwareId: string,
+  asJson: boolean,
+): Promise<void> => {
+  const decision = await asked(server.validated(licenseId, hardwareId));
+  if (asJson) json(decision);
+  else show(decision);
+};

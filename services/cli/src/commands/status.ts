@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import type { NatsConnection } from 'nats';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { requestsConsumer, streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
+import type { Redis } from 'ioredis';
+import { readLiveCounts } from '../live-counts.ts';
+import type { Operator } from '../operator.ts';
+import { bold, day, green, grouped, json, modeName, red, say, table, time, yellow } from '../print.ts';
+
+const consumerInfo = z.object({ num_pending: z.number(), num_ack_pending: z.number() });
+const streamInfo = z.object({ state: z.object({ messages: z.number() }) });
+
+const api = async <T>(nc: NatsConnection, subject: string, shape: z.ZodType<T>): Promise<T | null> => {
+  try {
+    const { data } = await nc.request(`$JS.API.${subject}`, undefined, { timeout: 2_000 });
+    return shape.safeParse(JSON.parse(new TextDecoder().decode(data))).data ?? null;
+  } catch {
+    return null;
+  }
+};
+
+const attempt = async <T>(what: Promise<T>): Promise<T | null> => {
+  try {
+    return await what;
+  } catch {
+    return null;
+  }
+};
+
+/** Everything `status` shows; a part that does not answer is null. */
+export const readStatus = async (operator: Operator, redis: Redis) => {
+  const { nc } = operator;
+  const inventory = await attempt(
+    operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus),
+  );
+  const liaison = await attempt(
+    operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus),
+  );
+  const queue = await api(
+    nc,
+    `CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
+    consumerInfo,
+  );
+  const dead = await api(nc, `STREAM.INFO.${streams.deadLetters.name}`, streamInfo);
+  const live = await attempt(readLiveCounts(redis));
+  return {
+    nats: { server: nc.getServer(), version: nc.info?.version ?? '' },
+    inventory,
+    liaison,
+    queue: queue && { waiting: queue.num_pending, inHand: queue.num_ack_pending },
+    deadLetters: dead?.state.messages ?? null,
+    liveCounts: live?.head ?? null,
+    redis: live === null ? 'unreachable' : 'answers',
+  };
+};
+
+const line = (name: string, text: string): void => say(`${bold(name.padEnd(16))} ${text}`);
+
+const showInventory = (i: NonNullable<Awaited<ReturnType<typeof readStatus>>['inventory']>): void => {
+  line(
+    'Inventory',
+    `${i.role === 'leader' ? 'leader' : i.role} ${i.replica}, term ${i.term}, ledger at ${i.position.sequence} (${time(i.ledgerTime)} UTC)`,
+  );
+  if (!i.durable)
+    line('', red('This NATS server is older than 2.10: acknowledged licenses can be lost on power failure.'));
+  if (i.voidMessages > 0)
+    line('', yellow(`${i.voidMessages} VOID messages in the ledger; they change nothing.`));
+  line(
+    'Activation',
+    i.activation
+      ? `${grouped(i.activation.serverId)}, epoch ${i.activation.epoch}, certificate until ${day(i.activation.certificateNotAfter)}`
+      : yellow('not activated: temporary licenses only. calbus activate'),
+  );
+  line(
+    'Licenses',
+    `${i.licenses.full} full, ${i.licenses.temporary} temporary, on ${i.devices} devices; ${i.keyPacks} key packs`,
+  );
+};
+
+export const status = async (operator: Operator, redis: Redis, asJson: boolean): Promise<void> => {
+  const s = await readStatus(operator, redis);
+  if (asJson) return json(s);
+  line('NATS', `${s.nats.server}, version ${s.nats.version}`);
+  if (s.inventory) showInventory(s.inventory);
+  else line('Inventory', red('does not answer'));
+  line(
+    'Issuers',
+    s.queue
+      ? `${s.queue.waiting} requests waiting, ${s.queue.inHand} in hand`
+      : red('the queue cannot be read'),
+  );
+  if (s.liaison)
+    line(
+      'Clearinghouse',
+      `link ${s.liaison.link === 'up' ? green('up') : yellow('down')}, ${s.liaison.commands.filter((c) => c.state.state === 'waiting' || c.state.state === 'sent').length} commands under way`,
+    );
+  else line('Clearinghouse', red('the liaison does not answer'));
+  const behind = s.inventory && s.liveCounts ? s.inventory.position.sequence - s.liveCounts.sequence : null;
+  const cache =
+    s.redis === 'unreachable'
+      ? red('Redis does not answer: counts are stale; licenses are issued all the same')
+      : behind === null
+        ? yellow('being written anew')
+        : behind <= 0
+          ? green('current')
+          : yellow(`${behind} behind`);
+  line('Live counts', cache);
+  line(
+    'Dead letters',
+    s.deadLetters === null
+      ? red('cannot be read')
+      : s.deadLetters === 0
+        ? '0'
+        : yellow(`${s.deadLetters}: calbus dead-letters`),
+  );
+  if (!s.inventory || s.inventory.pools.length === 0) return;
+  say();
+  table(
+    ['version', 'type', 'installed', 'issued', 'available', 'temporary'],
+    s.inventory.pools.map((p) => [
+      p.version,
+      modeName(p.mode),
+      String(p.installed),
+      String(p.issued),
+      p.mode === 'per-user' ? 'not counted' : String(p.available),
+      String(p.temporary),
+    ]),
+  );
+};

@@ -1,0 +1,225 @@
+// calbus: the operator's command.
+
+import { readFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { Redis } from 'ioredis';
+import { agreementProgram } from '@calbus/contracts/clearinghouse';
+import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
+import { productVersion, productVersions } from '@calbus/contracts/versions';
+import { licensingMode } from '@calbus/contracts/tokens';
+import { activate, install } from './commands/clearinghouse.ts';
+import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
+import { connectTerminalServer, report, request } from './commands/request.ts';
+import { status } from './commands/status.ts';
+import { watch } from './commands/watch.ts';
+import { openCounts } from './live-counts.ts';
+import { connectOperator, type Operator } from './operator.ts';
+import { Problem } from './problem.ts';
+import { grouped, json, say } from './print.ts';
+import { loadProfile, readSecret, type Profile } from './profile.ts';
+
+const program = new Command('calbus')
+  .description('calbus, the license server for terminal servers: what the operator can see and do')
+  .option(
+    '--profile <file>',
+    'where the license server is and who you are there (default: .calbus/operator.json here or above)',
+  )
+  .showHelpAfterError('(calbus --help shows the commands)')
+  .configureOutput({ outputError: (text, write) => write(text) })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+
+const whole = (text: string): number => {
+  if (!/^[0-9]{1,9}$/.test(text) || text === '0')
+    throw new InvalidArgumentError('must be a whole number from 1.');
+  return Number(text);
+};
+const hardwareId = (text: string): string => {
+  if (!/^[0-9a-fA-F]{40}$/.test(text)) throw new InvalidArgumentError('must be 40 hex digits (20 bytes).');
+  return text.toLowerCase();
+};
+const profileOf = (): Profile => loadProfile(program.opts<{ profile?: string }>().profile);
+
+const withOperator = async (act: (operator: Operator, redis: Redis) => Promise<void>): Promise<void> => {
+  const profile = profileOf();
+  const operator = await connectOperator(profile);
+  const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+  try {
+    await act(operator, redis);
+  } finally {
+    redis.disconnect();
+    await operator.close();
+  }
+};
+
+const command = (name: string, description: string): Command =>
+  program.command(name).description(description).option('--json', 'print JSON');
+
+command('status', 'leader, ledger, activation, stock, and how far the live counts are').action(
+  (o: { json?: true }) => withOperator((operator, redis) => status(operator, redis, o.json ?? false)),
+);
+command('packs', 'the installed key packs, and what is left of each').action((o: { json?: true }) =>
+  withOperator((operator) => packs(operator, o.json ?? false)),
+);
+command('licenses', 'who holds which license, until when')
+  .option('--device <id or name>', 'a hardware id, or the beginning of a device name')
+  .option('--user <name>', 'a user, as DOMAIN\\name or name')
+  .option('--limit <n>', 'at most so many', whole, 100)
+  .action(({ json: asJson, ...filter }: { json?: true; device?: string; user?: string; limit: number }) =>
+    withOperator((operator) =>
+      licenses(operator, { ...filter, limit: Math.min(filter.limit, 1_000) }, asJson ?? false),
+    ),
+  );
+command('requests', 'what was asked of the Clearinghouse, and where it stands').action((o: { json?: true }) =>
+  withOperator((operator) => requests(operator, o.json ?? false)),
+);
+command('dead-letters', 'messages that no one could handle, newest first, and why')
+  .option('--limit <n>', 'at most so many', whole, 20)
+  .action((o: { json?: true; limit: number }) =>
+    withOperator((operator) => deadLetters(operator, o.limit, o.json ?? false)),
+  );
+command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
+  .option('--for <seconds>', 'end by itself after so long', whole)
+  .action((o: { json?: true; for?: number }) =>
+    withOperator(async (operator, redis) => {
+      const end = new AbortController();
+      process.once('SIGINT', () => end.abort());
+      process.once('SIGTERM', () => end.abort());
+      if (o.for !== undefined) setTimeout(() => end.abort(), o.for * 1_000);
+      await watch(operator, redis, o.json ?? false, end.signal);
+    }),
+  );
+
+type RequestOptions = {
+  json?: true;
+  terminalServer: string;
+  hardwareId: string;
+  deviceName: string;
+  user?: string;
+  domain?: string;
+  authenticatedBy?: string;
+  presented?: string;
+  validated?: string;
+  mode?: string;
+  productVersion?: string;
+  requestId?: string;
+};
+command('request', 'act as a terminal server: ask for a license, or report a log-on with --validated')
+  .requiredOption('--terminal-server <id>', "which of the profile's terminal servers to be")
+  .requiredOption('--hardware-id <hex>', '40 hex digits', hardwareId)
+  .option('--device-name <name>', 'the name of the device', 'unnamed')
+  .option('--user <name>', 'the user who logs on')
+  .option('--domain <name>', "the user's domain")
+  .option('--authenticated-by <what>', 'by what the user was authenticated, such as pam')
+  .option('--presented <file>', 'a file with the license that the client presents')
+  .option('--validated <licenseId>', 'report a log-on from the device with this temporary license')
+  .option('--request-id <id>', 'ask again under the same id')
+  .addOption(
+    new Option('--mode <mode>', "instead of the profile's licensing mode").choices(licensingMode.options),
+  )
+  .addOption(
+    new Option('--product-version <version>', "instead of the profile's version").choices(productVersions),
+  )
+  .action(async (o: RequestOptions) => {
+    const acting = {
+      ...(o.mode === undefined ? {} : { mode: licensingMode.parse(o.mode) }),
+      ...(o.productVersion === undefined ? {} : { version: productVersion.parse(o.productVersion) }),
+    };
+    const server = await connectTerminalServer(profileOf(), o.terminalServer, acting);
+    try {
+      if (o.validated !== undefined) return await report(server, o.validated, o.hardwareId, o.json ?? false);
+      const user =
+        o.user === undefined
+          ? undefined
+          : {
+              name: o.user,
+              ...(o.domain === undefined ? {} : { domain: o.domain }),
+              ...(o.authenticatedBy === undefined ? {} : { authenticatedBy: o.authenticatedBy }),
+            };
+      const ask = {
+        device: { hardwareId: o.hardwareId, name: o.deviceName },
+        ...(user ? { user } : {}),
+        ...(o.presented === undefined ? {} : { presented: readFileSync(o.presented, 'utf8').trim() }),
+        ...(o.requestId === undefined ? {} : { requestId: o.requestId }),
+      };
+      return await request(server, ask, o.json ?? false);
+    } finally {
+      await server.close();
+    }
+  });
+
+const progress =
+  (asJson: boolean) =>
+  (c: LiaisonCommand): void => {
+    if (!asJson) say(`${c.about}: ${c.state.state}`);
+  };
+const ended = (c: LiaisonCommand, asJson: boolean): void => {
+  if (asJson) return json(c);
+  if (c.state.state === 'done' && c.state.keyPackId !== undefined)
+    say(`Key pack ${grouped(c.state.keyPackId)} is installed.`);
+  if (c.state.state === 'done' && c.state.serverId !== undefined)
+    say(`Activated as ${grouped(c.state.serverId)}.`);
+};
+command('activate', 'have this license server activated by the Clearinghouse')
+  .requiredOption('--first-name <name>', 'of the contact')
+  .requiredOption('--last-name <name>', 'of the contact')
+  .requiredOption('--company <name>', 'the company')
+  .requiredOption('--country <name>', 'the country or region')
+  .option('--email <address>', 'e-mail address of the contact')
+  .action(
+    ({
+      json: asJson,
+      ...contact
+    }: {
+      json?: true;
+      firstName: string;
+      lastName: string;
+      company: string;
+      country: string;
+      email?: string;
+    }) =>
+      withOperator(async (operator) =>
+        ended(await activate(operator, contact, progress(asJson ?? false)), asJson ?? false),
+      ),
+  );
+const agreement = (text: string): string => {
+  const digits = text.replaceAll(/[\s-]/g, '');
+  if (!/^[0-9]{7}$/.test(digits)) throw new InvalidArgumentError('must have 7 digits.');
+  return digits;
+};
+command('install', 'have CALs that were bought issued to this license server, and install them')
+  .addArgument(program.createArgument('<program>', 'the purchase program').choices(agreementProgram.options))
+  .requiredOption('--agreement <number>', 'agreement or enrollment number, 7 digits', agreement)
+  .addOption(
+    new Option('--cal-version <version>', 'version of the CALs')
+      .choices(productVersions)
+      .makeOptionMandatory(),
+  )
+  .addOption(
+    new Option('--mode <mode>', 'type of the CALs').choices(licensingMode.options).makeOptionMandatory(),
+  )
+  .requiredOption('--quantity <n>', 'how many', whole)
+  .action(
+    (
+      name: string,
+      o: { json?: true; agreement: string; calVersion: string; mode: string; quantity: number },
+    ) =>
+      withOperator(async (operator) => {
+        const purchase = {
+          program: agreementProgram.parse(name),
+          agreementNumber: o.agreement,
+          version: productVersion.parse(o.calVersion),
+          mode: licensingMode.parse(o.mode),
+          quantity: o.quantity,
+        };
+        ended(await install(operator, purchase, progress(o.json ?? false)), o.json ?? false);
+      }),
+  );
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  const asJson = process.argv.includes('--json');
+  if (asJson && error instanceof Problem) json({ error: { code: error.code, says: error.message } });
+  else process.stderr.write(`calbus: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

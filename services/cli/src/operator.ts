@@ -1,0 +1,71 @@
+// The operator's connection: asks inventory and the liaison, and says in a sentence what is wrong when nobody answers.
+
+import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
+import { randomBytes } from 'node:crypto';
+import type { Body, Contract } from '@calbus/contracts/envelope';
+import { faultOf } from '@calbus/contracts/faults';
+import { identities } from '@calbus/contracts/identities';
+import { ask } from '@calbus/runtime/ask';
+import { Problem } from './problem.ts';
+import { readSecret, type Profile } from './profile.ts';
+
+const ASK_MS = 3_000;
+
+export type Operator = {
+  readonly nc: NatsConnection;
+  /** One question, one answer of `answer`'s kind. */
+  readonly ask: <C extends Contract, A extends Contract>(
+    subject: string,
+    c: C,
+    body: Body<C>,
+    answer: A,
+  ) => Promise<Body<A>>;
+  /** Where several kinds of answers are possible. */
+  readonly askAny: <C extends Contract, A extends Contract>(
+    subject: string,
+    c: C,
+    body: Body<C>,
+    answers: readonly A[],
+  ) => Promise<{ readonly type: string; readonly body: Body<A> }>;
+  readonly close: () => Promise<void>;
+};
+
+export const newId = (): string => randomBytes(12).toString('base64url');
+
+export const connectOperator = async (profile: Profile): Promise<Operator> => {
+  const seed = readSecret(profile.natsSeedFile);
+  let nc: NatsConnection;
+  try {
+    nc = await connect({
+      servers: profile.natsUrl,
+      name: 'calbus',
+      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
+      inboxPrefix: identities.operator.inbox,
+      timeout: 3_000,
+      maxReconnectAttempts: 5,
+    });
+  } catch {
+    throw new Problem(
+      'UNREACHABLE',
+      `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
+    );
+  }
+  const askAny: Operator['askAny'] = async (subject, c, body, answers) => {
+    try {
+      return await ask(nc, subject, c, { id: newId(), sentAt: Date.now() }, body, answers, ASK_MS);
+    } catch (error) {
+      const fault = faultOf(error);
+      if (!fault) throw error;
+      throw new Problem(
+        fault.code,
+        `${fault.detail} ${fault.code === 'UNREACHABLE' ? 'Is that service running?' : ''}`.trim(),
+      );
+    }
+  };
+  return {
+    nc,
+    askAny,
+    ask: async (subject, c, body, answer) => (await askAny(subject, c, body, [answer])).body,
+    close: () => nc.close(),
+  };
+};

@@ -1,0 +1,42 @@
+// What the user sees: tables, dates and a little colour, the latter only on a terminal.
+
+const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
+const paint =
+  (code: number) =>
+  (text: string): string =>
+    colours ? `\u001b[${code}m${text}\u001b[0m` : text;
+
+export const bold = paint(1);
+export const red = paint(31);
+export const green = paint(32);
+export const yellow = paint(33);
+export const dim = paint(2);
+
+export const say = (line = ''): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+export const json = (value: unknown): void => say(JSON.stringify(value, null, 2));
+
+/** 2026-11-24 07:05, in UTC. */
+export const time = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+
+export const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+
+/** Columns as wide as their widest cell. */
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): void => {
+  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => (r[i] ?? '').length)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((c, i) => c.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd();
+  say(bold(line(head)));
+  for (const r of rows) say(line(r));
+};
+
+export const modeName = (mode: string): string => (mode === 'per-user' ? 'Per User' : 'Per Device');
+
+/** 35 characters as 7 groups of 5. */
+export const grouped = (id: string): string =>
+  /^[A-Z0-9]{35}$/.test(id) ? (id.match(/.{5}/g) ?? []).join('-') : id;

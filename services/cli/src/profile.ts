@@ -1,0 +1,70 @@
+// Where the license server is and who we are there: a file that the deployment writes for its operators.
+
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { licensingMode, token } from '@calbus/contracts/tokens';
+import { productVersion } from '@calbus/contracts/versions';
+import { Problem } from './problem.ts';
+
+export const profileSchema = z.strictObject({
+  natsUrl: z.string(),
+  natsSeedFile: z.string(),
+  redisUrl: z.string(),
+  redisUser: z.string(),
+  redisPasswordFile: z.string(),
+  clearinghouseRootFile: z.string(),
+  /** The terminal servers that `request` may act as. */
+  terminalServers: z.record(
+    token,
+    z.strictObject({ seedFile: z.string(), mode: licensingMode, version: productVersion }),
+  ),
+});
+export type Profile = z.infer<typeof profileSchema>;
+
+export const PROFILE_FILE = path.join('.calbus', 'operator.json');
+
+const findUpwards = (from: string): string | undefined => {
+  for (let dir = path.resolve(from); ; dir = path.dirname(dir)) {
+    const file = path.join(dir, PROFILE_FILE);
+    if (existsSync(file)) return file;
+    if (path.dirname(dir) === dir) return undefined;
+  }
+};
+
+/** Reads the profile named by `--profile`, CALBUS_PROFILE, or found upwards of the working directory. */
+export const loadProfile = (given: string | undefined): Profile => {
+  const file =
+    given ?? process.env['CALBUS_PROFILE'] ?? findUpwards(process.env['INIT_CWD'] ?? process.cwd());
+  if (file === undefined) {
+    throw new Problem(
+      'NO_PROFILE',
+      `No ${PROFILE_FILE} here or above: start calbus with \`npm start\`, or name the profile with --profile.`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    throw new Problem('BAD_PROFILE', `${file} cannot be read as JSON; \`npm start\` writes it anew.`);
+  }
+  const parsed = profileSchema.safeParse(value);
+  if (!parsed.success) {
+    const where = parsed.error.issues[0]?.path.join('.') ?? '';
+    throw new Problem(
+      'BAD_PROFILE',
+      `${file} is not a profile of this version (at "${where}"); \`npm start\` writes it anew.`,
+    );
+  }
+  return parsed.data;
+};
+
+export const readSecret = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'EACCES' ? 'may not be read by you' : 'is not there';
+    throw new Problem('NO_IDENTITY', `${file} ${why}; it holds the identity this command needs.`);
+  }
+};

@@ -1,0 +1,23 @@
+// What each row means, in a few words; docs/issuance.md has the whole table.
+
+import type { RowId } from '@calbus/contracts/rows';
+
+export const rowWords: Partial<Record<RowId, string>> = {
+  N3: 'the hardware id identifies no device',
+  D2: 'full license renewed, no second CAL',
+  D2n: 'full license within its lead, not renewed: not activated',
+  D4: 'a new device: temporary license, no CAL taken',
+  D5: 'log-on reported: temporary license validated',
+  D6: 'validated temporary license, a CAL is free: full license',
+  D7: 'no CAL can be taken: the temporary license again',
+  D8: 'not validated by a log-on yet: the same temporary license',
+  D9: 'licensed before, a CAL is free: full license',
+  D10: 'had its temporary license, no CAL can be taken',
+  D11: 'first temporary license of this version',
+  D13: 'the same full license again, no second CAL',
+  D16: 'upgraded: new CAL taken, old one returned',
+  U0: 'the user is not authenticated',
+  U1: 'a Per User CAL is installed: nothing decremented',
+  U4: 'no Per User CAL that serves',
+  U9: 'the license server is not activated',
+};

@@ -1,0 +1,181 @@
+// The adapters against real servers: the ledger and the leader's key on NATS, the live counts in Redis.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { Redis } from 'ioredis';
+import type { JetStreamClient, JetStreamManager } from 'nats';
+import { redisKeys } from '@calbus/contracts/redis-keys';
+import { streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
+import { systemClock } from '@calbus/runtime/clock';
+import { createLog } from '@calbus/runtime/log';
+import type { ManagedServer } from '@calbus/local/servers/managed-server';
+import { testBus, type TestBus } from '@calbus/testkit/deployment';
+import { eventually } from '@calbus/testkit/eventually';
+import { testRedis } from '@calbus/testkit/servers';
+import { changedHashes } from '../domain/live-counts.ts';
+import { hw, story } from '../domain/story.ts';
+import { natsLeaderKey } from './nats-leader-key.ts';
+import { natsLedger } from './nats-ledger.ts';
+import { redisCache } from './redis-cache.ts';
+
+const log = createLog('test', 'silent');
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+describe('the ledger and the leader key on NATS', () => {
+  let bus: TestBus;
+  let js: JetStreamClient;
+  let jsm: JetStreamManager;
+  before(async () => {
+    bus = await testBus();
+    const nc = await bus.connectAs('inventory-ledger');
+    js = nc.jetstream();
+    jsm = await nc.jetstreamManager({ checkAPI: false });
+  });
+  after(async () => {
+    await bus?.[Symbol.asyncDispose]();
+  });
+
+  const read = async (from: number): Promise<string[]> => {
+    const all: string[] = [];
+    for await (const e of natsLedger(js, jsm).readFrom(from))
+      all.push(`${e.sequence} ${new TextDecoder().decode(e.bytes)}`);
+    return all;
+  };
+
+  test('an append is stored only on the last message it expects; anything else is uncertain', async () => {
+    const ledger = natsLedger(js, jsm);
+    assert.deepEqual(await read(1), []);
+    assert.deepEqual(await ledger.append(bytes('a'), 0), { kind: 'stored', sequence: 1 });
+    assert.equal((await ledger.append(bytes('b'), 0)).kind, 'uncertain');
+    assert.deepEqual(await ledger.append(bytes('b'), 1), { kind: 'stored', sequence: 2 });
+    assert.deepEqual(await read(1), ['1 a', '2 b']);
+    assert.deepEqual(await read(2), ['2 b']);
+    assert.deepEqual(await read(3), []);
+  });
+
+  test('a long ledger is read whole and in order', async () => {
+    const { state } = await jsm.streams.info(streams.ledger.name);
+    for (let i = 1; i <= 700; i += 1) await js.publish(subjects.ledger, bytes(`m${i}`));
+    const all = await read(1);
+    assert.equal(all.length, state.last_seq + 700);
+    assert.deepEqual(
+      all.map((l) => Number(l.split(' ')[0])),
+      all.map((_, i) => i + 1),
+    );
+  });
+
+  test('a batch larger than the stream takes is uncertain, never stored', async () => {
+    const ledger = natsLedger(js, jsm);
+    const { state } = await jsm.streams.info(streams.ledger.name);
+    assert.equal((await ledger.append(new Uint8Array(400_000), state.last_seq)).kind, 'uncertain');
+    assert.equal((await jsm.streams.info(streams.ledger.name)).state.last_seq, state.last_seq);
+  });
+
+  test('the leader key is taken once on each revision', async () => {
+    const key = natsLeaderKey(js, jsm);
+    assert.deepEqual(await key.read(), { revision: 0, claim: undefined });
+    const claim = { replica: 'a', term: 1, released: false };
+    const revision = await key.write(claim, 0);
+    assert.ok(revision);
+    assert.equal(await key.write({ ...claim, replica: 'b' }, 0), undefined);
+    assert.deepEqual(await key.read(), { revision, claim });
+    await js.publish('$KV.CAL_LEADER.leader', 'junk');
+    const junk = await key.read();
+    assert.equal(junk.claim, undefined);
+    assert.ok(await key.write(claim, junk.revision));
+  });
+});
+
+describe('the live counts in Redis', () => {
+  let server: ManagedServer;
+  let redis: Redis;
+  before(async () => {
+    server = await testRedis();
+    redis = new Redis(server.url, {
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      retryStrategy: () => 100,
+    });
+    redis.on('error', () => {});
+    await eventually('Redis is connected', () => redis.status === 'ready');
+  });
+  after(async () => {
+    redis?.disconnect();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  const running = () => {
+    const s = story();
+    s.activate();
+    s.install(2);
+    const end = new AbortController();
+    const cache = redisCache(redis, s.state, systemClock, log, end.signal);
+    const ask = (device: number): void => {
+      const before = s.state.head;
+      s.ask({ device });
+      const touched = { devices: new Set([hw(device)]), terminalServers: new Set(['ts1']) };
+      cache.committed(before, s.state.head, changedHashes(s.state, touched));
+    };
+    const current = () =>
+      eventually(
+        'the cache stands at the head',
+        async () => {
+          const [sequence, hash] = await redis.hmget(redisKeys.head, 'sequence', 'hash');
+          return sequence === String(s.state.head.sequence) && hash === s.state.head.hash;
+        },
+        { withinMs: 8_000 },
+      );
+    const temporary = async (): Promise<number> =>
+      Number(await redis.hget(redisKeys.pool('2003', 'per-device'), 'temporary'));
+    return { s, cache, ask, current, temporary, stop: async () => (end.abort(), cache.ended) };
+  };
+
+  test('follows each batch, and is written anew when it was flushed, is from an old dump or from the future', async () => {
+    const r = running();
+    r.cache.lead();
+    await r.current();
+    r.ask(1);
+    r.ask(2);
+    await r.current();
+    assert.equal(await r.temporary(), 2);
+    assert.equal(await redis.hget(redisKeys.device(hw(1)), 'temporary'), '1');
+    await redis.flushall();
+    await r.current();
+    assert.equal(await r.temporary(), 2);
+    await redis.hset(redisKeys.head, 'sequence', '999999');
+    await redis.hset(redisKeys.device(hw(77)), 'full', '5');
+    await eventually(
+      'what never was is gone',
+      async () => (await redis.exists(redisKeys.device(hw(77)))) === 0,
+    );
+    await r.current();
+    r.ask(3);
+    await r.current();
+    assert.equal(await r.temporary(), 3);
+    await r.stop();
+  });
+
+  test('a standby writes nothing', async () => {
+    await redis.flushall();
+    const r = running();
+    r.ask(1);
+    await new Promise((done) => setTimeout(done, 400));
+    assert.equal(await redis.dbsize(), 0);
+    await r.stop();
+  });
+
+  test('Redis killed: said to be unreachable, and repaired when it is back', async () => {
+    const r = running();
+    r.cache.lead();
+    await r.current();
+    await server.kill();
+    r.ask(1);
+    await eventually('it is said', () => r.cache.status() === 'unreachable');
+    await server.restart();
+    await r.current();
+    assert.equal(await r.temporary(), 1);
+    await eventually('it is said', () => r.cache.status() === 'current');
+    await r.stop();
+  });
+});

@@ -1,0 +1,29 @@
+-- Moves the cache from one head of the ledger to the next, or not at all.
+--
+-- KEYS[1]  cal:head   hash {generation, sequence, hash, at}
+-- KEYS[2]  cal:pools  set of the pools' keys
+-- KEYS[3..] the hashes to set
+-- ARGV[1..3] generation, sequence, hash of the head this follows on
+-- ARGV[4..7] generation, sequence, hash, at of the new head
+-- ARGV[8..] for each of KEYS[3..] its fields, as a JSON object of strings
+-- Answers 1 when applied, 0 when the cache stands at another head (it is then to be rebuilt).
+local head = redis.call('HMGET', KEYS[1], 'generation', 'sequence', 'hash')
+if head[1] ~= ARGV[1] or head[2] ~= ARGV[2] or head[3] ~= ARGV[3] then
+  return 0
+end
+for i = 3, #KEYS do
+  local fields = cjson.decode(ARGV[i + 5])
+  local flat = {}
+  for field, value in pairs(fields) do
+    flat[#flat + 1] = field
+    flat[#flat + 1] = value
+  end
+  if #flat > 0 then
+    redis.call('HSET', KEYS[i], unpack(flat))
+    if string.sub(KEYS[i], 1, 9) == 'cal:pool:' then
+      redis.call('SADD', KEYS[2], KEYS[i])
+    end
+  end
+end
+redis.call('HSET', KEYS[1], 'generation', ARGV[4], 'sequence', ARGV[5], 'hash', ARGV[6], 'at', ARGV[7])
+return 1

@@ -1,0 +1,57 @@
+// The leader's key: one value in a bucket, changed only on the revision that was read.
+
+import type { JetStreamClient, JetStreamManager } from 'nats';
+import { z } from 'zod';
+import { streams } from '@calbus/contracts/streams';
+import { token } from '@calbus/contracts/tokens';
+import { settingsOf } from '@calbus/runtime/stream-settings';
+import type { LeaderClaim, LeaderKey } from '../ports.ts';
+
+const SUBJECT = '$KV.CAL_LEADER.leader';
+/** JetStream's code for "the last sequence is another". */
+const WRONG_LAST_SEQUENCE = 10071;
+const NO_MESSAGE = 10037;
+const NO_STREAM = 10059;
+
+const claimSchema = z.object({ replica: token, term: z.int().min(0), released: z.boolean() });
+
+const apiCode = (error: unknown): number => {
+  const parsed = z.object({ api_error: z.object({ err_code: z.number() }) }).safeParse(error);
+  return parsed.success ? parsed.data.api_error.err_code : 0;
+};
+
+const claimOf = (bytes: Uint8Array): LeaderClaim | undefined => {
+  try {
+    return claimSchema.safeParse(JSON.parse(new TextDecoder().decode(bytes))).data;
+  } catch {
+    return undefined; // not ours: as good as no claim, and overwritten on its revision
+  }
+};
+
+export const natsLeaderKey = (js: JetStreamClient, jsm: JetStreamManager): LeaderKey => ({
+  read: async () => {
+    try {
+      const stored = await jsm.streams.getMessage(streams.leader.name, { last_by_subj: SUBJECT });
+      return { revision: stored.seq, claim: claimOf(stored.data) };
+    } catch (error) {
+      if (apiCode(error) === NO_MESSAGE) return { revision: 0, claim: undefined };
+      if (apiCode(error) !== NO_STREAM) throw error;
+      // The bucket lives in memory; a NATS server that was restarted has it no more.
+      const { config } = await jsm.streams.info(streams.ledger.name);
+      await jsm.streams.add(settingsOf(streams.leader, config.num_replicas));
+      return { revision: 0, claim: undefined };
+    }
+  },
+  write: async (claim, revision) => {
+    try {
+      const ack = await js.publish(SUBJECT, JSON.stringify(claim), {
+        expect: { lastSubjectSequence: revision },
+        timeout: 1_000,
+      });
+      return ack.seq;
+    } catch (error) {
+      if (apiCode(error) === WRONG_LAST_SEQUENCE) return undefined;
+      throw error;
+    }
+  },
+});

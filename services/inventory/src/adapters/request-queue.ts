@@ -1,0 +1,58 @@
+// The request queue lives in memory, so that a request costs no disk; a NATS server that was restarted has it no more. Inventory
+// makes it again: terminal servers publish their requests again by themselves.
+
+import { AckPolicy, Events, type JetStreamManager, type NatsConnection } from 'nats';
+import { requestsConsumer, streams } from '@calbus/contracts/streams';
+import type { Clock } from '@calbus/runtime/clock';
+import { errorFacts, type Log } from '@calbus/runtime/log';
+import { settingsOf } from '@calbus/runtime/stream-settings';
+
+const LOOK_MS = 2_000;
+const NOT_FOUND = 404;
+
+const isMissing = async (what: Promise<unknown>): Promise<boolean> => {
+  try {
+    await what;
+    return false;
+  } catch (error) {
+    const api = (error as { api_error?: { code?: number } }).api_error;
+    if (api?.code === NOT_FOUND) return true;
+    throw error;
+  }
+};
+
+const ensure = async (jsm: JetStreamManager, replicas: number): Promise<boolean> => {
+  const { stream, name, ackWaitNs, maxAckPending } = requestsConsumer;
+  const made = await isMissing(jsm.streams.info(stream));
+  if (made) await jsm.streams.add(settingsOf(streams.requests, replicas));
+  if (await isMissing(jsm.consumers.info(stream, name))) {
+    const config = { ack_wait: ackWaitNs, max_ack_pending: maxAckPending, max_deliver: -1 };
+    await jsm.consumers.add(stream, { durable_name: name, ack_policy: AckPolicy.Explicit, ...config });
+  }
+  return made;
+};
+
+/** Looks every two seconds and on every reconnect, until `signal` aborts. */
+export const keepRequestQueue = async (
+  nc: NatsConnection,
+  replicas: number,
+  clock: Clock,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> => {
+  const jsm = await nc.jetstreamManager({ checkAPI: false });
+  let wake = new AbortController();
+  void (async () => {
+    for await (const status of nc.status()) if (status.type === Events.Reconnect) wake.abort();
+  })();
+  while (!signal.aborted) {
+    try {
+      if (await ensure(jsm, replicas))
+        log.warn({ stream: streams.requests.name }, 'the request queue was gone and is made again');
+    } catch (error) {
+      log.debug(errorFacts(error), 'the request queue cannot be looked at');
+    }
+    wake = new AbortController();
+    await clock.sleep(LOOK_MS, AbortSignal.any([signal, wake.signal]));
+  }
+};

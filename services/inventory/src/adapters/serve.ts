@@ -1,0 +1,100 @@
+// Which subjects inventory answers, and for whom: queries always, the command families of a term while leading.
+
+import { encode } from '@calbus/contracts/envelope';
+import { inboxes } from '@calbus/contracts/identities';
+import {
+  inventoryActivation,
+  inventoryAllocate,
+  inventoryHead,
+  inventoryInstall,
+  queryLicenses,
+  queryPacks,
+  queryStatus,
+  queryTrust,
+} from '@calbus/contracts/inventory-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { newId } from '@calbus/runtime/ids';
+import { respond, type RespondDeps } from '@calbus/runtime/respond';
+import type { State } from '../domain/state.ts';
+import { activation } from '../handlers/activation.ts';
+import { allocate } from '../handlers/allocate.ts';
+import { install } from '../handlers/install.ts';
+import type { Leading } from '../handlers/leadership.ts';
+import { licenses, packs, status, trust, type StatusFacts } from '../handlers/queries.ts';
+
+const BEACON_MS = 250;
+
+/** Answers queries until the connection closes. */
+export const serveQueries = (deps: RespondDeps, state: State, facts: () => StatusFacts): void => {
+  const queue = 'inventory';
+  const now = deps.clock.now;
+  const operator = inboxes.operator;
+  const query = (name: string): string => subjects.inventory.query('operator', name);
+  respond(deps, {
+    subject: query('status'),
+    queue,
+    contracts: [queryStatus],
+    callers: operator,
+    handle: async () => status(state, facts()),
+  });
+  respond(deps, {
+    subject: query('packs'),
+    queue,
+    contracts: [queryPacks],
+    callers: operator,
+    handle: async () => packs(state),
+  });
+  respond(deps, {
+    subject: query('licenses'),
+    queue,
+    contracts: [queryLicenses],
+    callers: operator,
+    handle: async (m) => licenses(state, now(), m),
+  });
+  respond(deps, {
+    subject: subjects.inventory.query('issuer', 'trust'),
+    queue,
+    contracts: [queryTrust],
+    callers: inboxes.issuer,
+    handle: async () => trust(state),
+  });
+};
+
+export type TermDeps = RespondDeps & { readonly roots: readonly string[]; readonly replica: string };
+
+/** Answers the commands of one term and sends the beacon; what it returns ends both. */
+export const serveTerm = (deps: TermDeps, state: State, { term, commit }: Leading): (() => void) => {
+  const { nc, clock, roots } = deps;
+  const liaison = inboxes['clearinghouse-liaison'];
+  const subscriptions = [
+    respond(deps, {
+      subject: subjects.inventory.allocate(term),
+      contracts: [inventoryAllocate],
+      callers: inboxes.issuer,
+      handle: (m) => allocate(commit, m),
+    }),
+    respond(deps, {
+      subject: subjects.inventory.activation(term),
+      contracts: [inventoryActivation],
+      callers: liaison,
+      handle: (m) => activation(commit, { roots, now: clock.now }, m),
+    }),
+    respond(deps, {
+      subject: subjects.inventory.install(term),
+      contracts: [inventoryInstall],
+      callers: liaison,
+      handle: (m) => install(commit, { roots, now: clock.now }, m),
+    }),
+  ];
+  const beacon = (): void => {
+    const { generation, sequence, hash, time, trustRevision } = state.head;
+    const body = { term, replica: deps.replica, generation, sequence, hash, time, trustRevision };
+    nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
+  };
+  beacon();
+  const timer = setInterval(beacon, BEACON_MS);
+  return () => {
+    clearInterval(timer);
+    for (const s of subscriptions) s.unsubscribe();
+  };
+};

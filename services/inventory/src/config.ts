@@ -1,0 +1,14 @@
+import { z } from 'zod';
+import { commonConfig, fileContent } from '@calbus/runtime/config';
+
+export const config = z.object({
+  ...commonConfig,
+  /** The second identity: the one that may write the ledger, and answers nobody. */
+  natsLedgerSeedFile: fileContent,
+  /** redis://host:port */
+  redisUrl: z.string().regex(/^rediss?:\/\/[^\s]+$/, 'must be redis://host:port'),
+  redisUser: z.string().min(1).default('default'),
+  redisPasswordFile: fileContent.optional(),
+  clearinghouseRootFile: fileContent,
+});
+export type Config = z.infer<typeof config>;

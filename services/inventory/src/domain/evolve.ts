@@ -1,0 +1,191 @@
+// How each record changes the state. The ledger is the truth: nothing is checked here, and nothing refused.
+
+import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
+import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { RowId } from '@calbus/contracts/rows';
+import { HOUR } from './settings.ts';
+import {
+  factsOf,
+  identityOf,
+  licenseOf,
+  refusalKey,
+  type License,
+  type State,
+  type TerminalServerCounts,
+} from './state.ts';
+
+/** Where a record stands: the batch that carries it. */
+export type Place = {
+  readonly generation: string;
+  readonly sequence: number;
+  readonly at: number;
+  readonly term: number;
+};
+
+type Of<K extends LedgerRecord['kind']> = Extract<LedgerRecord, { kind: K }>;
+
+const remember = (
+  state: State,
+  place: Place,
+  record: { requestId: string; row: RowId },
+  outcome: AllocationOutcome,
+): void => {
+  const answer: AllocationAnswer = {
+    requestId: record.requestId,
+    row: record.row,
+    decidedAt: place.at,
+    position: { generation: place.generation, sequence: place.sequence },
+    outcome,
+  };
+  state.outcomes.set(record.requestId, answer);
+};
+
+const noCounts: TerminalServerCounts = { temporary: 0, full: 0, renewed: 0, refused: 0 };
+const count = (state: State, terminalServerId: string, what: keyof TerminalServerCounts): void => {
+  const counts = state.terminalServers.get(terminalServerId) ?? noCounts;
+  state.terminalServers.set(terminalServerId, { ...counts, [what]: counts[what] + 1 });
+};
+
+/** Puts a license in the place of itself, or adds it to its device. */
+const put = (state: State, license: License): void => {
+  const device = state.devices.get(license.hardwareId);
+  if (!device) state.head = { ...state.head, devices: state.head.devices + 1 };
+  const known = device?.licenses.some((l) => l.licenseId === license.licenseId) ?? false;
+  const licenses = known
+    ? (device?.licenses ?? []).map((l) => (l.licenseId === license.licenseId ? license : l))
+    : [...(device?.licenses ?? []), license];
+  state.devices.set(license.hardwareId, {
+    hardwareId: license.hardwareId,
+    deviceId: license.deviceId,
+    licenses,
+  });
+  state.owners.set(license.licenseId, license.hardwareId);
+};
+
+const changePack = (state: State, keyPackId: string | null, by: number): void => {
+  const pack = keyPackId === null ? undefined : state.packs.get(keyPackId);
+  if (pack) state.packs.set(pack.keyPackId, { ...pack, issued: pack.issued + by });
+};
+
+const changeTemporaries = (state: State, version: string, by: number): void => {
+  state.temporaries.set(version, (state.temporaries.get(version) ?? 0) + by);
+  state.head = { ...state.head, temporary: state.head.temporary + by };
+};
+
+const noteEnd = (state: State, license: License): void => {
+  const hour = String(Math.floor(license.notAfter / HOUR));
+  state.ends.set(hour, [...(state.ends.get(hour) ?? []), license.licenseId]);
+};
+
+const end = (state: State, licenseId: string, how: 'superseded' | 'returned'): void => {
+  const license = licenseOf(state, licenseId);
+  if (!license || license.ended !== 'no') return;
+  put(state, { ...license, ended: how });
+  if (license.kind === 'full') {
+    changePack(state, license.keyPackId, -1);
+    state.head = { ...state.head, full: state.head.full - 1 };
+  } else {
+    changeTemporaries(state, license.version, -1);
+  }
+};
+
+const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, place: Place): void => {
+  const identity = identityOf(state.head);
+  const license: License = {
+    licenseId: r.licenseId,
+    licenseServerId: identity.licenseServerId,
+    epoch: identity.epoch,
+    kind: r.kind === 'full-issued' ? 'full' : 'temporary',
+    mode: 'per-device',
+    version: r.version,
+    keyPackId: r.kind === 'full-issued' ? r.keyPackId : null,
+    hardwareId: r.hardwareId,
+    deviceId: r.deviceId,
+    deviceName: r.deviceName,
+    userName: r.userName,
+    issuedAt: place.at,
+    notAfter: r.notAfter,
+    position: { generation: place.generation, sequence: place.sequence },
+    validated: false,
+    ended: 'no',
+  };
+  if (r.kind === 'full-issued') {
+    for (const old of r.supersedes) end(state, old, 'superseded');
+    changePack(state, r.keyPackId, 1);
+    state.head = { ...state.head, full: state.head.full + 1 };
+    noteEnd(state, license);
+  } else {
+    changeTemporaries(state, r.version, 1);
+  }
+  put(state, license);
+  count(state, r.terminalServerId, license.kind);
+  remember(state, place, r, { kind: 'license', license: factsOf(license) });
+};
+
+const renew = (state: State, r: Of<'renewed'>, place: Place): void => {
+  const old = licenseOf(state, r.licenseId);
+  if (!old) return;
+  const identity = identityOf(state.head);
+  const license: License = {
+    ...old,
+    licenseServerId: identity.licenseServerId,
+    epoch: identity.epoch,
+    issuedAt: place.at,
+    notAfter: r.notAfter,
+    position: { generation: place.generation, sequence: place.sequence },
+  };
+  put(state, license);
+  noteEnd(state, license);
+  count(state, r.terminalServerId, 'renewed');
+  remember(state, place, r, { kind: 'license', license: factsOf(license) });
+};
+
+const refuse = (state: State, r: Of<'refused'>, place: Place): void => {
+  state.refusals.set(refusalKey(r.hardwareId, r.version, r.mode, r.code), {
+    at: place.at,
+    sequence: place.sequence,
+    code: r.code,
+  });
+  count(state, r.terminalServerId, 'refused');
+  remember(state, place, r, { kind: 'refused', code: r.code });
+};
+
+/** Applies one record. Changes `state`; a draft as well as the state itself. */
+export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
+  switch (r.kind) {
+    case 'generation-started':
+      state.head = { ...state.head, generation: place.generation, trustRevision: place.sequence };
+      return;
+    case 'leadership-taken':
+      return;
+    case 'activated': {
+      const { serverId, epoch, chain, certificateNotAfter } = r;
+      const activations = [...state.head.activations, { serverId, epoch, chain, certificateNotAfter }];
+      state.head = { ...state.head, activations, trustRevision: place.sequence };
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    }
+    case 'pack-installed': {
+      const { keyPackId, version, mode, quantity, program, agreementNumber } = r;
+      const rest = { issued: 0, installedAt: place.at, sequence: place.sequence };
+      state.packs.set(keyPackId, { keyPackId, version, mode, quantity, program, agreementNumber, ...rest });
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    }
+    case 'temporary-issued':
+    case 'full-issued':
+      return issue(state, r, place);
+    case 'renewed':
+      return renew(state, r, place);
+    case 'validated': {
+      const license = licenseOf(state, r.licenseId);
+      if (license) put(state, { ...license, validated: true });
+      if (r.within === 'report') remember(state, place, r, { kind: 'validated', licenseId: r.licenseId });
+      return;
+    }
+    case 'returned':
+      return end(state, r.licenseId, 'returned');
+    case 'refused':
+      return refuse(state, r, place);
+  }
+};

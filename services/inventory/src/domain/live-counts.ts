@@ -1,0 +1,76 @@
+// The live counts as they stand in Redis: a view of the state, key by key.
+
+import { redisKeys } from '@calbus/contracts/redis-keys';
+import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { Device, State } from './state.ts';
+import { poolCounts } from './stock.ts';
+
+export type LiveHash = { readonly key: string; readonly fields: Readonly<Record<string, string>> };
+
+export type Touched = {
+  readonly devices: ReadonlySet<string>;
+  readonly terminalServers: ReadonlySet<string>;
+};
+
+const deviceHash = (device: Device): LiveHash => {
+  const held = device.licenses.filter((l) => l.ended === 'no');
+  return {
+    key: redisKeys.device(device.hardwareId),
+    fields: {
+      name: device.licenses.at(-1)?.deviceName ?? '',
+      temporary: String(held.filter((l) => l.kind === 'temporary').length),
+      full: String(held.filter((l) => l.kind === 'full').length),
+      licenses: JSON.stringify(
+        held.map((l) => ({ id: l.licenseId, kind: l.kind, version: l.version, notAfter: l.notAfter })),
+      ),
+    },
+  };
+};
+
+const terminalServerHash = (state: State, id: string): LiveHash => {
+  const counts = state.terminalServers.get(id);
+  const fields = Object.fromEntries(Object.entries(counts ?? {}).map(([k, v]) => [k, String(v)]));
+  return { key: redisKeys.terminalServer(id), fields };
+};
+
+export const poolHashes = (state: State): LiveHash[] =>
+  poolCounts(state).map(({ version, mode, ...counts }) => ({
+    key: redisKeys.pool(version, mode),
+    fields: Object.fromEntries(Object.entries(counts).map(([k, v]) => [k, String(v)])),
+  }));
+
+/** Whom a batch of records touches. */
+export const touchedBy = (
+  records: readonly LedgerRecord[],
+  ownerOf: (licenseId: string) => string | undefined,
+): Touched => {
+  const devices = new Set<string>();
+  const terminalServers = new Set<string>();
+  for (const r of records) {
+    if ('terminalServerId' in r) terminalServers.add(r.terminalServerId);
+    if ('hardwareId' in r) devices.add(r.hardwareId);
+    const owner = 'licenseId' in r ? ownerOf(r.licenseId) : undefined;
+    if (owner !== undefined) devices.add(owner);
+  }
+  return { devices, terminalServers };
+};
+
+/** The keys that a committed batch changes. */
+export const changedHashes = (state: State, touched: Touched): LiveHash[] => [
+  ...poolHashes(state),
+  ...[...touched.devices].flatMap((id) => {
+    const device = state.devices.get(id);
+    return device ? [deviceHash(device)] : [];
+  }),
+  ...[...touched.terminalServers].map((id) => terminalServerHash(state, id)),
+];
+
+/** Every key there is, for rebuilding the cache. */
+export function* allHashes(state: State): Generator<LiveHash> {
+  yield* poolHashes(state);
+  for (const id of state.devices.keys()) {
+    const device = state.devices.get(id);
+    if (device) yield deviceHash(device);
+  }
+  for (const id of state.terminalServers.keys()) yield terminalServerHash(state, id);
+}

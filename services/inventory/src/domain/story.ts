@@ -1,0 +1,152 @@
+// Stories for tests: a ledger in memory on which requests are decided one after the other, as the leader would.
+
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
+import type { LicensingMode } from '@calbus/contracts/tokens';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import { decide, dueReturns, type Circumstances } from './decide.ts';
+import { applyBatch } from './fold.ts';
+import { DAY, defaultSettings, type Settings } from './settings.ts';
+import { emptyState, type BaseState } from './state.ts';
+
+export const hw = (n: number): string => n.toString(16).padStart(40, '0');
+const SERVER = 'A'.repeat(35);
+
+export type Ask = {
+  readonly device?: number;
+  readonly version?: ProductVersion;
+  readonly mode?: LicensingMode;
+  readonly user?: string | null;
+  readonly authenticatedBy?: string | null;
+  readonly requestId?: string;
+  readonly validatedLicenseId?: string | null;
+};
+
+export type Story = {
+  readonly state: BaseState;
+  readonly records: LedgerRecord[];
+  now: number;
+  settings: Settings;
+  readonly append: (records: readonly LedgerRecord[]) => void;
+  readonly activate: (certificateNotAfter?: number) => void;
+  readonly install: (quantity: number, version?: ProductVersion, mode?: LicensingMode) => string;
+  readonly ask: (a?: Ask) => AllocationAnswer;
+  readonly logOn: (licenseId: string, device?: number) => AllocationAnswer;
+  /** Asks, reports the log-on, and gives the temporary license's id. */
+  readonly firstLogOn: (a?: Ask) => string;
+  readonly returnDue: () => number;
+};
+
+/** `rolls` are what the dice show, over and over. */
+export const story = (rolls: readonly number[] = [60]): Story => {
+  const state = emptyState();
+  const records: LedgerRecord[] = [];
+  let ids = 0;
+  let rolled = 0;
+  let sequence = 0;
+  const id = (): string => `id${(ids += 1)}`;
+  const circumstances = (s: Story): Circumstances => ({
+    now: Math.max(s.now, state.head.time),
+    settings: s.settings,
+    dice: { id, between: () => rolls[rolled++ % rolls.length] ?? 60 },
+  });
+  const run = (s: Story, q: Allocation): AllocationAnswer => {
+    const d = decide(state, q, circumstances(s));
+    if (d.records.length > 0) s.append(d.records);
+    if (d.kind === 'known') return d.answer;
+    const answer = state.outcomes.get(q.requestId);
+    if (!answer) throw new Error('the outcome was not remembered');
+    return answer;
+  };
+  const s: Story = {
+    state,
+    records,
+    now: 1_000 * DAY,
+    settings: defaultSettings,
+    append: (more) => {
+      sequence += 1;
+      records.push(...more);
+      const at = Math.max(s.now, state.head.time);
+      const { hash } = state.head;
+      const batch: LedgerBatch = {
+        format: 1,
+        generation: 'g',
+        term: 1,
+        nonce: id(),
+        prevHash: hash,
+        at,
+        records: [...more],
+      };
+      applyBatch(state, batch, sequence, sequence.toString(16).padStart(64, '0'));
+    },
+    activate: (certificateNotAfter = s.now + 3_650 * DAY) => {
+      const epoch = state.head.activations.length + 1;
+      s.append([
+        {
+          kind: 'activated',
+          commandId: id(),
+          serverId: SERVER,
+          epoch,
+          chain: [''],
+          certificateNotAfter,
+          by: 'test',
+        },
+      ]);
+    },
+    install: (quantity, version = '2003', mode = 'per-device') => {
+      const keyPackId = id().toUpperCase().padStart(35, 'P');
+      const agreement = { program: 'select', agreementNumber: '1234567' } as const;
+      s.append([
+        {
+          kind: 'pack-installed',
+          commandId: id(),
+          keyPackId,
+          epoch: 1,
+          ...agreement,
+          version,
+          mode,
+          quantity,
+          keyPack: 'a.b.c',
+          by: 'test',
+        },
+      ]);
+      return keyPackId;
+    },
+    ask: (a = {}) =>
+      run(s, {
+        kind: 'license',
+        requestId: a.requestId ?? id(),
+        terminalServerId: 'ts1',
+        mode: a.mode ?? 'per-device',
+        version: a.version ?? '2003',
+        hardwareId: hw(a.device ?? 1),
+        deviceName: `desk-${a.device ?? 1}`,
+        userKey: a.user ?? null,
+        authenticatedBy: a.authenticatedBy ?? null,
+        presented: { kind: 'none' },
+        validatedLicenseId: a.validatedLicenseId ?? null,
+      }),
+    logOn: (licenseId, device = 1) =>
+      run(s, {
+        kind: 'validated',
+        requestId: id(),
+        terminalServerId: 'ts1',
+        licenseId,
+        hardwareId: hw(device),
+      }),
+    firstLogOn: (a = {}) => {
+      const answer = s.ask(a);
+      if (answer.outcome.kind !== 'license') throw new Error(`row ${answer.row} gave no license`);
+      const { licenseId } = answer.outcome.license;
+      s.logOn(licenseId, a.device);
+      return licenseId;
+    },
+    returnDue: () => {
+      const due = dueReturns(state, circumstances(s), 5_000);
+      if (due.length > 0) s.append(due);
+      return due.length;
+    },
+  };
+  s.append([{ kind: 'generation-started', after: null }]);
+  return s;
+};

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { heldBy } from './held.ts';
+import { perDevice, perDeviceRow } from './per-device.ts';
+import { perUser, perUserRow } from './per-user.ts';
+import type { License, Pack } from './state.ts';
+import { productVersions } from '@calbus/contracts/versions';
+
+const NOW = 1_000_000;
+const pack = { keyPackId: 'P' } as Pack;
+const anyLicense = fc.record({
+  licenseId: fc.string(),
+  kind: fc.constantFrom('temporary', 'full'),
+  version: fc.constantFrom(...productVersions),
+  notAfter: fc.constantFrom(NOW - 1, NOW + 1, NOW + 2),
+  validated: fc.boolean(),
+  ended: fc.constantFrom('no', 'superseded', 'returned'),
+}) as unknown as fc.Arbitrary<License>;
+const facts = fc
+  .record({
+    licenses: fc.array(anyLicense, { maxLength: 4 }),
+    version: fc.constantFrom(...productVersions),
+    withinLead: fc.boolean(),
+    activated: fc.boolean(),
+    free: fc.constantFrom(pack, undefined),
+  })
+  .map(({ licenses, version, ...rest }) => ({
+    ...rest,
+    held: heldBy({ hardwareId: 'h', deviceId: 'd', licenses }, version, NOW),
+  }));
+
+test('Per Device: every combination matches a row that can be carried out', () => {
+  fc.assert(
+    fc.property(facts, (f) => {
+      const { act } = perDeviceRow(f);
+      if (act === 'again' || act === 'renew') assert.ok(f.held.serving);
+      if (act === 'full' || act === 'upgrade') assert.ok(f.free);
+    }),
+    { numRuns: 5_000 },
+  );
+});
+
+test('Per Device: every row is the first match of some combination', () => {
+  const seen = new Set(fc.sample(facts, 20_000).map((f) => perDeviceRow(f).id));
+  assert.deepEqual(
+    perDevice.map((r) => r.id).filter((id) => !seen.has(id)),
+    [],
+  );
+});
+
+test('Per User: no gap and no dead row', () => {
+  const seen = new Set<string>();
+  for (const authenticated of [true, false])
+    for (const activated of [true, false])
+      for (const installed of [true, false]) seen.add(perUserRow({ authenticated, activated, installed }).id);
+  assert.deepEqual(
+    perUser.map((r) => r.id).filter((id) => !seen.has(id)),
+    [],
+  );
+});

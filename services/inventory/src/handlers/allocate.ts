@@ -1,0 +1,35 @@
+// inventory.allocate: an issuer's batch of requests. Each is decided by itself; all are answered together.
+
+import {
+  inventoryAllocate,
+  inventoryAllocated,
+  type Allocation,
+  type AllocationAnswer,
+} from '@calbus/contracts/inventory-messages';
+import type { Message } from '@calbus/contracts/envelope';
+import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { decide } from '../domain/decide.ts';
+import type { GroupCommit, Work } from './group-commit.ts';
+
+const workOf =
+  (item: Allocation): Work<AllocationAnswer> =>
+  (draft, c) => {
+    const decision = decide(draft, item, c);
+    return {
+      records: decision.records,
+      answer: (state, move) => {
+        if (decision.kind === 'known') return move(decision.answer);
+        const recorded = state.outcomes.get(item.requestId);
+        if (!recorded) throw new Error('a recorded outcome is not in the state');
+        return recorded;
+      },
+    };
+  };
+
+export const allocate = async (
+  commit: GroupCommit,
+  message: Message<typeof inventoryAllocate>,
+): Promise<Answer> => {
+  const items = await Promise.all(message.body.items.map((item) => commit.submit(workOf(item))));
+  return answerWith(inventoryAllocated, { items });
+};

@@ -1,0 +1,62 @@
+// The one copy of the state in this process, and how it follows the ledger.
+
+import type { Log } from '@calbus/runtime/log';
+import { applyBatch, voidReason } from '../domain/fold.ts';
+import { emptyState, type BaseState } from '../domain/state.ts';
+import type { Ledger, LedgerEntry } from '../ports.ts';
+import { hashOf, openBatch } from './chain.ts';
+import type { LedgerBatch } from '@calbus/contracts/ledger';
+
+export type Follower = {
+  readonly state: BaseState;
+  /** The stream sequence of the last message seen, VOID ones included. */
+  readonly tail: () => number;
+  readonly voids: () => number;
+  /** Takes in one message; undefined where it is VOID. */
+  readonly take: (entry: LedgerEntry) => LedgerBatch | undefined;
+  /** Applies a batch of this replica's own whose bytes are known to be stored. */
+  readonly takeOwn: (batch: LedgerBatch, bytes: Uint8Array, sequence: number) => void;
+  /** Reads to the ledger's end; how many messages there were. */
+  readonly catchUp: () => Promise<number>;
+};
+
+export const createFollower = (ledger: Ledger, log: Log): Follower => {
+  const state = emptyState();
+  let tail = 0;
+  let voids = 0;
+  const setAside = (sequence: number, why: string): undefined => {
+    voids += 1;
+    log.warn({ event: 'VOID_RECORD', sequence, why }, 'a message in the ledger is VOID and skipped');
+    return undefined;
+  };
+  const take = (entry: LedgerEntry): LedgerBatch | undefined => {
+    tail = entry.sequence;
+    const opened = openBatch(entry.bytes);
+    if (!opened.ok) return setAside(entry.sequence, opened.why);
+    const why = voidReason(state, opened.batch);
+    if (why !== undefined) return setAside(entry.sequence, why);
+    applyBatch(state, opened.batch, entry.sequence, hashOf(entry.bytes));
+    return opened.batch;
+  };
+  return {
+    state,
+    tail: () => tail,
+    voids: () => voids,
+    take,
+    takeOwn: (batch, bytes, sequence) => {
+      // A late acknowledgement, after the batch was read from the ledger already.
+      if (sequence <= tail) return;
+      tail = sequence;
+      applyBatch(state, batch, sequence, hashOf(bytes));
+    },
+    catchUp: async () => {
+      let n = 0;
+      for await (const entry of ledger.readFrom(tail + 1)) {
+        if (entry.sequence <= tail) continue;
+        take(entry);
+        n += 1;
+      }
+      return n;
+    },
+  };
+};

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { faultOf } from '@calbus/contracts/faults';
+import { systemClock } from '@calbus/runtime/clock';
+import { createLog } from '@calbus/runtime/log';
+import { cryptoDice } from '../adapters/dice.ts';
+import { defaultSettings } from '../domain/settings.ts';
+import { hw } from '../domain/story.ts';
+import type { AppendOutcome, Cache, Ledger } from '../ports.ts';
+import { allocate } from './allocate.ts';
+import { encodeBatch } from './chain.ts';
+import { createFollower } from './follow.ts';
+import { createGroupCommit } from './group-commit.ts';
+import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
+import type { Body } from '@calbus/contracts/envelope';
+
+/** A ledger in memory that does what the test says with each append: how the real one can fail is all here. */
+const memoryLedger = () => {
+  const stored: Uint8Array[] = [];
+  let plan: ('ok' | 'stored-no-ack' | 'lost' | 'late')[] = [];
+  let late: Uint8Array | undefined;
+  const put = (bytes: Uint8Array, expected: number): AppendOutcome => {
+    if (stored.length !== expected) return { kind: 'uncertain', why: 'wrong last sequence' };
+    stored.push(bytes);
+    return { kind: 'stored', sequence: stored.length };
+  };
+  const ledger: Ledger = {
+    append: async (bytes, expected) => {
+      await Promise.resolve();
+      switch (plan.shift() ?? 'ok') {
+        case 'ok':
+          return put(bytes, expected);
+        case 'stored-no-ack':
+          put(bytes, expected);
+          return { kind: 'uncertain', why: 'timeout' };
+        case 'late':
+          late = bytes;
+          return { kind: 'uncertain', why: 'timeout' };
+        case 'lost':
+          return { kind: 'uncertain', why: 'timeout' };
+      }
+    },
+    async *readFrom(from) {
+      await Promise.resolve();
+      for (let i = from; i <= stored.length; i += 1)
+        yield { sequence: i, bytes: stored[i - 1] ?? new Uint8Array() };
+      // What timed out is stored after the reader has looked.
+      if (late) stored.push(late);
+      late = undefined;
+    },
+  };
+  return { ledger, stored, plan: (p: typeof plan) => (plan = p) };
+};
+
+const cache: Cache = { committed: () => {}, lead: () => {}, follow: () => {}, status: () => 'current' };
+
+const leader = () => {
+  const memory = memoryLedger();
+  const log = createLog('test', 'silent');
+  const follower = createFollower(memory.ledger, log);
+  let foreign = 0;
+  const commit = createGroupCommit({
+    ledger: memory.ledger,
+    follower,
+    cache,
+    clock: systemClock,
+    dice: cryptoDice,
+    settings: defaultSettings,
+    log,
+    term: 1,
+    generation: 'g',
+    lease: () => Promise.resolve(),
+    onForeignBatch: () => (foreign += 1),
+  });
+  const started = commit.submit(() => ({
+    records: [{ kind: 'generation-started', after: null }],
+    answer: () => true,
+  }));
+  const ask = async (devices: readonly number[], requestId = 'r') => {
+    const items = devices.map((d) => ({
+      kind: 'license' as const,
+      requestId: `${requestId}${d}`,
+      terminalServerId: 'ts',
+      mode: 'per-device' as const,
+      version: '2003' as const,
+      hardwareId: hw(d),
+      deviceName: 'd',
+      userKey: null,
+      authenticatedBy: null,
+      presented: { kind: 'none' as const },
+      validatedLicenseId: null,
+    }));
+    const header = {
+      id: 'i',
+      type: 'inventory.allocate',
+      version: 1,
+      correlationId: 'i',
+      causationId: null,
+      sentAt: 0,
+    };
+    const answer = await allocate(commit, { ...header, body: { items } });
+    return (answer.body as Body<typeof inventoryAllocated>).items;
+  };
+  return { ...memory, follower, commit, started, ask, foreign: () => foreign };
+};
+
+/** A second reader of the same bytes comes to the same head. */
+const refold = async (l: ReturnType<typeof leader>) => {
+  const reader = createFollower(l.ledger, createLog('test', 'silent'));
+  await reader.catchUp();
+  assert.deepEqual(reader.state.head, l.follower.state.head);
+  assert.deepEqual([...reader.state.devices.values()], [...l.follower.state.devices.values()]);
+};
+
+describe('group commit', () => {
+  test('what gathers while an append is under way goes into one batch', async () => {
+    const l = leader();
+    await l.started;
+    const answers = (await Promise.all([l.ask([1]), l.ask([2, 3]), l.ask([4])])).flat();
+    assert.deepEqual(
+      answers.map((a) => a.row),
+      ['D4', 'D4', 'D4', 'D4'],
+    );
+    assert.ok(l.stored.length <= 3, `${l.stored.length} batches`);
+    await refold(l);
+  });
+
+  for (const [fate, batches] of [
+    ['stored-no-ack', 2],
+    ['lost', 2],
+    ['late', 2],
+  ] as const) {
+    test(`an append that is ${fate} is committed exactly once`, async () => {
+      const l = leader();
+      await l.started;
+      l.plan([fate]);
+      const [answer] = await l.ask([1]);
+      assert.equal(answer?.row, 'D4');
+      assert.equal(l.stored.length, batches);
+      const [again] = await l.ask([1]);
+      assert.deepEqual(again, answer);
+      await refold(l);
+    });
+  }
+
+  test('garbage in the ledger is VOID: skipped, counted, and the license carries its true place', async () => {
+    const l = leader();
+    await l.started;
+    l.stored.push(Buffer.from('garbage'));
+    const [answer] = await l.ask([1]);
+    assert.equal(answer?.position.sequence, 3);
+    assert.ok(answer.outcome.kind === 'license' && answer.outcome.license.position.sequence === 3);
+    assert.equal(l.follower.voids(), 1);
+    assert.equal(l.foreign(), 0);
+    await refold(l);
+  });
+
+  test("another leader's batch ends the term, and nothing of ours is stored", async () => {
+    const l = leader();
+    await l.started;
+    const { head } = l.follower.state;
+    const foreign = {
+      format: 1,
+      generation: 'g',
+      term: 2,
+      nonce: 'n',
+      prevHash: head.hash,
+      at: head.time,
+      records: [{ kind: 'leadership-taken', replica: 'x' }],
+    } as const;
+    l.stored.push(encodeBatch({ ...foreign, records: [...foreign.records] }));
+    await assert.rejects(l.ask([1]), (e) => faultOf(e)?.code === 'NOT_LEADER');
+    assert.equal(l.foreign(), 1);
+    assert.equal(l.stored.length, 2);
+  });
+
+  test('after stop everything is refused as NOT_LEADER', async () => {
+    const l = leader();
+    await l.started;
+    l.commit.stop();
+    await assert.rejects(l.ask([1]), (e) => faultOf(e)?.code === 'NOT_LEADER');
+  });
+
+  test('a repeated request id within one batch has one outcome', async () => {
+    const l = leader();
+    await l.started;
+    const [[a], [b]] = await Promise.all([l.ask([1]), l.ask([1])]);
+    assert.deepEqual(a, b);
+  });
+});

@@ -1,0 +1,132 @@
+// Queries: answered by any replica from its own copy of the state, with the place at which the answer is true.
+
+import type { Message } from '@calbus/contracts/envelope';
+import {
+  inventoryLicenses,
+  inventoryPacks,
+  inventoryStatus,
+  inventoryTrust,
+  queryLicenses,
+  type HeldLicense,
+} from '@calbus/contracts/inventory-messages';
+import type { LedgerPosition } from '@calbus/contracts/tokens';
+import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { isLive } from '../domain/held.ts';
+import { currentActivation, identityOf, type Device, type License, type State } from '../domain/state.ts';
+import { poolCounts } from '../domain/stock.ts';
+import { valuesOf } from '../domain/table.ts';
+
+const positionOf = (state: State): LedgerPosition => ({
+  generation: state.head.generation,
+  sequence: state.head.sequence,
+});
+
+export type StatusFacts = {
+  readonly replica: string;
+  readonly role: 'leader' | 'standby' | 'starting';
+  readonly voids: number;
+  readonly durable: boolean;
+  readonly cache: 'current' | 'behind' | 'unreachable';
+};
+
+export const status = (state: State, facts: StatusFacts): Answer => {
+  const { head } = state;
+  const active = currentActivation(head);
+  return answerWith(inventoryStatus, {
+    replica: facts.replica,
+    role: facts.role,
+    term: head.term,
+    position: positionOf(state),
+    hash: head.hash,
+    ledgerTime: head.time,
+    activation: active
+      ? { serverId: active.serverId, epoch: active.epoch, certificateNotAfter: active.certificateNotAfter }
+      : null,
+    devices: head.devices,
+    licenses: { temporary: head.temporary, full: head.full },
+    keyPacks: valuesOf(state.packs).length,
+    pools: poolCounts(state),
+    voidMessages: facts.voids,
+    durable: facts.durable,
+    cache: facts.cache,
+  });
+};
+
+export const packs = (state: State): Answer =>
+  answerWith(inventoryPacks, {
+    position: positionOf(state),
+    packs: valuesOf(state.packs).map((p) => ({
+      keyPackId: p.keyPackId,
+      version: p.version,
+      mode: p.mode,
+      quantity: p.quantity,
+      issued: p.issued,
+      available: p.mode === 'per-device' ? p.quantity - p.issued : null,
+      program: p.program,
+      agreement: p.agreementNumber,
+      installedAt: p.installedAt,
+    })),
+  });
+
+const heldOf = (license: License, now: number): HeldLicense => ({
+  licenseId: license.licenseId,
+  kind: license.kind,
+  state: isLive(license, now) ? 'live' : 'ended',
+  validated: license.validated,
+  version: license.version,
+  keyPackId: license.keyPackId,
+  hardwareId: license.hardwareId,
+  deviceName: license.deviceName,
+  userName: license.userName,
+  issuedAt: license.issuedAt,
+  notAfter: license.notAfter,
+  position: license.position,
+});
+
+function* devicesOf(state: State, device: string | undefined): Generator<Device> {
+  const exact = device === undefined ? undefined : state.devices.get(device.toLowerCase());
+  if (exact) {
+    yield exact;
+    return;
+  }
+  for (const id of state.devices.keys()) {
+    const d = state.devices.get(id);
+    if (d) yield d;
+  }
+}
+
+export const licenses = (state: State, now: number, { body }: Message<typeof queryLicenses>): Answer => {
+  const found: HeldLicense[] = [];
+  const name = body.device?.toLowerCase();
+  const user = body.user?.toLowerCase();
+  for (const device of devicesOf(state, body.device)) {
+    for (const l of device.licenses) {
+      const ofDevice =
+        name === undefined || l.hardwareId === name || l.deviceName.toLowerCase().startsWith(name);
+      const ofUser = user === undefined || l.userName?.toLowerCase() === user;
+      if (!ofDevice || !ofUser) continue;
+      if (found.length === body.limit) {
+        return answerWith(inventoryLicenses, { position: positionOf(state), licenses: found, more: true });
+      }
+      found.push(heldOf(l, now));
+    }
+  }
+  return answerWith(inventoryLicenses, { position: positionOf(state), licenses: found, more: false });
+};
+
+export const trust = (state: State): Answer => {
+  const { licenseServerId, epoch } = identityOf(state.head);
+  return answerWith(inventoryTrust, {
+    position: positionOf(state),
+    licenseServerId,
+    epoch,
+    chains: state.head.activations.map((a) => ({
+      epoch: a.epoch,
+      serverId: a.serverId,
+      chain: [...a.chain],
+    })),
+    // Nothing ends a license early that still would be in date on a terminal server but an upgrade, which the same terminal server brought about.
+    ended: [],
+    trustRevision: state.head.trustRevision,
+  });
+};

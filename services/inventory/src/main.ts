@@ -1,0 +1,67 @@
+import { identities } from '@calbus/contracts/identities';
+import { streams } from '@calbus/contracts/streams';
+import { systemClock as clock } from '@calbus/runtime/clock';
+import { natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { newId } from '@calbus/runtime/ids';
+import { connectNats } from '@calbus/runtime/nats';
+import { runService } from '@calbus/runtime/service';
+import { cryptoDice as dice } from './adapters/dice.ts';
+import { natsLeaderKey } from './adapters/nats-leader-key.ts';
+import { natsLedger } from './adapters/nats-ledger.ts';
+import { isDurable, openRedis } from './adapters/connections.ts';
+import { keepRequestQueue } from './adapters/request-queue.ts';
+import { redisCache } from './adapters/redis-cache.ts';
+import { serveQueries, serveTerm } from './adapters/serve.ts';
+import { config } from './config.ts';
+import { defaultSettings as settings } from './domain/settings.ts';
+import { createFollower } from './handlers/follow.ts';
+import { startLeadership } from './handlers/leadership.ts';
+
+await runService({
+  name: 'inventory',
+  config,
+  start: async (c, { log, onStop, signal }) => {
+    const replica = newId();
+    const common = { servers: c.natsUrl, log };
+    const ledgerIdentity = { name: 'inventory-ledger', inbox: identities['inventory-ledger'].inbox };
+    const ledgerNc = await connectNats({ ...common, ...ledgerIdentity, seed: c.natsLedgerSeedFile });
+    onStop('the ledger connection', () => ledgerNc.close());
+    const nc = await connectNats({
+      ...common,
+      name: 'inventory',
+      inbox: identities.inventory.inbox,
+      seed: c.natsSeedFile,
+    });
+    onStop('the NATS connection', () => nc.drain());
+    const redis = openRedis(c, log);
+    onStop('the Redis connection', () => redis.disconnect());
+
+    const durable = isDurable(ledgerNc, log);
+    const js = ledgerNc.jetstream();
+    const jsm = await ledgerNc.jetstreamManager({ checkAPI: false });
+    const ledger = natsLedger(js, jsm);
+    const follower = createFollower(ledger, log);
+    const { state } = follower;
+    const cache = redisCache(redis, state, clock, log, signal);
+    onStop('the cache', () => cache.ended);
+
+    const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log);
+    const deps = { nc, clock, log, dead, replica, roots: [c.clearinghouseRootFile] };
+    const key = natsLeaderKey(js, jsm);
+    const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
+    const parts = { ledger, follower, cache, clock, dice, settings, log, key, replica, signal, onLead };
+    const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
+    const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
+    onStop('the request queue', () => queue);
+    await follower.catchUp();
+    const leadership = startLeadership(parts);
+    onStop('leadership', () => leadership.ended);
+    serveQueries(deps, state, () => ({
+      replica,
+      role: leadership.leading() ? 'leader' : 'standby',
+      voids: follower.voids(),
+      durable,
+      cache: cache.status(),
+    }));
+  },
+});

@@ -1,0 +1,34 @@
+// What inventory's handlers need of the outside, in their own words.
+
+import type { Head } from './domain/state.ts';
+import type { LiveHash } from './domain/live-counts.ts';
+
+export type LedgerEntry = { readonly sequence: number; readonly bytes: Uint8Array };
+
+/** Anything but a plain acknowledgement may mean "stored" as well as "not stored"; only reading tells. */
+export type AppendOutcome =
+  | { readonly kind: 'stored'; readonly sequence: number }
+  | { readonly kind: 'uncertain'; readonly why: string };
+
+export type Ledger = {
+  /** Appends only where the ledger's last message is `expectedLast`. */
+  readonly append: (bytes: Uint8Array, expectedLast: number) => Promise<AppendOutcome>;
+  /** Every message from `from` to the end as it is now, from the stream's own leader. Rejects where it cannot be read. */
+  readonly readFrom: (from: number) => AsyncIterable<LedgerEntry>;
+};
+
+export type LeaderClaim = { readonly replica: string; readonly term: number; readonly released: boolean };
+
+export type LeaderKey = {
+  readonly read: () => Promise<{ readonly revision: number; readonly claim: LeaderClaim | undefined }>;
+  /** The new revision, or undefined where the key was changed since `revision`. Rejects where no answer came. */
+  readonly write: (claim: LeaderClaim, revision: number) => Promise<number | undefined>;
+};
+
+/** The live counts in Redis. Never awaited by a commit, and never trusted. */
+export type Cache = {
+  readonly committed: (before: Head, after: Head, hashes: readonly LiveHash[]) => void;
+  readonly lead: () => void;
+  readonly follow: () => void;
+  readonly status: () => 'current' | 'behind' | 'unreachable';
+};

@@ -1,0 +1,71 @@
+// The inventory leader, found by its beacon.
+
+import type { NatsConnection } from 'nats';
+import { decode, type Body } from '@calbus/contracts/envelope';
+import { fault, FaultError } from '@calbus/contracts/faults';
+import {
+  inventoryAllocate,
+  inventoryAllocated,
+  inventoryHead,
+  inventoryTrust,
+  queryTrust,
+} from '@calbus/contracts/inventory-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { ask } from '@calbus/runtime/ask';
+import type { Clock } from '@calbus/runtime/clock';
+import type { DeadLetters } from '@calbus/runtime/dead-letters';
+import { newId } from '@calbus/runtime/ids';
+import type { Inventory } from '../ports.ts';
+
+const ALLOCATE_TIMEOUT_MS = 3_000;
+const QUERY_TIMEOUT_MS = 2_000;
+
+export type NatsInventory = Inventory & {
+  readonly trust: () => Promise<Body<typeof inventoryTrust>>;
+  /** Changes whenever the trust snapshot would; undefined before the first beacon. */
+  readonly trustRevision: () => string | undefined;
+};
+
+export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetters): NatsInventory => {
+  let head: Body<typeof inventoryHead> | undefined;
+  nc.subscribe(subjects.inventory.head, {
+    callback: (error, m) => {
+      if (error) return;
+      const decoded = decode([inventoryHead], m.data);
+      if (!decoded.ok) {
+        void dead.put({ subject: m.subject, fault: decoded.fault, deliveries: 1, bytes: m.data });
+        return;
+      }
+      // A leader that was paused may still send; a later term has the word.
+      if (!head || decoded.message.body.term >= head.term) head = decoded.message.body;
+    },
+  });
+  const stamp = () => ({ id: newId(), sentAt: clock.now() });
+  return {
+    position: () => (head ? { generation: head.generation, sequence: head.sequence } : undefined),
+    trustRevision: () => (head ? `${head.generation} ${head.trustRevision}` : undefined),
+    allocate: async (items) => {
+      if (!head) throw new FaultError(fault('NO_LEADER'));
+      const subject = subjects.inventory.allocate(head.term);
+      const body = { items: [...items] };
+      const answer = await ask(
+        nc,
+        subject,
+        inventoryAllocate,
+        stamp(),
+        body,
+        [inventoryAllocated],
+        ALLOCATE_TIMEOUT_MS,
+      );
+      const answers = answer.body.items;
+      if (answers.length !== items.length || answers.some((a, i) => a.requestId !== items[i]?.requestId)) {
+        throw new FaultError(fault('INVALID_BODY', 'The leader answered other requests than it was asked.'));
+      }
+      return answers;
+    },
+    trust: async () => {
+      const subject = subjects.inventory.query('issuer', 'trust');
+      return (await ask(nc, subject, queryTrust, stamp(), {}, [inventoryTrust], QUERY_TIMEOUT_MS)).body;
+    },
+  };
+};

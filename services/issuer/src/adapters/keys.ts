@@ -1,0 +1,51 @@
+// The issuing keys from the bucket CAL_KEYS, opened under the deployment's secret. What does not open or decode
+// never takes the place of what did.
+
+import type { KeyObject } from 'node:crypto';
+
+import type { NatsConnection } from 'nats';
+import { decode, type Body } from '@calbus/contracts/envelope';
+import { ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
+import { streams } from '@calbus/contracts/streams';
+import { certificateFacts, keyPairFromPem } from '@calbus/trust/certificates';
+import { issuingKeyContext, unseal } from '@calbus/trust/seal';
+
+const SUBJECT = `$KV.CAL_KEYS.${ISSUING_KEYS}`;
+
+export type SigningKey = {
+  readonly kid: string;
+  readonly key: KeyObject;
+  /** The license server its certificate names. */
+  readonly licenseServerId: string;
+};
+
+export type OpenedKeys = {
+  readonly published: Body<typeof issuingKeys>;
+  /** The keys that open, newest first. */
+  readonly signing: readonly SigningKey[];
+};
+
+const openKey = (secret: string, kid: string, sealed: string): KeyObject | undefined => {
+  const pem = unseal(secret, issuingKeyContext(kid), sealed);
+  try {
+    return pem && keyPairFromPem(pem.toString()).privateKey;
+  } catch {
+    return undefined;
+  }
+};
+
+/** The keys as they are published now; undefined where there are none or they do not decode. */
+export const readKeys = async (nc: NatsConnection, secret: string): Promise<OpenedKeys | undefined> => {
+  const subject = `$JS.API.DIRECT.GET.${streams.keys.name}.${SUBJECT}`;
+  const { data, headers } = await nc.request(subject, undefined, { timeout: 2_000 });
+  if (headers && headers.code >= 400) return undefined;
+  const decoded = decode([issuingKeys], data);
+  if (!decoded.ok) return undefined;
+  const published = decoded.message.body;
+  const signing = published.keys.flatMap(({ kid, sealed, chain }): SigningKey[] => {
+    const key = sealed === null ? undefined : openKey(secret, kid, sealed);
+    const facts = certificateFacts(chain[0] ?? '');
+    return key && facts ? [{ kid, key, licenseServerId: facts.commonName }] : [];
+  });
+  return { published, signing };
+};

@@ -1,0 +1,103 @@
+// What this issuer signs with and trusts, kept current: issuing keys from the bucket, certificates from inventory.
+
+import type { NatsConnection } from 'nats';
+import { decode, encode } from '@calbus/contracts/envelope';
+import { fault } from '@calbus/contracts/faults';
+import { UNACTIVATED } from '@calbus/contracts/license';
+import { subjects } from '@calbus/contracts/subjects';
+import { trustChanged, trustRequest } from '@calbus/contracts/terminal-server-messages';
+import type { Clock } from '@calbus/runtime/clock';
+import type { DeadLetters } from '@calbus/runtime/dead-letters';
+import { newId } from '@calbus/runtime/ids';
+import { errorFacts, type Log } from '@calbus/runtime/log';
+import { checkLicense, signLicense } from '@calbus/trust/licenses';
+import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
+import type { Signer } from '../ports.ts';
+import type { NatsInventory } from './inventory.ts';
+import { readKeys, type OpenedKeys, type SigningKey } from './keys.ts';
+
+const LOOK_MS = 250;
+const KEYS_EVERY = 8;
+
+export type Trust = Signer & { readonly ended: Promise<void> };
+
+export type TrustDeps = {
+  readonly nc: NatsConnection;
+  readonly inventory: NatsInventory;
+  readonly roots: readonly string[];
+  readonly secret: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly dead: DeadLetters;
+  readonly signal: AbortSignal;
+};
+
+export const keepTrust = (deps: TrustDeps): Trust => {
+  const { nc, inventory, clock, log, dead, signal } = deps;
+  let keys: OpenedKeys | undefined;
+  let sources: TrustSources | undefined;
+  let revision: string | undefined;
+  let quiet = false;
+  /** A license could not be signed with the keys at hand: look for newer ones at once. */
+  let wanted = true;
+
+  const announce = (s: TrustSources): void => {
+    const body = { generation: s.ledger.position.generation, epoch: s.ledger.epoch };
+    nc.publish(subjects.trust.changed, encode(trustChanged, { id: newId(), sentAt: clock.now() }, body));
+  };
+  const look = async (withKeys: boolean): Promise<void> => {
+    const before = JSON.stringify(keys?.published);
+    if (withKeys || wanted) keys = (await readKeys(nc, deps.secret)) ?? keys;
+    wanted = !keys || keys.signing.length === 0;
+    const now = inventory.trustRevision();
+    const changed = now !== revision || JSON.stringify(keys?.published) !== before;
+    if (!keys || now === undefined || (!changed && sources)) return;
+    sources = { ledger: await inventory.trust(), keys: keys.published };
+    revision = now;
+    announce(sources);
+    log.info({ kid: keys.signing[0]?.kid, epoch: sources.ledger.epoch }, 'what is trusted is up to date');
+  };
+  const run = async (): Promise<void> => {
+    for (let turn = 0; !signal.aborted; turn += 1) {
+      try {
+        await look(turn % KEYS_EVERY === 0);
+        quiet = false;
+      } catch (error) {
+        if (!quiet) log.warn(errorFacts(error), 'keys or certificates cannot be read yet; trying again');
+        quiet = true;
+      }
+      await clock.sleep(LOOK_MS, signal);
+    }
+  };
+
+  nc.subscribe(subjects.trust.requests, {
+    queue: 'issuer',
+    callback: (error, m) => {
+      if (error) return;
+      const id = /^cal\.v1\.trust\.request\.([A-Za-z0-9_-]{1,64})$/.exec(m.subject)?.[1];
+      const decoded = decode([trustRequest], m.data);
+      if (!decoded.ok || id === undefined) {
+        const f = decoded.ok ? fault('WRONG_SUBJECT') : decoded.fault;
+        void dead.put({ subject: m.subject, fault: f, deliveries: 1, bytes: m.data });
+        return;
+      }
+      if (sources) nc.publish(subjects.trust.snapshot(id), encodeSnapshot(sources, newId(), clock.now()));
+    },
+  });
+  return {
+    sign: (facts) => {
+      // A license from before activation may be signed by any of our keys; one of an activated server only by a key certified for it.
+      const { licenseServerId } = facts;
+      const may = (k: SigningKey): boolean =>
+        licenseServerId === UNACTIVATED || k.licenseServerId === licenseServerId;
+      const signing = keys?.signing.find(may);
+      if (!signing) wanted = true;
+      return signing && signLicense(signing.key, signing.kid, facts);
+    },
+    check: (license) =>
+      sources
+        ? checkLicense(license, licenseTrustOf(deps.roots, sources))
+        : { ok: false, why: 'who may sign is not known here yet' },
+    ended: run(),
+  };
+};

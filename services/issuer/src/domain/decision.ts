@@ -1,0 +1,54 @@
+// The decision that a terminal server is told, from what inventory answered.
+
+import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Body } from '@calbus/contracts/envelope';
+import type { LicenseFacts } from '@calbus/contracts/license';
+import { refusals, retryOf, type RefusalCode } from '@calbus/contracts/refusals';
+import type { DecisionOutcome, licenseDecision } from '@calbus/contracts/terminal-server-messages';
+
+const refused = (code: RefusalCode): DecisionOutcome => ({
+  kind: 'refused',
+  code,
+  says: `${refusals[code].says} ${refusals[code].todo}`,
+  ...retryOf(code),
+});
+
+const outcomeOf = (
+  answer: AllocationAnswer,
+  sign: (facts: LicenseFacts) => string | undefined,
+): DecisionOutcome | undefined => {
+  const { outcome } = answer;
+  switch (outcome.kind) {
+    case 'license': {
+      const { licenseId, kind, version, keyPackId, hardwareId, notAfter } = outcome.license;
+      const license = sign(outcome.license);
+      if (license === undefined) return undefined;
+      return {
+        kind: 'license',
+        license,
+        licenseId,
+        licenseKind: kind,
+        version,
+        keyPackId,
+        hardwareId,
+        notAfter,
+      };
+    }
+    case 'per-user':
+    case 'validated':
+      return outcome;
+    case 'refused':
+      return refused(outcome.code);
+  }
+};
+
+/** `sign` gives the license's compact JWS, or undefined while no key may sign it; then there is no decision yet either. */
+export const decisionOf = (
+  terminalServerId: string,
+  answer: AllocationAnswer,
+  sign: (facts: LicenseFacts) => string | undefined,
+): Body<typeof licenseDecision> | undefined => {
+  const outcome = outcomeOf(answer, sign);
+  const { requestId, row, decidedAt, position } = answer;
+  return outcome && { requestId, terminalServerId, row, decidedAt, position, outcome };
+};

@@ -1,0 +1,77 @@
+// What a terminal server's message asks for, once it decodes: the part of it that inventory decides on, or a
+// refusal that needs no look into the ledger.
+
+import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Body } from '@calbus/contracts/envelope';
+import type { LicenseClaims } from '@calbus/contracts/license';
+import type { licenseRequest, licenseValidated } from '@calbus/contracts/terminal-server-messages';
+
+export type Proof = Extract<Allocation, { kind: 'license' }>['presented'];
+
+/** What checking a presented license came to; undefined where none was presented. */
+export type Presented =
+  { readonly ok: true; readonly claims: LicenseClaims } | { readonly ok: false; readonly why: string };
+
+/** N1: what does not check, or is another device's or mode's, counts as nothing presented. */
+export const proofOf = (presented: Presented | undefined, hardwareId: string, mode: string): Proof => {
+  if (!presented) return { kind: 'none' };
+  if (!presented.ok) return { kind: 'not-genuine', why: presented.why.slice(0, 200) };
+  const { claims } = presented;
+  if (claims.sub !== hardwareId) return { kind: 'not-genuine', why: 'it is of another device' };
+  if (claims.mode !== mode) return { kind: 'not-genuine', why: 'it is of the other licensing mode' };
+  return {
+    kind: 'genuine',
+    licenseId: claims.jti,
+    deviceId: claims.deviceId,
+    position: { generation: claims.generation, sequence: claims.sequence },
+  };
+};
+
+/** The key of a Per User license: domain-qualified, case-folded. */
+export const userKeyOf = (user: { name: string; domain?: string | undefined }): string =>
+  (user.domain === undefined ? user.name : `${user.domain}\\${user.name}`).toLowerCase().slice(0, 256);
+
+/** N3: all zero, or a PlatformId (the first four bytes, MS-RDPELE) of zero: what clients send that keep no identity. */
+export const identifiesNobody = (hardwareId: string): boolean => hardwareId.startsWith('00000000');
+
+export type Understood =
+  | { readonly kind: 'ask'; readonly item: Allocation }
+  | {
+      readonly kind: 'refuse';
+      readonly row: 'N3';
+      readonly code: 'NO_DEVICE_IDENTITY';
+      readonly requestId: string;
+    };
+
+export const understandRequest = (
+  terminalServerId: string,
+  body: Body<typeof licenseRequest>,
+  presented: Presented | undefined,
+): Understood => {
+  const { requestId, mode, version, device, user } = body;
+  if (mode === 'per-device' && identifiesNobody(device.hardwareId)) {
+    return { kind: 'refuse', row: 'N3', code: 'NO_DEVICE_IDENTITY', requestId };
+  }
+  const item: Allocation = {
+    kind: 'license',
+    requestId,
+    terminalServerId,
+    mode,
+    version,
+    hardwareId: device.hardwareId,
+    deviceName: device.name,
+    userKey: user ? userKeyOf(user) : null,
+    authenticatedBy: user?.authenticatedBy ?? null,
+    presented: proofOf(presented, device.hardwareId, mode),
+    validatedLicenseId: body.validatedLicenseId ?? null,
+  };
+  return { kind: 'ask', item };
+};
+
+export const understandReport = (
+  terminalServerId: string,
+  body: Body<typeof licenseValidated>,
+): Understood => {
+  const { requestId, licenseId, hardwareId } = body;
+  return { kind: 'ask', item: { kind: 'validated', requestId, terminalServerId, licenseId, hardwareId } };
+};

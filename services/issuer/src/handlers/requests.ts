@@ -1,0 +1,178 @@
+// license.request and license.validated: one batch of the queue, in one order: decode, understand, ask the leader,
+// sign, publish, and only then take the requests off the queue. A crash before that means redelivery, and the
+// request id gives the same outcome.
+
+import { z } from 'zod';
+import { decode, type Body, type Message } from '@calbus/contracts/envelope';
+import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
+import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import { parseLicenseSubject } from '@calbus/contracts/subjects';
+import { licenseRequest, licenseValidated } from '@calbus/contracts/terminal-server-messages';
+import { token } from '@calbus/contracts/tokens';
+import type { Clock } from '@calbus/runtime/clock';
+import type { DeadLetters } from '@calbus/runtime/dead-letters';
+import { errorFacts, type Log } from '@calbus/runtime/log';
+import { decisionOf } from '../domain/decision.ts';
+import { understandReport, understandRequest, type Understood } from '../domain/understand.ts';
+import type { Inventory, Queued, Signer, TerminalServers } from '../ports.ts';
+
+export type RequestDeps = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly dead: DeadLetters;
+  readonly inventory: Inventory;
+  readonly terminalServers: TerminalServers;
+  readonly signer: Signer;
+};
+
+/** A message that decodes and is in time. */
+type Taken = {
+  readonly queued: Queued;
+  readonly terminalServerId: string;
+  readonly id: string;
+  readonly asks: Understood;
+};
+
+const AGAIN_MS = 200;
+/** A message that faults this often is put aside. */
+const MOST_FAULTS = 3;
+const contracts = { request: [licenseRequest], validated: [licenseValidated] } as const;
+
+/** The request id of a message that does not decode, where one can be found, so that its sender can be told. */
+const requestIdIn = (bytes: Uint8Array): string | undefined => {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return z.object({ body: z.object({ requestId: token }) }).safeParse(value).data?.body.requestId;
+  } catch {
+    return undefined;
+  }
+};
+
+const putAside = async (deps: RequestDeps, q: Queued, f: Fault): Promise<void> => {
+  const stored = await deps.dead.put({
+    subject: q.subject,
+    fault: f,
+    deliveries: q.deliveries,
+    bytes: q.bytes,
+  });
+  if (!stored) {
+    q.again(1_000);
+    return;
+  }
+  const terminalServerId = parseLicenseSubject(q.subject)?.terminalServerId;
+  const requestId = requestIdIn(q.bytes);
+  if (terminalServerId !== undefined && requestId !== undefined) {
+    deps.terminalServers.fault({ requestId, terminalServerId, code: f.code, says: f.detail.slice(0, 500) });
+  }
+  q.done();
+};
+
+const late = (deps: RequestDeps, q: Queued, waitsMs: number): boolean =>
+  deps.clock.now() > q.storedAt + waitsMs;
+
+const take = async (deps: RequestDeps, q: Queued): Promise<Taken | undefined> => {
+  const subject = parseLicenseSubject(q.subject);
+  const verb = subject?.verb;
+  if (!subject || (verb !== 'request' && verb !== 'validated')) {
+    await putAside(deps, q, fault('WRONG_SUBJECT'));
+    return undefined;
+  }
+  const decoded = decode<typeof licenseRequest | typeof licenseValidated>(contracts[verb], q.bytes);
+  if (!decoded.ok) {
+    await putAside(deps, q, decoded.fault);
+    return undefined;
+  }
+  const { message } = decoded;
+  if (late(deps, q, message.body.waitsMs)) {
+    q.done(); // nobody waits for the answer any more
+    return undefined;
+  }
+  const { terminalServerId } = subject;
+  return {
+    queued: q,
+    terminalServerId,
+    id: message.id,
+    asks: understood(deps, terminalServerId, verb, message),
+  };
+};
+
+const understood = (
+  deps: RequestDeps,
+  terminalServerId: string,
+  verb: 'request' | 'validated',
+  message: Message<typeof licenseRequest | typeof licenseValidated>,
+): Understood => {
+  if (verb === 'validated')
+    return understandReport(terminalServerId, message.body as Body<typeof licenseValidated>);
+  const body = message.body as Body<typeof licenseRequest>;
+  const presented = body.presented === undefined ? undefined : deps.signer.check(body.presented);
+  if (presented && !presented.ok) {
+    deps.log.warn(
+      { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, row: 'N1', why: presented.why },
+      'a presented license is not genuine',
+    );
+  }
+  return understandRequest(terminalServerId, body, presented);
+};
+
+/** What the issuer answers by itself, true at the newest place of the ledger it heard of. */
+const ownAnswer = (
+  deps: RequestDeps,
+  asks: Extract<Understood, { kind: 'refuse' }>,
+): AllocationAnswer | undefined => {
+  const position = deps.inventory.position();
+  if (!position) return undefined;
+  const { requestId, row, code } = asks;
+  return { requestId, row, decidedAt: deps.clock.now(), position, outcome: { kind: 'refused', code } };
+};
+
+const answerAll = (
+  deps: RequestDeps,
+  taken: readonly Taken[],
+  answers: readonly (AllocationAnswer | undefined)[],
+): void => {
+  for (const [i, t] of taken.entries()) {
+    const answer = answers[i];
+    const decision = answer && decisionOf(t.terminalServerId, answer, deps.signer.sign);
+    if (!decision) {
+      t.queued.again(AGAIN_MS); // no place in the ledger, or no key that may sign, is known yet
+      continue;
+    }
+    deps.terminalServers.decide(decision, t.id);
+    t.queued.done();
+  }
+};
+
+const faulted = async (deps: RequestDeps, taken: readonly Taken[], error: unknown): Promise<void> => {
+  const known = faultOf(error);
+  const f = known ?? fault('HANDLER_FAILED');
+  const passing =
+    f.code === 'NO_LEADER' || f.code === 'NOT_LEADER' || f.code === 'UNREACHABLE' || f.code === 'TIMEOUT';
+  if (!known) deps.log.error(errorFacts(error), 'a batch of requests failed');
+  for (const { queued } of taken) {
+    if (passing || queued.deliveries < MOST_FAULTS) queued.again(AGAIN_MS);
+    else await putAside(deps, queued, f);
+  }
+};
+
+/** Handles one batch; never rejects. Afterwards each message is done, or comes again. */
+export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): Promise<void> => {
+  const taken = (await Promise.all(batch.map((q) => take(deps, q)))).filter((t) => t !== undefined);
+  const asking = taken.filter((t) => t.asks.kind === 'ask');
+  const own = taken.filter((t) => t.asks.kind === 'refuse');
+  answerAll(
+    deps,
+    own,
+    own.map((t) => (t.asks.kind === 'refuse' ? ownAnswer(deps, t.asks) : undefined)),
+  );
+  if (asking.length === 0) return;
+  const timer = setInterval(() => asking.forEach((t) => t.queued.working()), 2_000);
+  try {
+    const items = asking.flatMap((t) => (t.asks.kind === 'ask' ? [t.asks.item] : []));
+    answerAll(deps, asking, await deps.inventory.allocate(items));
+  } catch (error) {
+    await faulted(deps, asking, error);
+  } finally {
+    clearInterval(timer);
+  }
+};

@@ -1,0 +1,317 @@
+// The issuer as its own process on a real bus; the test itself is the inventory leader, the liaison and the terminal servers.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { NatsConnection } from 'nats';
+import { decode, encode, type Body } from '@calbus/contracts/envelope';
+import { faultOf } from '@calbus/contracts/faults';
+import { inboxes } from '@calbus/contracts/identities';
+import {
+  inventoryAllocate,
+  inventoryAllocated,
+  inventoryHead,
+  inventoryTrust,
+  queryTrust,
+  serviceFault,
+  type AllocationAnswer,
+} from '@calbus/contracts/inventory-messages';
+import { deadLetter, ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
+import { NO_HASH } from '@calbus/contracts/ledger';
+import { streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
+import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
+import { systemClock } from '@calbus/runtime/clock';
+import { natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { newId } from '@calbus/runtime/ids';
+import { createLog } from '@calbus/runtime/log';
+import { answerWith, respond } from '@calbus/runtime/respond';
+import { connect, type TerminalServer } from '@calbus/terminal-server/client';
+import { testBus, type TestBus } from '@calbus/testkit/deployment';
+import { eventually } from '@calbus/testkit/eventually';
+import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { makeCertificate, newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
+import { issuingKeyContext, seal } from '@calbus/trust/seal';
+
+const DAY = 86_400_000;
+const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + 30 * DAY };
+const secret = 's'.repeat(40);
+const dir = mkdtempSync(path.join(tmpdir(), 'calbus-issuer-'));
+const file = (name: string, content: string): string => {
+  writeFileSync(path.join(dir, name), content, { mode: 0o600 });
+  return path.join(dir, name);
+};
+const byText = (a: string, b: string): number => a.localeCompare(b);
+const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+
+let bus: TestBus;
+let issuer: ServiceProcess;
+let inventory: NatsConnection;
+let ts: TerminalServer;
+let rootPem: string;
+let asked: string[] = [];
+let fail: Body<typeof serviceFault>['code'] | undefined;
+
+const head = {
+  term: 3,
+  replica: 'r',
+  generation: 'g1',
+  sequence: 7,
+  hash: NO_HASH,
+  time: Date.now(),
+  trustRevision: 1,
+};
+const stamp = () => ({ id: newId(), sentAt: Date.now() });
+
+const publishKeys = async (): Promise<void> => {
+  const root = newKeyPair();
+  rootPem = await makeCertificate({ role: 'root', commonName: 'Test', ...root, ...span });
+  const server = newKeyPair();
+  const self = await makeCertificate({
+    role: 'license-server',
+    commonName: 'unactivated',
+    ...server,
+    ...span,
+  });
+  const issuing = newKeyPair();
+  const certificate = await makeCertificate({
+    role: 'issuing',
+    commonName: 'unactivated',
+    publicKey: issuing.publicKey,
+    issuer: { certificate: self, privateKey: server.privateKey },
+    ...span,
+  });
+  const sealed = seal(secret, issuingKeyContext('k1'), privateKeyToPem(issuing.privateKey));
+  const liaison = await bus.connectAs('clearinghouse-liaison');
+  const body = { keys: [{ kid: 'k1', chain: [certificate, self], ...span, sealed }] };
+  await liaison.jetstream().publish(`$KV.CAL_KEYS.${ISSUING_KEYS}`, encode(issuingKeys, stamp(), body));
+};
+
+const playInventory = (): void => {
+  const log = createLog('test', 'silent');
+  const deps = {
+    nc: inventory,
+    clock: systemClock,
+    log,
+    dead: natsDeadLetters(inventory.jetstream(), 'inventory', systemClock, log),
+  };
+  const trust = {
+    position: { generation: 'g1', sequence: 7 },
+    licenseServerId: 'unactivated' as const,
+    epoch: 0,
+    chains: [],
+    ended: [],
+    trustRevision: 1,
+  };
+  respond(deps, {
+    subject: subjects.inventory.query('issuer', 'trust'),
+    contracts: [queryTrust],
+    callers: inboxes.issuer,
+    handle: async () => answerWith(inventoryTrust, trust),
+  });
+  respond(deps, {
+    subject: subjects.inventory.allocate(3),
+    contracts: [inventoryAllocate],
+    callers: inboxes.issuer,
+    handle: async (m) => {
+      if (fail) return answerWith(serviceFault, { code: fail, says: 'as the test says' });
+      asked.push(...m.body.items.map((i) => i.requestId));
+      const items = m.body.items.map((i): AllocationAnswer => ({
+        requestId: i.requestId,
+        row: 'D4',
+        decidedAt: Date.now(),
+        position: { generation: 'g1', sequence: 8 },
+        outcome: {
+          kind: 'license',
+          license: {
+            licenseId: `l-${i.hardwareId.slice(-4)}`,
+            licenseServerId: 'unactivated',
+            epoch: 0,
+            kind: 'temporary',
+            mode: 'per-device',
+            version: '2003',
+            keyPackId: null,
+            hardwareId: i.hardwareId,
+            deviceId: 'd',
+            deviceName: 'desk',
+            userName: null,
+            issuedAt: Date.now(),
+            notAfter: Date.now() + DAY,
+            position: { generation: 'g1', sequence: 8 },
+          },
+        },
+      }));
+      return answerWith(inventoryAllocated, { items });
+    },
+  });
+};
+
+before(async () => {
+  bus = await testBus();
+  await publishKeys();
+  inventory = await bus.connectAs('inventory');
+  playInventory();
+  setInterval(
+    () => inventory.publish(subjects.inventory.head, encode(inventoryHead, stamp(), head)),
+    250,
+  ).unref();
+  issuer = await startService({
+    main: path.resolve(import.meta.dirname, 'main.ts'),
+    env: {
+      CALBUS_NATS_URL: bus.url,
+      CALBUS_NATS_SEED_FILE: bus.seedFile('issuer'),
+      CALBUS_CLEARINGHOUSE_ROOT_FILE: file('root.pem', rootPem),
+      CALBUS_DEPLOYMENT_SECRET_FILE: file('secret', secret),
+    },
+    ready: /"state":"ready"/,
+  });
+  await eventually('the issuer knows whom to trust', () =>
+    issuer.stdout().includes('what is trusted is up to date'),
+  );
+  ts = await connect({
+    servers: bus.url,
+    seed: bus.seed({ terminalServer: 'ts1' }),
+    terminalServerId: 'ts1',
+    mode: 'per-device',
+    version: '2003',
+    roots: [rootPem],
+    waitsMs: 4_000,
+  });
+});
+after(async () => {
+  await ts?.close();
+  await issuer?.stop();
+  await bus?.[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const deadLetters = async (): Promise<Body<typeof deadLetter>[]> => {
+  const nc = await bus.connectAs('operator');
+  const jsm = await nc.jetstreamManager({ checkAPI: false });
+  const { state } = await jsm.streams.info(streams.deadLetters.name);
+  const letters: Body<typeof deadLetter>[] = [];
+  for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq += 1) {
+    const decoded = decode(
+      [deadLetter],
+      (await jsm.streams.getMessage(streams.deadLetters.name, { seq })).data,
+    );
+    if (decoded.ok) letters.push(decoded.message.body);
+  }
+  return letters;
+};
+
+describe('the issuer', () => {
+  test('a request is decided, signed and verified end to end', async () => {
+    const d = await ts.request({ device: { hardwareId: hw(1), name: 'desk-1' } });
+    assert.equal(d.row, 'D4');
+    assert.ok(d.outcome.kind === 'license');
+    const checked = ts.check(d.outcome.license);
+    assert.ok(checked.ok && checked.claims.sub === hw(1));
+  });
+
+  test('N3 is refused without asking inventory', async () => {
+    asked = [];
+    const d = await ts.request({ device: { hardwareId: '0'.repeat(40), name: 'x' } });
+    assert.equal(d.row, 'N3');
+    assert.ok(d.outcome.kind === 'refused' && d.outcome.code === 'NO_DEVICE_IDENTITY');
+    assert.deepEqual(asked, []);
+  });
+
+  test('while there is no leader the request waits in the queue, and is answered when there is', async () => {
+    fail = 'NOT_LEADER';
+    const answer = ts.request({ device: { hardwareId: hw(2), name: 'desk-2' } });
+    await new Promise((r) => setTimeout(r, 700));
+    fail = undefined;
+    assert.equal((await answer).row, 'D4');
+  });
+
+  test('what faults three times is put aside, and its sender is told', async () => {
+    fail = 'HANDLER_FAILED';
+    const error: unknown = await ts
+      .request({ device: { hardwareId: hw(3), name: 'desk-3' } })
+      .catch((e: unknown) => e);
+    fail = undefined;
+    assert.equal(faultOf(error)?.code, 'HANDLER_FAILED');
+    const mine = (l: { bytes: string }): boolean => Buffer.from(l.bytes, 'base64').includes(hw(3));
+    const letter = (await deadLetters()).find((l) => l.code === 'HANDLER_FAILED' && mine(l));
+    assert.equal(letter?.deliveries, 3);
+    assert.equal(letter.service, 'issuer');
+  });
+
+  test('garbage of every kind is put aside with its reason, and changes nothing', async () => {
+    asked = [];
+    const nc = await bus.connectAs({ terminalServer: 'ts2' });
+    const js = nc.jetstream();
+    const good = {
+      requestId: 'bad1',
+      waitsMs: 1_000,
+      mode: 'per-device',
+      version: '2003',
+      device: { hardwareId: hw(4), name: 'd' },
+    };
+    const as = (change: object): Uint8Array => {
+      const value = JSON.parse(
+        new TextDecoder().decode(encode(licenseRequest, stamp(), good as Body<typeof licenseRequest>)),
+      ) as object;
+      return new TextEncoder().encode(JSON.stringify({ ...value, ...change }));
+    };
+    const cases: [string, Uint8Array, string][] = [
+      ['NOT_UTF8', Uint8Array.of(0xff, 0xfe), 'request'],
+      ['NOT_JSON', new TextEncoder().encode('{'), 'request'],
+      ['NOT_AN_ENVELOPE', new TextEncoder().encode('[]'), 'request'],
+      ['UNKNOWN_TYPE', as({ type: 'license.other' }), 'request'],
+      ['UNKNOWN_VERSION', as({ version: 99 }), 'request'],
+      ['INVALID_BODY', as({ body: { ...good, device: { hardwareId: 'xyz', name: 'd' } } }), 'request'],
+      [
+        'INVALID_BODY',
+        as({ body: { ...good, device: { hardwareId: hw(4), name: 'n'.repeat(9_000) } } }),
+        'request',
+      ],
+      ['WRONG_SUBJECT', as({}), 'other'],
+      ['UNKNOWN_TYPE', as({}), 'validated'],
+    ];
+    const told: string[] = [];
+    nc.subscribe(subjects.decision.to('ts2'), { callback: (_e, m) => told.push(m.subject) });
+    for (const [, bytes, verb] of cases) await js.publish(`cal.v1.license.${verb}.ts2`, bytes);
+    const codes = await eventually('all are put aside', async () => {
+      const found = (await deadLetters()).filter((l) => l.subject.endsWith('.ts2')).map((l) => l.code);
+      return found.length >= cases.length ? found : undefined;
+    });
+    assert.deepEqual((codes ?? []).toSorted(byText), cases.map(([c]) => c).toSorted(byText));
+    assert.deepEqual(asked, []);
+    assert.ok(told.length > 0 && told.every((s) => s === subjects.decision.of('ts2', 'bad1')));
+    assert.equal((await ts.request({ device: { hardwareId: hw(5), name: 'd' } })).row, 'D4');
+  });
+
+  test('garbage on the beacon and on the trust subject is put aside, and changes nothing', async () => {
+    inventory.publish(subjects.inventory.head, new TextEncoder().encode('junk'));
+    const nc = await bus.connectAs({ terminalServer: 'ts2' });
+    nc.publish(subjects.trust.request('ts2'), new TextEncoder().encode('junk'));
+    await eventually('both are put aside', async () => {
+      const found = (await deadLetters()).map((l) => l.subject);
+      return found.includes(subjects.inventory.head) && found.includes(subjects.trust.request('ts2'));
+    });
+    assert.equal((await ts.request({ device: { hardwareId: hw(6), name: 'd' } })).row, 'D4');
+  });
+
+  test('kill -9 while a request is in hand: another issuer answers it', async () => {
+    fail = 'NOT_LEADER';
+    const answer = ts.request({ device: { hardwareId: hw(7), name: 'desk-7' } });
+    await new Promise((r) => setTimeout(r, 300));
+    await issuer.kill();
+    fail = undefined;
+    issuer = await startService({
+      main: path.resolve(import.meta.dirname, 'main.ts'),
+      env: {
+        CALBUS_NATS_URL: bus.url,
+        CALBUS_NATS_SEED_FILE: bus.seedFile('issuer'),
+        CALBUS_CLEARINGHOUSE_ROOT_FILE: path.join(dir, 'root.pem'),
+        CALBUS_DEPLOYMENT_SECRET_FILE: path.join(dir, 'secret'),
+      },
+      ready: /"state":"ready"/,
+    });
+    assert.equal((await answer).row, 'D4');
+  });
+});

@@ -1,0 +1,39 @@
+import { identities } from '@calbus/contracts/identities';
+import { systemClock as clock } from '@calbus/runtime/clock';
+import { natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { connectNats } from '@calbus/runtime/nats';
+import { runService } from '@calbus/runtime/service';
+import { natsInventory } from './adapters/inventory.ts';
+import { consumeRequests } from './adapters/queue.ts';
+import { natsTerminalServers } from './adapters/terminal-servers.ts';
+import { keepTrust } from './adapters/trust.ts';
+import { config } from './config.ts';
+import { handleBatch } from './handlers/requests.ts';
+
+await runService({
+  name: 'issuer',
+  config,
+  start: async (c, { log, onStop, signal }) => {
+    const { inbox } = identities.issuer;
+    const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name: 'issuer', inbox, log });
+    onStop('the NATS connection', () => nc.drain());
+    const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log);
+    const inventory = natsInventory(nc, clock, dead);
+    const roots = [c.clearinghouseRootFile];
+    const signer = keepTrust({
+      nc,
+      inventory,
+      roots,
+      secret: c.deploymentSecretFile,
+      clock,
+      log,
+      dead,
+      signal,
+    });
+    onStop('trust', () => signer.ended);
+    const deps = { clock, log, dead, inventory, terminalServers: natsTerminalServers(nc, clock), signer };
+    const options = { most: c.batch, lanes: c.lanes, clock, log, signal };
+    const consuming = consumeRequests(nc, options, (batch) => handleBatch(deps, batch));
+    onStop('the request queue', () => consuming);
+  },
+});

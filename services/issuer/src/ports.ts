@@ -1,0 +1,40 @@
+// What the issuer's handlers need of the outside, in their own words.
+
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { LicenseFacts } from '@calbus/contracts/license';
+import type { LedgerPosition } from '@calbus/contracts/tokens';
+import type { Body } from '@calbus/contracts/envelope';
+import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
+import type { LicenseCheck } from '@calbus/trust/licenses';
+
+/** One message of the queue. Exactly one of the last three is called for each. */
+export type Queued = {
+  readonly subject: string;
+  readonly bytes: Uint8Array;
+  /** When the queue stored it, epoch milliseconds. */
+  readonly storedAt: number;
+  /** 1 at the first delivery. */
+  readonly deliveries: number;
+  /** Asks the queue for more time. */
+  readonly working: () => void;
+  readonly done: () => void;
+  readonly again: (delayMs: number) => void;
+};
+
+export type Inventory = {
+  /** The leader's answers in the order of the items. Rejects with a fault. */
+  readonly allocate: (items: readonly Allocation[]) => Promise<readonly AllocationAnswer[]>;
+  /** The newest place of the ledger that was heard of. */
+  readonly position: () => LedgerPosition | undefined;
+};
+
+export type TerminalServers = {
+  readonly decide: (decision: Body<typeof licenseDecision>, causationId: string) => void;
+  readonly fault: (fault: Body<typeof licenseFault>) => void;
+};
+
+export type Signer = {
+  /** The signed license; undefined while there is no key that may sign it. */
+  readonly sign: (facts: LicenseFacts) => string | undefined;
+  readonly check: (license: string) => LicenseCheck;
+};

@@ -1,0 +1,230 @@
+// What a terminal server embeds: asks for licenses, reports log-ons, and verifies every license it is given.
+//
+// A request is published to the queue and its answer awaited on the terminal server's own decision subject. The same
+// bytes are published again at 0.8 s, 1.8 s and on every reconnect until the deadline: the request id makes repeats harmless.
+
+import { connect as connectNats, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
+import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
+import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
+import { terminalServerInbox } from '@calbus/contracts/identities';
+import { UNACTIVATED } from '@calbus/contracts/license';
+import { subjects } from '@calbus/contracts/subjects';
+import {
+  licenseDecision,
+  licenseFault,
+  licenseRequest,
+  licenseValidated,
+  trustChanged,
+  trustRequest,
+  trustSnapshot,
+} from '@calbus/contracts/terminal-server-messages';
+import type { LicensingMode } from '@calbus/contracts/tokens';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import { checkLicense, type LicenseCheck } from '@calbus/trust/licenses';
+import { randomBytes } from 'node:crypto';
+import { publishToQueue } from './queue.ts';
+
+export type Decision = Body<typeof licenseDecision>;
+
+export type TerminalServerOptions = {
+  readonly servers: string | readonly string[];
+  /** The nkey seed of this terminal server's identity. */
+  readonly seed: string;
+  readonly terminalServerId: string;
+  readonly mode: LicensingMode;
+  /** The version of the terminal server, which CALs must serve. */
+  readonly version: ProductVersion;
+  /** Clearinghouse roots, in PEM. */
+  readonly roots: readonly string[];
+  /** How long a call waits, in milliseconds; 8,000 unless told otherwise. */
+  readonly waitsMs?: number;
+};
+
+export type LicenseAsk = {
+  /** `hardwareId`: 40 hex digits; upper case is folded. */
+  readonly device: { readonly hardwareId: string; readonly name: string };
+  readonly user?: { readonly name: string; readonly domain?: string; readonly authenticatedBy?: string };
+  /** The license the client presented. */
+  readonly presented?: string;
+  readonly validatedLicenseId?: string;
+  /** Fresh unless given; the same id again gives the same outcome. */
+  readonly requestId?: string;
+};
+
+export type TerminalServer = {
+  /** The license server's decision. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
+  readonly request: (ask: LicenseAsk) => Promise<Decision>;
+  /** Reports a log-on from the device that holds this temporary license. */
+  readonly validated: (licenseId: string, hardwareId: string) => Promise<Decision>;
+  /** Whether a license is genuine, by what is known of who may sign; works without any connection. */
+  readonly check: (license: string) => LicenseCheck;
+  /** Messages on this terminal server's subjects that were none of calbus's. */
+  readonly ignored: () => number;
+  readonly close: () => Promise<void>;
+};
+
+type Waiting = {
+  readonly resolve: (d: Decision) => void;
+  readonly reject: (e: FaultError) => void;
+  readonly publish: () => void;
+};
+
+const newId = (): string => randomBytes(16).toString('base64url');
+const REPEATS_MS = [800, 1_800] as const;
+const TRUST_WAIT_MS = 3_000;
+
+export const connect = async (o: TerminalServerOptions): Promise<TerminalServer> => {
+  const id = o.terminalServerId;
+  const waitsMs = o.waitsMs ?? 8_000;
+  const nc = await connectNats({
+    servers: typeof o.servers === 'string' ? o.servers : [...o.servers],
+    name: `terminal-server-${id}`,
+    authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seed)),
+    inboxPrefix: terminalServerInbox(id),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 200,
+  });
+  const waiting = new Map<string, Waiting>();
+  const inFlight = new Map<string, Promise<Decision>>();
+  let trust: Body<typeof trustSnapshot> | undefined;
+  const trustWaiters = new Set<() => void>();
+  let ignored = 0;
+
+  const askForTrust = (): void =>
+    nc.publish(subjects.trust.request(id), encode(trustRequest, { id: newId(), sentAt: Date.now() }, {}));
+  const listen = (
+    subject: string,
+    contracts: readonly Contract[],
+    take: (type: string, body: unknown) => void,
+  ): void => {
+    nc.subscribe(subject, {
+      callback: (error, m) => {
+        const decoded = error ? undefined : decode(contracts, m.data);
+        if (decoded?.ok) take(decoded.message.type, decoded.message.body);
+        else ignored += 1;
+      },
+    });
+  };
+
+  const check = (license: string): LicenseCheck =>
+    checkLicense(license, {
+      roots: o.roots,
+      issuing: new Map(trust?.issuing.map((i) => [i.kid, i.chain])),
+      licenseServerId: trust?.licenseServerId ?? UNACTIVATED,
+    });
+  const trustChange = (): Promise<void> =>
+    new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        trustWaiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, TRUST_WAIT_MS);
+      trustWaiters.add(done);
+      askForTrust();
+    });
+  /** A license signed after our last snapshot may carry a key we do not know yet: ask once before saying no. */
+  const verified = async (d: Decision): Promise<Decision> => {
+    if (d.outcome.kind !== 'license') return d;
+    let result = check(d.outcome.license);
+    if (!result.ok) {
+      await trustChange();
+      result = check(d.outcome.license);
+    }
+    if (result.ok && result.claims.jti === d.outcome.licenseId) return d;
+    const why = result.ok ? 'it is another license than the decision names' : result.why;
+    throw new FaultError(fault('INVALID_BODY', `The license that was granted does not verify: ${why}.`));
+  };
+
+  listen(subjects.decision.to(id), [licenseDecision, licenseFault], (type, body) => {
+    const { requestId } = body as { requestId: string };
+    const w = waiting.get(requestId);
+    if (!w) return; // a repeat's answer, or one that came too late
+    waiting.delete(requestId);
+    if (type === licenseDecision.type) {
+      w.resolve(body as Decision);
+      return;
+    }
+    const { code, says } = body as Body<typeof licenseFault>;
+    w.reject(new FaultError(fault(code, says)));
+  });
+  listen(subjects.trust.snapshot(id), [trustSnapshot], (_type, body) => {
+    trust = body as Body<typeof trustSnapshot>;
+    for (const wake of trustWaiters) wake();
+  });
+  listen(subjects.trust.changed, [trustChanged], askForTrust);
+  onReconnect(nc, () => {
+    askForTrust();
+    for (const w of waiting.values()) w.publish();
+  });
+  await trustChange();
+
+  /** Calls under one request id at the same time share its answer. */
+  const send = (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
+    const asked = inFlight.get(requestId) ?? sendOnce(subject, requestId, bytes);
+    inFlight.set(requestId, asked);
+    return asked;
+  };
+  const sendOnce = async (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
+    let busy: Fault | undefined;
+    const publish = (): void => {
+      void publishToQueue(nc, subject, bytes).then((refused) => {
+        busy = refused;
+      });
+    };
+    const repeats = REPEATS_MS.map((ms) => setTimeout(publish, ms));
+    let deadline: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<Decision>((resolve, reject) => {
+        waiting.set(requestId, { resolve, reject, publish });
+        deadline = setTimeout(() => reject(new FaultError(busy ?? fault('TIMEOUT'))), waitsMs);
+        publish();
+      });
+    } finally {
+      for (const t of repeats) clearTimeout(t);
+      clearTimeout(deadline);
+      waiting.delete(requestId);
+      inFlight.delete(requestId);
+    }
+  };
+  const stamp = (requestId: string) => ({ id: newId(), sentAt: Date.now(), correlationId: requestId });
+
+  return {
+    request: async ({ device, user, presented, validatedLicenseId, requestId = newId() }) => {
+      const body: Body<typeof licenseRequest> = {
+        requestId,
+        waitsMs,
+        mode: o.mode,
+        version: o.version,
+        device: { hardwareId: device.hardwareId.toLowerCase(), name: device.name },
+        ...(user ? { user } : {}),
+        ...(presented === undefined ? {} : { presented }),
+        ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
+      };
+      const bytes = encode(licenseRequest, stamp(requestId), body);
+      return verified(await send(subjects.license.request(id), requestId, bytes));
+    },
+    validated: async (licenseId, hardwareId) => {
+      const requestId = newId();
+      const body = { requestId, waitsMs, licenseId, hardwareId: hardwareId.toLowerCase() };
+      return send(
+        subjects.license.validated(id),
+        requestId,
+        encode(licenseValidated, stamp(requestId), body),
+      );
+    },
+    check,
+    ignored: () => ignored,
+    close: async () => {
+      for (const w of waiting.values())
+        w.reject(new FaultError(fault('UNREACHABLE', 'The connection was closed.')));
+      await nc.close();
+    },
+  };
+};
+
+const onReconnect = (nc: NatsConnection, then: () => void): void => {
+  void (async () => {
+    for await (const status of nc.status()) if (status.type === Events.Reconnect) then();
+  })();
+};

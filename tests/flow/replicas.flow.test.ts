@@ -1,0 +1,195 @@
+// Several inventories and issuers under load: the leader is killed, and paused until it wakes up still believing. Every
+// answer is recorded; afterwards the ledger is read with a fold of this test's own, and everything must agree.
+
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectNats, nkeyAuthenticator } from 'nats';
+import { createHash } from 'node:crypto';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { identities } from '@calbus/contracts/identities';
+import { ledgerBatch, NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
+import { streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
+import { readSecret } from '@calbus/cli/profile';
+import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { firstLicense } from '@calbus/local/first-license';
+import { repositoryRoot } from '@calbus/local/repository';
+import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
+import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
+import { eventually } from '@calbus/testkit/eventually';
+import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { readFileSync } from 'node:fs';
+import { startSystem, type System } from './system.ts';
+
+const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+
+let s: System;
+let ts: TerminalServer;
+const extra: ServiceProcess[] = [];
+
+const start = async (name: ServiceName): Promise<ServiceProcess> => {
+  const p = await startService({
+    main: path.join(repositoryRoot, 'services', name, 'src/main.ts'),
+    env: serviceEnvironment(name, s.deployment, s.servers),
+    ready: /"state":"ready"/,
+  });
+  extra.push(p);
+  return p;
+};
+
+before(async () => {
+  s = await startSystem();
+  const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
+  await firstLicense({
+    operator: s.operator,
+    redis: s.redis,
+    profile: s.profile,
+    addAgreement: s.addAgreement,
+    say: () => {},
+    sample: { file, text: readFileSync(file, 'utf8') },
+  });
+  ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs: 20_000 });
+});
+after(async () => {
+  await ts?.close();
+  for (const p of extra) await p.kill();
+  await s?.[Symbol.asyncDispose]();
+});
+
+/** Every valid record of the ledger with its place, by this test's own reading of the chain. */
+const readLedger = async (): Promise<{ records: { sequence: number; r: LedgerRecord }[]; voids: number }> => {
+  const { inbox } = identities['inventory-ledger'];
+  const seed = readSecret(s.deployment.seedFile('inventory-ledger'));
+  const nc = await connectNats({
+    servers: s.servers.nats.url,
+    authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
+    inboxPrefix: inbox,
+  });
+  try {
+    const jsm = await nc.jetstreamManager({ checkAPI: false });
+    const { state } = await jsm.streams.info(streams.ledger.name);
+    const records: { sequence: number; r: LedgerRecord }[] = [];
+    let hash = NO_HASH;
+    let voids = 0;
+    for (let seq = 1; seq <= state.last_seq; seq += 1) {
+      const { data } = await jsm.streams.getMessage(streams.ledger.name, { seq });
+      const batch = ledgerBatch.parse(JSON.parse(new TextDecoder().decode(data)));
+      if (batch.prevHash !== hash) {
+        voids += 1;
+        continue;
+      }
+      hash = createHash('sha256').update(data).digest('hex');
+      records.push(...batch.records.map((r) => ({ sequence: seq, r })));
+    }
+    return { records, voids };
+  } finally {
+    await nc.close();
+  }
+};
+
+/** Asks for new devices one after the other until told to stop; how long the longest answer took, in milliseconds. */
+const load = (from: number, answers: Decision[]) => {
+  let stop = false;
+  let longest = 0;
+  const run = async (): Promise<void> => {
+    for (let n = from; !stop; n += 1) {
+      const asked = performance.now();
+      answers.push(await ts.request({ device: { hardwareId: hw(n), name: `d${n}` } }));
+      longest = Math.max(longest, performance.now() - asked);
+    }
+  };
+  const running = run();
+  return async (): Promise<number> => {
+    stop = true;
+    await running;
+    return longest;
+  };
+};
+
+const leader = async (): Promise<{ replica: string; term: number }> => {
+  // Any replica may answer; the beacon's term is what the leader's own status shows.
+  return eventually('a leader answers', async () => {
+    const i = await s.operator.ask(
+      subjects.inventory.query('operator', 'status'),
+      queryStatus,
+      {},
+      inventoryStatus,
+    );
+    return i.role === 'leader' ? { replica: i.replica, term: i.term } : undefined;
+  }).then((l) => l ?? assert.fail());
+};
+
+const check = async (answers: readonly Decision[]): Promise<void> => {
+  const { records } = await readLedger();
+  const temporaries = new Map<string, { licenseId: string; sequence: number }[]>();
+  for (const { sequence, r } of records) {
+    if (r.kind !== 'temporary-issued') continue;
+    const list = temporaries.get(r.hardwareId) ?? [];
+    list.push({ licenseId: r.licenseId, sequence });
+    temporaries.set(r.hardwareId, list);
+  }
+  // I7: one temporary license per device and version.
+  for (const [device, list] of temporaries)
+    assert.equal(list.length, 1, `${device} has ${list.length} temporary licenses`);
+  // I5: what was answered is in the ledger, at the place the answer names.
+  for (const a of answers) {
+    assert.ok(a.outcome.kind === 'license', `row ${a.row}`);
+    const [issued] = temporaries.get(a.outcome.hardwareId) ?? [];
+    assert.deepEqual(issued, { licenseId: a.outcome.licenseId, sequence: a.position.sequence });
+  }
+};
+
+describe('replicas', () => {
+  test('kill -9 of the leader under load: a standby leads, nothing is lost and nothing issued twice', async (t) => {
+    await start('inventory');
+    await start('issuer');
+    const { term } = await leader();
+    const answers: Decision[] = [];
+    const stop = load(1_000, answers);
+    await sleep(500);
+    process.kill(s.services.get('inventory')?.pid() ?? 0, 'SIGKILL');
+    await eventually('another term', async () => (await leader()).term > term, { withinMs: 8_000 });
+    await sleep(500);
+    const longest = await stop();
+    t.diagnostic(
+      `${answers.length} licenses; the longest answer took ${Math.round(longest)} ms across the change of leader`,
+    );
+    await check(answers);
+  });
+
+  test('a leader that is paused and wakes up still believing harms nothing', async (t) => {
+    const second = extra[0] ?? assert.fail();
+    // Make the extra replica the leader: end the supervised one's term by killing it while the extra one lives.
+    process.kill(s.services.get('inventory')?.pid() ?? 0, 'SIGKILL');
+    await eventually('some replica leads', async () => (await leader()).term > 0, { withinMs: 8_000 });
+    const before = await leader();
+    const answers: Decision[] = [];
+    const stop = load(3_000, answers);
+    await sleep(400);
+    await second.pause();
+    await sleep(3_000);
+    second.resume();
+    await sleep(1_500);
+    const longest = await stop();
+    const now = await leader();
+    t.diagnostic(
+      `terms ${before.term} to ${now.term}; ${answers.length} licenses; the longest answer took ${Math.round(longest)} ms`,
+    );
+    await check(answers);
+    const { voids } = await readLedger();
+    t.diagnostic(`${voids} VOID messages`);
+  });
+
+  test('the same request id gets the same outcome from any issuer, and after NATS was restarted', async () => {
+    const ask = { device: { hardwareId: hw(5_000), name: 'd' }, requestId: 'same-request' };
+    const first = await ts.request(ask);
+    const again = await Promise.all([1, 2, 3].map(() => ts.request(ask)));
+    // Calls of one id at the same time share an answer; each must equal the first.
+    for (const a of again) assert.deepEqual(a.outcome, first.outcome);
+    await s.servers.nats.restart();
+    const after = await ts.request(ask);
+    assert.deepEqual(after, first);
+  });
+});

@@ -1,0 +1,117 @@
+// A whole calbus for a test: real servers and real services, in a folder and on ports of its own. Made of the very
+// parts that `npm start` is made of.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Redis } from 'ioredis';
+import { openCounts } from '@calbus/cli/live-counts';
+import { connectOperator, type Operator } from '@calbus/cli/operator';
+import { readSecret, type Profile } from '@calbus/cli/profile';
+import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
+import { provisionAll } from '@calbus/local/job';
+import { repositoryRoot } from '@calbus/local/repository';
+import { serviceNames, startService, type LocalService, type ServiceName } from '@calbus/local/services';
+import { startNats } from '@calbus/local/servers/nats';
+import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
+import { startRedis } from '@calbus/local/servers/redis';
+import type { Servers } from '@calbus/local/start-servers';
+
+export type System = {
+  readonly deployment: Deployment;
+  readonly servers: Servers;
+  readonly services: ReadonlyMap<ServiceName, LocalService>;
+  readonly profile: Profile;
+  readonly operator: Operator;
+  readonly redis: Redis;
+  /** Enters an agreement at the Clearinghouse with its vendor's command. */
+  readonly addAgreement: (file: string) => Promise<void>;
+  /** Runs `calbus …`; exit code and what it printed. */
+  readonly calbus: (
+    ...args: string[]
+  ) => Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+const runFile = promisify(execFile);
+
+const run = async (main: string, args: readonly string[], env: Record<string, string> = {}) => {
+  try {
+    const { stdout, stderr } = await runFile(process.execPath, [path.join(repositoryRoot, main), ...args], {
+      env: { PATH: process.env['PATH'] ?? '', ...env },
+    });
+    return { code: 0, stdout, stderr };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, stdout, stderr };
+  }
+};
+
+/** Starts everything; terminal servers ts1 (Per Device) and ts2 (Per User), both 2003. */
+export const startSystem = async (): Promise<System> => {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-flow-'));
+  const undo: (() => Promise<void>)[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const step of undo.reverse()) await step();
+    if (process.env['CALBUS_KEEP'] === '1') console.log(`Kept: ${dataDir}`);
+    else rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    const deployment = prepareDeployment(dataDir, {
+      ts1: { mode: 'per-device', version: '2003' },
+      ts2: { mode: 'per-user', version: '2003' },
+    });
+    const { nats: n, redis: r, rabbitmq: q } = deployment.configuration;
+    const [nats, redisServer, rabbitmq] = await Promise.all([
+      startNats({ dataDir: path.join(dataDir, 'nats'), ...n }),
+      startRedis({ dataDir: path.join(dataDir, 'redis'), ...r }),
+      startRabbitmq({ dataDir: path.join(dataDir, 'rabbitmq'), ...q }),
+    ]);
+    undo.push(nats.stop, redisServer.stop, rabbitmq.stop);
+    const servers = { nats, redis: redisServer, rabbitmq };
+    await provisionAll(nats.url, deployment);
+    const end = new AbortController();
+    const pidFile = (name: string): string => path.join(dataDir, `${name}.pid`);
+    const services = new Map<ServiceName, LocalService>();
+    for (const name of serviceNames) {
+      const service = await startService(name, {
+        deployment,
+        servers,
+        pidFile,
+        signal: end.signal,
+        say: () => {},
+      });
+      services.set(name, service);
+      undo.push(service.stop);
+    }
+    const profile = writeProfile(deployment, servers);
+    const operator = await connectOperator(profile);
+    const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+    undo.push(
+      operator.close,
+      async () => redis.disconnect(),
+      async () => end.abort(),
+    );
+    const profileFile = path.join(dataDir, 'operator.json');
+    return {
+      deployment,
+      servers,
+      services,
+      profile,
+      operator,
+      redis,
+      addAgreement: async (file) => {
+        const args = ['agreements', 'add', file, '--data', path.join(dataDir, 'clearinghouse')];
+        const { code, stderr } = await run('services/clearinghouse/src/cli/main.ts', args);
+        if (code !== 0) throw new Error(stderr);
+      },
+      calbus: (...args) => run('services/cli/src/main.ts', args, { CALBUS_PROFILE: profileFile }),
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+};
