@@ -22,7 +22,10 @@ export const described: readonly Described[] = [
 export const fileName = (d: Pick<Described, 'type' | 'version'>): string => `${d.type}.v${d.version}.json`;
 
 /** `io: input`: what must be accepted from others, where unknown fields are ignored and defaults may be left out. */
-export const jsonSchema = (d: Described, target: 'draft-2020-12' | 'draft-7' = 'draft-2020-12'): JsonSchema => {
+export const jsonSchema = (
+  d: Described,
+  target: 'draft-2020-12' | 'draft-7' = 'draft-2020-12',
+): JsonSchema => {
   const { $schema, ...rest } = z.toJSONSchema(d.schema, { io: 'input', target }) as JsonSchema;
   return {
     ...(target === 'draft-7' ? {} : { $schema, $id: `urn:calbus:${d.type}:v${d.version}` }),
