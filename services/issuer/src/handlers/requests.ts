@@ -143,15 +143,32 @@ const answerAll = (
   }
 };
 
-const faulted = async (deps: RequestDeps, taken: readonly Taken[], error: unknown): Promise<void> => {
-  const known = faultOf(error);
-  const f = known ?? fault('HANDLER_FAILED');
-  const passing =
-    f.code === 'NO_LEADER' || f.code === 'NOT_LEADER' || f.code === 'UNREACHABLE' || f.code === 'TIMEOUT';
-  if (!known) deps.log.error(errorFacts(error), 'a batch of requests failed');
-  for (const { queued } of taken) {
-    if (passing || queued.deliveries < MOST_FAULTS) queued.again(AGAIN_MS);
-    else await putAside(deps, queued, f);
+/** Faults that say something about the leader, not about the requests: they pass by themselves. */
+const passes = (f: Fault): boolean =>
+  f.code === 'NO_LEADER' || f.code === 'NOT_LEADER' || f.code === 'UNREACHABLE' || f.code === 'TIMEOUT';
+
+/**
+ * Asks for all at once. Where the leader fails on them for any other reason, each half is asked for by itself, so
+ * that one request it cannot handle takes no other with it; the leader gives what it decided already once more.
+ */
+const decideAll = async (deps: RequestDeps, asking: readonly Taken[]): Promise<void> => {
+  try {
+    const items = asking.flatMap((t) => (t.asks.kind === 'ask' ? [t.asks.item] : []));
+    answerAll(deps, asking, await deps.inventory.allocate(items));
+  } catch (error) {
+    const known = faultOf(error);
+    if (!known) deps.log.error(errorFacts(error), 'a batch of requests failed');
+    const f = known ?? fault('HANDLER_FAILED');
+    if (!passes(f) && asking.length > 1) {
+      const half = asking.length >> 1;
+      await decideAll(deps, asking.slice(0, half));
+      await decideAll(deps, asking.slice(half));
+      return;
+    }
+    for (const { queued } of asking) {
+      if (passes(f) || queued.deliveries < MOST_FAULTS) queued.again(AGAIN_MS);
+      else await putAside(deps, queued, f);
+    }
   }
 };
 
@@ -168,10 +185,7 @@ export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): 
   if (asking.length === 0) return;
   const timer = setInterval(() => asking.forEach((t) => t.queued.working()), 2_000);
   try {
-    const items = asking.flatMap((t) => (t.asks.kind === 'ask' ? [t.asks.item] : []));
-    answerAll(deps, asking, await deps.inventory.allocate(items));
-  } catch (error) {
-    await faulted(deps, asking, error);
+    await decideAll(deps, asking);
   } finally {
     clearInterval(timer);
   }

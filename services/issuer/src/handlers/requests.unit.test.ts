@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { encode, type Body } from '@calbus/contracts/envelope';
+import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { LicenseClaims } from '@calbus/contracts/license';
+import {
+  licenseRequest,
+  licenseValidated,
+  type licenseDecision,
+} from '@calbus/contracts/terminal-server-messages';
+import type { LicenseCheck } from '@calbus/trust/licenses';
+import type { Queued } from '../ports.ts';
+import { handleBatch, type RequestDeps } from './requests.ts';
+
+const NOW = 1_790_000_000_000;
+const POISON = 'desk-poison';
+const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+
+type Fate = 'done' | 'again';
+type Message = { readonly queued: Queued; readonly fates: Fate[] };
+
+const message = (bytes: Uint8Array, over: Partial<Queued> = {}): Message => {
+  const fates: Fate[] = [];
+  return {
+    fates,
+    queued: {
+      subject: 'cal.v1.license.request.ts1',
+      bytes,
+      storedAt: NOW,
+      deliveries: 1,
+      working: () => {},
+      done: () => fates.push('done'),
+      again: () => fates.push('again'),
+      ...over,
+    },
+  };
+};
+
+const ask = (n: number, over: Partial<Body<typeof licenseRequest>> = {}): Uint8Array =>
+  encode(
+    licenseRequest,
+    { id: `m${n}`, sentAt: NOW },
+    {
+      requestId: `r${n}`,
+      waitsMs: 8_000,
+      mode: 'per-device',
+      version: '2003',
+      device: { hardwareId: hw(n), name: `desk-${n}` },
+      ...over,
+    },
+  );
+
+const claims = (over: Partial<LicenseClaims>): LicenseClaims => ({
+  jti: 'l1',
+  iss: 'unactivated',
+  sub: hw(1),
+  iat: 1,
+  exp: 2,
+  epoch: 0,
+  kind: 'temporary',
+  mode: 'per-device',
+  version: '2003',
+  pack: null,
+  deviceId: 'd1',
+  deviceName: 'desk-1',
+  userName: null,
+  generation: 'g0',
+  sequence: 4,
+  ...over,
+});
+
+type World = {
+  readonly deps: RequestDeps;
+  readonly asked: Allocation[][];
+  readonly decided: Body<typeof licenseDecision>[];
+  readonly faults: { requestId: string; terminalServerId: string; code: FaultCode }[];
+  readonly dead: { subject: string; code: FaultCode; deliveries: number }[];
+};
+
+const world = (
+  o: {
+    readonly fails?: (items: readonly Allocation[]) => unknown;
+    readonly check?: LicenseCheck;
+    readonly key?: boolean;
+    readonly position?: boolean;
+    readonly deadStored?: boolean;
+  } = {},
+): World => {
+  const w: Omit<World, 'deps'> = { asked: [], decided: [], faults: [], dead: [] };
+  const answer = (i: Allocation): AllocationAnswer => ({
+    requestId: i.requestId,
+    row: 'D4',
+    decidedAt: NOW,
+    position: { generation: 'g1', sequence: 9 },
+    outcome:
+      i.kind === 'validated'
+        ? { kind: 'validated', licenseId: i.licenseId }
+        : {
+            kind: 'license',
+            license: {
+              licenseId: `l-${i.requestId}`,
+              licenseServerId: 'unactivated',
+              epoch: 0,
+              kind: 'temporary',
+              mode: 'per-device',
+              version: i.version,
+              keyPackId: null,
+              hardwareId: i.hardwareId,
+              deviceId: 'd',
+              deviceName: i.deviceName,
+              userName: null,
+              issuedAt: NOW,
+              notAfter: NOW + 1,
+              position: { generation: 'g1', sequence: 9 },
+            },
+          },
+  });
+  const silent = (): void => {};
+  return {
+    ...w,
+    deps: {
+      clock: { now: () => NOW, monotonic: () => 0, sleep: async () => {} },
+      log: { debug: silent, info: silent, warn: silent, error: silent },
+      dead: {
+        put: async ({ subject, fault: f, deliveries }) => {
+          w.dead.push({ subject, code: f.code, deliveries });
+          return o.deadStored ?? true;
+        },
+      },
+      inventory: {
+        allocate: async (items) => {
+          w.asked.push([...items]);
+          const error = o.fails?.(items);
+          if (error !== undefined) throw error;
+          return items.map(answer);
+        },
+        position: () => ((o.position ?? true) ? { generation: 'g1', sequence: 7 } : undefined),
+      },
+      terminalServers: {
+        decide: (d) => w.decided.push(d),
+        fault: ({ requestId, terminalServerId, code }) =>
+          w.faults.push({ requestId, terminalServerId, code }),
+      },
+      signer: {
+        sign: () => ((o.key ?? true) ? 'a.b.c' : undefined),
+        check: () => o.check ?? { ok: false, why: 'its signature does not verify' },
+      },
+    },
+  };
+};
+
+const run = async (w: World, messages: readonly Message[]): Promise<Fate[]> => {
+  await handleBatch(
+    w.deps,
+    messages.map((m) => m.queued),
+  );
+  for (const m of messages) assert.equal(m.fates.length, 1, 'each message has exactly one fate');
+  return messages.flatMap((m) => m.fates);
+};
+
+const poisoned = (items: readonly Allocation[]): unknown =>
+  items.some((i) => i.kind === 'license' && i.deviceName === POISON)
+    ? new FaultError(fault('HANDLER_FAILED'))
+    : undefined;
+
+describe('a batch', () => {
+  test('is one command to the leader, and the terminal server is the one the subject names', async () => {
+    const w = world();
+    const messages = [
+      message(ask(1)),
+      message(ask(2), { subject: 'cal.v1.license.request.ts2' }),
+      message(
+        encode(
+          licenseValidated,
+          { id: 'm3', sentAt: NOW },
+          { requestId: 'r3', waitsMs: 1_000, licenseId: 'l9', hardwareId: hw(3) },
+        ),
+        { subject: 'cal.v1.license.validated.ts3' },
+      ),
+    ];
+    assert.deepEqual(await run(w, messages), ['done', 'done', 'done']);
+    assert.deepEqual(
+      w.asked.map((items) => items.map((i) => [i.kind, i.terminalServerId])),
+      [
+        [
+          ['license', 'ts1'],
+          ['license', 'ts2'],
+          ['validated', 'ts3'],
+        ],
+      ],
+    );
+    assert.deepEqual(
+      w.decided.map((d) => [d.terminalServerId, d.requestId, d.outcome.kind]),
+      [
+        ['ts1', 'r1', 'license'],
+        ['ts2', 'r2', 'license'],
+        ['ts3', 'r3', 'validated'],
+      ],
+    );
+  });
+
+  test('one request that the leader fails on takes no other with it, and is put aside at its third delivery', async () => {
+    for (const [deliveries, fate] of [
+      [1, 'again'],
+      [2, 'again'],
+      [3, 'done'],
+    ] as const) {
+      const w = world({ fails: poisoned });
+      const good = Array.from({ length: 99 }, (_, n) => message(ask(n)));
+      const bad = message(ask(99, { device: { hardwareId: hw(99), name: POISON } }), { deliveries });
+      const fates = await run(w, [...good.slice(0, 41), bad, ...good.slice(41)]);
+      assert.equal(fates[41], fate);
+      assert.equal(fates.filter((f) => f === 'done').length, fate === 'done' ? 100 : 99);
+      assert.equal(w.decided.length, 99);
+      assert.deepEqual(
+        w.faults.map((f) => f.requestId),
+        fate === 'done' ? ['r99'] : [],
+      );
+      assert.deepEqual(
+        w.dead.map((d) => [d.code, d.deliveries]),
+        fate === 'done' ? [['HANDLER_FAILED', 3]] : [],
+      );
+      assert.ok(w.asked.length <= 16, `${w.asked.length} commands`);
+    }
+  });
+
+  test('an error that is no fault counts as HANDLER_FAILED', async () => {
+    const w = world({ fails: () => new TypeError('boom') });
+    assert.deepEqual(await run(w, [message(ask(1), { deliveries: 3 })]), ['done']);
+    assert.deepEqual(w.faults, [{ requestId: 'r1', terminalServerId: 'ts1', code: 'HANDLER_FAILED' }]);
+  });
+
+  for (const code of ['NO_LEADER', 'NOT_LEADER', 'UNREACHABLE', 'TIMEOUT'] as const) {
+    test(`${code} passes by itself: everything comes again, however often it was delivered`, async () => {
+      const w = world({ fails: () => new FaultError(fault(code)) });
+      assert.deepEqual(await run(w, [message(ask(1)), message(ask(2), { deliveries: 40 })]), [
+        'again',
+        'again',
+      ]);
+      assert.equal(w.asked.length, 1);
+      assert.deepEqual([w.dead, w.faults, w.decided], [[], [], []]);
+    });
+  }
+
+  test('a request past its own deadline is dropped without asking; one just in time is decided', async () => {
+    const w = world();
+    const late = message(ask(1, { waitsMs: 1_000 }), { storedAt: NOW - 1_001 });
+    const inTime = message(ask(2, { waitsMs: 1_000 }), { storedAt: NOW - 1_000 });
+    assert.deepEqual(await run(w, [late, inTime]), ['done', 'done']);
+    assert.deepEqual(
+      w.decided.map((d) => d.requestId),
+      ['r2'],
+    );
+    assert.deepEqual(w.dead, []);
+  });
+
+  test('without a key that may sign, what needs a signature comes again', async () => {
+    const w = world({ key: false });
+    assert.deepEqual(await run(w, [message(ask(1))]), ['again']);
+    assert.deepEqual(w.decided, []);
+  });
+
+  test('what does not decode is put aside at once, its sender told where a request id can be found', async () => {
+    const w = world();
+    const text = (s: string): Uint8Array => new TextEncoder().encode(s);
+    const messages = [
+      message(text('not json')),
+      message(text('{"body":{"requestId":"r7"}}')),
+      message(text('{"body":{"requestId":"cal.v1.ledger"}}')),
+      message(ask(1), { subject: 'cal.v1.license.other.ts1' }),
+      message(ask(2), { subject: 'cal.v1.license.validated.ts1' }),
+    ];
+    assert.deepEqual(await run(w, messages), ['done', 'done', 'done', 'done', 'done']);
+    assert.deepEqual(
+      w.dead.map((d) => d.code),
+      ['NOT_JSON', 'NOT_AN_ENVELOPE', 'NOT_AN_ENVELOPE', 'WRONG_SUBJECT', 'UNKNOWN_TYPE'],
+    );
+    assert.deepEqual(
+      w.faults.map((f) => f.requestId),
+      ['r7', 'r1', 'r2'],
+    );
+    assert.deepEqual(w.asked, []);
+  });
+
+  test('a dead letter that cannot be stored is not forgotten: the message comes again', async () => {
+    const w = world({ deadStored: false });
+    assert.deepEqual(await run(w, [message(new TextEncoder().encode('x'))]), ['again']);
+    assert.deepEqual(w.faults, []);
+  });
+});
+
+describe('before the leader is asked', () => {
+  test('N3 is refused at the newest place of the ledger, or waits until one is known', async () => {
+    const zero = message(ask(1, { device: { hardwareId: '0'.repeat(40), name: 'x' } }));
+    const w = world();
+    assert.deepEqual(await run(w, [zero]), ['done']);
+    const [d] = w.decided;
+    assert.deepEqual([d?.row, d?.position.sequence, d?.outcome.kind], ['N3', 7, 'refused']);
+    assert.deepEqual(w.asked, []);
+    const unknown = world({ position: false });
+    const again = message(ask(1, { device: { hardwareId: '0'.repeat(40), name: 'x' } }));
+    assert.deepEqual(await run(unknown, [again]), ['again']);
+  });
+
+  test('N1: a presented license is a proof only when it is genuine and of this device', async () => {
+    const genuine = { ok: true, claims: claims({}) } as const;
+    const of = async (check: LicenseCheck | undefined, n: number, presented?: string) => {
+      const w = world(check ? { check } : {});
+      await run(w, [message(ask(n, presented === undefined ? {} : { presented }))]);
+      const item = w.asked[0]?.[0];
+      return item?.kind === 'license' ? item.presented : undefined;
+    };
+    assert.deepEqual(await of(undefined, 1), { kind: 'none' });
+    assert.deepEqual(await of(undefined, 1, 'a.b.c'), {
+      kind: 'not-genuine',
+      why: 'its signature does not verify',
+    });
+    assert.deepEqual(await of(genuine, 1, 'a.b.c'), {
+      kind: 'genuine',
+      licenseId: 'l1',
+      deviceId: 'd1',
+      position: { generation: 'g0', sequence: 4 },
+    });
+    assert.equal((await of(genuine, 2, 'a.b.c'))?.kind, 'not-genuine');
+  });
+});
