@@ -28,7 +28,7 @@ const hand = (part: string, files: Readonly<Record<string, string>>): void => {
   for (const [name, from] of Object.entries(files)) copyFileSync(from, path.join(root, part, name));
 };
 
-const { keys, secretFile, configuration } = prepareDeployment(path.join(root, 'keys'), terminalServers);
+const { seedFile, secretFile, configuration } = prepareDeployment(path.join(root, 'keys'), terminalServers);
 
 const nats = configuration.nats.config({ host: '0.0.0.0', port: 4222, storeDir: '/data/jetstream' });
 write('nats', 'nats.conf', `${nats}# For the health check only.\nhttp: "127.0.0.1:8222"\n`, forServers);
@@ -48,28 +48,28 @@ write('rabbitmq', 'rabbitmq.conf', `${rabbitmq.join('\n')}\n`, forServers);
 write('rabbitmq', 'definitions.json', JSON.stringify(configuration.rabbitmq.definitions), forServers);
 
 hand('provision', {
-  'provisioner.nk': keys.seedFile('provisioner'),
-  'provisioner-ledger.nk': keys.seedFile('provisioner-ledger'),
+  'provisioner.nk': seedFile('provisioner'),
+  'provisioner-ledger.nk': seedFile('provisioner-ledger'),
 });
 hand('clearinghouse', { 'rabbitmq-password': secretFile('rabbitmq-clearinghouse') });
 hand('inventory', {
-  'nats.nk': keys.seedFile('inventory'),
-  'nats-ledger.nk': keys.seedFile('inventory-ledger'),
+  'nats.nk': seedFile('inventory'),
+  'nats-ledger.nk': seedFile('inventory-ledger'),
   'redis-password': secretFile('redis-inventory'),
 });
 hand('clearinghouse-liaison', {
-  'nats.nk': keys.seedFile('clearinghouse-liaison'),
+  'nats.nk': seedFile('clearinghouse-liaison'),
   'rabbitmq-password': secretFile('rabbitmq-license-server'),
   'deployment-secret': secretFile('deployment'),
 });
-hand('issuer', { 'nats.nk': keys.seedFile('issuer'), 'deployment-secret': secretFile('deployment') });
+hand('issuer', { 'nats.nk': seedFile('issuer'), 'deployment-secret': secretFile('deployment') });
 
 hand('operator', {
-  'operator.nk': keys.seedFile('operator'),
+  'operator.nk': seedFile('operator'),
   'redis-password': secretFile('redis-operator'),
 });
 for (const id of Object.keys(terminalServers))
-  hand('operator', { [`${id}.nk`]: keys.seedFile({ terminalServer: id }) });
+  hand('operator', { [`${id}.nk`]: seedFile({ terminalServer: id }) });
 const inMounted = (name: string): string => path.join(mounted, name);
 const profile: Profile = {
   natsUrl: 'nats://nats:4222',
