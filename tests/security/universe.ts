@@ -167,6 +167,10 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   inventory: [
     'cal.v1.inventory.head',
     'cal.v1.dead.inventory',
+    '$JS.API.STREAM.INFO.CAL_REQUESTS',
+    '$JS.API.STREAM.CREATE.CAL_REQUESTS',
+    '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
+    '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
     ...(['issuer', 'clearinghouse-liaison', 'operator'] as const).map((who) => `${inboxOf(who)}.reply1`),
   ],
   'inventory-ledger': [
@@ -184,6 +188,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.MSG.NEXT.CAL_LEDGER.c1',
     '$JS.API.CONSUMER.MSG.NEXT.CAL_LEDGER.issuers',
     '$JS.API.STREAM.INFO.KV_CAL_LEADER',
+    '$JS.API.STREAM.CREATE.KV_CAL_LEADER',
     '$JS.API.STREAM.MSG.GET.KV_CAL_LEADER',
   ],
   'clearinghouse-liaison': [
@@ -204,7 +209,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.STREAM.INFO.CAL_REQUESTS',
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
-    '$JS.API.DIRECT.GET.CAL_DEAD_LETTERS',
+    '$JS.API.STREAM.MSG.GET.CAL_DEAD_LETTERS',
   ],
   provisioner: [
     ...provisions(['CAL_REQUESTS', 'CAL_DEAD_LETTERS', 'KV_CAL_KEYS']),

@@ -27,7 +27,10 @@ export type Deployment = {
   /** Where the Clearinghouse puts its root certificate. */
   readonly rootFile: string;
   readonly terminalServers: Readonly<Record<string, LocalTerminalServer>>;
-  readonly configuration: ServerConfiguration;
+  readonly configuration: ServerConfiguration & {
+    readonly nats: Required<ServerConfiguration['nats']>;
+    readonly redis: { readonly users: readonly string[] };
+  };
 };
 
 const secretNames = [

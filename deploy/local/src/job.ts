@@ -51,13 +51,15 @@ const addAgreement = async (d: Deployment, file: string): Promise<void> => {
 
 /** Starts the services and does the main job. */
 export const doJob = async ({ deployment, servers, directory, lifetime, say }: Job): Promise<void> => {
+  for (const { name, url, logFile } of Object.values(servers))
+    say(`${name.padEnd(9)} ${url}  (log: ${logFile})`);
   await provisionAll(servers.nats.url, deployment);
   const options = { deployment, servers, pidFile: directory.pidFile, signal: lifetime.signal, say };
   for (const name of serviceNames) {
     const service = await startService(name, options);
     lifetime.onEnd(name, service.stop);
   }
-  say(`Running: ${[...Object.values(servers).map((s) => s.name), ...serviceNames].join(', ')}.`);
+  say(`Running: ${serviceNames.join(', ')}  (logs: ${deployment.dataDir}/<name>/<name>.log)`);
   const profile = writeProfile(deployment, servers);
   const operator = await connectOperator(profile);
   const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));

@@ -50,4 +50,5 @@ try {
   }
 }
 await lifetime.end();
+say('Stopped.');
 process.exit();

@@ -1,0 +1,51 @@
+// docs/errors.md says what the code says.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { suite, test } from 'node:test';
+import { faultCodes, faults } from './src/faults.ts';
+import { refusalCodes, refusals, retryOf } from './src/refusals.ts';
+
+const page = readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', 'errors.md'), 'utf8');
+
+/** The rows of the one table under a heading, cell by cell. */
+const tableUnder = (heading: string): string[][] => {
+  const [, section = ''] = page.split(`## ${heading}\n`);
+  const rows = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+  return rows.slice(2).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+};
+
+suite('docs/errors.md', () => {
+  test('has every refusal, in order, with its meaning, whether to ask again, and what to do', () => {
+    const expected = refusalCodes.map((code) => {
+      const { again, afterSeconds } = retryOf(code);
+      const when = {
+        never: 'never',
+        'after-change': 'after a change',
+        later: `later, after ${afterSeconds} s`,
+      };
+      return [code, refusals[code].says, when[again], refusals[code].todo];
+    });
+    assert.deepEqual(tableUnder('Refusals'), expected);
+  });
+
+  test('has every fault, in order, with its meaning, its verdict, and something to do', () => {
+    const rows = tableUnder('Faults');
+    const expected = faultCodes.map((code) => [
+      code,
+      faults[code].says,
+      faults[code].verdict === 'retry' ? 'retry' : 'give up',
+    ]);
+    assert.deepEqual(
+      rows.map((row) => row.slice(0, 3)),
+      expected,
+    );
+    for (const [code, , , todo] of rows) assert.ok((todo ?? '').length > 10, code);
+  });
+});

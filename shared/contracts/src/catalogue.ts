@@ -1,0 +1,243 @@
+// Every message, where it stands, who sends it and who takes it. The AsyncAPI document, the JSON Schemas and the table in
+// docs/contracts.md are generated from this list; a test finds a message that is missing in it.
+
+import type { z } from 'zod';
+import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
+import type { Contract } from './envelope.ts';
+import * as inventory from './inventory-messages.ts';
+import { ledgerBatch } from './ledger.ts';
+import * as liaison from './liaison-messages.ts';
+import { licenseClaims } from './license.ts';
+import { subjects } from './subjects.ts';
+import * as terminalServer from './terminal-server-messages.ts';
+
+export const parties = {
+  'terminal-server': 'Terminal servers, through the library they embed.',
+  issuer: 'Issuers: they answer license requests and sign.',
+  inventory: 'Inventory: one replica leads and writes the ledger, all answer queries.',
+  'clearinghouse-liaison': "The liaison: this license server's identity, and its road to the Clearinghouse.",
+  operator: "The operator's command.",
+} as const;
+export type Party = keyof typeof parties;
+
+/** How a message travels. */
+export const roads = {
+  queue: 'JetStream keeps it in the request queue until an issuer has answered it.',
+  publish: 'Core NATS: whoever listens hears it.',
+  ask: 'Core NATS request; the answer goes to the inbox of the one who asked.',
+  value: "JetStream keeps the last values of the bucket's key.",
+  letter: 'JetStream keeps it for 30 days.',
+} as const;
+export type Road = keyof typeof roads;
+
+export type Exchange = {
+  /** Stable id: the AsyncAPI channel's name. */
+  readonly id: string;
+  /** The subject; what stands in braces differs from message to message. */
+  readonly subject: string;
+  readonly road: Road;
+  readonly from: readonly Party[];
+  readonly to: readonly Party[];
+  readonly messages: readonly Contract[];
+  /** What may come back, where it is a question or a command. */
+  readonly answers?: readonly Contract[];
+};
+
+const TS = '{terminalServerId}';
+const family = (name: 'allocate' | 'activation' | 'install' | 'operate'): string =>
+  subjects.inventory.family(name).replace('*', '{term}');
+const refusable = [inventory.inventoryAccepted, inventory.inventoryRefused, inventory.serviceFault];
+
+const inventoryQuery = (
+  name: string,
+  role: 'issuer' | 'operator',
+  question: Contract,
+  answer: Contract,
+): Exchange => ({
+  id: `inventory.query.${name}`,
+  subject: subjects.inventory.query(role, name),
+  road: 'ask',
+  from: [role],
+  to: ['inventory'],
+  messages: [question],
+  answers: [answer, inventory.serviceFault],
+});
+
+export const exchanges: readonly Exchange[] = [
+  {
+    id: 'license.request',
+    subject: subjects.license.request(TS),
+    road: 'queue',
+    from: ['terminal-server'],
+    to: ['issuer'],
+    messages: [terminalServer.licenseRequest],
+  },
+  {
+    id: 'license.validated',
+    subject: subjects.license.validated(TS),
+    road: 'queue',
+    from: ['terminal-server'],
+    to: ['issuer'],
+    messages: [terminalServer.licenseValidated],
+  },
+  {
+    id: 'decision',
+    subject: subjects.decision.of(TS, '{requestId}'),
+    road: 'publish',
+    from: ['issuer'],
+    to: ['terminal-server', 'operator'],
+    messages: [terminalServer.licenseDecision, terminalServer.licenseFault],
+  },
+  {
+    id: 'trust.request',
+    subject: subjects.trust.request(TS),
+    road: 'publish',
+    from: ['terminal-server'],
+    to: ['issuer'],
+    messages: [terminalServer.trustRequest],
+  },
+  {
+    id: 'trust.snapshot',
+    subject: subjects.trust.snapshot(TS),
+    road: 'publish',
+    from: ['issuer'],
+    to: ['terminal-server'],
+    messages: [terminalServer.trustSnapshot],
+  },
+  {
+    id: 'trust.changed',
+    subject: subjects.trust.changed,
+    road: 'publish',
+    from: ['issuer'],
+    to: ['terminal-server'],
+    messages: [terminalServer.trustChanged],
+  },
+  {
+    id: 'inventory.head',
+    subject: subjects.inventory.head,
+    road: 'publish',
+    from: ['inventory'],
+    to: ['inventory', 'issuer', 'clearinghouse-liaison', 'operator'],
+    messages: [inventory.inventoryHead],
+  },
+  {
+    id: 'inventory.allocate',
+    subject: family('allocate'),
+    road: 'ask',
+    from: ['issuer'],
+    to: ['inventory'],
+    messages: [inventory.inventoryAllocate],
+    answers: [inventory.inventoryAllocated, inventory.serviceFault],
+  },
+  {
+    id: 'inventory.activation',
+    subject: family('activation'),
+    road: 'ask',
+    from: ['clearinghouse-liaison'],
+    to: ['inventory'],
+    messages: [inventory.inventoryActivation],
+    answers: refusable,
+  },
+  {
+    id: 'inventory.install',
+    subject: family('install'),
+    road: 'ask',
+    from: ['clearinghouse-liaison'],
+    to: ['inventory'],
+    messages: [inventory.inventoryInstall],
+    answers: refusable,
+  },
+  inventoryQuery('trust', 'issuer', inventory.queryTrust, inventory.inventoryTrust),
+  inventoryQuery('status', 'operator', inventory.queryStatus, inventory.inventoryStatus),
+  inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
+  inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
+  {
+    id: 'liaison.activate',
+    subject: subjects.liaison.command('activate'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['clearinghouse-liaison'],
+    messages: [liaison.liaisonActivate],
+    answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
+  },
+  {
+    id: 'liaison.install',
+    subject: subjects.liaison.command('install'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['clearinghouse-liaison'],
+    messages: [liaison.liaisonInstall],
+    answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
+  },
+  {
+    id: 'liaison.query.status',
+    subject: subjects.liaison.query('operator', 'status'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['clearinghouse-liaison'],
+    messages: [liaison.queryLiaison],
+    answers: [liaison.liaisonStatus, inventory.serviceFault],
+  },
+  {
+    id: 'keys.issuing',
+    subject: `$KV.CAL_KEYS.${liaison.ISSUING_KEYS}`,
+    road: 'value',
+    from: ['clearinghouse-liaison'],
+    to: ['issuer', 'clearinghouse-liaison'],
+    messages: [liaison.issuingKeys],
+  },
+  {
+    id: 'dead-letter',
+    subject: subjects.dead('{service}'),
+    road: 'letter',
+    from: ['issuer', 'inventory', 'clearinghouse-liaison'],
+    to: ['operator'],
+    messages: [liaison.deadLetter],
+  },
+];
+
+/** Every message there is, once. */
+export const contracts: readonly Contract[] = [
+  ...new Set(exchanges.flatMap((e) => [...e.messages, ...(e.answers ?? [])])),
+];
+
+/** What is written down or signed without an envelope, and must be readable for as long. */
+export type Statement = {
+  readonly type: string;
+  readonly version: number;
+  readonly about: string;
+  readonly schema: z.ZodType;
+};
+
+export const statements: readonly Statement[] = [
+  {
+    type: 'clearinghouse.command',
+    version: 1,
+    about: 'What a license server asks of the Clearinghouse; a signed statement over RabbitMQ.',
+    schema: clearinghouseCommand,
+  },
+  {
+    type: 'clearinghouse.answer',
+    version: 1,
+    about: 'What the Clearinghouse answers; a signed statement over RabbitMQ.',
+    schema: clearinghouseAnswer,
+  },
+  {
+    type: 'clearinghouse.key-pack',
+    version: 1,
+    about: 'CALs of one version and mode for one license server; a signed statement.',
+    schema: keyPackClaims,
+  },
+  {
+    type: 'license.claims',
+    version: 1,
+    about: 'A license as a device carries it; a signed statement.',
+    schema: licenseClaims,
+  },
+  {
+    type: 'ledger.batch',
+    version: 1,
+    about: 'One message of the ledger: records that were committed together.',
+    schema: ledgerBatch,
+  },
+];

@@ -1,0 +1,154 @@
+// Every identity asks JetStream, in well-formed requests, to delete, empty, loosen or redirect every stream. What is not
+// refused by permission is refused by JetStream, and all streams are as they were.
+
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { streams } from '@calbus/contracts/streams';
+import { oncePerFile } from '@calbus/testkit/servers';
+import { accountOf, everybody, startSite, type Site, type Who } from './site.ts';
+
+const site = oncePerFile(startSite);
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+/** What each stream holds and is, as the provisioners see it. */
+const survey = async (s: Site): Promise<unknown> => {
+  const seen: unknown[] = [];
+  for (const who of ['provisioner', 'provisioner-ledger'] as const) {
+    const { nc } = await s.as(who);
+    const jsm = await nc.jetstreamManager({ checkAPI: false });
+    for (const plan of Object.values(streams).filter((p) => p.account === accountOf(who))) {
+      const { config, state } = await jsm.streams.info(plan.name);
+      seen.push([config, state.messages, state.first_seq, state.last_seq, state.consumer_count]);
+    }
+    await nc.close();
+  }
+  return seen;
+};
+
+type Attempt = { readonly subject: string; readonly body: unknown };
+
+const destructive = (name: string): Attempt[] => [
+  { subject: `$JS.API.STREAM.DELETE.${name}`, body: {} },
+  { subject: `$JS.API.STREAM.PURGE.${name}`, body: {} },
+  { subject: `$JS.API.STREAM.MSG.DELETE.${name}`, body: { seq: 1, no_erase: false } },
+];
+
+const deliverTo = [
+  'cal.v1.ledger',
+  '$KV.CAL_LEADER.leader',
+  'cal.v1.inventory.install.1',
+  'cal.v1.liaison.command.install',
+  'cal.v1.decision.ts1.r1',
+];
+
+const redirecting = (name: string): Attempt[] =>
+  deliverTo.flatMap((deliver_subject) => {
+    const config = { ack_policy: 'none', deliver_policy: 'all', deliver_subject, name: 'c1' };
+    const body = { stream_name: name, config };
+    return [
+      { subject: `$JS.API.CONSUMER.CREATE.${name}.c1`, body },
+      {
+        subject: `$JS.API.CONSUMER.CREATE.${name}`,
+        body: { ...body, config: { ...config, name: undefined } },
+      },
+      {
+        subject: `$JS.API.CONSUMER.DURABLE.CREATE.${name}.c1`,
+        body: { ...body, config: { ...config, name: undefined, durable_name: 'c1' } },
+      },
+    ];
+  });
+
+/** Answers: 'refused' by permission, 'error <code>' by JetStream, or 'done'. */
+const attempt = async (s: Site, who: Who, attempts: readonly Attempt[]): Promise<Map<string, string>> => {
+  const { nc, refused, settle } = await s.as(who);
+  const outcomes = new Map<string, string>();
+  for (const { subject, body } of attempts) {
+    nc.publish(subject, new Uint8Array());
+    await settle();
+    if (refused.has(`publish ${subject}`)) {
+      outcomes.set(subject, 'refused');
+      continue;
+    }
+    const answer: unknown = (await nc.request(subject, json(body), { timeout: 2_000 })).json();
+    const error = (answer as { error?: { err_code?: number } }).error;
+    outcomes.set(`${subject} ${JSON.stringify(body)}`, error ? `error ${error.err_code}` : 'done');
+  }
+  await nc.close();
+  return outcomes;
+};
+
+suite('no identity can destroy, loosen or redirect a stream', () => {
+  const all = Object.values(streams);
+
+  for (const who of everybody) {
+    test(`${who} asks to delete and purge every stream: refused by permission`, async () => {
+      const s = await site();
+      const before = await survey(s);
+      const outcomes = await attempt(
+        s,
+        who,
+        all.flatMap((p) => destructive(p.name)),
+      );
+      assert.deepEqual([...new Set(outcomes.values())], ['refused']);
+      assert.deepEqual(await survey(s), before);
+    });
+  }
+
+  for (const who of everybody.filter((w) => w !== 'inventory-ledger')) {
+    test(`${who} asks to have any stream delivered to a subject of its choice: refused by permission`, async () => {
+      const s = await site();
+      const before = await survey(s);
+      const outcomes = await attempt(
+        s,
+        who,
+        all.flatMap((p) => redirecting(p.name)),
+      );
+      assert.deepEqual([...new Set(outcomes.values())], ['refused']);
+      assert.deepEqual(await survey(s), before);
+    });
+  }
+
+  test('inventory-ledger cannot have the ledger delivered into the ledger: JetStream refuses the cycle', async () => {
+    const s = await site();
+    const { nc } = await s.as('inventory-ledger');
+    const [first] = redirecting('CAL_LEDGER');
+    const answer: unknown = (await nc.request(first?.subject ?? '', json(first?.body))).json();
+    assert.match(JSON.stringify(answer), /"err_code":10081|cycle/);
+  });
+
+  test('the provisioners cannot take back what protects the ledger and the keys: JetStream refuses', async () => {
+    const s = await site();
+    for (const who of ['provisioner', 'provisioner-ledger'] as const) {
+      const { nc } = await s.as(who);
+      const jsm = await nc.jetstreamManager({ checkAPI: false });
+      for (const plan of all.filter((p) => p.account === accountOf(who) && p.denyDelete)) {
+        const { config } = await jsm.streams.info(plan.name);
+        await assert.rejects(
+          jsm.streams.update(plan.name, { ...config, deny_delete: false }),
+          /deny/,
+          plan.name,
+        );
+        if (plan.denyPurge) {
+          await assert.rejects(
+            jsm.streams.update(plan.name, { ...config, deny_purge: false }),
+            /deny/,
+            plan.name,
+          );
+        }
+      }
+    }
+  });
+
+  test("the provisioner cannot make the request queue's consumer deliver to a subject of its choice: JetStream refuses", async () => {
+    const s = await site();
+    const { nc } = await s.as('provisioner');
+    const config = {
+      ack_policy: 'explicit',
+      durable_name: 'issuers',
+      deliver_subject: 'cal.v1.liaison.command.install',
+    };
+    const subject = '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers';
+    const answer: unknown = (await nc.request(subject, json({ stream_name: 'CAL_REQUESTS', config }))).json();
+    assert.ok(typeof answer === 'object' && answer !== null && 'error' in answer, JSON.stringify(answer));
+  });
+});
