@@ -106,7 +106,10 @@ const show = (s: Status): void => {
       `link ${s.liaison.link === 'up' ? green('up') : yellow('down')}, ${s.liaison.commands.filter((c) => c.state.state === 'waiting' || c.state.state === 'sent').length} commands under way`,
     );
   else line('Clearinghouse', red('the liaison does not answer'));
-  const behind = s.inventory && s.liveCounts ? s.inventory.position.sequence - s.liveCounts.sequence : null;
+  // Counts of another life of the ledger are none of this one, whatever their sequence.
+  const { inventory: i, liveCounts: live } = s;
+  const sameLife = i !== null && live?.generation === i.position.generation;
+  const behind = sameLife && live ? i.position.sequence - live.sequence : null;
   const cache =
     s.redis === 'unreachable'
       ? red('Redis does not answer: counts are stale; licenses are issued all the same')
