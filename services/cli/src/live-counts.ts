@@ -26,7 +26,8 @@ export const openCounts = (url: string, username: string, password: string): Red
     enableReadyCheck: false, // it asks INFO, which a reader of counts may not
     maxRetriesPerRequest: 0,
     commandTimeout: 2_000,
-    retryStrategy: () => null,
+    // Comes back by itself for whoever watches; a command that meets it away fails at once.
+    retryStrategy: () => 1_000,
   });
   redis.on('error', () => {}); // each command reports its own failure
   return redis;

@@ -15,7 +15,7 @@ import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
 import { connectOperator, type Operator } from './operator.ts';
 import { Problem } from './problem.ts';
-import { grouped, json, say } from './print.ts';
+import { grouped, json, plain, say } from './print.ts';
 import { loadProfile, readSecret, type Profile } from './profile.ts';
 
 const program = new Command('calbus')
@@ -84,7 +84,7 @@ command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
       const end = new AbortController();
       process.once('SIGINT', () => end.abort());
       process.once('SIGTERM', () => end.abort());
-      if (o.for !== undefined) setTimeout(() => end.abort(), o.for * 1_000);
+      if (o.for !== undefined) setTimeout(() => end.abort(), o.for * 1_000).unref();
       await watch(operator, redis, o.json ?? false, end.signal);
     }),
   );
@@ -220,6 +220,6 @@ try {
 } catch (error) {
   const asJson = process.argv.includes('--json');
   if (asJson && error instanceof Problem) json({ error: { code: error.code, says: error.message } });
-  else process.stderr.write(`calbus: ${error instanceof Error ? error.message : String(error)}\n`);
+  else process.stderr.write(`calbus: ${plain(error instanceof Error ? error.message : String(error))}\n`);
   process.exitCode = 1;
 }

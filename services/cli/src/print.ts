@@ -6,6 +6,11 @@ const paint =
   (text: string): string =>
     colours ? `\u001b[${code}m${text}\u001b[0m` : text;
 
+/** What others sent may hold what steers a terminal; each such character is shown as a dot. */
+export const plain = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- taking control characters out is the purpose
+  text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, '·');
+
 export const bold = paint(1);
 export const red = paint(31);
 export const green = paint(32);
@@ -23,8 +28,9 @@ export const time = (ms: number): string => new Date(ms).toISOString().slice(0, 
 
 export const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
-/** Columns as wide as their widest cell. */
-export const table = (head: readonly string[], rows: readonly (readonly string[])[]): void => {
+/** Columns as wide as their widest cell; cells are shown plain. */
+export const table = (head: readonly string[], cells: readonly (readonly string[])[]): void => {
+  const rows = cells.map((r) => r.map(plain));
   const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => (r[i] ?? '').length)));
   const line = (cells: readonly string[]): string =>
     cells

@@ -7,7 +7,7 @@ import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { Problem } from '../problem.ts';
 import { readSecret, type Profile } from '../profile.ts';
-import { bold, day, green, grouped, json, red, say } from '../print.ts';
+import { bold, day, green, grouped, json, plain, red, say } from '../print.ts';
 import { rowWords } from '../rows.ts';
 
 export type Acting = {
@@ -70,7 +70,7 @@ const show = (d: Decision): void => {
     say(`${bold('license')}   ${d.outcome.licenseId} for CALs of version ${d.outcome.version}`);
     if (d.outcome.keyPackId !== null) say(`${bold('key pack')}  ${grouped(d.outcome.keyPackId)}`);
   }
-  if (d.outcome.kind === 'refused') say(d.outcome.says);
+  if (d.outcome.kind === 'refused') say(plain(d.outcome.says));
   say(`${bold('ledger')}    ${d.position.sequence} of generation ${d.position.generation}`);
 };
 

@@ -7,6 +7,7 @@ import { subjects } from '@calbus/contracts/subjects';
 import type { Redis } from 'ioredis';
 import { readLiveCounts } from '../live-counts.ts';
 import type { Operator } from '../operator.ts';
+import { Problem } from '../problem.ts';
 import { bold, day, green, grouped, json, modeName, red, say, table, time, yellow } from '../print.ts';
 
 const consumerInfo = z.object({ num_pending: z.number(), num_ack_pending: z.number() });
@@ -58,7 +59,7 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
 
 const line = (name: string, text: string): void => say(`${bold(name.padEnd(16))} ${text}`);
 
-const showInventory = (i: NonNullable<Awaited<ReturnType<typeof readStatus>>['inventory']>): void => {
+const showInventory = (i: NonNullable<Status['inventory']>): void => {
   line(
     'Inventory',
     `${i.role === 'leader' ? 'leader' : i.role} ${i.replica}, term ${i.term}, ledger at ${i.position.sequence} (${time(i.ledgerTime)} UTC)`,
@@ -81,7 +82,15 @@ const showInventory = (i: NonNullable<Awaited<ReturnType<typeof readStatus>>['in
 
 export const status = async (operator: Operator, redis: Redis, asJson: boolean): Promise<void> => {
   const s = await readStatus(operator, redis);
-  if (asJson) return json(s);
+  if (asJson) json(s);
+  else show(s);
+  if (!s.inventory)
+    throw new Problem('UNREACHABLE', 'Inventory does not answer: check that it runs, and read its log.');
+};
+
+type Status = Awaited<ReturnType<typeof readStatus>>;
+
+const show = (s: Status): void => {
   line('NATS', `${s.nats.server}, version ${s.nats.version}`);
   if (s.inventory) showInventory(s.inventory);
   else line('Inventory', red('does not answer'));

@@ -2,14 +2,17 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { decode } from '@calbus/contracts/envelope';
+import { decode, type Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
-import { licenseDecision } from '@calbus/contracts/terminal-server-messages';
+import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import { readLiveCounts, type LiveCounts } from '../live-counts.ts';
 import type { Operator } from '../operator.ts';
-import { dim, modeName, red, say } from '../print.ts';
+import { dim, modeName, plain, red, say } from '../print.ts';
 import { rowWords } from '../rows.ts';
 import { decisionWords } from './request.ts';
+
+type Decision = Body<typeof licenseDecision>;
+type Fault = Body<typeof licenseFault>;
 
 export const countsLine = (counts: LiveCounts): string =>
   counts.pools
@@ -20,6 +23,27 @@ export const countsLine = (counts: LiveCounts): string =>
     )
     .join('; ') || 'no CALs installed';
 
+const clockTime = (ms: number): string => new Date(ms).toISOString().slice(11, 19);
+
+/** A license is its bearer's proof: a view names it and never shows its bytes. */
+const withoutLicense = ({ outcome, ...rest }: Decision): object => {
+  if (outcome.kind !== 'license') return { ...rest, outcome };
+  const { license: _bytes, ...shown } = outcome;
+  return { ...rest, outcome: shown };
+};
+
+const showDecision = (d: Decision, asJson: boolean): void => {
+  if (asJson) return say(JSON.stringify({ decision: withoutLicense(d) }));
+  say(
+    `${clockTime(d.decidedAt)}  ${d.terminalServerId.padEnd(12)} ${d.row.padEnd(3)} ${decisionWords(d)} ${dim(rowWords[d.row] ?? '')}`,
+  );
+};
+
+const showFault = (f: Fault, at: number, asJson: boolean): void => {
+  if (asJson) return say(JSON.stringify({ fault: f }));
+  say(red(`${clockTime(at)}  ${f.terminalServerId.padEnd(12)} ${f.code}: ${plain(f.says)}`));
+};
+
 /** Until `signal` aborts. With `asJson` one JSON object a line. */
 export const watch = async (
   operator: Operator,
@@ -29,13 +53,14 @@ export const watch = async (
 ): Promise<void> => {
   operator.nc.subscribe(subjects.decision.all, {
     callback: (_error, m) => {
-      const decoded = decode([licenseDecision], m.data);
-      if (!decoded.ok) return;
-      const d = decoded.message.body;
-      if (asJson) return say(JSON.stringify({ decision: d }));
-      say(
-        `${new Date(d.decidedAt).toISOString().slice(11, 19)}  ${d.terminalServerId.padEnd(12)} ${d.row.padEnd(3)} ${decisionWords(d)} ${dim(rowWords[d.row] ?? '')}`,
+      const decoded = decode<typeof licenseDecision | typeof licenseFault>(
+        [licenseDecision, licenseFault],
+        m.data,
       );
+      if (!decoded.ok) return;
+      const { type, sentAt, body } = decoded.message;
+      if (type === licenseFault.type) showFault(body as Fault, sentAt, asJson);
+      else showDecision(body as Decision, asJson);
     },
   });
   let last = '';
@@ -47,7 +72,7 @@ export const watch = async (
         say(
           asJson
             ? JSON.stringify({ counts })
-            : `${new Date().toISOString().slice(11, 19)}  ${countsLine(counts)} ${dim(`(ledger ${counts.head?.sequence ?? '…'})`)}`,
+            : `${clockTime(Date.now())}  ${countsLine(counts)} ${dim(`(ledger ${counts.head?.sequence ?? '…'})`)}`,
         );
       last = text;
     } catch {

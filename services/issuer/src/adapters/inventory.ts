@@ -27,6 +27,9 @@ export type NatsInventory = Inventory & {
   readonly trustRevision: () => string | undefined;
 };
 
+export const trustRevisionText = (generation: string, revision: number): string =>
+  `${generation} ${revision}`;
+
 export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetters): NatsInventory => {
   let head: Body<typeof inventoryHead> | undefined;
   nc.subscribe(subjects.inventory.head, {
@@ -44,7 +47,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
   const stamp = () => ({ id: newId(), sentAt: clock.now() });
   return {
     position: () => (head ? { generation: head.generation, sequence: head.sequence } : undefined),
-    trustRevision: () => (head ? `${head.generation} ${head.trustRevision}` : undefined),
+    trustRevision: () => head && trustRevisionText(head.generation, head.trustRevision),
     allocate: async (items) => {
       if (!head) throw new FaultError(fault('NO_LEADER'));
       const subject = subjects.inventory.allocate(head.term);

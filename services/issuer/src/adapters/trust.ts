@@ -13,7 +13,7 @@ import { errorFacts, type Log } from '@calbus/runtime/log';
 import { checkLicense, signLicense } from '@calbus/trust/licenses';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
 import type { Signer } from '../ports.ts';
-import type { NatsInventory } from './inventory.ts';
+import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { readKeys, type OpenedKeys, type SigningKey } from './keys.ts';
 
 const LOOK_MS = 250;
@@ -32,11 +32,14 @@ export type TrustDeps = {
   readonly signal: AbortSignal;
 };
 
+/** As `trustRevision` of the beacon says it. */
+const revisionOf = ({ ledger }: TrustSources): string =>
+  trustRevisionText(ledger.position.generation, ledger.trustRevision);
+
 export const keepTrust = (deps: TrustDeps): Trust => {
   const { nc, inventory, clock, log, dead, signal } = deps;
   let keys: OpenedKeys | undefined;
   let sources: TrustSources | undefined;
-  let revision: string | undefined;
   let quiet = false;
   /** A license could not be signed with the keys at hand: look for newer ones at once. */
   let wanted = true;
@@ -46,16 +49,18 @@ export const keepTrust = (deps: TrustDeps): Trust => {
     nc.publish(subjects.trust.changed, encode(trustChanged, { id: newId(), sentAt: clock.now() }, body));
   };
   const look = async (withKeys: boolean): Promise<void> => {
-    const before = JSON.stringify(keys?.published);
     if (withKeys || wanted) keys = (await readKeys(nc, deps.secret)) ?? keys;
     wanted = !keys || keys.signing.length === 0;
-    const now = inventory.trustRevision();
-    const changed = now !== revision || JSON.stringify(keys?.published) !== before;
-    if (!keys || now === undefined || (!changed && sources)) return;
-    sources = { ledger: await inventory.trust(), keys: keys.published };
-    revision = now;
-    announce(sources);
-    log.info({ kid: keys.signing[0]?.kid, epoch: sources.ledger.epoch }, 'what is trusted is up to date');
+    const revision = inventory.trustRevision();
+    if (!keys || revision === undefined) return;
+    const sameKeys = JSON.stringify(sources?.keys) === JSON.stringify(keys.published);
+    if (sources && sameKeys && revisionOf(sources) === revision) return;
+    const found = { ledger: await inventory.trust(), keys: keys.published };
+    // Any replica answers, and one that is behind would take us back; the next look asks again.
+    if (revisionOf(found) !== inventory.trustRevision()) return;
+    sources = found;
+    announce(found);
+    log.info({ kid: keys.signing[0]?.kid, epoch: found.ledger.epoch }, 'what is trusted is up to date');
   };
   const run = async (): Promise<void> => {
     for (let turn = 0; !signal.aborted; turn += 1) {

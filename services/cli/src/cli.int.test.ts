@@ -1,0 +1,195 @@
+// The command as its users run it, against a real bus and a real Redis, where other parts misbehave or are away.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Redis } from 'ioredis';
+import { redisKeys } from '@calbus/contracts/redis-keys';
+import { encode } from '@calbus/contracts/envelope';
+import { deadLetter } from '@calbus/contracts/liaison-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
+import type { ManagedServer } from '@calbus/local/servers/managed-server';
+import { testBus, type TestBus } from '@calbus/testkit/deployment';
+import { eventually } from '@calbus/testkit/eventually';
+import { startService } from '@calbus/testkit/process';
+import { testRedis } from '@calbus/testkit/servers';
+
+const main = path.resolve(import.meta.dirname, 'main.ts');
+const dir = mkdtempSync(path.join(tmpdir(), 'calbus-cli-'));
+const profile = path.join(dir, 'operator.json');
+const ESC = '\u001b';
+let bus: TestBus;
+let redis: ManagedServer;
+
+before(async () => {
+  bus = await testBus(['ts1']);
+  redis = await testRedis();
+  writeFileSync(path.join(dir, 'password'), '');
+  writeFileSync(
+    profile,
+    JSON.stringify({
+      natsUrl: bus.url,
+      natsSeedFile: bus.seedFile('operator'),
+      redisUrl: redis.url,
+      redisUser: 'default',
+      redisPasswordFile: path.join(dir, 'password'),
+      clearinghouseRootFile: path.join(dir, 'root.pem'),
+      terminalServers: {},
+    }),
+  );
+});
+after(async () => {
+  await bus[Symbol.asyncDispose]();
+  await redis[Symbol.asyncDispose]();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+type Ran = { readonly code: number; readonly out: string; readonly err: string };
+
+const calbus = (args: readonly string[], from = profile): Promise<Ran> =>
+  new Promise((resolve) => {
+    execFile(process.execPath, [main, '--profile', from, ...args], (error, out, err) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err });
+    });
+  });
+
+const setCounts = async (available: number): Promise<void> => {
+  const client = new Redis(redis.url);
+  const key = redisKeys.pool('2003', 'per-device');
+  await client.hset(key, {
+    installed: '2',
+    issued: String(2 - available),
+    available: String(available),
+    temporary: '0',
+  });
+  await client.sadd(redisKeys.pools, key);
+  await client.hset(redisKeys.head, { generation: 'g1', sequence: '5', hash: '0'.repeat(64), at: '1' });
+  await client.quit();
+};
+
+test('watch goes on when Redis was away, and shows decisions without the licenses themselves', async () => {
+  await setCounts(2);
+  await using watching = await startService({
+    main,
+    args: ['--profile', profile, 'watch', '--json', '--for', '60'],
+    ready: /"counts":\{/,
+  });
+  const issuer = await bus.connectAs('issuer');
+  const decided = {
+    requestId: 'r1',
+    terminalServerId: 'ts1',
+    row: 'D4',
+    decidedAt: 1,
+    position: { generation: 'g1', sequence: 6 },
+    outcome: {
+      kind: 'license',
+      license: 'aaaa.bbbb.cccc',
+      licenseId: 'l1',
+      licenseKind: 'temporary',
+      version: '2003',
+      keyPackId: null,
+      hardwareId: '1'.repeat(40),
+      notAfter: 2,
+    },
+  } as const;
+  issuer.publish(
+    subjects.decision.of('ts1', 'r1'),
+    encode(licenseDecision, { id: 'm1', sentAt: 1 }, decided),
+  );
+  issuer.publish(
+    subjects.decision.of('ts1', 'r2'),
+    encode(
+      licenseFault,
+      { id: 'm2', sentAt: 1 },
+      { requestId: 'r2', terminalServerId: 'ts1', code: 'INVALID_BODY', says: 'bad' },
+    ),
+  );
+  await eventually('the decision', () => watching.stdout().includes('"licenseId":"l1"'));
+  await eventually('the fault', () => watching.stdout().includes('INVALID_BODY'));
+  assert.ok(!watching.stdout().includes('aaaa.bbbb.cccc'));
+
+  await redis.restart();
+  await setCounts(1);
+  await eventually('the counts to come back', () => /"available":1/.test(watching.stdout()), {
+    withinMs: 8_000,
+  });
+  for (const line of watching.stdout().trim().split('\n')) JSON.parse(line);
+  const from = performance.now();
+  assert.equal((await watching.stop()).code, 0);
+  assert.ok(performance.now() - from < 3_000, 'it ends at once when it is told to');
+});
+
+test('what others sent cannot steer the terminal', async () => {
+  const issuer = await bus.connectAs('issuer');
+  const letter = {
+    service: 'issuer',
+    subject: `cal.v1.license.${ESC}[31m.ts1`,
+    code: 'WRONG_SUBJECT' as const,
+    says: `no ${ESC}]0;title\u0007 such`,
+    deliveries: 1,
+    bytes: '',
+    truncated: false,
+  };
+  const stored = await issuer
+    .jetstream()
+    .publish(subjects.dead('issuer'), encode(deadLetter, { id: 'd1', sentAt: 1 }, letter));
+  assert.equal(stored.stream, 'CAL_DEAD_LETTERS');
+  const shown = await calbus(['dead-letters']);
+  assert.equal(shown.code, 0, shown.err);
+  assert.match(shown.out, /WRONG_SUBJECT/);
+  // oxlint-disable-next-line no-control-regex -- their absence is what is tested
+  assert.doesNotMatch(shown.out, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  const asJson = JSON.parse((await calbus(['dead-letters', '--json'])).out) as { subject: string }[];
+  assert.equal(asJson[0]?.subject, letter.subject);
+});
+
+test('status says what does not answer, and ends with 1 where inventory does not', async () => {
+  const noRedis = path.join(dir, 'no-redis.json');
+  const settings = JSON.parse(readFileSync(profile, 'utf8')) as object;
+  writeFileSync(noRedis, JSON.stringify({ ...settings, redisUrl: 'redis://127.0.0.1:1' }));
+  const { code, out, err } = await calbus(['status'], noRedis);
+  assert.equal(code, 1);
+  assert.match(out, /Inventory\s+does not answer/);
+  assert.match(out, /0 requests waiting/);
+  assert.match(out, /Redis does not answer/);
+  assert.match(err, /^calbus: .+\.\n$/);
+});
+
+test('every mistake is one sentence, without a stack, and has its exit code', async () => {
+  const broken = path.join(dir, 'broken.json');
+  writeFileSync(broken, '{"natsUrl": 5}');
+  const away = path.join(dir, 'away.json');
+  writeFileSync(
+    away,
+    JSON.stringify({
+      natsUrl: 'nats://127.0.0.1:1',
+      natsSeedFile: bus.seedFile('operator'),
+      redisUrl: 'redis://127.0.0.1:1',
+      redisUser: 'default',
+      redisPasswordFile: path.join(dir, 'password'),
+      clearinghouseRootFile: path.join(dir, 'root.pem'),
+      terminalServers: {},
+    }),
+  );
+  const cases: [readonly string[], string, number, RegExp][] = [
+    [['packs'], broken, 1, /natsUrl|natsSeedFile/],
+    [['packs'], path.join(dir, 'none.json'), 1, /none\.json/],
+    [['packs'], away, 1, /does not answer/],
+    [['packs'], profile, 1, /Nobody answers|running/],
+    [['nonsense'], profile, 2, /unknown command/],
+    [['install', 'select'], profile, 2, /--agreement/],
+    [['request', '--terminal-server', 'ts9', '--hardware-id', '1'.repeat(40)], profile, 1, /ts9/],
+    [['request', '--terminal-server', 'ts1', '--hardware-id', 'xyz'], profile, 2, /40 hex/],
+  ];
+  const ran = await Promise.all(cases.map(([args, from]) => calbus(args, from)));
+  for (const [i, [args, , code, says]] of cases.entries()) {
+    const r = ran[i];
+    assert.equal(r?.code, code, `${args.join(' ')}: ${r?.err ?? ''}`);
+    assert.match(r.err, says, args.join(' '));
+    assert.doesNotMatch(r.err, /\n\s+at |node:internal|\[object/, args.join(' '));
+  }
+});

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { decode, encode, type Body } from '@calbus/contracts/envelope';
+import { fault, FaultError } from '@calbus/contracts/faults';
+import type { inventoryTrust } from '@calbus/contracts/inventory-messages';
+import { ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import { systemClock } from '@calbus/runtime/clock';
+import { createLog } from '@calbus/runtime/log';
+import { testBus } from '@calbus/testkit/deployment';
+import { eventually } from '@calbus/testkit/eventually';
+import { oncePerFile } from '@calbus/testkit/servers';
+import { makeCertificate, newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
+import { issuingKeyContext, seal } from '@calbus/trust/seal';
+import { trustRevisionText, type NatsInventory } from './inventory.ts';
+import { keepTrust } from './trust.ts';
+
+const DAY = 86_400_000;
+const secret = 's'.repeat(40);
+const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + 30 * DAY };
+const stamp = () => ({ id: crypto.randomUUID(), sentAt: Date.now() });
+const bus = oncePerFile(() => testBus(['ts1', 'ts2']));
+
+const server = newKeyPair();
+const serverPem = await makeCertificate({
+  role: 'license-server',
+  commonName: 'unactivated',
+  ...server,
+  ...span,
+});
+
+type Published = Body<typeof issuingKeys>['keys'][number];
+const key = async (kid: string): Promise<Published> => {
+  const keys = newKeyPair();
+  const certificate = await makeCertificate({
+    role: 'issuing',
+    commonName: 'unactivated',
+    publicKey: keys.publicKey,
+    issuer: { certificate: serverPem, privateKey: server.privateKey },
+    ...span,
+  });
+  const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
+  return { kid, chain: [certificate, serverPem], ...span, sealed };
+};
+
+const publish = async (bytes: Uint8Array): Promise<void> => {
+  const liaison = await (await bus()).connectAs('clearinghouse-liaison');
+  await liaison.jetstream().publish(`$KV.CAL_KEYS.${ISSUING_KEYS}`, bytes);
+};
+const publishKeys = async (...keys: Published[]): Promise<void> =>
+  publish(encode(issuingKeys, stamp(), { keys }));
+
+const ledgerAt = (trustRevision: number, epoch: number): Body<typeof inventoryTrust> => ({
+  position: { generation: 'g1', sequence: 9 },
+  licenseServerId: 'unactivated',
+  epoch,
+  chains: [],
+  ended: [],
+  trustRevision,
+});
+
+/** An inventory that says what the test says, and a terminal server that asks for its snapshot. */
+const start = async (t: TestContext) => {
+  const b = await bus();
+  const nc = await b.connectAs('issuer');
+  const ts = await b.connectAs({ terminalServer: 'ts1' });
+  const end = new AbortController();
+  const says = { beacon: 1, answers: ledgerAt(1, 0), away: false, asked: 0 };
+  const inventory: NatsInventory = {
+    allocate: () => Promise.reject(new FaultError(fault('NO_LEADER'))),
+    position: () => undefined,
+    trustRevision: () => trustRevisionText('g1', says.beacon),
+    trust: async () => {
+      says.asked += 1;
+      if (says.away) throw new FaultError(fault('UNREACHABLE'));
+      return says.answers;
+    },
+  };
+  const dead: string[] = [];
+  const trust = keepTrust({
+    nc,
+    inventory,
+    roots: [],
+    secret,
+    clock: systemClock,
+    log: createLog('test', 'silent'),
+    dead: {
+      put: async (d) => {
+        dead.push(d.fault.code);
+        return true;
+      },
+    },
+    signal: end.signal,
+  });
+  const snapshots: Body<typeof trustSnapshot>[] = [];
+  let changes = 0;
+  ts.subscribe(subjects.trust.snapshot('ts1'), {
+    callback: (_e, m) => {
+      const d = decode([trustSnapshot], m.data);
+      if (d.ok) snapshots.push(d.message.body);
+    },
+  });
+  ts.subscribe(subjects.trust.changed, {
+    callback: (_e, m) => {
+      if (decode([trustChanged], m.data).ok) changes += 1;
+    },
+  });
+  await ts.flush();
+  t.after(async () => {
+    end.abort();
+    await trust.ended;
+    await nc.close();
+  });
+  const snapshot = async (): Promise<Body<typeof trustSnapshot> | undefined> => {
+    const before = snapshots.length;
+    ts.publish(subjects.trust.request('ts1'), encode(trustRequest, stamp(), {}));
+    await eventually('a snapshot', () => snapshots.length > before, { withinMs: 300 });
+    return snapshots.at(-1);
+  };
+  return { says, snapshot, ts, dead, changes: () => changes, trust };
+};
+
+test('an answer of a replica that is behind is not taken; it is asked again until one fits the beacon', async (t) => {
+  await publishKeys(await key('k1'));
+  const { says, snapshot, changes } = await start(t);
+  await eventually('the first snapshot', async () => (await snapshot())?.epoch === 0);
+  const told = changes();
+  says.beacon = 2; // activated; but the replica that answers has not folded it yet
+  const asked = says.asked;
+  await eventually('to be asked a few times', () => says.asked >= asked + 3);
+  assert.equal((await snapshot())?.epoch, 0);
+  says.answers = ledgerAt(2, 1);
+  await eventually('the new epoch', async () => (await snapshot())?.epoch === 1);
+  assert.equal(changes(), told + 1);
+});
+
+test('a new key found while inventory is away is published when it is back', async (t) => {
+  const [k1, k2] = [await key('k1'), await key('k2')];
+  await publishKeys(k1);
+  const { says, snapshot } = await start(t);
+  const kids = async (): Promise<string | undefined> => (await snapshot())?.issuing.map((i) => i.kid).join();
+  await eventually('k1', async () => (await kids()) === 'k1');
+  says.away = true;
+  const asked = says.asked;
+  await publishKeys(k2, k1);
+  await eventually('the new key to be seen', () => says.asked >= asked + 2, { withinMs: 8_000 });
+  says.away = false;
+  await eventually('k2, then k1', async () => (await kids()) === 'k2,k1');
+});
+
+test('garbage in the bucket leaves the last good keys; a snapshot goes to nobody but the one who asked', async (t) => {
+  await publishKeys(await key('k1'));
+  const { snapshot, ts, dead } = await start(t);
+  await eventually('k1', async () => (await snapshot())?.issuing[0]?.kid === 'k1');
+  await publish(new TextEncoder().encode('junk'));
+  await new Promise((r) => setTimeout(r, 2_300));
+  assert.equal((await snapshot())?.issuing[0]?.kid, 'k1');
+
+  const stolen: string[] = [];
+  const other = await (await bus()).connectAs({ terminalServer: 'ts2' });
+  other.subscribe(subjects.trust.snapshot('ts2'), { callback: (_e, m) => stolen.push(m.subject) });
+  await other.flush();
+  ts.publish(subjects.trust.request('ts1'), encode(trustRequest, stamp(), {}), {
+    reply: subjects.trust.snapshot('ts2'),
+  });
+  ts.publish(subjects.trust.request('ts1'), new TextEncoder().encode('junk'));
+  await eventually('the junk to be put aside', () => dead.join() === 'NOT_JSON');
+  await other.flush();
+  assert.deepEqual(stolen, []);
+});
