@@ -10,6 +10,7 @@ import { inventoryAccepted, inventoryHead, inventoryInstall } from '@calbus/cont
 import { issuingKeys, liaisonActivate } from '@calbus/contracts/liaison-messages';
 import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import { systemClock } from '@calbus/runtime/clock';
+import { deliveredByJetStream } from '@calbus/runtime/delivered';
 import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond } from '@calbus/runtime/respond';
 import { eventually } from '@calbus/testkit/eventually';
@@ -310,7 +311,7 @@ suite('a service of account CAL names replies that are not its own', () => {
     assert.equal(decode([inventoryAccepted], answer.data).ok, true);
   });
 
-  test('a well-formed beacon that JetStream delivers on the head subject shows by its reply or its headers, which a real one has not', async () => {
+  test('a well-formed beacon that a stolen issuer or liaison has JetStream deliver on the head subject is known for what it is, and passed over', async () => {
     const s = await site();
     const [issuer, liaison, operator, ts1, provisioner] = [
       await s.as('issuer'),
@@ -319,29 +320,29 @@ suite('a service of account CAL names replies that are not its own', () => {
       await s.as('ts1'),
       await s.as('provisioner'),
     ];
-    const marks: string[] = [];
+    const beacons: { id: string; passedOver: boolean }[] = [];
     operator.nc.subscribe('cal.v1.inventory.head', {
       callback: (_error, m) => {
-        if (!decode([inventoryHead], m.data).ok) return;
-        marks.push(
-          m.reply?.startsWith('$JS.ACK.') ? 'reply' : m.headers?.get('Nats-Stream') ? 'headers' : 'none',
-        );
+        const decoded = decode([inventoryHead], m.data);
+        if (decoded.ok) beacons.push({ id: decoded.message.id, passedOver: deliveredByJetStream(m) });
       },
     });
     await operator.settle();
-    const forged = encode(
-      inventoryHead,
-      { id: 'forged', sentAt: 1 },
-      {
-        term: 9,
-        replica: 'thief',
-        generation: 'g',
-        sequence: 1,
-        hash: '0'.repeat(64),
-        time: 1,
-        trustRevision: 1,
-      },
-    );
+    const beacon = (id: string, term: number): Uint8Array =>
+      encode(
+        inventoryHead,
+        { id, sentAt: 1 },
+        {
+          term,
+          replica: 'r',
+          generation: 'g',
+          sequence: 1,
+          hash: '0'.repeat(64),
+          time: 1,
+          trustRevision: 1,
+        },
+      );
+    const forged = beacon('forged', 9);
     await ts1.nc.jetstream().publish('cal.v1.license.request.ts1', forged);
     const jsm = await provisioner.nc.jetstreamManager({ checkAPI: false });
     const waiting = (await jsm.consumers.info('CAL_REQUESTS', 'issuers')).num_pending;
@@ -349,12 +350,19 @@ suite('a service of account CAL names replies that are not its own', () => {
     const batch = JSON.stringify({ batch: waiting, no_wait: true });
     issuer.nc.publish('$JS.API.CONSUMER.MSG.NEXT.CAL_REQUESTS.issuers', bytes(batch), { reply });
     await issuer.settle();
-    await eventually('the forged beacon is delivered', () => marks.length === 1);
+    await eventually('the forged beacon is delivered', () => beacons.length === 1);
     await liaison.nc.jetstream().publish('$KV.CAL_KEYS.beacon', forged);
     liaison.nc.publish('$JS.API.DIRECT.GET.KV_CAL_KEYS.$KV.CAL_KEYS.beacon', new Uint8Array(), { reply });
     await liaison.settle();
-    await eventually('the forged beacon is read out', () => marks.length === 2);
-    assert.deepEqual(marks, ['reply', 'headers']);
+    await eventually('the forged beacon is read out', () => beacons.length === 2);
+    const inventory = await s.as('inventory');
+    inventory.nc.publish(reply, beacon('real', 1));
+    await eventually('the real beacon is heard', () => beacons.length === 3);
+    assert.deepEqual(beacons, [
+      { id: 'forged', passedOver: true },
+      { id: 'forged', passedOver: true },
+      { id: 'real', passedOver: false },
+    ]);
   });
 
   test('an answer of JetStream on the head beacon is not an envelope', async () => {

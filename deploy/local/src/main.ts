@@ -32,8 +32,9 @@ try {
       void lifetime.end();
     },
   );
-  await doJob({ deployment, servers, directory, lifetime, say });
-  if (!options.once) {
+  // Ctrl-C in the middle of it ends it at once; whatever it has not done, the next start does.
+  await Promise.race([doJob({ deployment, servers, directory, lifetime, say }), lifetime.ending]);
+  if (!options.once && !lifetime.signal.aborted) {
     say('');
     say('calbus runs until Ctrl-C. In another terminal:');
     say(

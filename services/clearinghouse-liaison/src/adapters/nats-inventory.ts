@@ -13,6 +13,7 @@ import {
 import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
+import { deliveredByJetStream } from '@calbus/runtime/delivered';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Head, Inventory, Recorded } from '../ports.ts';
@@ -31,7 +32,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): Inven
         return;
       }
       const decoded = decode([inventoryHead], msg.data);
-      if (!decoded.ok) return;
+      if (!decoded.ok || deliveredByJetStream(msg)) return;
       const head = decoded.message.body;
       const at = clock.monotonic();
       if (!heard || head.term >= heard.head.term || at - heard.at > SILENT_MS) heard = { head, at };

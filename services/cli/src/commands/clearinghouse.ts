@@ -35,6 +35,17 @@ const hand = async <C extends Contract>(
   throw new Problem(answer.body.reason, answer.body.says);
 };
 
+/** The liaison's outbox; empty while the liaison is away, which a command in the outbox outlives. */
+const outbox = async (operator: Operator): Promise<readonly LiaisonCommand[]> => {
+  try {
+    const subject = subjects.liaison.query('operator', 'status');
+    return (await operator.ask(subject, queryLiaison, {}, liaisonStatus)).commands;
+  } catch (error) {
+    if (error instanceof Problem && (error.code === 'UNREACHABLE' || error.code === 'TIMEOUT')) return [];
+    throw error;
+  }
+};
+
 /** Resolves when the command is done; rejects with the Clearinghouse's reason, or when `waitMs` are over (it then goes on by itself). */
 const follow = async (
   operator: Operator,
@@ -49,12 +60,7 @@ const follow = async (
     if (last.state.state === 'done') return last;
     if (last.state.state === 'rejected') throw new Problem(last.state.reason, last.state.says);
     await sleep(POLL_MS);
-    const { commands } = await operator.ask(
-      subjects.liaison.query('operator', 'status'),
-      queryLiaison,
-      {},
-      liaisonStatus,
-    );
+    const commands = await outbox(operator);
     const now = commands.find((c) => c.commandId === first.commandId);
     if (now && now.state.state !== last.state.state) progress(now);
     last = now ?? last;

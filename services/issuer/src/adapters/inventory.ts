@@ -14,6 +14,7 @@ import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
+import { deliveredByJetStream } from '@calbus/runtime/delivered';
 import { newId } from '@calbus/runtime/ids';
 import type { Inventory } from '../ports.ts';
 
@@ -33,7 +34,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
   let head: Body<typeof inventoryHead> | undefined;
   nc.subscribe(subjects.inventory.head, {
     callback: (error, m) => {
-      if (error) return;
+      if (error || deliveredByJetStream(m)) return;
       const decoded = decode([inventoryHead], m.data);
       if (!decoded.ok) {
         void dead.put({ subject: m.subject, fault: decoded.fault, deliveries: 1, bytes: m.data });
