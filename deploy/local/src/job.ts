@@ -1,7 +1,7 @@
 // From running servers to the main job: streams, services, the first licenses, and how to go on.
 
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { openCounts } from '@calbus/cli/live-counts';
@@ -14,7 +14,7 @@ import type { Lifetime } from './lifetime.ts';
 import { repositoryRoot } from './repository.ts';
 import type { RunDirectory } from './run-directory.ts';
 import { serviceNames, startService } from './services.ts';
-import type { Servers } from './start-servers.ts';
+import { settledFile, type Servers } from './start-servers.ts';
 
 const runFile = promisify(execFile);
 
@@ -74,6 +74,7 @@ export const doJob = async ({ deployment, servers, directory, lifetime, say }: J
       addAgreement: (f) => addAgreement(deployment, path.join(repositoryRoot, f)),
       say,
     });
+    writeFileSync(settledFile(deployment.dataDir), '');
   } finally {
     redis.disconnect();
     await operator.close();

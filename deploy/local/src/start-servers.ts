@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Lifetime } from './lifetime.ts';
 import type { RunDirectory } from './run-directory.ts';
@@ -13,6 +14,18 @@ export type Servers = {
   readonly rabbitmq: ManagedServer;
 };
 
+/** Where it is noted that RabbitMQ has carried a command and its answer. */
+export const settledFile = (dataDir: string): string => path.join(dataDir, 'rabbitmq', 'settled');
+
+/**
+ * A RabbitMQ that is killed within moments of its first start can come back with queues that take nothing. Until it has carried
+ * anything its data is worth nothing either: the outbox sends again, and the Clearinghouse repeats its answers.
+ */
+const discardUnsettled = (dataDir: string): void => {
+  if (!existsSync(settledFile(dataDir)))
+    rmSync(path.join(dataDir, 'rabbitmq'), { recursive: true, force: true });
+};
+
 /** Starts the three side by side, on the ports of the last start where these are free, and registers their stop. */
 export async function startServers(
   dataDir: string,
@@ -21,6 +34,7 @@ export async function startServers(
   lifetime: Lifetime,
   onUnexpectedEnd: (sentence: string) => void,
 ): Promise<Servers> {
+  discardUnsettled(dataDir);
   const ports = run.rememberedPorts();
   const options = (name: string): ServerOptions => {
     const preferredPort = ports[name];
