@@ -137,43 +137,64 @@ export type ChainResult =
 
 const refuse = (why: string): ChainResult => ({ ok: false, why });
 
+/** A chain whose signatures and places were verified, up to a root; whether it is in date depends on when one asks. */
+export type LinkedChain =
+  | {
+      readonly ok: true;
+      readonly certificates: readonly [CertificateFacts, ...CertificateFacts[]];
+      readonly root: CertificateFacts;
+    }
+  | { readonly ok: false; readonly why: string };
+
+const unlinked = (why: string): LinkedChain => ({ ok: false, why });
+
 /**
- * Verifies `chain` (its end first, its highest last, the root not in it) up to one of `roots`, at `at` (epoch
- * milliseconds), and that every certificate stands where its role belongs: `expected` from the end upwards,
- * e.g. ['issuing', 'license-server']. Never throws.
+ * Verifies that every certificate of `chain` (its end first, its highest last, the root not in it) is signed by the one above
+ * it, up to one of `roots`, and stands where its role belongs: `expected` from the end upwards, e.g. ['issuing', 'license-server'].
+ * Never throws. Costs milliseconds; the result may be kept.
  */
+export const linkChain = (
+  chain: readonly string[],
+  roots: readonly string[],
+  expected: readonly CertificateRole[],
+): LinkedChain => {
+  if (chain.length !== expected.length)
+    return unlinked(`a chain of ${expected.length} certificates is expected`);
+  const parsed: Parsed[] = [];
+  for (const [i, pem] of chain.entries()) {
+    const p = parse(pem);
+    if (!p) return unlinked('a certificate does not parse');
+    if (p.facts.role !== expected[i])
+      return unlinked(`a certificate is not of the role ${String(expected[i])}`);
+    parsed.push(p);
+  }
+  const anchors = roots.map(parse).filter((p) => p !== undefined);
+  let root: CertificateFacts | undefined;
+  for (const [i, { certificate }] of parsed.entries()) {
+    const next = parsed[i + 1];
+    const signer = (next ? [next] : anchors).find(
+      (a) =>
+        a.certificate.ca && certificate.checkIssued(a.certificate) && certificate.verify(a.facts.publicKey),
+    );
+    if (!signer) return unlinked(`the ${String(expected[i])} certificate is not signed by the one above it`);
+    root = signer.facts;
+  }
+  const [leaf, ...rest] = parsed.map((p) => p.facts);
+  return leaf && root ? { ok: true, certificates: [leaf, ...rest], root } : unlinked('the chain is empty');
+};
+
+/** Whether a linked chain was in date, root included, at `at` (epoch milliseconds). */
+export const chainAt = (linked: LinkedChain, at: number): ChainResult => {
+  if (!linked.ok) return refuse(linked.why);
+  const late = [...linked.certificates, linked.root].find((c) => at < c.notBefore || at > c.notAfter);
+  if (late) return refuse(`the ${late.role ?? 'root'} certificate is not in date`);
+  return { ok: true, leaf: linked.certificates[0], chain: linked.certificates };
+};
+
+/** Both at once: the chain's signatures and places, and its dates at `at` (epoch milliseconds). Never throws. */
 export const verifyChain = (
   chain: readonly string[],
   roots: readonly string[],
   expected: readonly CertificateRole[],
   at: number,
-): ChainResult => {
-  if (chain.length !== expected.length)
-    return refuse(`a chain of ${expected.length} certificates is expected`);
-  const parsed: Parsed[] = [];
-  for (const [i, pem] of chain.entries()) {
-    const p = parse(pem);
-    if (!p) return refuse('a certificate does not parse');
-    if (p.facts.role !== expected[i])
-      return refuse(`a certificate is not of the role ${String(expected[i])}`);
-    if (at < p.facts.notBefore || at > p.facts.notAfter)
-      return refuse(`the ${String(expected[i])} certificate is not in date`);
-    parsed.push(p);
-  }
-  const anchors = roots.map(parse).filter((p) => p !== undefined);
-  for (const [i, { certificate }] of parsed.entries()) {
-    const next = parsed[i + 1];
-    const above = next ? [next] : anchors;
-    const signer = above.find(
-      (a) =>
-        a.certificate.ca && certificate.checkIssued(a.certificate) && certificate.verify(a.facts.publicKey),
-    );
-    if (!signer) return refuse(`the ${String(expected[i])} certificate is not signed by the one above it`);
-    if (!next && (at < signer.facts.notBefore || at > signer.facts.notAfter))
-      return refuse('the root certificate is not in date');
-  }
-  const [leaf] = parsed;
-  return leaf
-    ? { ok: true, leaf: leaf.facts, chain: parsed.map((p) => p.facts) }
-    : refuse('the chain is empty');
-};
+): ChainResult => chainAt(linkChain(chain, roots, expected), at);

@@ -9,7 +9,7 @@ import {
   type LicenseClaims,
   type LicenseFacts,
 } from '@calbus/contracts/license';
-import { verifyChain } from './certificates.ts';
+import { chainAt, linkChain, type LinkedChain } from './certificates.ts';
 import { openJws, signJws, verifyJws } from './jws.ts';
 
 /** The license of `facts`, signed under the issuing key named `kid`. The same key gives the same bytes. */
@@ -27,6 +27,20 @@ export type LicenseTrust = {
 
 export type LicenseCheck =
   { readonly ok: true; readonly claims: LicenseClaims } | { readonly ok: false; readonly why: string };
+
+type Kept = { readonly roots: readonly string[]; readonly ownRoot: boolean; readonly linked: LinkedChain };
+
+// Linking a chain costs more than all the rest of a check, and a deployment has a handful of chains.
+const kept = new WeakMap<readonly string[], Kept>();
+
+const linked = (chain: readonly string[], roots: readonly string[], ownRoot: boolean): LinkedChain => {
+  const before = kept.get(chain);
+  if (before && before.roots === roots && before.ownRoot === ownRoot) return before.linked;
+  const anchors = ownRoot ? [...roots, ...chain.slice(-1)] : roots;
+  const fresh = linkChain(chain, anchors, ['issuing', 'license-server']);
+  kept.set(chain, { roots, ownRoot, linked: fresh });
+  return fresh;
+};
 
 /**
  * N1: whether a license is genuine: shape, signature, chain at its time of issue, license server. Whether it is
@@ -47,8 +61,7 @@ export const checkLicense = (jws: string, trust: LicenseTrust): LicenseCheck => 
     return { ok: false, why: 'it is of another license server' };
   if (unactivated && c.kind !== 'temporary')
     return { ok: false, why: 'a license from before activation can only be temporary' };
-  const own = unactivated ? chain.slice(-1) : [];
-  const checked = verifyChain(chain, [...trust.roots, ...own], ['issuing', 'license-server'], c.iat * 1000);
+  const checked = chainAt(linked(chain, trust.roots, unactivated), c.iat * 1000);
   if (!checked.ok) return { ok: false, why: checked.why };
   if (!unactivated && checked.chain.some((x) => x.commonName !== c.iss))
     return { ok: false, why: 'its certificates are of another license server' };
