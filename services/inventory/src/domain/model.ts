@@ -91,6 +91,7 @@ export const newModel = (wrong: (what: string) => void) => {
       case 'renewed': {
         const { notAfter } = r;
         const live = (l: ModelLicense) => l.kind === 'full' && !l.over && l.notAfter > time;
+        if (certificateUntil < time) wrong('I2: a CAL was renewed while not activated');
         if (!change(r.licenseId, { notAfter }, live)) wrong('I1: a license was renewed that was not live');
         return;
       }
