@@ -234,11 +234,12 @@ test('the stories reach every row of the tables', () => {
 });
 
 describe('a spoilt state is found out within 100 stories', () => {
-  const spoilt = (says: string, violation: string, meddle: (s: Story) => void) =>
+  const spoilt = (says: string, violation: string, meddle: (s: Story) => void): void => {
     test(says, () => {
       const stories = fc.sample(told, { numRuns: 100, seed: 1 });
       assert.ok(stories.some((t) => tell(t, meddle).some((found) => found.startsWith(violation))));
     });
+  };
 
   spoilt('CALs that are taken count as free', 'I2: a CAL was taken and none was free', ({ state }) => {
     for (const pack of valuesOf(state.packs)) state.packs.set(pack.keyPackId, { ...pack, issued: 0 });
