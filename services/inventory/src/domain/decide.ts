@@ -7,8 +7,8 @@ import type { RowId } from '@calbus/contracts/rows';
 import { isLive, heldBy } from './held.ts';
 import { perDeviceRow } from './per-device.ts';
 import { perUserRow } from './per-user.ts';
-import { DAY, REFUSAL_COALESCING, type Settings } from './settings.ts';
-import { factsOf, isActivated, licenseOf, refusalKey, type License, type State } from './state.ts';
+import { DAY, OUTCOME_MEMORY, REFUSAL_COALESCING, type Settings } from './settings.ts';
+import { endingIn, factsOf, isActivated, licenseOf, refusalKey, type License, type State } from './state.ts';
 import { freePack, isInstalled, stockRefusal } from './stock.ts';
 
 /** Chance, as an argument. */
@@ -235,10 +235,12 @@ const decideReport = (state: State, c: Circumstances, q: Report): Decision => {
   };
 };
 
-/** Decides one request of a terminal server. A request id whose outcome is recorded gets that outcome. */
+/** Decides one request of a terminal server. A request id whose outcome is remembered gets that outcome. */
 export const decide = (state: State, q: Allocation, c: Circumstances): Decision => {
   const earlier = state.outcomes.get(q.requestId);
-  if (earlier) return { kind: 'known', answer: earlier, records: [] };
+  // The fold forgets only when a batch comes: on a quiet ledger an old outcome may still be there, and no longer true.
+  if (earlier && earlier.decidedAt > c.now - OUTCOME_MEMORY)
+    return { kind: 'known', answer: earlier, records: [] };
   if (q.kind === 'validated') return decideReport(state, c, q);
   return q.mode === 'per-device' ? decidePerDevice(state, c, q) : decidePerUser(state, c, q);
 };
@@ -250,8 +252,8 @@ export const dueReturns = (state: State, c: Circumstances, limit: number): Ledge
   for (const hour of state.ends.keys()) {
     if (Number(hour) * 3_600_000 > until) continue;
     for (const licenseId of state.ends.get(hour) ?? []) {
-      const license = licenseOf(state, licenseId);
-      if (license?.ended === 'no' && license.notAfter <= until) due.push({ kind: 'returned', licenseId });
+      const license = endingIn(state, hour, licenseId);
+      if (license && license.notAfter <= until) due.push({ kind: 'returned', licenseId });
       if (due.length >= limit) return due;
     }
   }

@@ -163,6 +163,14 @@ describe('Per Device', () => {
     assert.equal(s.ask().row, 'D13');
   });
 
+  test('a renewed license is returned once, though it is noted under both its ends', () => {
+    const s = ready(1);
+    s.firstLogOn();
+    s.now = license(s.ask()).notAfter - DAY;
+    s.now = license(s.ask()).notAfter + HOUR;
+    assert.equal(s.returnDue(), 1);
+  });
+
   test('D16: a terminal server of a later version: the new CAL is taken, the old one returned', () => {
     const s = ready();
     s.firstLogOn();
@@ -263,6 +271,13 @@ describe('Per Device', () => {
     assert.deepEqual(s.ask({ requestId: 'r' }), first);
     s.now += 2 * 60_000;
     s.ask({ device: 9 });
+    assert.equal(s.ask({ requestId: 'r' }).row, 'D8');
+  });
+
+  test('and no longer, even where nothing was recorded since', () => {
+    const s = ready();
+    s.ask({ requestId: 'r' });
+    s.now += 10 * 60_000;
     assert.equal(s.ask({ requestId: 'r' }).row, 'D8');
   });
 });

@@ -3,9 +3,9 @@
 import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RowId } from '@calbus/contracts/rows';
-import { HOUR } from './settings.ts';
 import {
   factsOf,
+  hourOf,
   identityOf,
   licenseOf,
   refusalKey,
@@ -73,7 +73,7 @@ const changeTemporaries = (state: State, version: string, by: number): void => {
 };
 
 const noteEnd = (state: State, license: License): void => {
-  const hour = String(Math.floor(license.notAfter / HOUR));
+  const hour = hourOf(license.notAfter);
   state.ends.set(hour, [...(state.ends.get(hour) ?? []), license.licenseId]);
 };
 

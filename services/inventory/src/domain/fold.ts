@@ -3,7 +3,7 @@
 import type { LedgerBatch } from '@calbus/contracts/ledger';
 import { evolve } from './evolve.ts';
 import { HOUR, OUTCOME_MEMORY, OUTCOMES_AT_MOST, REFUSAL_COALESCING } from './settings.ts';
-import { licenseOf, type BaseState } from './state.ts';
+import { endingIn, type BaseState } from './state.ts';
 
 /** Why a batch that decodes is VOID at this state, or undefined where it counts. Every reader applies the same rule. */
 export const voidReason = (state: BaseState, batch: LedgerBatch): string | undefined => {
@@ -26,7 +26,7 @@ const forget = (state: BaseState, at: number): void => {
   if (Math.floor(at / HOUR) === Math.floor(state.head.time / HOUR)) return;
   for (const [hour, ids] of state.ends) {
     const long = (Number(hour) + 48) * HOUR < at;
-    if (long && ids.every((id) => licenseOf(state, id)?.ended !== 'no')) state.ends.delete(hour);
+    if (long && ids.every((id) => !endingIn(state, hour, id))) state.ends.delete(hour);
   }
 };
 

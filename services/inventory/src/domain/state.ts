@@ -7,6 +7,7 @@ import { UNACTIVATED, type LicenseFacts } from '@calbus/contracts/license';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
+import { HOUR } from './settings.ts';
 import { draftTable, type Table } from './table.ts';
 
 export type License = LicenseFacts & {
@@ -120,6 +121,9 @@ export const emptyState = (): BaseState => ({
   ends: new Map(),
 });
 
+/** The key of `ends`. */
+export const hourOf = (at: number): string => String(Math.floor(at / HOUR));
+
 /** A draft of the state: changes to it leave the state alone. */
 export const draftOf = (state: State): State => ({
   head: state.head,
@@ -153,6 +157,12 @@ export const licenseOf = (state: State, licenseId: string): License | undefined 
   return owner === undefined
     ? undefined
     : state.devices.get(owner)?.licenses.find((l) => l.licenseId === licenseId);
+};
+
+/** The license, if it is held and ends in this hour; a renewed one is noted under its former ends too. */
+export const endingIn = (state: State, hour: string, licenseId: string): License | undefined => {
+  const license = licenseOf(state, licenseId);
+  return license?.ended === 'no' && hourOf(license.notAfter) === hour ? license : undefined;
 };
 
 /** The part of a license that is signed and told to others. */

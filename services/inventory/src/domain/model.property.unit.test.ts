@@ -1,0 +1,269 @@
+// Random stories of a license server, checked after every step against a model that folds the ledger by its own rules.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
+import fc from 'fast-check';
+import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { LedgerBatch } from '@calbus/contracts/ledger';
+import { rows } from '@calbus/contracts/rows';
+import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
+import { applyBatch, voidReason } from './fold.ts';
+import { newModel } from './model.ts';
+import { DAY, HOUR } from './settings.ts';
+import { emptyState } from './state.ts';
+import { poolCounts } from './stock.ts';
+import { hw, story, type Ask, type Story } from './story.ts';
+import { valuesOf } from './table.ts';
+
+const MINUTE = 60_000;
+/** How long a request id has one outcome; said here anew, not taken from the service. */
+const REMEMBERED = 10 * MINUTE;
+const device = fc.integer({ min: 1, max: 3 });
+// Some versions more often than others, so that stories come back to the same pools.
+const version = fc.constantFrom<ProductVersion>('2003', '2003', '2003', '2008', '2008', ...productVersions);
+const mode = fc.constantFrom('per-device', 'per-device', 'per-device', 'per-user');
+const minutes = fc.constantFrom(1, 9, 10, 11, 59, 61).map((n) => n * MINUTE);
+const days = fc.constantFrom(1, 7, 30, 60, 90, 200).map((n) => n * DAY);
+// Before a license's end: in the renewal lead, just live, over but not due, due.
+const before = fc.constantFrom(6 * DAY, MINUTE, -30 * MINUTE, -HOUR);
+const is = <K extends string>(kind: K) => fc.constant(kind);
+
+const step = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is('activate'), for: fc.constantFrom(DAY, 60 * DAY, 3_650 * DAY) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is('install'), quantity: fc.integer({ min: 1, max: 2 }), version, mode }),
+  },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      do: is('ask'),
+      device,
+      version,
+      mode,
+      named: fc.boolean(),
+      reports: fc.boolean(),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: is('repeat'), back: fc.integer({ min: 0, max: 3 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: is('log-on'), device, right: fc.constantFrom(true, true, false) }),
+  },
+  {
+    weight: 5,
+    arbitrary: fc.record({ do: is('wait'), ms: fc.oneof(minutes, days, fc.constantFrom(-HOUR, HOUR)) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: is('wait-for-end'), device, before }) },
+  { weight: 2, arbitrary: fc.record({ do: is('return-due') }) },
+  { weight: 1, arbitrary: fc.record({ do: is('prevent-upgrade'), on: fc.boolean() }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+const told = fc.record({
+  /** Whether the story begins activated and with CALs, so that more of it is about them. */
+  ready: fc.boolean(),
+  rolls: fc.array(fc.integer({ min: 52, max: 89 }), { minLength: 1, maxLength: 5 }),
+  steps: fc.array(step, { maxLength: 60, size: 'max' }),
+});
+type Told = typeof told extends fc.Arbitrary<infer T> ? T : never;
+
+type Asked = Ask & { readonly requestId: string; readonly device: number; readonly version: ProductVersion };
+
+/** Tells the story and gives what is wrong with it. `meddle` spoils the state before each step. */
+const tell = (
+  { ready, rolls, steps }: Told,
+  meddle?: (s: Story) => void,
+  seen = new Set<string>(),
+): string[] => {
+  const violations: string[] = [];
+  const wrong = (what: string): void => void violations.push(what);
+  const s = story(rolls);
+  const model = newModel(wrong);
+  const batches: { batch: LedgerBatch; sequence: number; hash: string }[] = [];
+  const asked: Asked[] = [];
+  const recorded = new Map<string, AllocationAnswer>();
+  const lastOf = new Map<number, string>();
+  let handed = 0;
+
+  /** Hands what was appended since to the model; no step appends more than one batch. */
+  const follow = () => {
+    const records = s.records.slice(handed);
+    handed = s.records.length;
+    if (records.length === 0) return records;
+    const { sequence, hash, time: at } = s.state.head;
+    const prevHash = batches.at(-1)?.hash ?? emptyState().head.hash;
+    const batch = { format: 1, generation: 'g', term: 1, nonce: 'n', prevHash, at, records } as const;
+    batches.push({ batch, sequence, hash });
+    model.fold(records, sequence, at);
+    return records;
+  };
+  const now = (): number => Math.max(s.now, s.state.head.time);
+
+  const ask = (q: Asked): void => {
+    const counts = JSON.stringify(poolCounts(s.state));
+    const earlier = recorded.get(q.requestId);
+    const a = s.ask(q);
+    seen.add(a.row);
+    const records = follow();
+    const remembered = isDeepStrictEqual(a, earlier);
+    if (earlier && remembered !== now() - earlier.decidedAt < REMEMBERED)
+      wrong(`I4: ${earlier.row} became ${a.row}, or was remembered too long`);
+    if (records.some((r) => r.kind !== 'validated')) recorded.set(q.requestId, a);
+
+    if (q.mode === 'per-user') {
+      if (records.length > 0 || counts !== JSON.stringify(poolCounts(s.state)))
+        wrong('I9: Per User changed something');
+    } else if (a.outcome.kind === 'license') {
+      const { licenseId, notAfter, kind } = a.outcome.license;
+      lastOf.set(q.device, licenseId);
+      const l = model.licenses.get(licenseId);
+      if (l?.hardwareId !== hw(q.device) || l.kind !== kind) wrong('I5: a license without a record');
+      // What is remembered was true when it was decided.
+      else if (!remembered && l.notAfter !== notAfter) wrong('I5: an end without a record');
+      else if (!remembered && !model.serves(l, q.version, now())) wrong('I5: a license that does not serve');
+    } else if (a.outcome.kind === 'refused') {
+      const { code } = a.outcome;
+      const r = model.refusals.get(a.position.sequence);
+      const same = r?.hardwareId === hw(q.device) && r.version === q.version && r.code === code;
+      if (!same || now() - r.at >= HOUR) wrong('I5: a refusal without a record within the hour');
+      if (code === 'NO_LICENSE_AVAILABLE' && !remembered && model.anyFree(q.version))
+        wrong('I6: refused with a CAL free');
+    }
+  };
+
+  const logOn = (licenseId: string, device: number): void => {
+    const { outcome } = s.logOn(licenseId, device);
+    seen.add('D5');
+    const records = follow();
+    const l = model.licenses.get(licenseId);
+    const own = l?.hardwareId === hw(device) && l.kind === 'temporary';
+    if (outcome.kind === 'validated' && !(own && l.validated)) wrong('I5: a log-on without a record');
+    if (outcome.kind === 'refused' && records.length > 0) wrong('I5: a record of a refused log-on');
+    if (outcome.kind === 'refused' && own && !l.over && l.notAfter > now()) wrong('I5: a log-on was lost');
+  };
+
+  const take = (step: Step): void => {
+    switch (step.do) {
+      case 'activate':
+        return s.activate(now() + step.for);
+      case 'install':
+        return void s.install(step.quantity, step.version, step.mode);
+      case 'ask': {
+        const { device, version, mode } = step;
+        const who = step.named ? { user: 'd\\u', authenticatedBy: 'nla' } : {};
+        const validatedLicenseId = step.reports ? (lastOf.get(device) ?? null) : null;
+        const q = { requestId: `r${asked.length}`, device, version, mode, validatedLicenseId, ...who };
+        asked.push(q);
+        return ask(q);
+      }
+      case 'repeat': {
+        const q = asked.at(-1 - step.back);
+        return q && ask(q);
+      }
+      case 'log-on':
+        return logOn(lastOf.get(step.right ? step.device : (step.device % 3) + 1) ?? 'none', step.device);
+      case 'wait':
+        s.now += step.ms;
+        return;
+      case 'wait-for-end': {
+        const end = model.licenses.get(lastOf.get(step.device) ?? '')?.notAfter ?? 0;
+        s.now = Math.max(s.now, end - step.before);
+        return;
+      }
+      case 'return-due':
+        s.returnDue();
+        follow();
+        if (model.anyDue(now())) wrong('I1: a CAL that is due was not returned');
+        return;
+      case 'prevent-upgrade':
+        s.settings = { ...s.settings, preventLicenseUpgrade: step.on };
+        return;
+    }
+  };
+
+  const start: Step[] = ready
+    ? [
+        { do: 'activate', for: 3_650 * DAY },
+        { do: 'install', quantity: 2, version: '2003', mode: 'per-device' },
+      ]
+    : [];
+  follow();
+  for (const step of [...start, ...steps]) {
+    meddle?.(s);
+    const timeBefore = s.state.head.time;
+    take(step);
+    follow();
+    if (s.state.head.time < timeBefore) wrong('I11: ledger time went back');
+    const pools = poolCounts(s.state);
+    if (!isDeepStrictEqual(pools, model.pools())) wrong('I1: the counts are not those of the records');
+    if (pools.some((p) => p.available < 0)) wrong('I1: more is held than installed');
+    if (model.twiceLicensed(now())) wrong('I3: two live full licenses for one device');
+  }
+
+  // What no record says is not in the state: another replica, that only reads, comes to the same.
+  const anew = emptyState();
+  for (const { batch, sequence, hash } of batches) {
+    const reason = voidReason(anew, batch);
+    if (reason !== undefined) wrong(`I11: a batch is void: ${reason}`);
+    applyBatch(anew, batch, sequence, hash);
+  }
+  if (!isDeepStrictEqual(anew, s.state)) wrong('I5: the records folded anew give another state');
+  return violations;
+};
+
+test('whatever happens, in whatever order, the invariants hold', () => {
+  fc.assert(
+    fc.property(told, (t) => assert.deepEqual(tell(t), [])),
+    { numRuns: 1_000 },
+  );
+});
+
+test('the stories reach every row of the tables', () => {
+  const seen = new Set<string>();
+  for (const t of fc.sample(told, { numRuns: 300, seed: 1 })) tell(t, undefined, seen);
+  // Of rows that other services or other settings decide there is none here.
+  const elsewhere = new Set(['N3', 'S1', 'S2', 'S3', 'S4', 'U2', 'U3', 'U5']);
+  assert.deepEqual(
+    rows.filter((row) => !seen.has(row) && !elsewhere.has(row)),
+    [],
+  );
+});
+
+describe('a spoilt state is found out within 100 stories', () => {
+  const spoilt = (says: string, violation: string, meddle: (s: Story) => void): void => {
+    test(says, () => {
+      const stories = fc.sample(told, { numRuns: 100, seed: 1 });
+      assert.ok(stories.some((t) => tell(t, meddle).some((found) => found.startsWith(violation))));
+    });
+  };
+
+  spoilt('CALs that are taken count as free', 'I2: a CAL was taken and none was free', ({ state }) => {
+    for (const pack of valuesOf(state.packs)) state.packs.set(pack.keyPackId, { ...pack, issued: 0 });
+  });
+  spoilt('a CAL is recorded as returned twice', 'I1: a CAL was returned that was not due', (s) => {
+    const returned = s.records.findLast((r) => r.kind === 'returned');
+    if (returned) s.append([returned]);
+  });
+  spoilt('a CAL is counted as returned twice', 'I1: the counts are not those of the records', ({ state }) => {
+    const pack = valuesOf(state.packs).find((p) => p.issued > 0);
+    if (pack) state.packs.set(pack.keyPackId, { ...pack, issued: pack.issued - 1 });
+  });
+  spoilt('outcomes are forgotten at once', 'I4:', ({ state }) => state.outcomes.clear());
+  spoilt('devices are forgotten', 'I7:', ({ state }) => state.devices.clear());
+  spoilt('full licenses are held unseen', 'I3:', ({ state }) => {
+    for (const device of valuesOf(state.devices)) {
+      const licenses = device.licenses.map((l) =>
+        l.kind === 'full' ? { ...l, ended: 'returned' as const } : l,
+      );
+      state.devices.set(device.hardwareId, { ...device, licenses });
+    }
+  });
+  spoilt('free CALs count as taken', 'I6:', ({ state }) => {
+    for (const pack of valuesOf(state.packs))
+      state.packs.set(pack.keyPackId, { ...pack, issued: pack.quantity });
+  });
+});
