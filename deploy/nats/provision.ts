@@ -12,7 +12,8 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identities } from '@calbus/contracts/identities';
 import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
-import { changeTo, settingsOf } from '@calbus/runtime/stream-settings';
+import { jetStreamErrorOf, orMissing } from '@calbus/runtime/jetstream-error';
+import { changeTo, requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-settings';
 
 export type ProvisionOptions = {
   readonly servers: readonly string[];
@@ -31,13 +32,11 @@ const NOT_FOUND = 404;
 const NOT_YET: ReadonlySet<number> = new Set([10_005, 10_008, 10_009, 10_074]);
 
 const apiErrorOf = (error: unknown): { code: number; errCode: number; says: string } => {
+  const api = jetStreamErrorOf(error);
+  if (api) return api;
   if (typeof error !== 'object' || error === null) return { code: 0, errCode: 0, says: String(error) };
-  const { code, api_error: api } = error as {
-    code?: unknown;
-    api_error?: { code?: number; err_code?: number; description?: string };
-  };
-  const says = api?.description ?? (error instanceof Error ? error.message : 'error');
-  return { code: api?.code ?? Number(code), errCode: api?.err_code ?? 0, says };
+  const says = error instanceof Error ? error.message : 'error';
+  return { code: 'code' in error ? Number(error.code) : Number.NaN, errCode: 0, says };
 };
 
 const patiently = async <T>(deadline: number, what: string, act: () => Promise<T>): Promise<T> => {
@@ -56,15 +55,6 @@ const patiently = async <T>(deadline: number, what: string, act: () => Promise<T
   }
 };
 
-const orUndefined = async <T>(act: Promise<T>): Promise<T | undefined> => {
-  try {
-    return await act;
-  } catch (error) {
-    if (apiErrorOf(error).code === NOT_FOUND) return undefined;
-    throw error;
-  }
-};
-
 const provisionStream = async (
   jsm: JetStreamManager,
   plan: StreamPlan,
@@ -72,7 +62,7 @@ const provisionStream = async (
   deadline: number,
 ): Promise<void> => {
   const what = `Stream ${plan.name}`;
-  const info = await orUndefined(patiently(deadline, what, () => jsm.streams.info(plan.name)));
+  const info = await orMissing(patiently(deadline, what, () => jsm.streams.info(plan.name)));
   if (info === undefined) {
     await patiently(deadline, what, () => jsm.streams.add(settingsOf(plan, o.replicas)));
     o.say(`${what}: made. ${plan.about}`);
@@ -97,14 +87,13 @@ const provisionConsumer = async (
   o: ProvisionOptions,
   deadline: number,
 ): Promise<void> => {
-  const { stream, name, ackWaitNs, maxAckPending } = requestsConsumer;
+  const { stream, name } = requestsConsumer;
   const what = `Consumer ${name} of ${stream}`;
-  const found = await orUndefined(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
+  const found = await orMissing(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
   if (found && (found.config.deliver_subject || found.config.ack_policy !== AckPolicy.Explicit)) {
     throw new Error(`${what} exists and is not calbus's; delete it, then run this again.`);
   }
-  // Never a limit on deliveries: a message that has used them up stays and blocks a full work queue.
-  const wanted = { ack_wait: ackWaitNs, max_ack_pending: maxAckPending, max_deliver: -1 };
+  const wanted = requestsConsumerLimits;
   if (found && Object.entries(wanted).every(([k, v]) => found.config[k as keyof typeof wanted] === v)) {
     o.say(`${what}: there, as planned.`);
     return;

@@ -1,15 +1,9 @@
 // A real nats-server with the accounts and users that calbus renders, its streams, and two terminal servers; and connections that
 // remember every refusal the server sends them.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { connect, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { identities, roles, terminalServerPermissions, type Role } from '@calbus/contracts/identities';
-import { testNats } from '@calbus/testkit/servers';
-import { natsConfig } from '../../deploy/nats/config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from '../../deploy/nats/keys.ts';
-import { provision } from '../../deploy/nats/provision.ts';
+import { testBus } from '@calbus/testkit/deployment';
 
 export const terminalServers = ['ts1', 'ts2'] as const;
 export type Who = Role | (typeof terminalServers)[number];
@@ -36,27 +30,16 @@ export type Site = AsyncDisposable & {
 };
 
 export const startSite = async (): Promise<Site> => {
-  const directory = mkdtempSync(path.join(tmpdir(), 'calbus-security-'));
-  const keys = keepKeys(directory, terminalServers);
-  const server = await testNats({ config: (place) => natsConfig({ ...place, syncAlways: false, keys }) });
-  const seed = (file: string): string => readFileSync(file, 'utf8').trim();
-  await provision({
-    servers: [server.url],
-    seeds: {
-      provisioner: seed(seedFile(directory, 'provisioner')),
-      'provisioner-ledger': seed(seedFile(directory, 'provisioner-ledger')),
-    },
-    replicas: 1,
-    say: () => {},
-  });
+  const bus = await testBus(terminalServers);
   const open: NatsConnection[] = [];
 
   const as = async (who: Who): Promise<Peer> => {
-    const file = isRole(who) ? seedFile(directory, who) : terminalServerSeedFile(directory, who);
     const nc = await connect({
-      servers: server.url,
+      servers: bus.url,
       name: who,
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed(file))),
+      authenticator: nkeyAuthenticator(
+        new TextEncoder().encode(bus.seed(isRole(who) ? who : { terminalServer: who })),
+      ),
       inboxPrefix: inboxOf(who),
       reconnect: false,
     });
@@ -79,12 +62,11 @@ export const startSite = async (): Promise<Site> => {
   };
 
   return {
-    url: server.url,
+    url: bus.url,
     as,
     [Symbol.asyncDispose]: async () => {
       await Promise.all(open.map((nc) => nc.close()));
-      await server[Symbol.asyncDispose]();
-      rmSync(directory, { recursive: true, force: true });
+      await bus[Symbol.asyncDispose]();
     },
   };
 };

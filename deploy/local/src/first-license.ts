@@ -43,15 +43,10 @@ const counts = async (f: FirstLicense, sequence: number): Promise<void> => {
   f.say('             counts: Redis does not answer; licenses are issued all the same.');
 };
 
-const step = async (
-  f: FirstLicense,
-  what: string,
-  decided: Promise<Decision>,
-  sequenceOf = (d: Decision) => d.position.sequence,
-): Promise<Decision> => {
+const step = async (f: FirstLicense, what: string, decided: Promise<Decision>): Promise<Decision> => {
   const d = await decided;
   f.say(`  ${d.row.padEnd(4)} ${what}: ${decisionWords(d)} (${rowWords[d.row] ?? ''})`);
-  await counts(f, sequenceOf(d));
+  await counts(f, d.position.sequence);
   return d;
 };
 

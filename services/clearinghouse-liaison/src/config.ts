@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { amqpConfig } from '@calbus/runtime/amqp';
-import { commonConfig, fileContent } from '@calbus/runtime/config';
+import { commonConfig, deploymentSecretFile, fileContent } from '@calbus/runtime/config';
 
 export const config = z.object({
   ...commonConfig,
@@ -10,8 +10,7 @@ export const config = z.object({
   dataDir: z.string().min(1),
   /** The certificate of the Clearinghouse that this license server trusts, in PEM. */
   clearinghouseRootFile: fileContent,
-  /** File with the secret under which keys are sealed; the issuers have the same. */
-  deploymentSecretFile: fileContent.pipe(z.string().min(16, 'must hold at least 16 characters')),
+  deploymentSecretFile,
 });
 
 export const databaseFile = (dataDir: string): string => path.join(dataDir, 'liaison.sqlite');

@@ -21,7 +21,6 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import {
   deadLetter,
-  ISSUING_KEYS,
   issuingKeys,
   liaisonActivate,
   liaisonInstall,
@@ -50,7 +49,7 @@ import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
 const here = import.meta.dirname;
 const vendorDir = path.join(here, '../../clearinghouse');
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-liaison-'));
-const secret = 'the secret of this deployment';
+const secret = 'the secret of this deployment, at some length';
 const file = (name: string, content: string): string => {
   writeFileSync(path.join(dir, name), content, { mode: 0o600 });
   return path.join(dir, name);
@@ -183,7 +182,7 @@ const reaches = (commandId: string, ...names: LiaisonCommand['state']['state'][]
 
 const keys = async (): Promise<Body<typeof issuingKeys>> => {
   const issuer = await bus.connectAs('issuer');
-  const subject = `$JS.API.DIRECT.GET.KV_CAL_KEYS.$KV.CAL_KEYS.${ISSUING_KEYS}`;
+  const subject = `$JS.API.DIRECT.GET.KV_CAL_KEYS.${subjects.issuingKeys}`;
   const decoded = decode([issuingKeys], (await issuer.request(subject)).data);
   await issuer.close();
   if (!decoded.ok) throw new Error(decoded.fault.detail);
@@ -371,9 +370,7 @@ describe('the liaison', () => {
   test('a key list that another wrote over is put right again', async () => {
     const before = await keys();
     const other = await bus.connectAs('clearinghouse-liaison');
-    await other
-      .jetstream()
-      .publish(`$KV.CAL_KEYS.${ISSUING_KEYS}`, encode(issuingKeys, stamp(), { keys: [] }));
+    await other.jetstream().publish(subjects.issuingKeys, encode(issuingKeys, stamp(), { keys: [] }));
     await other.close();
     const now = await eventually('the keys are back', keys, {
       accept: (k) => k.keys.length > 0,
@@ -384,7 +381,7 @@ describe('the liaison', () => {
 
   test('another deployment secret: it does not start, and says why', async () => {
     await liaison.stop();
-    const other = startLiaison(file('other-secret', 'another secret altogether'));
+    const other = startLiaison(file('other-secret', 'another secret altogether, as long as it must be'));
     await assert.rejects(other, /The deployment secret is not the one/);
     liaison = await startLiaison();
     // The subscription may reach the server a moment after the service says that it is ready.

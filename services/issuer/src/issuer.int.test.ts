@@ -18,7 +18,7 @@ import {
   serviceFault,
   type AllocationAnswer,
 } from '@calbus/contracts/inventory-messages';
-import { deadLetter, ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
+import { deadLetter, issuingKeys } from '@calbus/contracts/liaison-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
@@ -29,14 +29,15 @@ import { newId } from '@calbus/runtime/ids';
 import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond } from '@calbus/runtime/respond';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
+import { UNACTIVATED } from '@calbus/contracts/license';
+import { testLicenseServer } from '@calbus/testkit/certificates';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { makeCertificate, newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
+import { privateKeyToPem } from '@calbus/trust/certificates';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';
 
 const DAY = 86_400_000;
-const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + 30 * DAY };
 const secret = 's'.repeat(40);
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-issuer-'));
 const file = (name: string, content: string): string => {
@@ -66,27 +67,13 @@ const head = {
 const stamp = () => ({ id: newId(), sentAt: Date.now() });
 
 const publishKeys = async (): Promise<void> => {
-  const root = newKeyPair();
-  rootPem = await makeCertificate({ role: 'root', commonName: 'Test', ...root, ...span });
-  const server = newKeyPair();
-  const self = await makeCertificate({
-    role: 'license-server',
-    commonName: 'unactivated',
-    ...server,
-    ...span,
-  });
-  const issuing = newKeyPair();
-  const certificate = await makeCertificate({
-    role: 'issuing',
-    commonName: 'unactivated',
-    publicKey: issuing.publicKey,
-    issuer: { certificate: self, privateKey: server.privateKey },
-    ...span,
-  });
-  const sealed = seal(secret, issuingKeyContext('k1'), privateKeyToPem(issuing.privateKey));
+  const server = await testLicenseServer(UNACTIVATED);
+  ({ rootPem } = server);
+  const { kid, keys, chain } = await server.issuingKey('k1');
+  const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
   const liaison = await bus.connectAs('clearinghouse-liaison');
-  const body = { keys: [{ kid: 'k1', chain: [certificate, self], ...span, sealed }] };
-  await liaison.jetstream().publish(`$KV.CAL_KEYS.${ISSUING_KEYS}`, encode(issuingKeys, stamp(), body));
+  const body = { keys: [{ kid, chain, ...server.span, sealed }] };
+  await liaison.jetstream().publish(subjects.issuingKeys, encode(issuingKeys, stamp(), body));
 };
 
 const playInventory = (): void => {

@@ -180,7 +180,7 @@ export const exchanges: readonly Exchange[] = [
   },
   {
     id: 'keys.issuing',
-    subject: `$KV.CAL_KEYS.${liaison.ISSUING_KEYS}`,
+    subject: subjects.issuingKeys,
     road: 'value',
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],

@@ -90,9 +90,6 @@ export const liaisonStatus = contract(
   262_144,
 );
 
-/** Key of the one value in the bucket CAL_KEYS. */
-export const ISSUING_KEYS = 'issuing';
-
 export const issuingKeys = contract(
   'keys.issuing',
   1,

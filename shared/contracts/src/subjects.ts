@@ -42,6 +42,10 @@ export const subjects = {
   dead: (service: string): string => `cal.v1.dead.${service}`,
   deadLetters: 'cal.v1.dead.*',
   ledger: 'cal.v1.ledger',
+  /** The one value of the bucket CAL_KEYS. */
+  issuingKeys: '$KV.CAL_KEYS.issuing',
+  /** The one value of the bucket CAL_LEADER. */
+  leader: '$KV.CAL_LEADER.leader',
 } as const;
 
 /** What a subject of the license family says, or undefined where it is none. */

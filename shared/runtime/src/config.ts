@@ -59,6 +59,9 @@ export const fileContent = z.string().transform((path, ctx) => {
   }
 });
 
+/** File with the secret under which the liaison seals the issuing keys and the issuers open them. */
+export const deploymentSecretFile = fileContent.pipe(z.string().min(32, 'must hold at least 32 characters'));
+
 /** What every service that speaks NATS is told. */
 export const commonConfig = {
   natsUrl: natsUrls,

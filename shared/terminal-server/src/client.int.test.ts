@@ -17,43 +17,21 @@ import {
   type DecisionOutcome,
 } from '@calbus/contracts/terminal-server-messages';
 import { cuttableWire } from '@calbus/testkit/cut';
+import { testLicenseServer, type TestIssuingKey } from '@calbus/testkit/certificates';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
-import { makeCertificate, newKeyPair, type KeyPair } from '@calbus/trust/certificates';
+import { newKeyPair } from '@calbus/trust/certificates';
 import { signLicense } from '@calbus/trust/licenses';
 import { connect, type TerminalServer, type TerminalServerOptions } from './client.ts';
 
 const DAY = 86_400_000;
 const SERVER = 'ABCDE12345ABCDE12345ABCDE12345ABCDE';
-const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + 30 * DAY };
 const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
 const position = { generation: 'g1', sequence: 7 };
 const stamp = () => ({ id: crypto.randomUUID(), sentAt: Date.now() });
 
-const root = newKeyPair();
-const server = newKeyPair();
-const rootPem = await makeCertificate({ role: 'root', commonName: 'Test', ...root, ...span });
-const serverPem = await makeCertificate({
-  role: 'license-server',
-  commonName: SERVER,
-  publicKey: server.publicKey,
-  issuer: { certificate: rootPem, privateKey: root.privateKey },
-  ...span,
-});
-
-type Issuing = { readonly kid: string; readonly keys: KeyPair; readonly chain: string[] };
-const issuingKey = async (kid: string): Promise<Issuing> => {
-  const keys = newKeyPair();
-  const certificate = await makeCertificate({
-    role: 'issuing',
-    commonName: SERVER,
-    publicKey: keys.publicKey,
-    issuer: { certificate: serverPem, privateKey: server.privateKey },
-    ...span,
-  });
-  return { kid, keys, chain: [certificate, serverPem] };
-};
+const { rootPem, issuingKey } = await testLicenseServer(SERVER);
 const first = await issuingKey('k1');
 const second = await issuingKey('k2');
 
@@ -87,7 +65,7 @@ const granted = (license: string, n: number): DecisionOutcome => ({
 
 /** An issuer that publishes `trusted` when asked, and answers each request with what `outcomeOf` says. */
 type Issuer = {
-  trusted: Issuing[];
+  trusted: TestIssuingKey[];
   trustAsked: number;
   readonly nc: NatsConnection;
   readonly copies: Uint8Array[];

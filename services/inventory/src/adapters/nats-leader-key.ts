@@ -3,22 +3,18 @@
 import type { JetStreamClient, JetStreamManager } from 'nats';
 import { z } from 'zod';
 import { streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
 import { token } from '@calbus/contracts/tokens';
+import { jetStreamErrorOf } from '@calbus/runtime/jetstream-error';
 import { settingsOf } from '@calbus/runtime/stream-settings';
 import type { LeaderClaim, LeaderKey } from '../ports.ts';
 
-const SUBJECT = '$KV.CAL_LEADER.leader';
 /** JetStream's code for "the last sequence is another". */
 const WRONG_LAST_SEQUENCE = 10071;
 const NO_MESSAGE = 10037;
 const NO_STREAM = 10059;
 
 const claimSchema = z.object({ replica: token, term: z.int().min(0), released: z.boolean() });
-
-const apiCode = (error: unknown): number => {
-  const parsed = z.object({ api_error: z.object({ err_code: z.number() }) }).safeParse(error);
-  return parsed.success ? parsed.data.api_error.err_code : 0;
-};
 
 const claimOf = (bytes: Uint8Array): LeaderClaim | undefined => {
   try {
@@ -31,11 +27,12 @@ const claimOf = (bytes: Uint8Array): LeaderClaim | undefined => {
 export const natsLeaderKey = (js: JetStreamClient, jsm: JetStreamManager): LeaderKey => ({
   read: async () => {
     try {
-      const stored = await jsm.streams.getMessage(streams.leader.name, { last_by_subj: SUBJECT });
+      const stored = await jsm.streams.getMessage(streams.leader.name, { last_by_subj: subjects.leader });
       return { revision: stored.seq, claim: claimOf(stored.data) };
     } catch (error) {
-      if (apiCode(error) === NO_MESSAGE) return { revision: 0, claim: undefined };
-      if (apiCode(error) !== NO_STREAM) throw error;
+      const code = jetStreamErrorOf(error)?.errCode;
+      if (code === NO_MESSAGE) return { revision: 0, claim: undefined };
+      if (code !== NO_STREAM) throw error;
       // The bucket lives in memory; a NATS server that was restarted has it no more.
       const { config } = await jsm.streams.info(streams.ledger.name);
       await jsm.streams.add(settingsOf(streams.leader, config.num_replicas));
@@ -44,13 +41,13 @@ export const natsLeaderKey = (js: JetStreamClient, jsm: JetStreamManager): Leade
   },
   write: async (claim, revision) => {
     try {
-      const ack = await js.publish(SUBJECT, JSON.stringify(claim), {
+      const ack = await js.publish(subjects.leader, JSON.stringify(claim), {
         expect: { lastSubjectSequence: revision },
         timeout: 1_000,
       });
       return ack.seq;
     } catch (error) {
-      if (apiCode(error) === WRONG_LAST_SEQUENCE) return undefined;
+      if (jetStreamErrorOf(error)?.errCode === WRONG_LAST_SEQUENCE) return undefined;
       throw error;
     }
   },

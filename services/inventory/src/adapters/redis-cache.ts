@@ -82,7 +82,8 @@ export const redisCache = (
   };
 
   const turn = async (): Promise<void> => {
-    await compare();
+    // A waiting step compares by itself, in the same round trip that applies it.
+    if (steps.length === 0) await compare();
     if (dirty) await rebuild();
     let step = steps.shift();
     while (step && !dirty && leading) {

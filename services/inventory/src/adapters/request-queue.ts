@@ -5,29 +5,21 @@ import { AckPolicy, Events, type JetStreamManager, type NatsConnection } from 'n
 import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { settingsOf } from '@calbus/runtime/stream-settings';
+import { orMissing } from '@calbus/runtime/jetstream-error';
+import { requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-settings';
 
 const LOOK_MS = 2_000;
-const NOT_FOUND = 404;
-
-const isMissing = async (what: Promise<unknown>): Promise<boolean> => {
-  try {
-    await what;
-    return false;
-  } catch (error) {
-    const api = (error as { api_error?: { code?: number } }).api_error;
-    if (api?.code === NOT_FOUND) return true;
-    throw error;
-  }
-};
 
 const ensure = async (jsm: JetStreamManager, replicas: number): Promise<boolean> => {
-  const { stream, name, ackWaitNs, maxAckPending } = requestsConsumer;
-  const made = await isMissing(jsm.streams.info(stream));
+  const { stream, name } = requestsConsumer;
+  const made = (await orMissing(jsm.streams.info(stream))) === undefined;
   if (made) await jsm.streams.add(settingsOf(streams.requests, replicas));
-  if (await isMissing(jsm.consumers.info(stream, name))) {
-    const config = { ack_wait: ackWaitNs, max_ack_pending: maxAckPending, max_deliver: -1 };
-    await jsm.consumers.add(stream, { durable_name: name, ack_policy: AckPolicy.Explicit, ...config });
+  if (!(await orMissing(jsm.consumers.info(stream, name)))) {
+    await jsm.consumers.add(stream, {
+      durable_name: name,
+      ack_policy: AckPolicy.Explicit,
+      ...requestsConsumerLimits,
+    });
   }
   return made;
 };

@@ -7,7 +7,7 @@ import type { RowId } from '@calbus/contracts/rows';
 import { isLive, heldBy } from './held.ts';
 import { perDeviceRow } from './per-device.ts';
 import { perUserRow } from './per-user.ts';
-import { DAY, OUTCOME_MEMORY, REFUSAL_COALESCING, type Settings } from './settings.ts';
+import { DAY, HOUR, OUTCOME_MEMORY, REFUSAL_COALESCING, type Settings } from './settings.ts';
 import { endingIn, factsOf, isActivated, licenseOf, refusalKey, type License, type State } from './state.ts';
 import { freePack, isInstalled, stockRefusal } from './stock.ts';
 
@@ -250,7 +250,7 @@ export const dueReturns = (state: State, c: Circumstances, limit: number): Ledge
   const due: LedgerRecord[] = [];
   const until = c.now - c.settings.expirySkew;
   for (const hour of state.ends.keys()) {
-    if (Number(hour) * 3_600_000 > until) continue;
+    if (Number(hour) * HOUR > until) continue;
     for (const licenseId of state.ends.get(hour) ?? []) {
       const license = endingIn(state, hour, licenseId);
       if (license && license.notAfter <= until) due.push({ kind: 'returned', licenseId });

@@ -1,14 +1,11 @@
 // inventory.activation: under which id and epoch this license server is activated. Inventory checks the certificate itself.
 
-import {
-  inventoryAccepted,
-  inventoryActivation,
-  inventoryRefused,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryActivation, inventoryRefused } from '@calbus/contracts/inventory-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { verifyChain } from '@calbus/trust/certificates';
 import { currentActivation } from '../domain/state.ts';
+import { accepted, acceptedBefore } from './accepted.ts';
 import type { GroupCommit } from './group-commit.ts';
 
 export type ActivationDeps = { readonly roots: readonly string[]; readonly now: () => number };
@@ -26,16 +23,10 @@ export const activation = async (
   if (chain.leaf.commonName !== body.serverId)
     return rejected('The certificate names another license server.');
   return await commit.submit<Answer>((draft) => {
-    const { generation } = draft.head;
+    const { head } = draft;
     const earlier = draft.commands.get(body.commandId);
-    if (earlier !== undefined) {
-      const answer = answerWith(inventoryAccepted, {
-        position: { generation, sequence: earlier },
-        repeated: true,
-      });
-      return { records: [], answer: () => answer };
-    }
-    const last = currentActivation(draft.head);
+    if (earlier !== undefined) return { records: [], answer: () => acceptedBefore(head, earlier) };
+    const last = currentActivation(head);
     if (last && body.epoch <= last.epoch) {
       const answer = rejected(`Epoch ${body.epoch} is not later than the one in force, ${last.epoch}.`);
       return { records: [], answer: () => answer };
@@ -52,11 +43,7 @@ export const activation = async (
           by: body.by,
         },
       ],
-      answer: ({ head }) =>
-        answerWith(inventoryAccepted, {
-          position: { generation: head.generation, sequence: head.sequence },
-          repeated: false,
-        }),
+      answer: ({ head }) => accepted(head),
     };
   });
 };

@@ -3,10 +3,11 @@
 
 import { firstIssue, type Message } from '@calbus/contracts/envelope';
 import { KEY_PACK_TYP, keyPackClaims } from '@calbus/contracts/clearinghouse';
-import { inventoryAccepted, inventoryInstall, inventoryRefused } from '@calbus/contracts/inventory-messages';
+import { inventoryInstall, inventoryRefused } from '@calbus/contracts/inventory-messages';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { openStatement } from '@calbus/trust/statements';
 import { currentActivation } from '../domain/state.ts';
+import { accepted, acceptedBefore } from './accepted.ts';
 import type { GroupCommit } from './group-commit.ts';
 
 export type InstallDeps = { readonly roots: readonly string[]; readonly now: () => number };
@@ -26,13 +27,10 @@ export const install = async (
   const { keyPackId, serverId, epoch, purchase } = parsed.data;
   return await commit.submit<Answer>((draft) => {
     const refuse = (detail: string) => ({ records: [], answer: () => rejected(detail) });
-    const { generation } = draft.head;
+    const { head } = draft;
     const earlier = draft.packs.get(keyPackId);
-    if (earlier) {
-      const position = { generation, sequence: earlier.sequence };
-      return { records: [], answer: () => answerWith(inventoryAccepted, { position, repeated: true }) };
-    }
-    const active = currentActivation(draft.head);
+    if (earlier) return { records: [], answer: () => acceptedBefore(head, earlier.sequence) };
+    const active = currentActivation(head);
     if (!active) return refuse('This license server is not activated.');
     if (active.serverId !== serverId) return refuse('The key pack is for another license server.');
     if (active.epoch !== epoch)
@@ -42,11 +40,7 @@ export const install = async (
     const pack = { keyPackId, epoch, program, agreementNumber, version, mode, quantity };
     return {
       records: [{ kind: 'pack-installed', commandId, ...pack, keyPack, by }],
-      answer: ({ head }) =>
-        answerWith(inventoryAccepted, {
-          position: { generation: head.generation, sequence: head.sequence },
-          repeated: false,
-        }),
+      answer: ({ head }) => accepted(head),
     };
   });
 };

@@ -3,7 +3,7 @@
 // clock takes it; its first act is a record in the ledger, and it answers nothing before that is committed.
 
 import { fault, FaultError } from '@calbus/contracts/faults';
-import type { LedgerRecord } from '@calbus/contracts/ledger';
+import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
 import { errorFacts } from '@calbus/runtime/log';
 import { dueReturns } from '../domain/decide.ts';
 import type { LeaderKey } from '../ports.ts';
@@ -39,8 +39,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     signal.addEventListener('abort', stop, { once: true });
     let revision = firstRevision;
     let leaseUntil = clock.monotonic();
-    const generation =
-      follower.state.head.hash === '0'.repeat(64) ? deps.dice.id() : follower.state.head.generation;
+    const generation = follower.state.head.hash === NO_HASH ? deps.dice.id() : follower.state.head.generation;
     const lease = async (): Promise<void> => {
       while (clock.monotonic() >= leaseUntil) {
         if (over.signal.aborted) throw new FaultError(fault('NOT_LEADER'));

@@ -5,12 +5,14 @@ import type { KeyObject } from 'node:crypto';
 
 import type { NatsConnection } from 'nats';
 import { decode, type Body } from '@calbus/contracts/envelope';
-import { ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
+import { readLastValue } from '@calbus/runtime/last-value';
 import { certificateFacts, keyPairFromPem } from '@calbus/trust/certificates';
 import { issuingKeyContext, unseal } from '@calbus/trust/seal';
 
-const SUBJECT = `$KV.CAL_KEYS.${ISSUING_KEYS}`;
+const TIMEOUT_MS = 2_000;
 
 export type SigningKey = {
   readonly kid: string;
@@ -36,9 +38,8 @@ const openKey = (secret: string, kid: string, sealed: string): KeyObject | undef
 
 /** The keys as they are published now; undefined where there are none or they do not decode. */
 export const readKeys = async (nc: NatsConnection, secret: string): Promise<OpenedKeys | undefined> => {
-  const subject = `$JS.API.DIRECT.GET.${streams.keys.name}.${SUBJECT}`;
-  const { data, headers } = await nc.request(subject, undefined, { timeout: 2_000 });
-  if (headers && headers.code >= 400) return undefined;
+  const data = await readLastValue(nc, streams.keys.name, subjects.issuingKeys, TIMEOUT_MS);
+  if (!data) return undefined;
   const decoded = decode([issuingKeys], data);
   if (!decoded.ok) return undefined;
   const published = decoded.message.body;

@@ -3,50 +3,37 @@ import { test, type TestContext } from 'node:test';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { inventoryTrust } from '@calbus/contracts/inventory-messages';
-import { ISSUING_KEYS, issuingKeys } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
+import { UNACTIVATED } from '@calbus/contracts/license';
+import { testLicenseServer } from '@calbus/testkit/certificates';
 import { testBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
-import { makeCertificate, newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
+import { privateKeyToPem } from '@calbus/trust/certificates';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { keepTrust } from './trust.ts';
 
-const DAY = 86_400_000;
 const secret = 's'.repeat(40);
-const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + 30 * DAY };
 const stamp = () => ({ id: crypto.randomUUID(), sentAt: Date.now() });
 const bus = oncePerFile(() => testBus(['ts1', 'ts2']));
 
-const server = newKeyPair();
-const serverPem = await makeCertificate({
-  role: 'license-server',
-  commonName: 'unactivated',
-  ...server,
-  ...span,
-});
+const server = await testLicenseServer(UNACTIVATED);
 
 type Published = Body<typeof issuingKeys>['keys'][number];
 const key = async (kid: string): Promise<Published> => {
-  const keys = newKeyPair();
-  const certificate = await makeCertificate({
-    role: 'issuing',
-    commonName: 'unactivated',
-    publicKey: keys.publicKey,
-    issuer: { certificate: serverPem, privateKey: server.privateKey },
-    ...span,
-  });
+  const { keys, chain } = await server.issuingKey(kid);
   const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
-  return { kid, chain: [certificate, serverPem], ...span, sealed };
+  return { kid, chain, ...server.span, sealed };
 };
 
 const publish = async (bytes: Uint8Array): Promise<void> => {
   const liaison = await (await bus()).connectAs('clearinghouse-liaison');
-  await liaison.jetstream().publish(`$KV.CAL_KEYS.${ISSUING_KEYS}`, bytes);
+  await liaison.jetstream().publish(subjects.issuingKeys, bytes);
 };
 const publishKeys = async (...keys: Published[]): Promise<void> =>
   publish(encode(issuingKeys, stamp(), { keys }));
