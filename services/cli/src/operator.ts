@@ -7,7 +7,7 @@ import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
 import { Problem } from './problem.ts';
-import { readSecret, type Profile } from './profile.ts';
+import { natsServers, readSecret, type Profile } from './profile.ts';
 
 const ASK_MS = 3_000;
 
@@ -37,7 +37,7 @@ export const connectOperator = async (profile: Profile): Promise<Operator> => {
   let nc: NatsConnection;
   try {
     nc = await connect({
-      servers: profile.natsUrl,
+      servers: natsServers(profile),
       name: 'calbus',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
       inboxPrefix: identities.operator.inbox,

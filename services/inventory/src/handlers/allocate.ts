@@ -7,9 +7,16 @@ import {
   type AllocationAnswer,
 } from '@calbus/contracts/inventory-messages';
 import type { Message } from '@calbus/contracts/envelope';
+import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { decide } from '../domain/decide.ts';
+import type { State } from '../domain/state.ts';
 import type { GroupCommit, Work } from './group-commit.ts';
+
+const placeOf = ({ head }: State): LedgerPosition => ({
+  generation: head.generation,
+  sequence: head.sequence,
+});
 
 const workOf =
   (item: Allocation): Work<AllocationAnswer> =>
@@ -18,7 +25,12 @@ const workOf =
     return {
       records: decision.records,
       answer: (state, move) => {
-        if (decision.kind === 'known') return move(decision.answer);
+        if (decision.kind === 'known') {
+          const answer = move(decision.answer);
+          // A log-on said again within the request was recorded just now, and the answer is true only from there on.
+          const later = decision.records.length > 0 && answer.outcome.kind === 'license';
+          return later ? { ...answer, position: placeOf(state) } : answer;
+        }
         const recorded = state.outcomes.get(item.requestId);
         if (!recorded) throw new Error('a recorded outcome is not in the state');
         return recorded;
