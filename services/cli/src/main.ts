@@ -1,6 +1,7 @@
 // calbus: the operator's command.
 
 import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Redis } from 'ioredis';
 import { agreementProgram } from '@calbus/contracts/clearinghouse';
@@ -10,6 +11,8 @@ import { licensingMode } from '@calbus/contracts/tokens';
 import { activate, install } from './commands/clearinghouse.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
+import { confirmClock } from './commands/clock.ts';
+import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
@@ -213,6 +216,47 @@ command('install', 'have CALs that were bought issued to this license server, an
         };
         ended(await install(operator, purchase, progress(o.json ?? false)), o.json ?? false);
       }),
+  );
+
+const operatorName = (): string => {
+  const name = plain(process.env['SUDO_USER'] ?? userInfo().username).slice(0, 256);
+  return name === '' ? 'operator' : name;
+};
+const settingsCommand = program.command('settings').description('what is set for the whole license server');
+settingsCommand
+  .command('get')
+  .description('the settings in force')
+  .argument('[names...]', 'only these')
+  .option('--json', 'print JSON')
+  .action((names: string[], o: { json?: true }) =>
+    withOperator((operator) => settings.get(operator, names, o.json ?? false)),
+  );
+settingsCommand
+  .command('set')
+  .description('change settings; in force at once, and kept in the ledger')
+  .argument(
+    '<changes...>',
+    'name=value, such as preventLicenseUpgrade=true or \'securityGroup=["ts1"]\'; off turns off',
+  )
+  .option('--why <reason>', 'kept with the change', '')
+  .option('--json', 'print JSON')
+  .action((changes: string[], o: { json?: true; why: string }) =>
+    withOperator((operator) => settings.set(operator, changes, operatorName(), o.why, o.json ?? false)),
+  );
+settingsCommand
+  .command('history')
+  .description('who changed what, when and why; newest first')
+  .option('--json', 'print JSON')
+  .action((o: { json?: true }) => withOperator((operator) => settings.history(operator, o.json ?? false)));
+program
+  .command('clock')
+  .description("the leader's clock, when it was found to depart from others (CLOCK_SUSPECT)")
+  .command('confirm')
+  .description('say that it is right as it is: CALs of ended licenses are returned again')
+  .option('--why <reason>', 'kept in the ledger', '')
+  .option('--json', 'print JSON')
+  .action((o: { json?: true; why: string }) =>
+    withOperator((operator) => confirmClock(operator, operatorName(), o.why, o.json ?? false)),
   );
 
 try {

@@ -8,13 +8,21 @@ export type LedgerEntry = { readonly sequence: number; readonly bytes: Uint8Arra
 /** Anything but a plain acknowledgement may mean "stored" as well as "not stored"; only reading tells. */
 export type AppendOutcome =
   | { readonly kind: 'stored'; readonly sequence: number }
-  | { readonly kind: 'uncertain'; readonly why: string };
+  | { readonly kind: 'uncertain'; readonly why: string }
+  /** The storage has no room for it; an earlier try of the same bytes may have been stored all the same. */
+  | { readonly kind: 'full' };
 
 export type Ledger = {
   /** Appends only where the ledger's last message is `expectedLast`. */
   readonly append: (bytes: Uint8Array, expectedLast: number) => Promise<AppendOutcome>;
   /** Every message from `from` to the end as it is now, from the stream's own leader. Rejects where it cannot be read. */
   readonly readFrom: (from: number) => AsyncIterable<LedgerEntry>;
+};
+
+/** The server that keeps the ledger. */
+export type LedgerServer = {
+  /** How much of the ledger's storage is used, from 0 to 1, and what the server's clock shows; each undefined where it cannot say. */
+  readonly look: () => Promise<{ readonly used: number | undefined; readonly time: number | undefined }>;
 };
 
 export type LeaderClaim = { readonly replica: string; readonly term: number; readonly released: boolean };

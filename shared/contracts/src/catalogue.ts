@@ -147,8 +147,18 @@ export const exchanges: readonly Exchange[] = [
     messages: [inventory.inventoryInstall],
     answers: refusable,
   },
+  {
+    id: 'inventory.operate',
+    subject: family('operate'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['inventory'],
+    messages: [inventory.inventorySettings, inventory.inventoryConfirmClock],
+    answers: refusable,
+  },
   inventoryQuery('trust', 'issuer', inventory.queryTrust, inventory.inventoryTrust),
   inventoryQuery('status', 'operator', inventory.queryStatus, inventory.inventoryStatus),
+  inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventorySettingsAre),
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
   {

@@ -59,6 +59,13 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
 
 const line = (name: string, text: string): void => say(`${bold(name.padEnd(16))} ${text}`);
 
+const clockNames = {
+  'own-elapsed': 'the time that has passed',
+  ledger: "the ledger's time",
+  nats: "NATS'",
+  replica: "another replica's",
+} as const;
+
 const showInventory = (i: NonNullable<Status['inventory']>): void => {
   line(
     'Inventory',
@@ -68,6 +75,20 @@ const showInventory = (i: NonNullable<Status['inventory']>): void => {
     line('', red('This NATS server is older than 2.10: acknowledged licenses can be lost on power failure.'));
   if (i.voidMessages > 0)
     line('', yellow(`${i.voidMessages} VOID messages in the ledger; they change nothing.`));
+  for (const { source, departsBy } of i.clockSuspect ?? [])
+    line(
+      '',
+      red(
+        `Its clock departs from ${clockNames[source]} by ${Math.round(departsBy / 1_000)} s: no CAL is returned until they agree, or calbus clock confirm.`,
+      ),
+    );
+  if (i.storageUsed !== undefined && i.storageUsed >= 0.9)
+    line(
+      '',
+      red(
+        `The ledger has used ${Math.floor(i.storageUsed * 100)} % of its storage: no new temporary licenses.`,
+      ),
+    );
   line(
     'Activation',
     i.activation

@@ -16,6 +16,7 @@ import { testRedis } from '@calbus/testkit/servers';
 import { changedHashes } from '../domain/live-counts.ts';
 import { hw, story } from '../domain/story.ts';
 import { natsLeaderKey } from './nats-leader-key.ts';
+import { natsLedgerServer } from './ledger-server.ts';
 import { natsLedger } from './nats-ledger.ts';
 import { redisCache } from './redis-cache.ts';
 
@@ -70,6 +71,24 @@ describe('the ledger and the leader key on NATS', () => {
     const { state } = await jsm.streams.info(streams.ledger.name);
     assert.equal((await ledger.append(new Uint8Array(400_000), state.last_seq)).kind, 'uncertain');
     assert.equal((await jsm.streams.info(streams.ledger.name)).state.last_seq, state.last_seq);
+  });
+
+  test('a full storage is said to be full, and nothing is stored', async () => {
+    const ledger = natsLedger(js, jsm);
+    const provisioner = await bus.connectAs('provisioner-ledger');
+    const theirs = await provisioner.jetstreamManager({ checkAPI: false });
+    const { state } = await jsm.streams.info(streams.ledger.name);
+    await theirs.streams.update(streams.ledger.name, { max_bytes: state.bytes + 10 });
+    assert.deepEqual(await ledger.append(new Uint8Array(2_000), state.last_seq), { kind: 'full' });
+    assert.equal((await natsLedgerServer(jsm).look()).used?.toFixed(1), '1.0');
+    await theirs.streams.update(streams.ledger.name, { max_bytes: -1 });
+    assert.equal((await natsLedgerServer(jsm).look()).used, undefined);
+    assert.equal((await ledger.append(new Uint8Array(2_000), state.last_seq)).kind, 'stored');
+  });
+
+  test('the server says what its clock shows', async () => {
+    const { time } = await natsLedgerServer(jsm).look();
+    assert.ok(time !== undefined && Math.abs(time - Date.now()) < 5_000, String(time));
   });
 
   test('the leader key is taken once on each revision', async () => {

@@ -3,9 +3,12 @@
 import type { JetStreamClient, JetStreamManager } from 'nats';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
+import { jetStreamErrorOf } from '@calbus/runtime/jetstream-error';
 import { errorFacts } from '@calbus/runtime/log';
 import type { Ledger, LedgerEntry } from '../ports.ts';
 
+/** JetStream's codes for: insufficient resources, no storage resources left, the account's storage is used up, the stream's limit is reached. */
+const NO_ROOM: ReadonlySet<number> = new Set([10023, 10047, 10002, 10077]);
 const APPEND_TIMEOUT_MS = 2_000;
 /** Below this many messages single reads are cheaper than a consumer. */
 const FEW = 32;
@@ -40,6 +43,8 @@ export const natsLedger = (js: JetStreamClient, jsm: JetStreamManager): Ledger =
         });
         return { kind: 'stored', sequence: ack.seq };
       } catch (error) {
+        const code = jetStreamErrorOf(error)?.errCode;
+        if (code !== undefined && NO_ROOM.has(code)) return { kind: 'full' };
         return { kind: 'uncertain', why: errorFacts(error).error };
       }
     },

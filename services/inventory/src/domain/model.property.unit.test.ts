@@ -180,8 +180,7 @@ const tell = (
         if (model.anyDue(now())) wrong('I1: a CAL that is due was not returned');
         return;
       case 'prevent-upgrade':
-        s.settings = { ...s.settings, preventLicenseUpgrade: step.on };
-        return;
+        return s.set({ preventLicenseUpgrade: step.on });
     }
   };
 

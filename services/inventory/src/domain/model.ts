@@ -57,6 +57,9 @@ export const newModel = (wrong: (what: string) => void) => {
     switch (r.kind) {
       case 'generation-started':
       case 'leadership-taken':
+      case 'refusals-counted':
+      case 'settings-changed':
+      case 'clock-confirmed':
         return;
       case 'activated':
         certificateUntil = r.certificateNotAfter;

@@ -10,15 +10,25 @@ import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { decide } from '../domain/decide.ts';
 import type { GroupCommit, Work } from './group-commit.ts';
+import type { Repeats } from './repeats.ts';
+
+const noteRepeat = (repeats: Repeats, item: Allocation, { outcome }: AllocationAnswer): void => {
+  if (item.kind !== 'license' || outcome.kind !== 'refused') return;
+  const { terminalServerId, hardwareId, version, mode } = item;
+  repeats.count({ terminalServerId, hardwareId, version, mode, code: outcome.code });
+};
 
 const workOf =
-  (item: Allocation): Work<AllocationAnswer> =>
+  (item: Allocation, repeats: Repeats): Work<AllocationAnswer> =>
   (draft, c) => {
     const decision = decide(draft, item, c);
     return {
       records: decision.records,
       answer: (state, move) => {
-        if (decision.kind === 'known') return move(decision.answer);
+        if (decision.kind === 'known') {
+          if (decision.repeats) noteRepeat(repeats, item, decision.answer);
+          return move(decision.answer);
+        }
         const recorded = state.outcomes.get(item.requestId);
         if (!recorded) throw new Error('a recorded outcome is not in the state');
         return recorded;
@@ -28,8 +38,9 @@ const workOf =
 
 export const allocate = async (
   commit: GroupCommit,
+  repeats: Repeats,
   message: Message<typeof inventoryAllocate>,
 ): Promise<Answer> => {
-  const items = await Promise.all(message.body.items.map((item) => commit.submit(workOf(item))));
+  const items = await Promise.all(message.body.items.map((item) => commit.submit(workOf(item, repeats))));
   return answerWith(inventoryAllocated, { items });
 };

@@ -7,6 +7,8 @@ import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
 import { errorFacts } from '@calbus/runtime/log';
 import { dueReturns } from '../domain/decide.ts';
 import type { LeaderKey } from '../ports.ts';
+import type { ClockWatch } from './clock-watch.ts';
+import { countRepeats, type Repeats } from './repeats.ts';
 import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
 
 export const TAKEOVER_MS = 1_200;
@@ -15,12 +17,15 @@ const HEARTBEAT_MS = 300;
 const LEASE_MS = 500;
 const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
-const MOST_RETURNS = 5_000;
+/** As many as fit into one batch. */
+const MOST_RETURNS = 4_000;
+const COUNT_REPEATS_MS = 60_000;
 
-export type Leading = { readonly term: number; readonly commit: GroupCommit };
+export type Leading = { readonly term: number; readonly commit: GroupCommit; readonly repeats: Repeats };
 
 export type LeadershipDeps = Omit<GroupCommitDeps, 'term' | 'generation' | 'lease' | 'onForeignBatch'> & {
   readonly key: LeaderKey;
+  readonly watch: ClockWatch;
   readonly replica: string;
   readonly signal: AbortSignal;
   /** Called once a term's first record is committed; what it returns is called when the term is over. */
@@ -75,11 +80,27 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       while (!over.signal.aborted) {
         await clock.sleep(EXPIRY_MS, over.signal);
         if (over.signal.aborted) return;
-        const returned = await commit.submit((draft, c) => {
-          const records = dueReturns(draft, c, MOST_RETURNS);
-          return { records, answer: () => records.length };
-        });
-        if (returned > 0) log.info({ row: 'D15', returned }, 'CALs returned to their pools');
+        let returned: number;
+        let all = 0;
+        do {
+          returned = await commit.submit((draft) => {
+            // Looked at in the moment of the decision: a replica that was paused wakes up with another time.
+            const suspect = deps.watch.look(draft.head.time).length > 0;
+            const records = suspect ? [] : dueReturns(draft, clock.now(), MOST_RETURNS);
+            return { records, answer: () => records.length };
+          });
+          all += returned;
+        } while (returned === MOST_RETURNS);
+        if (all > 0) log.info({ row: 'D15', returned: all }, 'CALs returned to their pools');
+      }
+    };
+
+    const repeats = countRepeats();
+    const recordRepeats = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        await clock.sleep(COUNT_REPEATS_MS, over.signal);
+        if (over.signal.aborted) return;
+        await commit.submit(() => ({ records: repeats.take(), answer: () => undefined }));
       }
     };
 
@@ -94,11 +115,12 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       }));
       log.info({ event: 'LEADER_CHANGED', term, sequence: follower.state.head.sequence }, 'leading');
       deps.cache.lead();
-      leading = { term, commit };
+      leading = { term, commit, repeats };
       end = deps.onLead(leading);
-      returnCals().catch((error: unknown) =>
-        log.info(errorFacts(error), 'returning CALs ended with the term'),
-      );
+      for (const duty of [returnCals(), recordRepeats()])
+        duty.catch((error: unknown) =>
+          log.info(errorFacts(error), 'a duty of the leader ended with its term'),
+        );
       await new Promise<void>((resolve) => {
         if (over.signal.aborted) resolve();
         else over.signal.addEventListener('abort', () => resolve(), { once: true });

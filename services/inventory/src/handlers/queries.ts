@@ -4,6 +4,7 @@ import type { Message } from '@calbus/contracts/envelope';
 import {
   inventoryLicenses,
   inventoryPacks,
+  inventorySettingsAre,
   inventoryStatus,
   inventoryTrust,
   queryLicenses,
@@ -11,6 +12,7 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
+import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
 import { currentActivation, identityOf, type Device, type License, type State } from '../domain/state.ts';
 import { poolCounts } from '../domain/stock.ts';
@@ -27,6 +29,9 @@ export type StatusFacts = {
   readonly voids: number;
   readonly durable: boolean;
   readonly cache: 'current' | 'behind' | 'unreachable';
+  /** Of the leader; empty on a standby. */
+  readonly clockSuspect: readonly Departure[];
+  readonly storageUsed: number | undefined;
 };
 
 export const status = (state: State, facts: StatusFacts): Answer => {
@@ -49,8 +54,19 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     voidMessages: facts.voids,
     durable: facts.durable,
     cache: facts.cache,
+    clockSuspect: [...facts.clockSuspect],
+    ...(facts.storageUsed === undefined ? {} : { storageUsed: facts.storageUsed }),
   });
 };
+
+const MOST_CHANGES = 1_000;
+
+export const settings = (state: State): Answer =>
+  answerWith(inventorySettingsAre, {
+    position: positionOf(state),
+    settings: state.head.settings,
+    changes: state.head.settingsChanges.toReversed().slice(0, MOST_CHANGES),
+  });
 
 export const packs = (state: State): Answer =>
   answerWith(inventoryPacks, {
