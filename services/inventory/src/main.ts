@@ -1,6 +1,5 @@
 import { identities } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
-import { systemClock as clock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { connectNats } from '@calbus/runtime/nats';
@@ -23,7 +22,7 @@ import { watchStorage } from './handlers/storage-watch.ts';
 await runService({
   name: 'inventory',
   config,
-  start: async (c, { log, onStop, signal }) => {
+  start: async (c, { clock, log, onStop, signal }) => {
     const replica = newId();
     const common = { servers: c.natsUrl, log };
     const ledgerIdentity = { name: 'inventory-ledger', inbox: identities['inventory-ledger'].inbox };
@@ -71,6 +70,7 @@ await runService({
       cache: cache.status(),
       clockSuspect: leadership.leading() ? watch.look(state.head.time) : [],
       storageUsed: storage.used(),
+      clockOffset: c.clockOffset,
     }));
     hearReplicas(nc, replica, watch);
   },

@@ -221,6 +221,8 @@ export const inventoryStatus = contract(
       .array(z.object({ source: z.enum(clockSources), departsBy: z.int() }))
       .max(8)
       .optional(),
+    /** For trials: by how many milliseconds the replica's clock is moved; absent where it is not. */
+    clockOffset: z.int().optional(),
     /** How full the storage of the ledger is, from 0 to 1; absent where it has no limit, or on a standby. */
     storageUsed: z.number().min(0).optional(),
   }),

@@ -35,9 +35,9 @@ export const serveQueries = (deps: RespondDeps, state: State, facts: () => Statu
   const now = deps.clock.now;
   const operator = inboxes.operator;
   const query = (name: string): string => subjects.inventory.query('operator', name);
+  // Every replica says how it stands, so that an operator sees them all.
   respond(deps, {
     subject: query('status'),
-    queue,
     contracts: [queryStatus],
     callers: operator,
     handle: async () => status(state, facts()),

@@ -54,6 +54,19 @@ describe('the wall clock is suspect', () => {
     });
   }
 
+  test('and while it leaps ahead the ledger is dated by the clocks it departs from', () => {
+    const m = machine();
+    m.watch.seen('nats', m.truth());
+    m.pass(MINUTE);
+    m.jump(100 * 24 * 60 * MINUTE);
+    assert.equal(m.watch.ledgerTime(START), m.truth());
+    m.pass(MINUTE);
+    assert.equal(m.watch.ledgerTime(START), m.truth());
+    assert.equal(m.watch.ledgerTime(m.truth() + 5), m.truth() + 5, 'never back');
+    m.confirm();
+    assert.equal(m.watch.ledgerTime(START), m.truth() + 100 * 24 * 60 * MINUTE);
+  });
+
   test('when the ledger is ahead of it; a ledger that rests is no reason', () => {
     const m = machine();
     m.pass(600 * MINUTE);

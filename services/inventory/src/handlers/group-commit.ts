@@ -36,6 +36,8 @@ export type GroupCommitDeps = {
   readonly cache: Cache;
   readonly clock: Clock;
   readonly dice: Dice;
+  /** The date of the next batch, where the last one is of `last`. */
+  readonly ledgerTime: (last: number) => number;
   /** The ledger has used 90 % of its storage. */
   readonly storageNearlyFull: () => boolean;
   readonly log: Log;
@@ -124,7 +126,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
     const { state } = follower;
     const before = state.head;
     const c: Circumstances = {
-      now: Math.max(before.time, clock.now()),
+      now: deps.ledgerTime(before.time),
       dice: deps.dice,
       storageNearlyFull: deps.storageNearlyFull(),
     };

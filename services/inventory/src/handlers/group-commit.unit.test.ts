@@ -69,6 +69,7 @@ const leader = () => {
     clock: systemClock,
     dice: cryptoDice,
     storageNearlyFull: () => false,
+    ledgerTime: (last) => Math.max(last, Date.now()),
     log,
     term: 1,
     generation: 'g',

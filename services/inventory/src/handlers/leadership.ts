@@ -23,7 +23,10 @@ const COUNT_REPEATS_MS = 60_000;
 
 export type Leading = { readonly term: number; readonly commit: GroupCommit; readonly repeats: Repeats };
 
-export type LeadershipDeps = Omit<GroupCommitDeps, 'term' | 'generation' | 'lease' | 'onForeignBatch'> & {
+export type LeadershipDeps = Omit<
+  GroupCommitDeps,
+  'term' | 'generation' | 'lease' | 'onForeignBatch' | 'ledgerTime'
+> & {
   readonly key: LeaderKey;
   readonly watch: ClockWatch;
   readonly replica: string;
@@ -51,7 +54,14 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         await clock.sleep(20, over.signal);
       }
     };
-    const commit = createGroupCommit({ ...deps, term, generation, lease, onForeignBatch: stop });
+    const commit = createGroupCommit({
+      ...deps,
+      term,
+      generation,
+      lease,
+      ledgerTime: deps.watch.ledgerTime,
+      onForeignBatch: stop,
+    });
 
     const heartbeat = async (): Promise<void> => {
       let lastGood = clock.monotonic();

@@ -32,6 +32,7 @@ export type StatusFacts = {
   /** Of the leader; empty on a standby. */
   readonly clockSuspect: readonly Departure[];
   readonly storageUsed: number | undefined;
+  readonly clockOffset: number;
 };
 
 export const status = (state: State, facts: StatusFacts): Answer => {
@@ -55,6 +56,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     durable: facts.durable,
     cache: facts.cache,
     clockSuspect: [...facts.clockSuspect],
+    ...(facts.clockOffset === 0 ? {} : { clockOffset: facts.clockOffset }),
     ...(facts.storageUsed === undefined ? {} : { storageUsed: facts.storageUsed }),
   });
 };
