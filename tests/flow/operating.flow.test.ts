@@ -85,6 +85,18 @@ describe('settings', () => {
   });
 });
 
+test('events say what an operator should see, each with what to do', async () => {
+  const found = await eventually('the events', async () => {
+    const all = (await calbus('events')) as { event: string; about: string; todo: string }[];
+    return all.some((e) => e.event === 'QUOTA') ? all : undefined;
+  });
+  const about = new Map(found?.map((e) => [e.event, e.about]));
+  assert.equal(about.get('TERMINAL_SERVER_NOT_IN_GROUP'), 'terminal server ts1');
+  assert.equal(about.get('QUOTA'), 'terminal server ts1');
+  assert.match(about.get('LEADER_CHANGED') ?? '', /^replica /);
+  assert.ok(found?.every((e) => e.todo !== ''));
+});
+
 describe('the storage of the ledger', () => {
   test('nearly full: new devices are refused, everything else goes on, and status says so', async () => {
     const nc = await connect({

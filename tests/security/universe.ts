@@ -210,9 +210,11 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
     '$JS.API.STREAM.MSG.GET.CAL_DEAD_LETTERS',
+    '$JS.API.STREAM.INFO.CAL_EVENTS',
+    '$JS.API.STREAM.MSG.GET.CAL_EVENTS',
   ],
   provisioner: [
-    ...provisions(['CAL_REQUESTS', 'CAL_DEAD_LETTERS', 'KV_CAL_KEYS']),
+    ...provisions(['CAL_REQUESTS', 'CAL_DEAD_LETTERS', 'CAL_EVENTS', 'KV_CAL_KEYS']),
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
   ],

@@ -9,6 +9,7 @@ import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { activate, install } from './commands/clearinghouse.ts';
+import { events } from './commands/events.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
 import { confirmClock } from './commands/clock.ts';
@@ -79,6 +80,11 @@ command('dead-letters', 'messages that no one could handle, newest first, and wh
   .option('--limit <n>', 'at most so many', whole, 20)
   .action((o: { json?: true; limit: number }) =>
     withOperator((operator) => deadLetters(operator, o.limit, o.json ?? false)),
+  );
+command('events', "what was worth an operator's attention in the last 30 days, newest first")
+  .option('--limit <n>', 'at most so many', whole, 20)
+  .action((o: { json?: true; limit: number }) =>
+    withOperator((operator) => events(operator, o.limit, o.json ?? false)),
   );
 command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   .option('--for <seconds>', 'end by itself after so long', whole)

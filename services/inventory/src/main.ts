@@ -5,6 +5,7 @@ import { newId } from '@calbus/runtime/ids';
 import { connectNats } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { cryptoDice as dice } from './adapters/dice.ts';
+import { natsEvents } from './adapters/event-stream.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
@@ -54,7 +55,8 @@ await runService({
     const deps = { nc, clock, log, dead, replica, watch, roots: [c.clearinghouseRootFile] };
     const key = natsLeaderKey(js, jsm);
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
-    const own = { watch, storageNearlyFull: storage.nearlyFull, onLead };
+    const putEvent = natsEvents(nc.jetstream(), clock, log);
+    const own = { watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead };
     const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...own };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);

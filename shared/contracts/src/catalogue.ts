@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
+import { operatorEvent } from './events.ts';
 import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
 import * as liaison from './liaison-messages.ts';
@@ -195,6 +196,14 @@ export const exchanges: readonly Exchange[] = [
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
     messages: [liaison.issuingKeys],
+  },
+  {
+    id: 'event',
+    subject: subjects.event('{name}'),
+    road: 'letter',
+    from: ['inventory'],
+    to: ['operator'],
+    messages: [operatorEvent],
   },
   {
     id: 'dead-letter',

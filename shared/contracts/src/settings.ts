@@ -25,6 +25,8 @@ const shape = {
   fullDays: z.object({ min: days, max: days }).refine((d) => d.min <= d.max, 'min is more than max'),
   /** A license is renewed when this many days or fewer remain. */
   renewalLeadDays: days,
+  /** LOW_STOCK is raised when so many percent of a pool, or fewer, are left. */
+  lowStockPercent: z.int().min(0).max(100),
   /** A CAL is free so many milliseconds after its license's end. */
   expirySkew: z
     .int()
@@ -49,6 +51,7 @@ export const defaultSettings: Settings = {
   temporaryDays: 90,
   fullDays: { min: 52, max: 89 },
   renewalLeadDays: 7,
+  lowStockPercent: 10,
   expirySkew: 3_600_000,
 };
 

@@ -79,7 +79,11 @@ export type TermDeps = RespondDeps & {
 };
 
 /** Answers the commands of one term and sends the beacon; what it returns ends both. */
-export const serveTerm = (deps: TermDeps, state: State, { term, commit, repeats }: Leading): (() => void) => {
+export const serveTerm = (
+  deps: TermDeps,
+  state: State,
+  { term, commit, repeats, events }: Leading,
+): (() => void) => {
   const { nc, clock, roots } = deps;
   const liaison = inboxes['clearinghouse-liaison'];
   const subscriptions = [
@@ -87,7 +91,7 @@ export const serveTerm = (deps: TermDeps, state: State, { term, commit, repeats 
       subject: subjects.inventory.allocate(term),
       contracts: [inventoryAllocate],
       callers: inboxes.issuer,
-      handle: (m) => allocate(commit, repeats, m),
+      handle: (m) => allocate({ commit, repeats, notice: events.raise }, m),
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),

@@ -8,6 +8,7 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerNotices, type Notice } from '../domain/notices.ts';
 import { decide } from '../domain/decide.ts';
 import type { GroupCommit, Work } from './group-commit.ts';
 import type { Repeats } from './repeats.ts';
@@ -16,6 +17,12 @@ const noteRepeat = (repeats: Repeats, item: Allocation, { outcome }: AllocationA
   if (item.kind !== 'license' || outcome.kind !== 'refused') return;
   const { terminalServerId, hardwareId, version, mode } = item;
   repeats.count({ terminalServerId, hardwareId, version, mode, code: outcome.code });
+};
+
+export type AllocateDeps = {
+  readonly commit: GroupCommit;
+  readonly repeats: Repeats;
+  readonly notice: (notice: Notice) => void;
 };
 
 const workOf =
@@ -37,10 +44,14 @@ const workOf =
   };
 
 export const allocate = async (
-  commit: GroupCommit,
-  repeats: Repeats,
+  { commit, repeats, notice }: AllocateDeps,
   message: Message<typeof inventoryAllocate>,
 ): Promise<Answer> => {
-  const items = await Promise.all(message.body.items.map((item) => commit.submit(workOf(item, repeats))));
+  const asked = message.body.items;
+  const items = await Promise.all(asked.map((item) => commit.submit(workOf(item, repeats))));
+  for (const [i, answer] of items.entries()) {
+    const item = asked[i];
+    if (item) answerNotices(item, answer).forEach(notice);
+  }
   return answerWith(inventoryAllocated, { items });
 };

@@ -44,6 +44,8 @@ export type GroupCommitDeps = {
   readonly term: number;
   /** The generation to write under; the ledger's own, but for the first batch of a new one. */
   readonly generation: string;
+  /** Called with the records of each committed batch, once they stand in the state. */
+  readonly onCommitted: (records: readonly LedgerRecord[]) => void;
   /** Waits until the leader's lease is good; rejects when leadership is lost. */
   readonly lease: () => Promise<void>;
   /** Another leader's batch was found. */
@@ -177,6 +179,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         actual = await append(batch, encodeBatch(batch));
         const touched = touchedBy(records, (id) => state.owners.get(id));
         deps.cache.committed(before, state.head, changedHashes(state, touched));
+        deps.onCommitted(records);
       } else {
         await deps.lease();
       }

@@ -69,6 +69,7 @@ const leader = () => {
     clock: systemClock,
     dice: cryptoDice,
     storageNearlyFull: () => false,
+    onCommitted: () => {},
     ledgerTime: (last) => Math.max(last, Date.now()),
     log,
     term: 1,
@@ -102,7 +103,10 @@ const leader = () => {
       causationId: null,
       sentAt: 0,
     };
-    const answer = await allocate(commit, countRepeats(), { ...header, body: { items } });
+    const answer = await allocate(
+      { commit, repeats: countRepeats(), notice: () => {} },
+      { ...header, body: { items } },
+    );
     return (answer.body as Body<typeof inventoryAllocated>).items;
   };
   return { ...memory, follower, commit, started, ask, foreign: () => foreign };

@@ -4,10 +4,12 @@
 
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
+import type { EventName } from '@calbus/contracts/events';
 import { errorFacts } from '@calbus/runtime/log';
 import { dueReturns } from '../domain/decide.ts';
 import type { LeaderKey } from '../ports.ts';
 import type { ClockWatch } from './clock-watch.ts';
+import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
 import { countRepeats, type Repeats } from './repeats.ts';
 import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
 
@@ -21,14 +23,20 @@ const EXPIRY_MS = 5_000;
 const MOST_RETURNS = 4_000;
 const COUNT_REPEATS_MS = 60_000;
 
-export type Leading = { readonly term: number; readonly commit: GroupCommit; readonly repeats: Repeats };
+export type Leading = {
+  readonly term: number;
+  readonly commit: GroupCommit;
+  readonly repeats: Repeats;
+  readonly events: EventBook;
+};
 
 export type LeadershipDeps = Omit<
   GroupCommitDeps,
-  'term' | 'generation' | 'lease' | 'onForeignBatch' | 'ledgerTime'
+  'term' | 'generation' | 'lease' | 'onForeignBatch' | 'ledgerTime' | 'onCommitted'
 > & {
   readonly key: LeaderKey;
   readonly watch: ClockWatch;
+  readonly putEvent: EventBookDeps['put'];
   readonly replica: string;
   readonly signal: AbortSignal;
   /** Called once a term's first record is committed; what it returns is called when the term is over. */
@@ -54,12 +62,14 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         await clock.sleep(20, over.signal);
       }
     };
+    const events = keepEvents({ state: follower.state, clock, log, put: deps.putEvent });
     const commit = createGroupCommit({
       ...deps,
       term,
       generation,
       lease,
       ledgerTime: deps.watch.ledgerTime,
+      onCommitted: events.committed,
       onForeignBatch: stop,
     });
 
@@ -86,6 +96,8 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       }
     };
 
+    const tell = (event: EventName, about: string, holds: boolean): void =>
+      holds ? events.raise({ event, about }) : events.clear({ event, about });
     const returnCals = async (): Promise<void> => {
       while (!over.signal.aborted) {
         await clock.sleep(EXPIRY_MS, over.signal);
@@ -96,6 +108,9 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
           returned = await commit.submit((draft) => {
             // Looked at in the moment of the decision: a replica that was paused wakes up with another time.
             const suspect = deps.watch.look(draft.head.time).length > 0;
+            tell('CLOCK_SUSPECT', 'the leader', suspect);
+            tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
+            tell('CACHE_BEHIND', 'Redis', deps.cache.status() === 'unreachable');
             const records = suspect ? [] : dueReturns(draft, clock.now(), MOST_RETURNS);
             return { records, answer: () => records.length };
           });
@@ -123,9 +138,9 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         records: [...first, { kind: 'leadership-taken', replica }],
         answer: () => undefined,
       }));
-      log.info({ event: 'LEADER_CHANGED', term, sequence: follower.state.head.sequence }, 'leading');
+      log.info({ term, sequence: follower.state.head.sequence }, 'leading');
       deps.cache.lead();
-      leading = { term, commit, repeats };
+      leading = { term, commit, repeats, events };
       end = deps.onLead(leading);
       for (const duty of [returnCals(), recordRepeats()])
         duty.catch((error: unknown) =>
