@@ -151,6 +151,7 @@ export const exchanges: readonly Exchange[] = [
   inventoryQuery('status', 'operator', inventory.queryStatus, inventory.inventoryStatus),
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
+  inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
   {
     id: 'liaison.activate',
     subject: subjects.liaison.command('activate'),

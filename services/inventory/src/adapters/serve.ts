@@ -7,6 +7,7 @@ import {
   inventoryAllocate,
   inventoryHead,
   inventoryInstall,
+  queryLedger,
   queryLicenses,
   queryPacks,
   queryStatus,
@@ -16,16 +17,22 @@ import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
 import type { State } from '../domain/state.ts';
+import type { LedgerPages } from '../ports.ts';
 import { activation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
 import { install } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
-import { licenses, packs, status, trust, type StatusFacts } from '../handlers/queries.ts';
+import { ledgerPage, licenses, packs, status, trust, type StatusFacts } from '../handlers/queries.ts';
 
 const BEACON_MS = 250;
 
 /** Answers queries until the connection closes. */
-export const serveQueries = (deps: RespondDeps, state: State, facts: () => StatusFacts): void => {
+export const serveQueries = (
+  deps: RespondDeps,
+  state: State,
+  ledger: LedgerPages,
+  facts: () => StatusFacts,
+): void => {
   const queue = 'inventory';
   const now = deps.clock.now;
   const operator = inboxes.operator;
@@ -50,6 +57,13 @@ export const serveQueries = (deps: RespondDeps, state: State, facts: () => Statu
     contracts: [queryLicenses],
     callers: operator,
     handle: async (m) => licenses(state, now(), m),
+  });
+  respond(deps, {
+    subject: query('ledger'),
+    queue,
+    contracts: [queryLedger],
+    callers: operator,
+    handle: (m) => ledgerPage(ledger, state, m),
   });
   respond(deps, {
     subject: subjects.inventory.query('issuer', 'trust'),
