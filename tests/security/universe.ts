@@ -62,6 +62,7 @@ const calbus = [
   'cal.v1.liaison.query.operator.status',
   'cal.v1.liaison.query.issuer.status',
   ...services.map((service) => `cal.v1.dead.${service}`),
+  'cal.v1.event.LOW_STOCK',
   'cal.v1.ledger',
   'cal.v1.something.new',
 ];
@@ -116,6 +117,7 @@ export const everySubscription: readonly string[] = [
   'cal.v1.liaison.>',
   'cal.v1.liaison.command.*',
   'cal.v1.dead.*',
+  'cal.v1.event.*',
   '_INBOX.>',
   '*.>',
   ...everybody.flatMap((who) => [`${inboxOf(who)}.>`, `${inboxOf(who)}.*`]),
@@ -167,6 +169,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   inventory: [
     'cal.v1.inventory.head',
     'cal.v1.dead.inventory',
+    'cal.v1.event.LOW_STOCK',
     '$JS.API.STREAM.INFO.CAL_REQUESTS',
     '$JS.API.STREAM.CREATE.CAL_REQUESTS',
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
@@ -252,6 +255,8 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.decision.ts1.r1',
     'cal.v1.decision.ts2.r1',
     'cal.v1.decision.*.*',
+    'cal.v1.event.LOW_STOCK',
+    'cal.v1.event.*',
   ],
   provisioner: [],
   'provisioner-ledger': [],

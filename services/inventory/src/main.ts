@@ -64,7 +64,7 @@ await runService({
     await follower.catchUp();
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
-    serveQueries(deps, state, () => ({
+    serveQueries(deps, state, ledger, () => ({
       replica,
       role: leadership.leading() ? 'leader' : 'standby',
       voids: follower.voids(),

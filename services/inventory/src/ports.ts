@@ -25,6 +25,24 @@ export type LedgerServer = {
   readonly look: () => Promise<{ readonly used: number | undefined; readonly time: number | undefined }>;
 };
 
+export type StoredEntry = LedgerEntry & {
+  /** When it was stored, epoch milliseconds. */
+  readonly storedAt: number;
+};
+
+/** For those who want to see the ledger itself, page by page. */
+export type LedgerPages = {
+  /**
+   * Messages from `from` on, at most `most` of them and about `mostBytes`, but at least one where there is one; and the
+   * sequence of the last one there is. Rejects where the ledger cannot be read.
+   */
+  readonly page: (
+    from: number,
+    most: number,
+    mostBytes: number,
+  ) => Promise<{ readonly entries: readonly StoredEntry[]; readonly last: number }>;
+};
+
 export type LeaderClaim = { readonly replica: string; readonly term: number; readonly released: boolean };
 
 export type LeaderKey = {

@@ -162,6 +162,7 @@ export const exchanges: readonly Exchange[] = [
   inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventorySettingsAre),
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
+  inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
   {
     id: 'liaison.activate',
     subject: subjects.liaison.command('activate'),

@@ -349,3 +349,41 @@ export const inventoryTrust = contract(
   }),
   1_048_576,
 );
+
+/** The most messages one answer to inventory.query.ledger carries; their bytes are bounded, too. */
+export const MAX_LEDGER_PAGE = 2_000;
+export const MAX_LEDGER_PAGE_BYTES = 786_432;
+
+export const queryLedger = contract(
+  'inventory.query.ledger',
+  1,
+  'The messages of the ledger as they are stored, VOID ones included, from a sequence on.',
+  z.object({
+    from: z.int().min(1),
+    limit: z.int().min(1).max(MAX_LEDGER_PAGE).default(MAX_LEDGER_PAGE),
+  }),
+  1_024,
+);
+
+export const ledgerMessage = z.object({
+  sequence: z.int().min(1),
+  /** When NATS stored it; the batch within says its ledger time. */
+  storedAt: instant,
+  /** Base64. */
+  bytes: z.string().max(400_000),
+});
+
+export const inventoryLedger = contract(
+  'inventory.ledger',
+  1,
+  'A page of the ledger. Fewer messages than asked for are not the end of it; the end is `last`.',
+  z.object({
+    messages: z.array(ledgerMessage).max(MAX_LEDGER_PAGE),
+    /** The sequence of the last message there is; 0 where there is none. */
+    last: z.int().min(0),
+    /** How far the replica that answers has folded. */
+    position: ledgerPosition,
+    hash: sha256,
+  }),
+  2_097_152,
+);

@@ -66,6 +66,37 @@ describe('the ledger and the leader key on NATS', () => {
     );
   });
 
+  test('a page has at least one message and at most as many, in messages and bytes, as were asked for', async () => {
+    const { page } = natsLedger(js, jsm);
+    const { state } = await jsm.streams.info(streams.ledger.name);
+    const last = state.last_seq;
+    assert.deepEqual(await page(last + 1, 10, 1_000), { entries: [], last });
+    const one = await page(1, 10, 0);
+    assert.equal(one.entries.length, 1);
+    assert.ok(Math.abs((one.entries[0]?.storedAt ?? 0) - Date.now()) < 600_000);
+    for (const [from, most] of [
+      [1, 10],
+      [1, 650],
+      [last - 40, 650],
+      [last, 5],
+    ] as const) {
+      const { entries } = await page(from, most, 1_000_000);
+      const sequences = Array.from({ length: Math.min(most, last - from + 1) }, (_, i) => from + i);
+      assert.deepEqual(
+        entries.map((e) => e.sequence),
+        sequences,
+      );
+    }
+    const few = await page(1, 650, 40);
+    const size = few.entries.reduce((n, e) => n + e.bytes.byteLength, 0);
+    assert.ok(few.entries.length > 1 && size <= 40, `${size}`);
+    for (let i = 0; i < 60; i += 1) await js.publish(subjects.ledger, new Uint8Array(100_000));
+    const large = await page(last + 1, 650, 1_000_000);
+    // JetStream counts subjects and headers, too.
+    assert.ok(large.entries.length >= 8 && large.entries.length <= 10, `${large.entries.length}`);
+    assert.equal(large.last, last + 60);
+  });
+
   test('a batch larger than the stream takes is uncertain, never stored', async () => {
     const ledger = natsLedger(js, jsm);
     const { state } = await jsm.streams.info(streams.ledger.name);

@@ -9,6 +9,7 @@ import {
   inventoryHead,
   inventoryInstall,
   inventorySettings,
+  queryLedger,
   queryLicenses,
   queryPacks,
   querySettings,
@@ -20,17 +21,31 @@ import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
 import type { State } from '../domain/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
+import type { LedgerPages } from '../ports.ts';
 import { activation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
 import { install } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
 import { changeSettings, confirmClock } from '../handlers/operate.ts';
-import { licenses, packs, settings, status, trust, type StatusFacts } from '../handlers/queries.ts';
+import {
+  ledgerPage,
+  licenses,
+  packs,
+  settings,
+  status,
+  trust,
+  type StatusFacts,
+} from '../handlers/queries.ts';
 
 const BEACON_MS = 250;
 
 /** Answers queries until the connection closes. */
-export const serveQueries = (deps: RespondDeps, state: State, facts: () => StatusFacts): void => {
+export const serveQueries = (
+  deps: RespondDeps,
+  state: State,
+  ledger: LedgerPages,
+  facts: () => StatusFacts,
+): void => {
   const queue = 'inventory';
   const now = deps.clock.now;
   const operator = inboxes.operator;
@@ -62,6 +77,13 @@ export const serveQueries = (deps: RespondDeps, state: State, facts: () => Statu
     contracts: [queryLicenses],
     callers: operator,
     handle: async (m) => licenses(state, now(), m),
+  });
+  respond(deps, {
+    subject: query('ledger'),
+    queue,
+    contracts: [queryLedger],
+    callers: operator,
+    handle: (m) => ledgerPage(ledger, state, m),
   });
   respond(deps, {
     subject: subjects.inventory.query('issuer', 'trust'),
