@@ -10,6 +10,7 @@ import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { activate, install } from './commands/clearinghouse.ts';
 import { events } from './commands/events.ts';
+import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
 import { confirmClock } from './commands/clock.ts';
@@ -97,6 +98,8 @@ command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
       await watch(operator, redis, o.json ?? false, end.signal);
     }),
   );
+
+addLedgerCommands(program, withOperator, whole);
 
 type RequestOptions = {
   json?: true;
