@@ -17,7 +17,7 @@ import { serveQueries, serveTerm } from './adapters/serve.ts';
 import { config } from './config.ts';
 import { watchClock } from './handlers/clock-watch.ts';
 import { createFollower } from './handlers/follow.ts';
-import { startLeadership } from './handlers/leadership.ts';
+import { pace, startLeadership } from './handlers/leadership.ts';
 import { watchStorage } from './handlers/storage-watch.ts';
 
 await runService({
@@ -56,7 +56,7 @@ await runService({
     const key = natsLeaderKey(js, jsm);
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
     const putEvent = natsEvents(nc.jetstream(), clock, log);
-    const own = { watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead };
+    const own = { pace, watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead };
     const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...own };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
