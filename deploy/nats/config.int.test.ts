@@ -35,8 +35,9 @@ const site = async (t: TestContext, terminalServerIds: string[]) => {
   };
   const seedOf = (role: Role): string => readFileSync(seedFile(directory, role), 'utf8').trim();
   const lines: string[] = [];
-  const setUp = (replicas = 1): Promise<void> =>
+  const setUp = (replicas = 1, ledgerMaxBytes?: number): Promise<void> =>
     provision({
+      ...(ledgerMaxBytes === undefined ? {} : { ledgerMaxBytes }),
       servers: [server.url],
       seeds: { provisioner: seedOf('provisioner'), 'provisioner-ledger': seedOf('provisioner-ledger') },
       replicas,
@@ -119,6 +120,23 @@ test('provisioning makes what streams.ts says, twice is harmless, and nothing th
   const now = (await jsm.streams.info(streams.ledger.name)).config;
   assert.deepEqual([now.max_bytes, now.max_msg_size], [10_000_000, streams.ledger.maxMessageBytes]);
   assert.ok(s.lines.some((l) => l.includes('CAL_LEDGER: brought up to the plan (max_msg_size)')));
+});
+
+test("the ledger's storage is limited, and the limit raised and lowered, by provisioning", async (t) => {
+  const s = await site(t, []);
+  const limit = async (): Promise<number> => {
+    const nc = await s.role('provisioner-ledger');
+    const jsm = await nc.jetstreamManager({ checkAPI: false });
+    return (await jsm.streams.info(streams.ledger.name)).config.max_bytes;
+  };
+  await s.setUp();
+  assert.equal(await limit(), -1);
+  for (const bytes of [5_000_000, 9_000_000, 2_000_000]) {
+    await s.setUp(1, bytes);
+    assert.equal(await limit(), bytes);
+  }
+  await s.setUp();
+  assert.equal(await limit(), 2_000_000);
 });
 
 test('a stream of the same name that is not ours stops provisioning with a sentence', async (t) => {

@@ -8,17 +8,20 @@ const schema = z.object({
   natsUrl: natsUrls,
   provisionerSeedFile: fileContent,
   provisionerLedgerSeedFile: fileContent,
+  /** What the ledger may use on disk; a limit that is there is changed to it. */
+  ledgerMaxBytes: z.coerce.number().int().min(1_000_000).optional(),
   replicas: z.coerce.number().int().min(1).max(5).default(1),
 });
 
 const result = readConfig(schema, process.env);
 if (result.ok) {
-  const { natsUrl, provisionerSeedFile, provisionerLedgerSeedFile, replicas } = result.config;
+  const { natsUrl, provisionerSeedFile, provisionerLedgerSeedFile, replicas, ledgerMaxBytes } = result.config;
   try {
     await provision({
       servers: natsUrl,
       seeds: { provisioner: provisionerSeedFile, 'provisioner-ledger': provisionerLedgerSeedFile },
       replicas,
+      ...(ledgerMaxBytes === undefined ? {} : { ledgerMaxBytes }),
       say: (line) => process.stdout.write(`${line}\n`),
     });
   } catch (error) {

@@ -21,6 +21,8 @@ export type ProvisionOptions = {
   readonly seeds: { readonly provisioner: string; readonly 'provisioner-ledger': string };
   /** Copies of each stream: 1 on a single node, 3 on a cluster. */
   readonly replicas: number;
+  /** The ledger's limit on disk, in bytes, instead of the one it has; an operator may raise and lower it so. */
+  readonly ledgerMaxBytes?: number;
   /** Gets one line for each thing made, changed or found as planned. */
   readonly say: (line: string) => void;
   /** How long to wait for the server, and for a cluster to elect its leaders. */
@@ -53,6 +55,22 @@ const patiently = async <T>(deadline: number, what: string, act: () => Promise<T
       await sleep(250);
     }
   }
+};
+
+const limitLedger = async (
+  jsm: JetStreamManager,
+  o: ProvisionOptions,
+  maxBytes: number,
+  deadline: number,
+): Promise<void> => {
+  const { name } = streams.ledger;
+  const what = `Stream ${name}`;
+  const { config, state } = await patiently(deadline, what, () => jsm.streams.info(name));
+  if (config.max_bytes === maxBytes) return;
+  if (maxBytes < state.bytes)
+    throw new Error(`${what} holds ${state.bytes} bytes already; a limit of ${maxBytes} would be none.`);
+  await patiently(deadline, what, () => jsm.streams.update(name, { max_bytes: maxBytes }));
+  o.say(`${what}: may use ${maxBytes} bytes.`);
 };
 
 const provisionStream = async (
@@ -153,6 +171,7 @@ export const provision = async (o: ProvisionOptions): Promise<void> => {
         if (plan.account === account) await provisionStream(jsm, plan, o, deadline);
       }
       if (role === 'provisioner') await provisionConsumer(jsm, o, deadline);
+      else if (o.ledgerMaxBytes !== undefined) await limitLedger(jsm, o, o.ledgerMaxBytes, deadline);
     } finally {
       await nc.close();
     }

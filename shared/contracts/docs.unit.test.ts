@@ -1,16 +1,19 @@
-// docs/errors.md says what the code says.
+// docs/errors.md and docs/operations.md say what the code says.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
+import { eventNames, events } from './src/events.ts';
 import { faultCodes, faults } from './src/faults.ts';
 import { refusalCodes, refusals, retryOf } from './src/refusals.ts';
+import { settingNames } from './src/settings.ts';
 
-const page = readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', 'errors.md'), 'utf8');
+const pageOf = (name: string): string =>
+  readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', name), 'utf8');
 
 /** The rows of the one table under a heading, cell by cell. */
-const tableUnder = (heading: string): string[][] => {
+const tableUnder = (heading: string, page = pageOf('errors.md')): string[][] => {
   const [, section = ''] = page.split(`## ${heading}\n`);
   const rows = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
   return rows.slice(2).map((line) =>
@@ -48,4 +51,18 @@ suite('docs/errors.md', () => {
     );
     for (const [code, , , todo] of rows) assert.ok((todo ?? '').length > 10, code);
   });
+});
+
+test('docs/operations.md has every event, in order', () => {
+  assert.deepEqual(
+    tableUnder('Events', pageOf('operations.md')),
+    eventNames.map((name) => [name, String(events[name].number ?? ''), events[name].says, events[name].todo]),
+  );
+});
+
+test('docs/operations.md has every setting', () => {
+  assert.deepEqual(
+    tableUnder('Settings', pageOf('operations.md')).map(([name]) => name),
+    settingNames.map((name) => `\`${name}\``),
+  );
 });

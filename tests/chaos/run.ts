@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { newAudit } from '@calbus/audit/audit';
 import { check } from './checker/check.ts';
 import { foldOf, readLedger } from './ledger.ts';
 import { newFold, open, moveTo, pools } from './checker/fold.ts';
@@ -143,6 +144,20 @@ const settle = async (r: Running): Promise<LedgerMessage[]> => {
   return ledger;
 };
 
+/** The ledger read once more by the rules that operators use; it shares nothing with the checker's. */
+const secondReading = (ledger: readonly LedgerMessage[]): Violation[] => {
+  const audit = newAudit();
+  for (const message of ledger) audit.take(message);
+  const damage = audit.damage.first.map(
+    (d) => ({ invariant: 'I10', detail: `audit: ${JSON.stringify(d)}` }) as const,
+  );
+  const broken = audit.violations.first.map(({ invariant, sequence, says }) => ({
+    invariant,
+    detail: `audit: ${sequence}: ${says}`,
+  }));
+  return [...damage, ...broken];
+};
+
 export const runChaos = async (o: RunOptions): Promise<Report> => {
   const rolls = dice(o.seed);
   await using site = await startSite(o);
@@ -173,7 +188,7 @@ export const runChaos = async (o: RunOptions): Promise<Report> => {
   for (const id of load.packsConfirmed())
     if (!verdict.fold.packs.has(id))
       r.violations.push({ invariant: 'I5', detail: `key pack ${id} was confirmed and is not in the ledger` });
-  const violations = [...r.violations, ...verdict.violations];
+  const violations = [...r.violations, ...verdict.violations, ...secondReading(ledger)];
   if (violations.length > 0) o.say(`The logs are in ${site.keep()}`);
   const ends = site.members.map((m) => [m.name, m.unexpectedEnds()] as const).filter(([, n]) => n > 0);
   return {

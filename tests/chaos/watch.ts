@@ -30,7 +30,7 @@ const SAMPLE_MS = 3_000;
 const termOf = (m: Member): number => {
   let leads = 0;
   for (const line of m.life()?.lines() ?? []) {
-    const taken = /"event":"LEADER_CHANGED","term":(\d+)/.exec(line)?.[1];
+    const taken = /"term":(\d+),.*"msg":"leading"/.exec(line)?.[1];
     if (taken !== undefined) leads = Number(taken);
     const over = /"term":(\d+),"msg":"not leading any more"/.exec(line)?.[1];
     if (over !== undefined && Number(over) === leads) leads = 0;

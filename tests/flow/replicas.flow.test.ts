@@ -192,4 +192,19 @@ describe('replicas', () => {
     const after = await ts.request(ask);
     assert.deepEqual(after, first);
   });
+
+  test('and after everything was killed and started again', async () => {
+    const ask = { device: { hardwareId: hw(6_000), name: 'd' }, requestId: 'before-the-end' };
+    const first = await ts.request(ask);
+    for (const p of extra) await p.kill();
+    for (const [, service] of s.services) process.kill(service.pid() ?? 0, 'SIGKILL');
+    await s.servers.nats.kill();
+    await s.servers.redis.kill();
+    await s.servers.redis.restart();
+    await s.servers.nats.restart();
+    const again = await eventually('an answer', () => ts.request(ask).catch(() => undefined), {
+      withinMs: 30_000,
+    });
+    assert.deepEqual(again, first);
+  });
 });

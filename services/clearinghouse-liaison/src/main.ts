@@ -1,5 +1,4 @@
 import { identities } from '@calbus/contracts/identities';
-import { systemClock as clock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { connectNats } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
@@ -20,7 +19,7 @@ const name = 'clearinghouse-liaison';
 await runService({
   name,
   config,
-  start: async (c, { log, onStop, signal }) => {
+  start: async (c, { clock, log, onStop, signal }) => {
     const { now } = clock;
     const db = openSqlite(databaseFile(c.dataDir), schema);
     onStop('the database', () => db.close());

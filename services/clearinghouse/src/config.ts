@@ -5,6 +5,7 @@ import { commonConfig } from '@calbus/runtime/config';
 
 export const config = z.object({
   logLevel: commonConfig.logLevel,
+  clockOffset: commonConfig.clockOffset,
   /** Where the register and the keys are. */
   dataDir: z.string().min(1),
   /** The vendor's name in its certificates; used when they are made. */

@@ -1,4 +1,3 @@
-import { systemClock as clock } from '@calbus/runtime/clock';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { cryptoChance as chance } from './adapters/chance.ts';
@@ -12,7 +11,7 @@ import { handleCommand } from './handlers/command.ts';
 await runService({
   name: 'clearinghouse',
   config,
-  start: async (c, { log, onStop }) => {
+  start: async (c, { clock, log, onStop }) => {
     const db = openSqlite(registerFile(c.dataDir), schema);
     onStop('the register', () => db.close());
     const seal = await openSeal(c.dataDir, c.vendor, clock.now());

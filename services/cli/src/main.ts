@@ -1,6 +1,7 @@
 // calbus: the operator's command.
 
 import { readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Redis } from 'ioredis';
 import { agreementProgram } from '@calbus/contracts/clearinghouse';
@@ -8,8 +9,12 @@ import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { activate, install } from './commands/clearinghouse.ts';
+import { events } from './commands/events.ts';
+import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
+import { confirmClock } from './commands/clock.ts';
+import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
@@ -77,6 +82,11 @@ command('dead-letters', 'messages that no one could handle, newest first, and wh
   .action((o: { json?: true; limit: number }) =>
     withOperator((operator) => deadLetters(operator, o.limit, o.json ?? false)),
   );
+command('events', "what was worth an operator's attention in the last 30 days, newest first")
+  .option('--limit <n>', 'at most so many', whole, 20)
+  .action((o: { json?: true; limit: number }) =>
+    withOperator((operator) => events(operator, o.limit, o.json ?? false)),
+  );
 command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   .option('--for <seconds>', 'end by itself after so long', whole)
   .action((o: { json?: true; for?: number }) =>
@@ -88,6 +98,8 @@ command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
       await watch(operator, redis, o.json ?? false, end.signal);
     }),
   );
+
+addLedgerCommands(program, withOperator, whole);
 
 type RequestOptions = {
   json?: true;
@@ -213,6 +225,47 @@ command('install', 'have CALs that were bought issued to this license server, an
         };
         ended(await install(operator, purchase, progress(o.json ?? false)), o.json ?? false);
       }),
+  );
+
+const operatorName = (): string => {
+  const name = plain(process.env['SUDO_USER'] ?? userInfo().username).slice(0, 256);
+  return name === '' ? 'operator' : name;
+};
+const settingsCommand = program.command('settings').description('what is set for the whole license server');
+settingsCommand
+  .command('get')
+  .description('the settings in force')
+  .argument('[names...]', 'only these')
+  .option('--json', 'print JSON')
+  .action((names: string[], o: { json?: true }) =>
+    withOperator((operator) => settings.get(operator, names, o.json ?? false)),
+  );
+settingsCommand
+  .command('set')
+  .description('change settings; in force at once, and kept in the ledger')
+  .argument(
+    '<changes...>',
+    'name=value, such as preventLicenseUpgrade=true or \'securityGroup=["ts1"]\'; off turns off',
+  )
+  .option('--why <reason>', 'kept with the change', '')
+  .option('--json', 'print JSON')
+  .action((changes: string[], o: { json?: true; why: string }) =>
+    withOperator((operator) => settings.set(operator, changes, operatorName(), o.why, o.json ?? false)),
+  );
+settingsCommand
+  .command('history')
+  .description('who changed what, when and why; newest first')
+  .option('--json', 'print JSON')
+  .action((o: { json?: true }) => withOperator((operator) => settings.history(operator, o.json ?? false)));
+program
+  .command('clock')
+  .description("the leader's clock, when it was found to depart from others (CLOCK_SUSPECT)")
+  .command('confirm')
+  .description('say that it is right as it is: CALs of ended licenses are returned again')
+  .option('--why <reason>', 'kept in the ledger', '')
+  .option('--json', 'print JSON')
+  .action((o: { json?: true; why: string }) =>
+    withOperator((operator) => confirmClock(operator, operatorName(), o.why, o.json ?? false)),
   );
 
 try {

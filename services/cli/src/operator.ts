@@ -1,8 +1,8 @@
 // The operator's connection: asks inventory and the liaison, and says in a sentence what is wrong when nobody answers.
 
-import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
+import { connect, nkeyAuthenticator, RequestStrategy, type NatsConnection } from 'nats';
 import { randomBytes } from 'node:crypto';
-import type { Body, Contract } from '@calbus/contracts/envelope';
+import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
@@ -10,6 +10,8 @@ import { Problem } from './problem.ts';
 import { natsServers, readSecret, type Profile } from './profile.ts';
 
 const ASK_MS = 3_000;
+/** After the first answer to a question to all, how long the others are waited for. */
+const OTHERS_MS = 300;
 
 export type Operator = {
   readonly nc: NatsConnection;
@@ -20,6 +22,13 @@ export type Operator = {
     body: Body<C>,
     answer: A,
   ) => Promise<Body<A>>;
+  /** One question to all who answer it; what came within a moment, first come first. */
+  readonly askAll: <C extends Contract, A extends Contract>(
+    subject: string,
+    c: C,
+    body: Body<C>,
+    answer: A,
+  ) => Promise<Body<A>[]>;
   /** Where several kinds of answers are possible. */
   readonly askAny: <C extends Contract, A extends Contract>(
     subject: string,
@@ -65,6 +74,20 @@ export const connectOperator = async (profile: Profile): Promise<Operator> => {
   return {
     nc,
     askAny,
+    askAll: async (subject, c, body, answer) => {
+      const found: Body<typeof answer>[] = [];
+      try {
+        const question = encode(c, { id: newId(), sentAt: Date.now() }, body);
+        const options = { strategy: RequestStrategy.JitterTimer, maxWait: ASK_MS, jitter: OTHERS_MS };
+        for await (const m of await nc.requestMany(subject, question, options)) {
+          const decoded = decode([answer], m.data);
+          if (decoded.ok) found.push(decoded.message.body);
+        }
+      } catch {
+        // nobody answers: what was found is the answer
+      }
+      return found;
+    },
     ask: async (subject, c, body, answer) => (await askAny(subject, c, body, [answer])).body,
     close: () => nc.close(),
   };

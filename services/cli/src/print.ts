@@ -26,6 +26,9 @@ export const json = (value: unknown): void => say(JSON.stringify(value, null, 2)
 /** 2026-11-24 07:05, in UTC. */
 export const time = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
 
+/** 2026-11-24 07:05:09, in UTC. */
+export const moment = (ms: number): string => new Date(ms).toISOString().slice(0, 19).replace('T', ' ');
+
 export const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 /** Columns as wide as their widest cell; cells are shown plain. */

@@ -2,8 +2,12 @@
 
 import type { RowId } from '@calbus/contracts/rows';
 
-export const rowWords: Partial<Record<RowId, string>> = {
+export const rowWords: Record<RowId, string> = {
   N3: 'the hardware id identifies no device',
+  S1: 'the security group is on and the terminal server is not in it',
+  S2: 'the terminal server is of a later version than is served',
+  S3: 'the quota of the terminal server is used up',
+  S4: 'the storage of the ledger is nearly full: no new temporary license',
   D2: 'full license renewed, no second CAL',
   D2n: 'full license within its lead, not renewed: not activated',
   D4: 'a new device: temporary license, no CAL taken',
@@ -18,6 +22,9 @@ export const rowWords: Partial<Record<RowId, string>> = {
   D16: 'upgraded: new CAL taken, old one returned',
   U0: 'the user is not authenticated',
   U1: 'a Per User CAL is installed: nothing decremented',
+  U2: 'the user is recorded for 60 days',
+  U3: 'as many users as CALs, and the overdraft, are recorded',
   U4: 'no Per User CAL that serves',
+  U5: 'a known user, in date: extended within the lead',
   U9: 'the license server is not activated',
 };

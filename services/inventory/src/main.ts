@@ -1,26 +1,29 @@
 import { identities } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
-import { systemClock as clock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { connectNats } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { cryptoDice as dice } from './adapters/dice.ts';
+import { natsEvents } from './adapters/event-stream.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
+import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
 import { keepRequestQueue } from './adapters/request-queue.ts';
 import { redisCache } from './adapters/redis-cache.ts';
+import { hearReplicas } from './adapters/replicas.ts';
 import { serveQueries, serveTerm } from './adapters/serve.ts';
 import { config } from './config.ts';
-import { defaultSettings as settings } from './domain/settings.ts';
+import { watchClock } from './handlers/clock-watch.ts';
 import { createFollower } from './handlers/follow.ts';
-import { startLeadership } from './handlers/leadership.ts';
+import { pace, startLeadership } from './handlers/leadership.ts';
+import { watchStorage } from './handlers/storage-watch.ts';
 
 await runService({
   name: 'inventory',
   config,
-  start: async (c, { log, onStop, signal }) => {
+  start: async (c, { clock, log, onStop, signal }) => {
     const replica = newId();
     const common = { servers: c.natsUrl, log };
     const ledgerIdentity = { name: 'inventory-ledger', inbox: identities['inventory-ledger'].inbox };
@@ -46,22 +49,31 @@ await runService({
     onStop('the cache', () => cache.ended);
 
     const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log);
-    const deps = { nc, clock, log, dead, replica, roots: [c.clearinghouseRootFile] };
+    const watch = watchClock(clock, log);
+    const storage = watchStorage(natsLedgerServer(jsm), watch, clock, log, signal);
+    onStop('the look at the storage', () => storage.ended);
+    const deps = { nc, clock, log, dead, replica, watch, roots: [c.clearinghouseRootFile] };
     const key = natsLeaderKey(js, jsm);
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
-    const parts = { ledger, follower, cache, clock, dice, settings, log, key, replica, signal, onLead };
+    const putEvent = natsEvents(nc.jetstream(), clock, log);
+    const own = { pace, watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead };
+    const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...own };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
     onStop('the request queue', () => queue);
     await follower.catchUp();
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
-    serveQueries(deps, state, () => ({
+    serveQueries(deps, state, ledger, () => ({
       replica,
       role: leadership.leading() ? 'leader' : 'standby',
       voids: follower.voids(),
       durable,
       cache: cache.status(),
+      clockSuspect: leadership.leading() ? watch.look(state.head.time) : [],
+      storageUsed: storage.used(),
+      clockOffset: c.clockOffset,
     }));
+    hearReplicas(nc, replica, watch);
   },
 });

@@ -8,13 +8,39 @@ export type LedgerEntry = { readonly sequence: number; readonly bytes: Uint8Arra
 /** Anything but a plain acknowledgement may mean "stored" as well as "not stored"; only reading tells. */
 export type AppendOutcome =
   | { readonly kind: 'stored'; readonly sequence: number }
-  | { readonly kind: 'uncertain'; readonly why: string };
+  | { readonly kind: 'uncertain'; readonly why: string }
+  /** The storage has no room for it; an earlier try of the same bytes may have been stored all the same. */
+  | { readonly kind: 'full' };
 
 export type Ledger = {
   /** Appends only where the ledger's last message is `expectedLast`. */
   readonly append: (bytes: Uint8Array, expectedLast: number) => Promise<AppendOutcome>;
   /** Every message from `from` to the end as it is now, from the stream's own leader. Rejects where it cannot be read. */
   readonly readFrom: (from: number) => AsyncIterable<LedgerEntry>;
+};
+
+/** The server that keeps the ledger. */
+export type LedgerServer = {
+  /** How much of the ledger's storage is used, from 0 to 1, and what the server's clock shows; each undefined where it cannot say. */
+  readonly look: () => Promise<{ readonly used: number | undefined; readonly time: number | undefined }>;
+};
+
+export type StoredEntry = LedgerEntry & {
+  /** When it was stored, epoch milliseconds. */
+  readonly storedAt: number;
+};
+
+/** For those who want to see the ledger itself, page by page. */
+export type LedgerPages = {
+  /**
+   * Messages from `from` on, at most `most` of them and about `mostBytes`, but at least one where there is one; and the
+   * sequence of the last one there is. Rejects where the ledger cannot be read.
+   */
+  readonly page: (
+    from: number,
+    most: number,
+    mostBytes: number,
+  ) => Promise<{ readonly entries: readonly StoredEntry[]; readonly last: number }>;
 };
 
 export type LeaderClaim = { readonly replica: string; readonly term: number; readonly released: boolean };

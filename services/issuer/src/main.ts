@@ -1,5 +1,4 @@
 import { identities } from '@calbus/contracts/identities';
-import { systemClock as clock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { connectNats } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
@@ -13,7 +12,7 @@ import { handleBatch } from './handlers/requests.ts';
 await runService({
   name: 'issuer',
   config,
-  start: async (c, { log, onStop, signal }) => {
+  start: async (c, { clock, log, onStop, signal }) => {
     const { inbox } = identities.issuer;
     const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name: 'issuer', inbox, log });
     onStop('the NATS connection', () => nc.drain());

@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
+import { operatorEvent } from './events.ts';
 import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
 import * as liaison from './liaison-messages.ts';
@@ -147,10 +148,21 @@ export const exchanges: readonly Exchange[] = [
     messages: [inventory.inventoryInstall],
     answers: refusable,
   },
+  {
+    id: 'inventory.operate',
+    subject: family('operate'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['inventory'],
+    messages: [inventory.inventorySettings, inventory.inventoryConfirmClock],
+    answers: refusable,
+  },
   inventoryQuery('trust', 'issuer', inventory.queryTrust, inventory.inventoryTrust),
   inventoryQuery('status', 'operator', inventory.queryStatus, inventory.inventoryStatus),
+  inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventorySettingsAre),
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
+  inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
   {
     id: 'liaison.activate',
     subject: subjects.liaison.command('activate'),
@@ -185,6 +197,14 @@ export const exchanges: readonly Exchange[] = [
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
     messages: [liaison.issuingKeys],
+  },
+  {
+    id: 'event',
+    subject: subjects.event('{name}'),
+    road: 'letter',
+    from: ['inventory'],
+    to: ['operator'],
+    messages: [operatorEvent],
   },
   {
     id: 'dead-letter',

@@ -31,6 +31,10 @@ export const faults = {
   BUSY: { verdict: 'retry', says: 'The queue is full; try again in a moment.' },
   UNREACHABLE: { verdict: 'retry', says: 'The other side cannot be reached.' },
   HANDLER_FAILED: { verdict: 'retry', says: 'The service failed on this message; its log has the reason.' },
+  STORAGE_FULL: {
+    verdict: 'retry',
+    says: 'The storage of the ledger is full, so nothing new can be recorded.',
+  },
   NO_ISSUING_KEY: { verdict: 'retry', says: 'The issuer has no key to sign licenses with yet.' },
 } as const satisfies Record<string, { verdict: 'retry' | 'give-up'; says: string }>;
 

@@ -65,6 +65,7 @@ export const identities = {
     publish: [
       subjects.inventory.head,
       subjects.dead('inventory'),
+      subjects.events,
       // The request queue lives in memory; a NATS server that was restarted has it no more.
       `$JS.API.STREAM.INFO.${streams.requests.name}`,
       `$JS.API.STREAM.CREATE.${streams.requests.name}`,
@@ -127,8 +128,10 @@ export const identities = {
       `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
       `$JS.API.STREAM.MSG.GET.${streams.deadLetters.name}`,
+      `$JS.API.STREAM.INFO.${streams.events.name}`,
+      `$JS.API.STREAM.MSG.GET.${streams.events.name}`,
     ],
-    subscribe: [subjects.inventory.head, subjects.decision.all],
+    subscribe: [subjects.inventory.head, subjects.decision.all, subjects.events],
   },
   provisioner: {
     account: 'CAL',

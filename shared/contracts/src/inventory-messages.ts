@@ -7,6 +7,7 @@ import { faultCode } from './faults.ts';
 import { licenseFacts, licenseKind, UNACTIVATED } from './license.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
+import { settings, settingsChange } from './settings.ts';
 import {
   certificatePem,
   compactJws,
@@ -132,6 +133,23 @@ export const inventoryRefused = contract(
   z.object({ code: refusalCode, detail: z.string().max(500) }),
 );
 
+/** An operator's reason for what they do; it is kept in the ledger. */
+const why = z.string().max(500).default('');
+
+export const inventorySettings = contract(
+  'inventory.settings',
+  1,
+  'An operator changes settings; in force with the next decision, everywhere.',
+  z.object({ commandId: token, changes: settingsChange, by: name, why }),
+);
+
+export const inventoryConfirmClock = contract(
+  'inventory.confirm-clock',
+  1,
+  "An operator says that the leader's clock is right: CALs of ended licenses are returned again.",
+  z.object({ commandId: token, by: name, why }),
+);
+
 export const serviceFault = contract(
   'service.fault',
   1,
@@ -166,6 +184,10 @@ export const poolCounts = z.object({
 });
 export type PoolCounts = z.infer<typeof poolCounts>;
 
+/** What a replica compares its clock with. */
+export const clockSources = ['own-elapsed', 'ledger', 'nats', 'replica'] as const;
+export type ClockSource = (typeof clockSources)[number];
+
 export const queryStatus = contract(
   'inventory.query.status',
   1,
@@ -194,7 +216,46 @@ export const inventoryStatus = contract(
     /** False where the NATS server is older than 2.10: acknowledged licenses can be lost on power failure. */
     durable: z.boolean(),
     cache: z.enum(['current', 'behind', 'unreachable']),
+    /** From what the leader's clock departs, and by how many milliseconds; while there is anything, no CAL is returned. */
+    clockSuspect: z
+      .array(z.object({ source: z.enum(clockSources), departsBy: z.int() }))
+      .max(8)
+      .optional(),
+    /** For trials: by how many milliseconds the replica's clock is moved; absent where it is not. */
+    clockOffset: z.int().optional(),
+    /** How full the storage of the ledger is, from 0 to 1; absent where it has no limit, or on a standby. */
+    storageUsed: z.number().min(0).optional(),
   }),
+);
+
+export const querySettings = contract(
+  'inventory.query.settings',
+  1,
+  'Which settings are in force, and who changed them when.',
+  z.object({}),
+  1_024,
+);
+
+export const inventorySettingsAre = contract(
+  'inventory.settings-are',
+  1,
+  'The settings in force at a position of the ledger, and their changes, newest first.',
+  z.object({
+    position: ledgerPosition,
+    settings,
+    changes: z
+      .array(
+        z.object({
+          at: instant,
+          sequence: z.int().min(1),
+          changes: settingsChange,
+          by: name,
+          why: z.string().max(500),
+        }),
+      )
+      .max(1_000),
+  }),
+  4_194_304,
 );
 
 export const queryPacks = contract(
@@ -287,4 +348,42 @@ export const inventoryTrust = contract(
     trustRevision: z.int().min(0),
   }),
   1_048_576,
+);
+
+/** The most messages one answer to inventory.query.ledger carries; their bytes are bounded, too. */
+export const MAX_LEDGER_PAGE = 2_000;
+export const MAX_LEDGER_PAGE_BYTES = 786_432;
+
+export const queryLedger = contract(
+  'inventory.query.ledger',
+  1,
+  'The messages of the ledger as they are stored, VOID ones included, from a sequence on.',
+  z.object({
+    from: z.int().min(1),
+    limit: z.int().min(1).max(MAX_LEDGER_PAGE).default(MAX_LEDGER_PAGE),
+  }),
+  1_024,
+);
+
+export const ledgerMessage = z.object({
+  sequence: z.int().min(1),
+  /** When NATS stored it; the batch within says its ledger time. */
+  storedAt: instant,
+  /** Base64. */
+  bytes: z.string().max(400_000),
+});
+
+export const inventoryLedger = contract(
+  'inventory.ledger',
+  1,
+  'A page of the ledger. Fewer messages than asked for are not the end of it; the end is `last`.',
+  z.object({
+    messages: z.array(ledgerMessage).max(MAX_LEDGER_PAGE),
+    /** The sequence of the last message there is; 0 where there is none. */
+    last: z.int().min(0),
+    /** How far the replica that answers has folded. */
+    position: ledgerPosition,
+    hash: sha256,
+  }),
+  2_097_152,
 );

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { agreementProgram } from './clearinghouse.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
+import { settingsChange } from './settings.ts';
 import {
   certificatePem,
   compactJws,
@@ -96,6 +97,29 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     mode: licensingMode,
     code: refusalCode,
   }),
+  /** How often refusals were repeated that have a record already. */
+  z.object({
+    kind: z.literal('refusals-counted'),
+    counts: z.array(
+      z.object({
+        terminalServerId: token,
+        hardwareId,
+        version: productVersion,
+        mode: licensingMode,
+        code: refusalCode,
+        times: z.int().min(1),
+      }),
+    ),
+  }),
+  z.object({
+    kind: z.literal('settings-changed'),
+    commandId: token,
+    changes: settingsChange,
+    by: name,
+    why: z.string().max(500),
+  }),
+  /** An operator confirmed the clock of the leader: CALs are returned again. */
+  z.object({ kind: z.literal('clock-confirmed'), commandId: token, by: name, why: z.string().max(500) }),
 ]);
 export type LedgerRecord = z.infer<typeof ledgerRecord>;
 

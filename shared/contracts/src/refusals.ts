@@ -84,6 +84,11 @@ export const refusals = {
     says: 'The license server certificate does not verify under the Clearinghouse root this license server trusts.',
     todo: 'Check that the configured root certificate is the one of your Clearinghouse, then activate again.',
   },
+  SETTINGS_REJECTED: {
+    again: 'never',
+    says: 'The settings cannot be so.',
+    todo: 'Correct what the detail names: calbus settings get shows what is in force.',
+  },
   MODE_NOT_CONFIGURED: {
     again: 'after-change',
     says: 'The terminal server has no licensing mode.',

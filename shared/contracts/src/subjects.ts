@@ -39,6 +39,8 @@ export const subjects = {
     query: (role: string, name: string): string => `cal.v1.liaison.query.${role}.${name}`,
     queries: 'cal.v1.liaison.query.*.*',
   },
+  event: (name: string): string => `cal.v1.event.${name}`,
+  events: 'cal.v1.event.*',
   dead: (service: string): string => `cal.v1.dead.${service}`,
   deadLetters: 'cal.v1.dead.*',
   ledger: 'cal.v1.ledger',

@@ -22,3 +22,9 @@ export const systemClock: Clock = {
     }
   },
 };
+
+/** A clock whose wall time is `offset` milliseconds ahead (or, negative, behind): for trying what time brings. */
+export const shiftedClock = (clock: Clock, offset: number): Clock => ({
+  ...clock,
+  now: () => clock.now() + offset,
+});

@@ -62,8 +62,22 @@ export const fileContent = z.string().transform((path, ctx) => {
 /** File with the secret under which the liaison seals the issuing keys and the issuers open them. */
 export const deploymentSecretFile = fileContent.pipe(z.string().min(32, 'must hold at least 32 characters'));
 
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A length of time such as 90d or -10m, in milliseconds. */
+export const duration = z.string().transform((text, ctx) => {
+  const match = /^([+-]?[0-9]{1,9})(ms|s|m|h|d)$/.exec(text);
+  if (match) return Number(match[1]) * UNITS[match[2] as keyof typeof UNITS];
+  ctx.addIssue({ code: 'custom', message: 'must be a number and ms, s, m, h or d, such as 90d' });
+  return z.NEVER;
+});
+
+/** For trying what time brings, never in production: how far the service's wall clock is to be moved. */
+export const clockOffset = duration.default(0);
+
 /** What every service that speaks NATS is told. */
 export const commonConfig = {
+  clockOffset,
   natsUrl: natsUrls,
   /** File with the nkey seed that is this service's identity. */
   natsSeedFile: fileContent,

@@ -2,6 +2,7 @@
 // the log. `start` returns what `stop` undoes, newest last; stopping goes in reverse and twice is harmless.
 
 import type { z } from 'zod';
+import { shiftedClock, systemClock, type Clock } from './clock.ts';
 import { readConfig, variableOf } from './config.ts';
 import { createLog, errorFacts, type Log, type LogLevel } from './log.ts';
 
@@ -13,6 +14,8 @@ export type Running = {
   /** Aborts when shutdown begins. */
   readonly signal: AbortSignal;
   readonly log: Log;
+  /** The system's clock, moved by `clockOffset` of the configuration. */
+  readonly clock: Clock;
   /** Ends the process after the shutdown path, with exit code 1: for faults that no retry can mend. */
   readonly fail: (error: unknown, text: string) => void;
 };
@@ -78,9 +81,13 @@ export const runService = async <S extends z.ZodObject>(spec: ServiceSpec<S>): P
   process.on('uncaughtException', (error) => fail(error, 'an error was thrown and nobody caught it'));
 
   log.info({ state: 'starting' }, 'starting');
+  const { clockOffset = 0 } = result.config as { clockOffset?: number };
+  if (clockOffset !== 0)
+    log.warn({ clockOffset }, 'THE CLOCK OF THIS SERVICE IS MOVED (CALBUS_CLOCK_OFFSET): for trials only');
   try {
     await spec.start(result.config, {
       log,
+      clock: clockOffset === 0 ? systemClock : shiftedClock(systemClock, clockOffset),
       fail,
       signal: controller.signal,
       onStop: (what, s) => {

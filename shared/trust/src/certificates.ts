@@ -191,6 +191,10 @@ export const chainAt = (linked: LinkedChain, at: number): ChainResult => {
   return { ok: true, leaf: linked.certificates[0], chain: linked.certificates };
 };
 
+/** When the youngest certificate of a linked chain, root included, begins to be in date; 0 where the chain does not link. */
+export const chainBegins = (linked: LinkedChain): number =>
+  linked.ok ? Math.max(...[...linked.certificates, linked.root].map((c) => c.notBefore)) : 0;
+
 /** Both at once: the chain's signatures and places, and its dates at `at` (epoch milliseconds). Never throws. */
 export const verifyChain = (
   chain: readonly string[],

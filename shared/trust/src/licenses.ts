@@ -9,7 +9,7 @@ import {
   type LicenseClaims,
   type LicenseFacts,
 } from '@calbus/contracts/license';
-import { chainAt, linkChain, type LinkedChain } from './certificates.ts';
+import { chainAt, chainBegins, linkChain, type LinkedChain } from './certificates.ts';
 import { openJws, signJws, verifyJws } from './jws.ts';
 
 /** The license of `facts`, signed under the issuing key named `kid`. The same key gives the same bytes. */
@@ -43,7 +43,7 @@ const linked = (chain: readonly string[], roots: readonly string[], ownRoot: boo
 };
 
 /**
- * N1: whether a license is genuine: shape, signature, chain at its time of issue, license server. Whether it is
+ * N1: whether a license is genuine: shape, signature, chain not over at its time of issue, license server. Whether it is
  * in date, of the right device, mode and version, is not asked here. Never throws.
  *
  * Before activation a license server signs under a certificate of its own making; such a chain is taken only as the
@@ -61,7 +61,10 @@ export const checkLicense = (jws: string, trust: LicenseTrust): LicenseCheck => 
     return { ok: false, why: 'it is of another license server' };
   if (unactivated && c.kind !== 'temporary')
     return { ok: false, why: 'a license from before activation can only be temporary' };
-  const checked = chainAt(linked(chain, trust.roots, unactivated), c.iat * 1000);
+  // A license that is given again after a change of keys is signed anew, unchanged: it may be older than the certificates it
+  // is signed under, never younger.
+  const links = linked(chain, trust.roots, unactivated);
+  const checked = chainAt(links, Math.max(c.iat * 1000, chainBegins(links)));
   if (!checked.ok) return { ok: false, why: checked.why };
   if (!unactivated && checked.chain.some((x) => x.commonName !== c.iss))
     return { ok: false, why: 'its certificates are of another license server' };

@@ -54,6 +54,14 @@ const trust: LicenseTrust = {
   licenseServerId: SERVER,
 };
 
+test('a license given again under a younger key is genuine; one dated after its key has ended is not', () => {
+  const old = { ...facts, issuedAt: NOW - 50 * DAY };
+  assert.deepEqual(checkLicense(signLicense(issuing.privateKey, 'k1', old), trust).ok, true);
+  const late = { ...facts, issuedAt: NOW + 31 * DAY };
+  const check = checkLicense(signLicense(issuing.privateKey, 'k1', late), trust);
+  assert.match(check.ok ? 'genuine' : check.why, /not in date/);
+});
+
 test('a license verifies, is the same bytes each time, and any JOSE library reads it', async () => {
   const jws = signLicense(issuing.privateKey, 'k1', facts);
   assert.equal(signLicense(issuing.privateKey, 'k1', facts), jws);

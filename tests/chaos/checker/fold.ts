@@ -156,9 +156,9 @@ const keep = (f: Fold, l: FoldedLicense): FoldedLicense => {
   return l;
 };
 
-const count = (f: Fold, id: string, what: keyof Counts): void => {
+const count = (f: Fold, id: string, what: keyof Counts, times = 1): void => {
   const counts = f.terminalServers.get(id) ?? { temporary: 0, full: 0, renewed: 0, refused: 0 };
-  counts[what] += 1;
+  counts[what] += times;
   f.terminalServers.set(id, counts);
 };
 
@@ -216,6 +216,11 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
   switch (r.kind) {
     case 'generation-started':
     case 'leadership-taken':
+    case 'settings-changed':
+    case 'clock-confirmed':
+      return;
+    case 'refusals-counted':
+      for (const c of r.counts) count(f, c.terminalServerId, 'refused', c.times);
       return;
     case 'activated':
       f.activations.push({ serverId: r.serverId, epoch: r.epoch, until: r.certificateNotAfter });

@@ -33,9 +33,9 @@ const attempt = async <T>(what: Promise<T>): Promise<T | null> => {
 /** Everything `status` shows; a part that does not answer is null. */
 export const readStatus = async (operator: Operator, redis: Redis) => {
   const { nc } = operator;
-  const inventory = await attempt(
-    operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus),
-  );
+  const query = subjects.inventory.query('operator', 'status');
+  const replicas = await operator.askAll(query, queryStatus, {}, inventoryStatus);
+  const inventory = replicas.find((r) => r.role === 'leader') ?? replicas[0] ?? null;
   const liaison = await attempt(
     operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus),
   );
@@ -49,6 +49,8 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
   return {
     nats: { server: nc.getServer(), version: nc.info?.version ?? '' },
     inventory,
+    /** Every replica that answered, the one above included. */
+    replicas,
     liaison,
     queue: queue && { waiting: queue.num_pending, inHand: queue.num_ack_pending },
     deadLetters: dead?.state.messages ?? null,
@@ -59,15 +61,45 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
 
 const line = (name: string, text: string): void => say(`${bold(name.padEnd(16))} ${text}`);
 
-const showInventory = (i: NonNullable<Status['inventory']>): void => {
+const clockNames = {
+  'own-elapsed': 'the time that has passed',
+  ledger: "the ledger's time",
+  nats: "NATS'",
+  replica: "another replica's",
+} as const;
+
+const showInventory = (i: NonNullable<Status['inventory']>, replicas: Status['replicas']): void => {
   line(
     'Inventory',
     `${i.role === 'leader' ? 'leader' : i.role} ${i.replica}, term ${i.term}, ledger at ${i.position.sequence} (${time(i.ledgerTime)} UTC)`,
   );
+  for (const other of replicas.filter((r) => r.replica !== i.replica))
+    line('', `${other.role} ${other.replica}, ledger at ${other.position.sequence}`);
   if (!i.durable)
     line('', red('This NATS server is older than 2.10: acknowledged licenses can be lost on power failure.'));
   if (i.voidMessages > 0)
     line('', yellow(`${i.voidMessages} VOID messages in the ledger; they change nothing.`));
+  if (i.clockOffset !== undefined)
+    line(
+      '',
+      red(
+        `Its clock is moved by ${Math.round(i.clockOffset / 1_000)} s (CALBUS_CLOCK_OFFSET): for trials only.`,
+      ),
+    );
+  for (const { source, departsBy } of i.clockSuspect ?? [])
+    line(
+      '',
+      red(
+        `Its clock departs from ${clockNames[source]} by ${Math.round(departsBy / 1_000)} s: no CAL is returned until they agree, or calbus clock confirm.`,
+      ),
+    );
+  if (i.storageUsed !== undefined && i.storageUsed >= 0.9)
+    line(
+      '',
+      red(
+        `The ledger has used ${Math.floor(i.storageUsed * 100)} % of its storage: no new temporary licenses.`,
+      ),
+    );
   line(
     'Activation',
     i.activation
@@ -92,7 +124,7 @@ type Status = Awaited<ReturnType<typeof readStatus>>;
 
 const show = (s: Status): void => {
   line('NATS', `${s.nats.server}, version ${s.nats.version}`);
-  if (s.inventory) showInventory(s.inventory);
+  if (s.inventory) showInventory(s.inventory, s.replicas);
   else line('Inventory', red('does not answer'));
   line(
     'Issuers',

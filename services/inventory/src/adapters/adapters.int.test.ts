@@ -16,6 +16,7 @@ import { testRedis } from '@calbus/testkit/servers';
 import { changedHashes } from '../domain/live-counts.ts';
 import { hw, story } from '../domain/story.ts';
 import { natsLeaderKey } from './nats-leader-key.ts';
+import { natsLedgerServer } from './ledger-server.ts';
 import { natsLedger } from './nats-ledger.ts';
 import { redisCache } from './redis-cache.ts';
 
@@ -65,11 +66,60 @@ describe('the ledger and the leader key on NATS', () => {
     );
   });
 
+  test('a page has at least one message and at most as many, in messages and bytes, as were asked for', async () => {
+    const { page } = natsLedger(js, jsm);
+    const { state } = await jsm.streams.info(streams.ledger.name);
+    const last = state.last_seq;
+    assert.deepEqual(await page(last + 1, 10, 1_000), { entries: [], last });
+    const one = await page(1, 10, 0);
+    assert.equal(one.entries.length, 1);
+    assert.ok(Math.abs((one.entries[0]?.storedAt ?? 0) - Date.now()) < 600_000);
+    for (const [from, most] of [
+      [1, 10],
+      [1, 650],
+      [last - 40, 650],
+      [last, 5],
+    ] as const) {
+      const { entries } = await page(from, most, 1_000_000);
+      const sequences = Array.from({ length: Math.min(most, last - from + 1) }, (_, i) => from + i);
+      assert.deepEqual(
+        entries.map((e) => e.sequence),
+        sequences,
+      );
+    }
+    const few = await page(1, 650, 40);
+    const size = few.entries.reduce((n, e) => n + e.bytes.byteLength, 0);
+    assert.ok(few.entries.length > 1 && size <= 40, `${size}`);
+    for (let i = 0; i < 60; i += 1) await js.publish(subjects.ledger, new Uint8Array(100_000));
+    const large = await page(last + 1, 650, 1_000_000);
+    // JetStream counts subjects and headers, too.
+    assert.ok(large.entries.length >= 8 && large.entries.length <= 10, `${large.entries.length}`);
+    assert.equal(large.last, last + 60);
+  });
+
   test('a batch larger than the stream takes is uncertain, never stored', async () => {
     const ledger = natsLedger(js, jsm);
     const { state } = await jsm.streams.info(streams.ledger.name);
     assert.equal((await ledger.append(new Uint8Array(400_000), state.last_seq)).kind, 'uncertain');
     assert.equal((await jsm.streams.info(streams.ledger.name)).state.last_seq, state.last_seq);
+  });
+
+  test('a full storage is said to be full, and nothing is stored', async () => {
+    const ledger = natsLedger(js, jsm);
+    const provisioner = await bus.connectAs('provisioner-ledger');
+    const theirs = await provisioner.jetstreamManager({ checkAPI: false });
+    const { state } = await jsm.streams.info(streams.ledger.name);
+    await theirs.streams.update(streams.ledger.name, { max_bytes: state.bytes + 10 });
+    assert.deepEqual(await ledger.append(new Uint8Array(2_000), state.last_seq), { kind: 'full' });
+    assert.equal((await natsLedgerServer(jsm).look()).used?.toFixed(1), '1.0');
+    await theirs.streams.update(streams.ledger.name, { max_bytes: -1 });
+    assert.equal((await natsLedgerServer(jsm).look()).used, undefined);
+    assert.equal((await ledger.append(new Uint8Array(2_000), state.last_seq)).kind, 'stored');
+  });
+
+  test('the server says what its clock shows', async () => {
+    const { time } = await natsLedgerServer(jsm).look();
+    assert.ok(time !== undefined && Math.abs(time - Date.now()) < 5_000, String(time));
   });
 
   test('the leader key is taken once on each revision', async () => {

@@ -1,14 +1,18 @@
 // Which subjects inventory answers, and for whom: queries always, the command families of a term while leading.
 
-import { encode } from '@calbus/contracts/envelope';
+import { encode, type Message } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryActivation,
   inventoryAllocate,
+  inventoryConfirmClock,
   inventoryHead,
   inventoryInstall,
+  inventorySettings,
+  queryLedger,
   queryLicenses,
   queryPacks,
+  querySettings,
   queryStatus,
   queryTrust,
 } from '@calbus/contracts/inventory-messages';
@@ -16,23 +20,39 @@ import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
 import type { State } from '../domain/state.ts';
+import type { ClockWatch } from '../handlers/clock-watch.ts';
+import type { LedgerPages } from '../ports.ts';
 import { activation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
 import { install } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
-import { licenses, packs, status, trust, type StatusFacts } from '../handlers/queries.ts';
+import { changeSettings, confirmClock } from '../handlers/operate.ts';
+import {
+  ledgerPage,
+  licenses,
+  packs,
+  settings,
+  status,
+  trust,
+  type StatusFacts,
+} from '../handlers/queries.ts';
 
 const BEACON_MS = 250;
 
 /** Answers queries until the connection closes. */
-export const serveQueries = (deps: RespondDeps, state: State, facts: () => StatusFacts): void => {
+export const serveQueries = (
+  deps: RespondDeps,
+  state: State,
+  ledger: LedgerPages,
+  facts: () => StatusFacts,
+): void => {
   const queue = 'inventory';
   const now = deps.clock.now;
   const operator = inboxes.operator;
   const query = (name: string): string => subjects.inventory.query('operator', name);
+  // Every replica says how it stands, so that an operator sees them all.
   respond(deps, {
     subject: query('status'),
-    queue,
     contracts: [queryStatus],
     callers: operator,
     handle: async () => status(state, facts()),
@@ -45,11 +65,25 @@ export const serveQueries = (deps: RespondDeps, state: State, facts: () => Statu
     handle: async () => packs(state),
   });
   respond(deps, {
+    subject: query('settings'),
+    queue,
+    contracts: [querySettings],
+    callers: operator,
+    handle: async () => settings(state),
+  });
+  respond(deps, {
     subject: query('licenses'),
     queue,
     contracts: [queryLicenses],
     callers: operator,
     handle: async (m) => licenses(state, now(), m),
+  });
+  respond(deps, {
+    subject: query('ledger'),
+    queue,
+    contracts: [queryLedger],
+    callers: operator,
+    handle: (m) => ledgerPage(ledger, state, m),
   });
   respond(deps, {
     subject: subjects.inventory.query('issuer', 'trust'),
@@ -60,10 +94,18 @@ export const serveQueries = (deps: RespondDeps, state: State, facts: () => Statu
   });
 };
 
-export type TermDeps = RespondDeps & { readonly roots: readonly string[]; readonly replica: string };
+export type TermDeps = RespondDeps & {
+  readonly roots: readonly string[];
+  readonly replica: string;
+  readonly watch: ClockWatch;
+};
 
 /** Answers the commands of one term and sends the beacon; what it returns ends both. */
-export const serveTerm = (deps: TermDeps, state: State, { term, commit }: Leading): (() => void) => {
+export const serveTerm = (
+  deps: TermDeps,
+  state: State,
+  { term, commit, repeats, events }: Leading,
+): (() => void) => {
   const { nc, clock, roots } = deps;
   const liaison = inboxes['clearinghouse-liaison'];
   const subscriptions = [
@@ -71,7 +113,7 @@ export const serveTerm = (deps: TermDeps, state: State, { term, commit }: Leadin
       subject: subjects.inventory.allocate(term),
       contracts: [inventoryAllocate],
       callers: inboxes.issuer,
-      handle: (m) => allocate(commit, m),
+      handle: (m) => allocate({ commit, repeats, notice: events.raise }, m),
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),
@@ -84,6 +126,15 @@ export const serveTerm = (deps: TermDeps, state: State, { term, commit }: Leadin
       contracts: [inventoryInstall],
       callers: liaison,
       handle: (m) => install(commit, { roots, now: clock.now }, m),
+    }),
+    respond<typeof inventorySettings | typeof inventoryConfirmClock>(deps, {
+      subject: subjects.inventory.operate(term),
+      contracts: [inventorySettings, inventoryConfirmClock],
+      callers: inboxes.operator,
+      handle: (m) =>
+        m.type === inventorySettings.type
+          ? changeSettings(commit, m as Message<typeof inventorySettings>)
+          : confirmClock(commit, deps.watch, m),
     }),
   ];
   const beacon = (): void => {

@@ -4,10 +4,11 @@ import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/co
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
+import { refusedBefore, refusedNew } from './admission.ts';
 import { isLive, heldBy } from './held.ts';
 import { perDeviceRow } from './per-device.ts';
 import { perUserRow } from './per-user.ts';
-import { DAY, HOUR, OUTCOME_MEMORY, REFUSAL_COALESCING, type Settings } from './settings.ts';
+import { DAY, HOUR, OUTCOME_MEMORY, REFUSAL_COALESCING } from './settings.ts';
 import { endingIn, factsOf, isActivated, licenseOf, refusalKey, type License, type State } from './state.ts';
 import { freePack, isInstalled, stockRefusal } from './stock.ts';
 
@@ -19,7 +20,13 @@ export type Dice = {
   readonly between: (min: number, max: number) => number;
 };
 
-export type Circumstances = { readonly now: number; readonly dice: Dice; readonly settings: Settings };
+export type Circumstances = {
+  /** Ledger time. */
+  readonly now: number;
+  readonly dice: Dice;
+  /** The ledger has used 90 % of its storage. */
+  readonly storageNearlyFull: boolean;
+};
 
 type Request = Extract<Allocation, { kind: 'license' }>;
 type Report = Extract<Allocation, { kind: 'validated' }>;
@@ -27,7 +34,13 @@ type Report = Extract<Allocation, { kind: 'validated' }>;
 /** `recorded`: the answer is what the records, once committed, make the state remember; else it is `outcome`, true at the head. */
 export type Decision =
   | { readonly kind: 'recorded'; readonly records: readonly LedgerRecord[] }
-  | { readonly kind: 'known'; readonly answer: AllocationAnswer; readonly records: readonly LedgerRecord[] };
+  | {
+      readonly kind: 'known';
+      readonly answer: AllocationAnswer;
+      readonly records: readonly LedgerRecord[];
+      /** The answer repeats a refusal that has its record. */
+      readonly repeats?: true;
+    };
 
 const known = (
   state: State,
@@ -62,6 +75,7 @@ const refuse = (
     return {
       kind: 'known',
       records: before,
+      repeats: true,
       answer: {
         requestId: q.requestId,
         row,
@@ -92,8 +106,10 @@ const issueBase = (state: State, c: Circumstances, q: Request, row: RowId) => ({
   userName: q.userKey,
 });
 
-const fullEnd = (c: Circumstances): number =>
-  c.now + c.dice.between(c.settings.fullDays.min, c.settings.fullDays.max) * DAY;
+const fullEnd = (state: State, c: Circumstances): number => {
+  const { min, max } = state.head.settings.fullDays;
+  return c.now + c.dice.between(min, max) * DAY;
+};
 
 /** D5 within a request: a log-on that was reported before and not confirmed. Only what it changes is recorded. */
 const repeatedLogOn = (state: State, c: Circumstances, q: Request): LedgerRecord[] => {
@@ -130,14 +146,18 @@ const decidePerDevice = (state: State, c: Circumstances, q: Request): Decision =
       : device;
   const held = heldBy(seen, q.version, c.now);
   const { serving } = held;
-  const free = freePack(state, q.version, c.settings);
-  const withinLead = serving !== undefined && serving.notAfter - c.now <= c.settings.renewalLeadDays * DAY;
+  const free = freePack(state, q.version);
+  const withinLead =
+    serving !== undefined && serving.notAfter - c.now <= state.head.settings.renewalLeadDays * DAY;
   const { id: row, act } = perDeviceRow({
     held,
     withinLead,
     activated: isActivated(state.head, c.now),
     free,
   });
+  const refused = refusedNew(state, q, act, c);
+  if (refused)
+    return known(state, c, q.requestId, refused.row, { kind: 'refused', code: refused.code }, before);
   switch (act) {
     case 'again':
       if (!serving) throw new Error(`row ${row} matched without a license`);
@@ -150,7 +170,7 @@ const decidePerDevice = (state: State, c: Circumstances, q: Request): Decision =
         kind: 'recorded',
         records: [
           ...before,
-          { kind: 'renewed', requestId, terminalServerId, row, licenseId, notAfter: fullEnd(c) },
+          { kind: 'renewed', requestId, terminalServerId, row, licenseId, notAfter: fullEnd(state, c) },
         ],
       };
     }
@@ -167,14 +187,14 @@ const decidePerDevice = (state: State, c: Circumstances, q: Request): Decision =
             ...issueBase(state, c, q, row),
             version: free.version,
             keyPackId: free.keyPackId,
-            notAfter: fullEnd(c),
+            notAfter: fullEnd(state, c),
             supersedes: superseded.map((l) => l.licenseId),
           },
         ],
       };
     }
     case 'temporary': {
-      const notAfter = c.now + c.settings.temporaryDays * DAY;
+      const notAfter = c.now + state.head.settings.temporaryDays * DAY;
       return {
         kind: 'recorded',
         records: [
@@ -184,14 +204,7 @@ const decidePerDevice = (state: State, c: Circumstances, q: Request): Decision =
       };
     }
     case 'refuse':
-      return refuse(
-        state,
-        c,
-        q,
-        row,
-        stockRefusal(state, 'per-device', q.version, c.settings, c.now),
-        before,
-      );
+      return refuse(state, c, q, row, stockRefusal(state, 'per-device', q.version, c.now), before);
   }
 };
 
@@ -210,8 +223,7 @@ const decidePerUser = (state: State, c: Circumstances, q: Request): Decision => 
     } as const;
     return known(state, c, q.requestId, row, outcome);
   }
-  const code =
-    does.code === 'stock' ? stockRefusal(state, 'per-user', q.version, c.settings, c.now) : does.code;
+  const code = does.code === 'stock' ? stockRefusal(state, 'per-user', q.version, c.now) : does.code;
   return known(state, c, q.requestId, row, { kind: 'refused', code });
 };
 
@@ -242,13 +254,15 @@ export const decide = (state: State, q: Allocation, c: Circumstances): Decision 
   if (earlier && earlier.decidedAt > c.now - OUTCOME_MEMORY)
     return { kind: 'known', answer: earlier, records: [] };
   if (q.kind === 'validated') return decideReport(state, c, q);
+  const refused = refusedBefore(state, q);
+  if (refused) return known(state, c, q.requestId, refused.row, { kind: 'refused', code: refused.code });
   return q.mode === 'per-device' ? decidePerDevice(state, c, q) : decidePerUser(state, c, q);
 };
 
-/** D15: the full licenses whose CAL is to be returned now, at most `limit`. */
-export const dueReturns = (state: State, c: Circumstances, limit: number): LedgerRecord[] => {
+/** D15: the full licenses whose CAL is to be returned at `now`, at most `limit`. */
+export const dueReturns = (state: State, now: number, limit: number): LedgerRecord[] => {
   const due: LedgerRecord[] = [];
-  const until = c.now - c.settings.expirySkew;
+  const until = now - state.head.settings.expirySkew;
   for (const hour of state.ends.keys()) {
     if (Number(hour) * HOUR > until) continue;
     for (const licenseId of state.ends.get(hour) ?? []) {

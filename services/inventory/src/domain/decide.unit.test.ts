@@ -245,7 +245,7 @@ describe('Per Device', () => {
       reason((s) => {
         s.activate();
         s.install(5, '2008');
-        s.settings = { ...s.settings, preventLicenseUpgrade: true };
+        s.set({ preventLicenseUpgrade: true });
       }),
       'UPGRADE_PREVENTED',
     );

@@ -2,7 +2,9 @@
 
 import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { Settings } from '@calbus/contracts/settings';
 import type { RowId } from '@calbus/contracts/rows';
+import { HOUR, MINUTE } from './settings.ts';
 import {
   factsOf,
   hourOf,
@@ -40,10 +42,35 @@ const remember = (
   state.outcomes.set(record.requestId, answer);
 };
 
-const noCounts: TerminalServerCounts = { temporary: 0, full: 0, renewed: 0, refused: 0 };
-const count = (state: State, terminalServerId: string, what: keyof TerminalServerCounts): void => {
+const noWindow = { number: 0, count: 0 };
+const noCounts: TerminalServerCounts = {
+  temporary: 0,
+  full: 0,
+  renewed: 0,
+  refused: 0,
+  newDevices: noWindow,
+  fullLicenses: noWindow,
+};
+const count = (
+  state: State,
+  terminalServerId: string,
+  what: 'temporary' | 'full' | 'renewed' | 'refused',
+  times = 1,
+): void => {
   const counts = state.terminalServers.get(terminalServerId) ?? noCounts;
-  state.terminalServers.set(terminalServerId, { ...counts, [what]: counts[what] + 1 });
+  state.terminalServers.set(terminalServerId, { ...counts, [what]: counts[what] + times });
+};
+
+/** Counts a new license in the stretch of time that its quota is for (S3). */
+const countInWindow = (
+  state: State,
+  terminalServerId: string,
+  window: 'newDevices' | 'fullLicenses',
+  number: number,
+): void => {
+  const counts = state.terminalServers.get(terminalServerId) ?? noCounts;
+  const before = counts[window].number === number ? counts[window].count : 0;
+  state.terminalServers.set(terminalServerId, { ...counts, [window]: { number, count: before + 1 } });
 };
 
 /** Puts a license in the place of itself, or adds it to its device. */
@@ -119,6 +146,9 @@ const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, plac
   }
   put(state, license);
   count(state, r.terminalServerId, license.kind);
+  if (license.kind === 'full')
+    countInWindow(state, r.terminalServerId, 'fullLicenses', Math.floor(place.at / HOUR));
+  else countInWindow(state, r.terminalServerId, 'newDevices', Math.floor(place.at / MINUTE));
   remember(state, place, r, { kind: 'license', license: factsOf(license) });
 };
 
@@ -187,5 +217,23 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
       return end(state, r.licenseId, 'returned');
     case 'refused':
       return refuse(state, r, place);
+    case 'refusals-counted':
+      for (const c of r.counts) count(state, c.terminalServerId, 'refused', c.times);
+      return;
+    case 'settings-changed': {
+      const { changes, by, why } = r;
+      const { head } = state;
+      const change = { at: place.at, sequence: place.sequence, changes, by, why };
+      state.head = {
+        ...head,
+        settings: { ...head.settings, ...changes } as Settings,
+        settingsChanges: [...head.settingsChanges, change],
+      };
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    }
+    case 'clock-confirmed':
+      state.commands.set(r.commandId, place.sequence);
+      return;
   }
 };

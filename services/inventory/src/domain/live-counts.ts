@@ -29,7 +29,8 @@ const deviceHash = (device: Device): LiveHash => {
 
 const terminalServerHash = (state: State, id: string): LiveHash => {
   const counts = state.terminalServers.get(id);
-  const fields = Object.fromEntries(Object.entries(counts ?? {}).map(([k, v]) => [k, String(v)]));
+  const shown = ['temporary', 'full', 'renewed', 'refused'] as const;
+  const fields = Object.fromEntries(shown.map((k) => [k, String(counts?.[k] ?? 0)]));
   return { key: redisKeys.terminalServer(id), fields };
 };
 
@@ -48,6 +49,7 @@ export const touchedBy = (
   const terminalServers = new Set<string>();
   for (const r of records) {
     if ('terminalServerId' in r) terminalServers.add(r.terminalServerId);
+    if (r.kind === 'refusals-counted') for (const c of r.counts) terminalServers.add(c.terminalServerId);
     if ('hardwareId' in r) devices.add(r.hardwareId);
     const owner = 'licenseId' in r ? ownerOf(r.licenseId) : undefined;
     if (owner !== undefined) devices.add(owner);

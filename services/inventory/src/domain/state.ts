@@ -4,6 +4,7 @@
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { UNACTIVATED, type LicenseFacts } from '@calbus/contracts/license';
+import { defaultSettings, type Settings, type SettingsChange } from '@calbus/contracts/settings';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
@@ -43,6 +44,15 @@ export type Activation = {
   readonly certificateNotAfter: number;
 };
 
+/** A change of settings: who, when, why. */
+export type RecordedChange = {
+  readonly at: number;
+  readonly sequence: number;
+  readonly changes: SettingsChange;
+  readonly by: string;
+  readonly why: string;
+};
+
 export type Head = {
   readonly generation: string;
   /** The stream sequence of the last valid batch. */
@@ -55,6 +65,8 @@ export type Head = {
   readonly trustRevision: number;
   /** Every activation there was, oldest first; the last one is in force. */
   readonly activations: readonly Activation[];
+  readonly settings: Settings;
+  readonly settingsChanges: readonly RecordedChange[];
   readonly devices: number;
   readonly temporary: number;
   readonly full: number;
@@ -68,7 +80,13 @@ export type TerminalServerCounts = {
   readonly full: number;
   readonly renewed: number;
   readonly refused: number;
+  /** New devices in the minute, and full licenses in the hour, of the last such license (S3). */
+  readonly newDevices: Window;
+  readonly fullLicenses: Window;
 };
+
+/** How many there were in one stretch of ledger time, which is numbered from 1970. */
+export type Window = { readonly number: number; readonly count: number };
 
 export type State = {
   head: Head;
@@ -96,6 +114,8 @@ export const startHead: Head = {
   term: 0,
   trustRevision: 0,
   activations: [],
+  settings: defaultSettings,
+  settingsChanges: [],
   devices: 0,
   temporary: 0,
   full: 0,

@@ -2,9 +2,9 @@
 
 import type { PoolCounts } from '@calbus/contracts/inventory-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
+import type { Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { compareVersions, productVersions, serves, type ProductVersion } from '@calbus/contracts/versions';
-import type { Settings } from './settings.ts';
 import { isActivated, type Pack, type State } from './state.ts';
 import { valuesOf } from './table.ts';
 
@@ -12,11 +12,15 @@ import { valuesOf } from './table.ts';
 const inOrder = (a: Pack, b: Pack): number =>
   compareVersions(a.version, b.version) || a.sequence - b.sequence;
 
+/** V1, V4. */
+const allowed = (settings: Settings, cal: ProductVersion, version: ProductVersion): boolean =>
+  settings.preventLicenseUpgrade ? cal === version : serves(cal, version);
+
 /** The pack that a request of this version would take its CAL from; V1, V3, V4. */
-export const freePack = (state: State, version: ProductVersion, settings: Settings): Pack | undefined =>
+export const freePack = (state: State, version: ProductVersion): Pack | undefined =>
   valuesOf(state.packs)
     .filter((p) => p.mode === 'per-device' && p.issued < p.quantity)
-    .filter((p) => (settings.preventLicenseUpgrade ? p.version === version : serves(p.version, version)))
+    .filter((p) => allowed(state.head.settings, p.version, version))
     .sort(inOrder)[0];
 
 const installedFor = (state: State, version: ProductVersion): Pack[] =>
@@ -31,7 +35,6 @@ export const stockRefusal = (
   state: State,
   mode: LicensingMode,
   version: ProductVersion,
-  settings: Settings,
   now: number,
 ): RefusalCode => {
   const packs = installedFor(state, version);
@@ -40,7 +43,7 @@ export const stockRefusal = (
   if (packs.length === 0) return 'NOTHING_INSTALLED_FOR_PRODUCT';
   if (ofMode.length === 0) return 'WRONG_MODE';
   const later = ofMode.some((p) => p.version !== version && p.issued < p.quantity);
-  if (settings.preventLicenseUpgrade && later) return 'UPGRADE_PREVENTED';
+  if (state.head.settings.preventLicenseUpgrade && later) return 'UPGRADE_PREVENTED';
   return 'NO_LICENSE_AVAILABLE';
 };
 

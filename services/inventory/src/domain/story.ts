@@ -2,11 +2,12 @@
 
 import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
+import type { SettingsChange } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { decide, dueReturns, type Circumstances } from './decide.ts';
 import { applyBatch } from './fold.ts';
-import { DAY, defaultSettings, type Settings } from './settings.ts';
+import { DAY } from './settings.ts';
 import { emptyState, type BaseState } from './state.ts';
 
 export const hw = (n: number): string => n.toString(16).padStart(40, '0');
@@ -19,6 +20,7 @@ export type Ask = {
   readonly user?: string | null;
   readonly authenticatedBy?: string | null;
   readonly requestId?: string;
+  readonly terminalServerId?: string;
   readonly validatedLicenseId?: string | null;
 };
 
@@ -26,7 +28,8 @@ export type Story = {
   readonly state: BaseState;
   readonly records: LedgerRecord[];
   now: number;
-  settings: Settings;
+  storageNearlyFull: boolean;
+  readonly set: (changes: SettingsChange) => void;
   readonly append: (records: readonly LedgerRecord[]) => void;
   readonly activate: (certificateNotAfter?: number) => void;
   readonly install: (quantity: number, version?: ProductVersion, mode?: LicensingMode) => string;
@@ -47,7 +50,7 @@ export const story = (rolls: readonly number[] = [60]): Story => {
   const id = (): string => `id${(ids += 1)}`;
   const circumstances = (s: Story): Circumstances => ({
     now: Math.max(s.now, state.head.time),
-    settings: s.settings,
+    storageNearlyFull: s.storageNearlyFull,
     dice: { id, between: () => rolls[rolled++ % rolls.length] ?? 60 },
   });
   const run = (s: Story, q: Allocation): AllocationAnswer => {
@@ -62,7 +65,9 @@ export const story = (rolls: readonly number[] = [60]): Story => {
     state,
     records,
     now: 1_000 * DAY,
-    settings: defaultSettings,
+    storageNearlyFull: false,
+    set: (changes) =>
+      s.append([{ kind: 'settings-changed', commandId: id(), changes, by: 'test', why: 'a test' }]),
     append: (more) => {
       sequence += 1;
       records.push(...more);
@@ -116,7 +121,7 @@ export const story = (rolls: readonly number[] = [60]): Story => {
       run(s, {
         kind: 'license',
         requestId: a.requestId ?? id(),
-        terminalServerId: 'ts1',
+        terminalServerId: a.terminalServerId ?? 'ts1',
         mode: a.mode ?? 'per-device',
         version: a.version ?? '2003',
         hardwareId: hw(a.device ?? 1),
@@ -142,7 +147,7 @@ export const story = (rolls: readonly number[] = [60]): Story => {
       return licenseId;
     },
     returnDue: () => {
-      const due = dueReturns(state, circumstances(s), 5_000);
+      const due = dueReturns(state, circumstances(s).now, 5_000);
       if (due.length > 0) s.append(due);
       return due.length;
     },

@@ -9,9 +9,23 @@ import {
 import type { Message } from '@calbus/contracts/envelope';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerNotices, type Notice } from '../domain/notices.ts';
 import { decide } from '../domain/decide.ts';
 import type { State } from '../domain/state.ts';
 import type { GroupCommit, Work } from './group-commit.ts';
+import type { Repeats } from './repeats.ts';
+
+const noteRepeat = (repeats: Repeats, item: Allocation, { outcome }: AllocationAnswer): void => {
+  if (item.kind !== 'license' || outcome.kind !== 'refused') return;
+  const { terminalServerId, hardwareId, version, mode } = item;
+  repeats.count({ terminalServerId, hardwareId, version, mode, code: outcome.code });
+};
+
+export type AllocateDeps = {
+  readonly commit: GroupCommit;
+  readonly repeats: Repeats;
+  readonly notice: (notice: Notice) => void;
+};
 
 const placeOf = ({ head }: State): LedgerPosition => ({
   generation: head.generation,
@@ -19,13 +33,14 @@ const placeOf = ({ head }: State): LedgerPosition => ({
 });
 
 const workOf =
-  (item: Allocation): Work<AllocationAnswer> =>
+  (item: Allocation, repeats: Repeats): Work<AllocationAnswer> =>
   (draft, c) => {
     const decision = decide(draft, item, c);
     return {
       records: decision.records,
       answer: (state, move) => {
         if (decision.kind === 'known') {
+          if (decision.repeats) noteRepeat(repeats, item, decision.answer);
           const answer = move(decision.answer);
           // A log-on said again within the request was recorded just now, and the answer is true only from there on.
           const later = decision.records.length > 0 && answer.outcome.kind === 'license';
@@ -39,9 +54,14 @@ const workOf =
   };
 
 export const allocate = async (
-  commit: GroupCommit,
+  { commit, repeats, notice }: AllocateDeps,
   message: Message<typeof inventoryAllocate>,
 ): Promise<Answer> => {
-  const items = await Promise.all(message.body.items.map((item) => commit.submit(workOf(item))));
+  const asked = message.body.items;
+  const items = await Promise.all(asked.map((item) => commit.submit(workOf(item, repeats))));
+  for (const [i, answer] of items.entries()) {
+    const item = asked[i];
+    if (item) answerNotices(item, answer).forEach(notice);
+  }
   return answerWith(inventoryAllocated, { items });
 };

@@ -10,7 +10,6 @@ import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Circumstances, Dice } from '../domain/decide.ts';
 import { evolve } from '../domain/evolve.ts';
 import { changedHashes, touchedBy } from '../domain/live-counts.ts';
-import type { Settings } from '../domain/settings.ts';
 import { draftOf, type State } from '../domain/state.ts';
 import type { Cache, Ledger } from '../ports.ts';
 import { encodeBatch } from './chain.ts';
@@ -37,11 +36,16 @@ export type GroupCommitDeps = {
   readonly cache: Cache;
   readonly clock: Clock;
   readonly dice: Dice;
-  readonly settings: Settings;
+  /** The date of the next batch, where the last one is of `last`. */
+  readonly ledgerTime: (last: number) => number;
+  /** The ledger has used 90 % of its storage. */
+  readonly storageNearlyFull: () => boolean;
   readonly log: Log;
   readonly term: number;
   /** The generation to write under; the ledger's own, but for the first batch of a new one. */
   readonly generation: string;
+  /** Called with the records of each committed batch, once they stand in the state. */
+  readonly onCommitted: (records: readonly LedgerRecord[]) => void;
   /** Waits until the leader's lease is good; rejects when leadership is lost. */
   readonly lease: () => Promise<void>;
   /** Another leader's batch was found. */
@@ -58,6 +62,8 @@ const notLeader = (): FaultError => new FaultError(fault('NOT_LEADER'));
 /** Records of one batch: a little less than a message may hold, for the frame around them. */
 const ROOM = MAX_BATCH_BYTES - 1_024;
 const MOST_COMMANDS = 1_024;
+/** More than issuers have in hand together; beyond it the answer is BUSY, not a pile. */
+const MOST_WAITING = 20_000;
 
 const moved =
   (expected: number, actual: number): Move =>
@@ -87,9 +93,12 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         follower.takeOwn(batch, bytes, outcome.sequence);
         return outcome.sequence;
       }
-      log.warn({ why: outcome.why, tail: follower.tail() }, 'an append is uncertain; reading the ledger');
+      const why = outcome.kind === 'full' ? 'the storage is full' : outcome.why;
+      log.warn({ why, tail: follower.tail() }, 'an append is uncertain; reading the ledger');
       const found = await lookFor(batch.nonce);
       if (found !== undefined) return found;
+      // Nothing new can be recorded; what needs no record is still answered, by the batches that follow.
+      if (outcome.kind === 'full') throw new FaultError(fault('STORAGE_FULL'));
     }
   };
 
@@ -119,9 +128,9 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
     const { state } = follower;
     const before = state.head;
     const c: Circumstances = {
-      now: Math.max(before.time, clock.now()),
+      now: deps.ledgerTime(before.time),
       dice: deps.dice,
-      settings: deps.settings,
+      storageNearlyFull: deps.storageNearlyFull(),
     };
     const expected = follower.tail() + 1;
     const place = { generation: deps.generation, sequence: expected, at: c.now, term: deps.term };
@@ -140,7 +149,12 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         continue;
       }
       const more = decided.records.reduce((n, r) => n + Buffer.byteLength(JSON.stringify(r)) + 1, 0);
-      if (size + more > ROOM && records.length > 0) {
+      if (more > ROOM) {
+        // It would never fit: an append of it could only fail, again and again.
+        w.reject(new FaultError(fault('TOO_LARGE', 'The records of one command do not fit into a batch.')));
+        continue;
+      }
+      if (size + more > ROOM) {
         waiting.unshift(w);
         break;
       }
@@ -165,6 +179,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         actual = await append(batch, encodeBatch(batch));
         const touched = touchedBy(records, (id) => state.owners.get(id));
         deps.cache.committed(before, state.head, changedHashes(state, touched));
+        deps.onCommitted(records);
       } else {
         await deps.lease();
       }
@@ -186,6 +201,10 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
       new Promise<R>((resolve, reject) => {
         if (stopped) {
           reject(notLeader());
+          return;
+        }
+        if (waiting.length >= MOST_WAITING) {
+          reject(new FaultError(fault('BUSY')));
           return;
         }
         waiting.push({ work, resolve: resolve as (r: unknown) => void, reject });

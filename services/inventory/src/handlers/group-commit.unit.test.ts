@@ -4,20 +4,21 @@ import { faultOf } from '@calbus/contracts/faults';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import { cryptoDice } from '../adapters/dice.ts';
-import { defaultSettings } from '../domain/settings.ts';
 import { hw } from '../domain/story.ts';
 import type { AppendOutcome, Cache, Ledger } from '../ports.ts';
 import { allocate } from './allocate.ts';
 import { encodeBatch } from './chain.ts';
 import { createFollower } from './follow.ts';
+import { countRepeats } from './repeats.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
+import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
 import type { Body } from '@calbus/contracts/envelope';
 
 /** A ledger in memory that does what the test says with each append: how the real one can fail is all here. */
 const memoryLedger = () => {
   const stored: Uint8Array[] = [];
-  let plan: ('ok' | 'stored-no-ack' | 'lost' | 'late')[] = [];
+  let plan: ('ok' | 'stored-no-ack' | 'lost' | 'late' | 'full')[] = [];
   let late: Uint8Array | undefined;
   const put = (bytes: Uint8Array, expected: number): AppendOutcome => {
     if (stored.length !== expected) return { kind: 'uncertain', why: 'wrong last sequence' };
@@ -38,6 +39,8 @@ const memoryLedger = () => {
           return { kind: 'uncertain', why: 'timeout' };
         case 'lost':
           return { kind: 'uncertain', why: 'timeout' };
+        case 'full':
+          return { kind: 'full' };
       }
     },
     async *readFrom(from) {
@@ -65,7 +68,9 @@ const leader = () => {
     cache,
     clock: systemClock,
     dice: cryptoDice,
-    settings: defaultSettings,
+    storageNearlyFull: () => false,
+    onCommitted: () => {},
+    ledgerTime: (last) => Math.max(last, Date.now()),
     log,
     term: 1,
     generation: 'g',
@@ -98,7 +103,10 @@ const leader = () => {
       causationId: null,
       sentAt: 0,
     };
-    const answer = await allocate(commit, { ...header, body: { items } });
+    const answer = await allocate(
+      { commit, repeats: countRepeats(), notice: () => {} },
+      { ...header, body: { items } },
+    );
     return (answer.body as Body<typeof inventoryAllocated>).items;
   };
   return { ...memory, follower, commit, started, ask, foreign: () => foreign };
@@ -179,6 +187,49 @@ describe('group commit', () => {
     await l.started;
     l.commit.stop();
     await assert.rejects(l.ask([1]), (e) => faultOf(e)?.code === 'NOT_LEADER');
+  });
+
+  test('a full storage is said to be so; what needs no record is answered on, and nothing is lost', async () => {
+    const l = leader();
+    await l.started;
+    const [first] = await l.ask([1]);
+    l.plan(['full', 'full']);
+    await assert.rejects(l.ask([2]), (e) => faultOf(e)?.code === 'STORAGE_FULL');
+    const [known] = await l.ask([1], 'again');
+    assert.equal(known?.row, 'D8');
+    assert.deepEqual(known.outcome, first?.outcome);
+    // An earlier try that was stored all the same is found, and answered.
+    l.plan(['stored-no-ack']);
+    assert.equal((await l.ask([3]))[0]?.row, 'D4');
+    l.plan([]);
+    assert.equal((await l.ask([2]))[0]?.row, 'D4');
+    await refold(l);
+  });
+
+  test('records of one command that fit into no batch are refused, and nothing else is held up', async () => {
+    const l = leader();
+    await l.started;
+    const returned = Array.from({ length: 5_000 }, () => ({
+      kind: 'returned' as const,
+      licenseId: 'x'.repeat(22),
+    }));
+    const all = l.commit.submit(() => ({ records: returned, answer: () => true }));
+    const some = l.commit.submit(() => ({ records: returned.slice(0, 4_000), answer: () => true }));
+    await assert.rejects(all, (e) => faultOf(e)?.code === 'TOO_LARGE');
+    assert.equal(await some, true);
+    assert.equal((await l.ask([1]))[0]?.row, 'D4');
+    assert.ok(l.stored.every((bytes) => bytes.byteLength <= MAX_BATCH_BYTES));
+  });
+
+  test('more than a leader can hold is BUSY, not a pile', async () => {
+    const l = leader();
+    await l.started;
+    const flood = Array.from({ length: 25_000 }, () =>
+      l.commit.submit(() => ({ records: [], answer: () => true })),
+    );
+    const settled = await Promise.allSettled(flood);
+    const busy = settled.filter((r) => r.status === 'rejected' && faultOf(r.reason)?.code === 'BUSY').length;
+    assert.ok(busy >= 4_900 && busy <= 5_100, `${busy} were refused`);
   });
 
   test('a repeated request id within one batch has one outcome', async () => {

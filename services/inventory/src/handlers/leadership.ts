@@ -4,23 +4,45 @@
 
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
+import type { EventName } from '@calbus/contracts/events';
 import { errorFacts } from '@calbus/runtime/log';
 import { dueReturns } from '../domain/decide.ts';
 import type { LeaderKey } from '../ports.ts';
+import type { ClockWatch } from './clock-watch.ts';
+import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
+import { countRepeats, type Repeats } from './repeats.ts';
 import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
 
-export const TAKEOVER_MS = 1_200;
-const HEARTBEAT_MS = 300;
-/** Less than half of the takeover time: a leader that was paused has lost its lease before another can lead. */
-const LEASE_MS = 500;
+/** In milliseconds of each replica's own monotonic clock. */
+export type Pace = {
+  /** A standby that has seen no change of the key for so long takes it. */
+  readonly takeover: number;
+  readonly heartbeat: number;
+  /** Less than half of the takeover time: a leader that was paused has lost its lease before another can lead. */
+  readonly lease: number;
+};
+export const pace: Pace = { takeover: 1_200, heartbeat: 300, lease: 500 };
 const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
-const MOST_RETURNS = 5_000;
+/** As many as fit into one batch. */
+const MOST_RETURNS = 4_000;
+const COUNT_REPEATS_MS = 60_000;
 
-export type Leading = { readonly term: number; readonly commit: GroupCommit };
+export type Leading = {
+  readonly term: number;
+  readonly commit: GroupCommit;
+  readonly repeats: Repeats;
+  readonly events: EventBook;
+};
 
-export type LeadershipDeps = Omit<GroupCommitDeps, 'term' | 'generation' | 'lease' | 'onForeignBatch'> & {
+export type LeadershipDeps = Omit<
+  GroupCommitDeps,
+  'term' | 'generation' | 'lease' | 'onForeignBatch' | 'ledgerTime' | 'onCommitted'
+> & {
   readonly key: LeaderKey;
+  readonly pace: Pace;
+  readonly watch: ClockWatch;
+  readonly putEvent: EventBookDeps['put'];
   readonly replica: string;
   readonly signal: AbortSignal;
   /** Called once a term's first record is committed; what it returns is called when the term is over. */
@@ -46,7 +68,16 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         await clock.sleep(20, over.signal);
       }
     };
-    const commit = createGroupCommit({ ...deps, term, generation, lease, onForeignBatch: stop });
+    const events = keepEvents({ state: follower.state, clock, log, put: deps.putEvent });
+    const commit = createGroupCommit({
+      ...deps,
+      term,
+      generation,
+      lease,
+      ledgerTime: deps.watch.ledgerTime,
+      onCommitted: events.committed,
+      onForeignBatch: stop,
+    });
 
     const heartbeat = async (): Promise<void> => {
       let lastGood = clock.monotonic();
@@ -61,25 +92,46 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
           } else {
             revision = next;
             lastGood = started;
-            leaseUntil = started + LEASE_MS;
+            leaseUntil = started + deps.pace.lease;
           }
         } catch (error) {
           log.warn(errorFacts(error), 'the leader key cannot be written');
         }
-        if (clock.monotonic() - lastGood > TAKEOVER_MS * 2) return stop();
-        await clock.sleep(HEARTBEAT_MS, over.signal);
+        if (clock.monotonic() - lastGood > deps.pace.takeover * 2) return stop();
+        await clock.sleep(deps.pace.heartbeat, over.signal);
       }
     };
 
+    const tell = (event: EventName, about: string, holds: boolean): void =>
+      holds ? events.raise({ event, about }) : events.clear({ event, about });
     const returnCals = async (): Promise<void> => {
       while (!over.signal.aborted) {
         await clock.sleep(EXPIRY_MS, over.signal);
         if (over.signal.aborted) return;
-        const returned = await commit.submit((draft, c) => {
-          const records = dueReturns(draft, c, MOST_RETURNS);
-          return { records, answer: () => records.length };
-        });
-        if (returned > 0) log.info({ row: 'D15', returned }, 'CALs returned to their pools');
+        let returned: number;
+        let all = 0;
+        do {
+          returned = await commit.submit((draft) => {
+            // Looked at in the moment of the decision: a replica that was paused wakes up with another time.
+            const suspect = deps.watch.look(draft.head.time).length > 0;
+            tell('CLOCK_SUSPECT', 'the leader', suspect);
+            tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
+            tell('CACHE_BEHIND', 'Redis', deps.cache.status() === 'unreachable');
+            const records = suspect ? [] : dueReturns(draft, clock.now(), MOST_RETURNS);
+            return { records, answer: () => records.length };
+          });
+          all += returned;
+        } while (returned === MOST_RETURNS);
+        if (all > 0) log.info({ row: 'D15', returned: all }, 'CALs returned to their pools');
+      }
+    };
+
+    const repeats = countRepeats();
+    const recordRepeats = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        await clock.sleep(COUNT_REPEATS_MS, over.signal);
+        if (over.signal.aborted) return;
+        await commit.submit(() => ({ records: repeats.take(), answer: () => undefined }));
       }
     };
 
@@ -92,13 +144,14 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         records: [...first, { kind: 'leadership-taken', replica }],
         answer: () => undefined,
       }));
-      log.info({ event: 'LEADER_CHANGED', term, sequence: follower.state.head.sequence }, 'leading');
+      log.info({ term, sequence: follower.state.head.sequence }, 'leading');
       deps.cache.lead();
-      leading = { term, commit };
+      leading = { term, commit, repeats, events };
       end = deps.onLead(leading);
-      returnCals().catch((error: unknown) =>
-        log.info(errorFacts(error), 'returning CALs ended with the term'),
-      );
+      for (const duty of [returnCals(), recordRepeats()])
+        duty.catch((error: unknown) =>
+          log.info(errorFacts(error), 'a duty of the leader ended with its term'),
+        );
       await new Promise<void>((resolve) => {
         if (over.signal.aborted) resolve();
         else over.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -132,7 +185,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
           seenAt = clock.monotonic();
         }
         const free = revision === 0 || claim === undefined || claim.released;
-        if (free || clock.monotonic() - seenAt >= TAKEOVER_MS) {
+        if (free || clock.monotonic() - seenAt >= deps.pace.takeover) {
           const term = Math.max(follower.state.head.term, claim?.term ?? 0) + 1;
           const taken = await key.write({ replica, term, released: false }, revision);
           if (taken !== undefined) {

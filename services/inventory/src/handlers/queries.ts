@@ -2,19 +2,26 @@
 
 import type { Message } from '@calbus/contracts/envelope';
 import {
+  inventoryLedger,
   inventoryLicenses,
   inventoryPacks,
+  inventorySettingsAre,
   inventoryStatus,
   inventoryTrust,
+  MAX_LEDGER_PAGE_BYTES,
+  queryLedger,
   queryLicenses,
   type HeldLicense,
 } from '@calbus/contracts/inventory-messages';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
+import { fault, FaultError } from '@calbus/contracts/faults';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
+import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
 import { currentActivation, identityOf, type Device, type License, type State } from '../domain/state.ts';
 import { poolCounts } from '../domain/stock.ts';
 import { valuesOf } from '../domain/table.ts';
+import type { LedgerPages } from '../ports.ts';
 
 const positionOf = (state: State): LedgerPosition => ({
   generation: state.head.generation,
@@ -27,6 +34,10 @@ export type StatusFacts = {
   readonly voids: number;
   readonly durable: boolean;
   readonly cache: 'current' | 'behind' | 'unreachable';
+  /** Of the leader; empty on a standby. */
+  readonly clockSuspect: readonly Departure[];
+  readonly storageUsed: number | undefined;
+  readonly clockOffset: number;
 };
 
 export const status = (state: State, facts: StatusFacts): Answer => {
@@ -49,8 +60,20 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     voidMessages: facts.voids,
     durable: facts.durable,
     cache: facts.cache,
+    clockSuspect: [...facts.clockSuspect],
+    ...(facts.clockOffset === 0 ? {} : { clockOffset: facts.clockOffset }),
+    ...(facts.storageUsed === undefined ? {} : { storageUsed: facts.storageUsed }),
   });
 };
+
+const MOST_CHANGES = 1_000;
+
+export const settings = (state: State): Answer =>
+  answerWith(inventorySettingsAre, {
+    position: positionOf(state),
+    settings: state.head.settings,
+    changes: state.head.settingsChanges.toReversed().slice(0, MOST_CHANGES),
+  });
 
 export const packs = (state: State): Answer =>
   answerWith(inventoryPacks, {
@@ -128,5 +151,26 @@ export const trust = (state: State): Answer => {
     // Nothing ends a license early that still would be in date on a terminal server but an upgrade, which the same terminal server brought about.
     ended: [],
     trustRevision: state.head.trustRevision,
+  });
+};
+
+/** The ledger itself, for whoever wants to check it; read anew for each page, so that nothing of it is kept here. */
+export const ledgerPage = async (
+  ledger: LedgerPages,
+  state: State,
+  { body }: Message<typeof queryLedger>,
+): Promise<Answer> => {
+  const { entries, last } = await ledger.page(body.from, body.limit, MAX_LEDGER_PAGE_BYTES).catch(() => {
+    throw new FaultError(fault('UNREACHABLE', 'The ledger cannot be read at the moment.'));
+  });
+  return answerWith(inventoryLedger, {
+    messages: entries.map(({ sequence, storedAt, bytes }) => ({
+      sequence,
+      storedAt,
+      bytes: Buffer.from(bytes).toString('base64'),
+    })),
+    last,
+    position: positionOf(state),
+    hash: state.head.hash,
   });
 };

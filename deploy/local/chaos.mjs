@@ -1,4 +1,4 @@
-import { runUnderPinnedNode } from '../../deploy/local/setup.mjs';
+import { runUnderPinnedNode } from './setup.mjs';
 
 await runUnderPinnedNode(
   '../../tests/chaos/main.ts',

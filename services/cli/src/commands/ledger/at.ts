@@ -1,0 +1,100 @@
+// calbus ledger at: who held what at a time.
+
+import { newChain } from '@calbus/audit/chain';
+import { newHoldings, type AuditedLicense, type Holdings } from '@calbus/audit/holdings';
+import type { Operator } from '../../operator.ts';
+import { day, dim, grouped, json, modeName, moment, say, table } from '../../print.ts';
+import { instantOf } from './places.ts';
+import { ledgerReader } from './read.ts';
+
+export type AtFilter = { readonly device?: string; readonly limit: number };
+
+/** A full license past its end still holds its CAL, until a record returns it. */
+const stateAt = (l: Readonly<AuditedLicense>, at: number): 'live' | 'past its end' | undefined => {
+  if (l.over) return undefined;
+  if (l.notAfter > at) return 'live';
+  return l.kind === 'full' ? 'past its end' : undefined;
+};
+
+const holdersOf = (holdings: Holdings, at: number, filter: AtFilter) => {
+  const wanted = filter.device?.toLowerCase();
+  const holders = [];
+  for (const l of holdings.licenses.values()) {
+    const state = stateAt(l, at);
+    const of =
+      wanted === undefined || l.hardwareId === wanted || l.deviceName.toLowerCase().startsWith(wanted);
+    if (state === undefined || !of) continue;
+    if (holders.length === filter.limit) return { holders, more: true };
+    const { licenseId, kind, validated, version, keyPackId, hardwareId, deviceName, userName } = l;
+    const who = { hardwareId, deviceName, userName, terminalServerId: l.terminalServerId };
+    const since = { issuedAt: l.issuedAt, notAfter: l.notAfter, sequence: l.sequence };
+    holders.push({ licenseId, kind, state, validated, version, keyPackId, ...who, ...since });
+  }
+  return { holders, more: false };
+};
+
+/** What the ledger had come to at a time. */
+export const ledgerAt = async (operator: Operator, at: number, filter: AtFilter) => {
+  const chain = newChain(() => {});
+  const holdings = newHoldings(() => {});
+  let position = chain.end();
+  for await (const m of ledgerReader(operator, 'Reading the ledger').read()) {
+    const link = chain.follow(m);
+    if (link.kind === 'void') continue;
+    if (link.batch.at > at) break;
+    holdings.fold(link.batch.records, link.batch.at, m.sequence);
+    position = chain.end();
+  }
+  const { generation, sequence, time } = position;
+  return {
+    at,
+    position: { generation, sequence, time },
+    pools: holdings.pools(),
+    ...holdersOf(holdings, at, filter),
+  };
+};
+
+export const showAt = async (
+  operator: Operator,
+  when: string,
+  filter: AtFilter,
+  asJson: boolean,
+): Promise<void> => {
+  const then = await ledgerAt(operator, instantOf(when), filter);
+  if (asJson) return json(then);
+  if (then.position.sequence === 0) return say(`At ${moment(then.at)} UTC there was no ledger yet.`);
+  say(
+    `At ${moment(then.at)} UTC; the last record before is ${then.position.sequence}, of ${moment(then.position.time)}.`,
+  );
+  if (then.pools.length === 0) say('No key packs were installed.');
+  else
+    table(
+      ['version', 'type', 'installed', 'held', 'free', 'temporary'],
+      then.pools.map((p) => [
+        p.version,
+        modeName(p.mode),
+        String(p.installed),
+        String(p.issued),
+        p.mode === 'per-user' ? 'not counted' : String(p.available),
+        String(p.temporary),
+      ]),
+    );
+  say();
+  if (then.holders.length === 0) return say('Nobody held a license.');
+  table(
+    ['device', 'hardware id', 'user', 'license', 'kind', 'version', 'key pack', 'state', 'until', 'record'],
+    then.holders.map((l) => [
+      l.deviceName,
+      l.hardwareId,
+      l.userName ?? '',
+      l.licenseId,
+      l.kind === 'temporary' && l.validated ? 'temporary, validated' : l.kind,
+      l.version,
+      l.keyPackId === null ? '' : grouped(l.keyPackId),
+      l.state,
+      day(l.notAfter),
+      String(l.sequence),
+    ]),
+  );
+  if (then.more) say(dim(`There are more than ${filter.limit}: --limit, or --device.`));
+};

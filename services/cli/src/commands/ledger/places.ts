@@ -1,0 +1,34 @@
+// Where in the ledger: a sequence, or a time.
+
+import { Problem } from '../../problem.ts';
+
+export type LedgerPlace =
+  { readonly kind: 'sequence'; readonly sequence: number } | { readonly kind: 'time'; readonly at: number };
+
+const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;
+
+/** Milliseconds since 1970; without a zone it is UTC, in which calbus shows all times. */
+export const instantOf = (text: string): number => {
+  const zoned = /[T ]/.test(text) && !/(?:Z|[+-]\d{2}:\d{2})$/.test(text) ? `${text}Z` : text;
+  const at = ISO.test(text) ? Date.parse(zoned.replace(' ', 'T')) : Number.NaN;
+  if (Number.isNaN(at))
+    throw new Problem('BAD_TIME', `"${text}" is no time: write it as 2026-11-24T07:05Z, or 2026-11-24.`);
+  return at;
+};
+
+export const placeOf = (text: string): LedgerPlace => {
+  if (/^[0-9]{1,15}$/.test(text)) return { kind: 'sequence', sequence: Number(text) };
+  if (ISO.test(text)) return { kind: 'time', at: instantOf(text) };
+  throw new Problem(
+    'BAD_PLACE',
+    `"${text}" is no place in the ledger: give a sequence, or a time as 2026-11-24T07:05Z.`,
+  );
+};
+
+/** Whether a message is at the place or after it. */
+export const reaches = (place: LedgerPlace, sequence: number, at: number): boolean =>
+  place.kind === 'sequence' ? sequence >= place.sequence : at >= place.at;
+
+/** Whether a message is after the place; a place belongs to what ends there. */
+export const isPast = (place: LedgerPlace, sequence: number, at: number): boolean =>
+  place.kind === 'sequence' ? sequence > place.sequence : at > place.at;

@@ -1,0 +1,45 @@
+// Commands to the inventory leader: on the subject of its term, again while the lead changes.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Body, Contract } from '@calbus/contracts/envelope';
+import {
+  inventoryAccepted,
+  inventoryRefused,
+  inventoryStatus,
+  queryStatus,
+} from '@calbus/contracts/inventory-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import type { Operator } from './operator.ts';
+import { Problem } from './problem.ts';
+
+const TRIES = 12;
+const BETWEEN_MS = 400;
+const passing = new Set(['UNREACHABLE', 'NOT_LEADER', 'NO_LEADER']);
+
+/** Sends until a leader answers. The command id makes a repeat harmless. Throws a Problem where it is refused. */
+export const operate = async <C extends Contract>(
+  operator: Operator,
+  c: C,
+  body: Body<C>,
+): Promise<Body<typeof inventoryAccepted>> => {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { term } = await operator.ask(
+        subjects.inventory.query('operator', 'status'),
+        queryStatus,
+        {},
+        inventoryStatus,
+      );
+      const answer = await operator.askAny(subjects.inventory.operate(term), c, body, [
+        inventoryAccepted,
+        inventoryRefused,
+      ] as const);
+      if (answer.type === inventoryAccepted.type) return answer.body as Body<typeof inventoryAccepted>;
+      const { code, detail } = answer.body as Body<typeof inventoryRefused>;
+      throw new Problem(code, detail);
+    } catch (error) {
+      if (!(error instanceof Problem) || !passing.has(error.code) || tries === TRIES) throw error;
+      await sleep(BETWEEN_MS);
+    }
+  }
+};

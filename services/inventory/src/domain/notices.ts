@@ -1,0 +1,66 @@
+// Which events follow from what was committed and from what was answered. Each names what it is about; the same event about
+// the same thing is one condition.
+
+import type { EventName } from '@calbus/contracts/events';
+import type { Allocation, AllocationAnswer, PoolCounts } from '@calbus/contracts/inventory-messages';
+import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { RefusalCode } from '@calbus/contracts/refusals';
+
+export type Notice = { readonly event: EventName; readonly about: string };
+
+export type StockLevel = 'enough' | 'low' | 'none';
+
+const poolName = (p: { version: string; mode: string }): string =>
+  `${p.version} ${p.mode === 'per-user' ? 'Per User' : 'Per Device'}`;
+
+/** How much of each Per Device pool is left; Per User CALs are not used up. */
+export const stockLevels = (
+  pools: readonly PoolCounts[],
+  lowStockPercent: number,
+): ReadonlyMap<string, StockLevel> =>
+  new Map(
+    pools
+      .filter((p) => p.mode === 'per-device' && p.installed > 0)
+      .map((p) => {
+        const low = p.available * 100 <= p.installed * lowStockPercent;
+        return [poolName(p), p.available <= 0 ? 'none' : low ? 'low' : 'enough'];
+      }),
+  );
+
+const rank = { enough: 0, low: 1, none: 2 } as const;
+
+/** Pools that have become emptier than they were. */
+export const stockNotices = (
+  before: ReadonlyMap<string, StockLevel>,
+  after: ReadonlyMap<string, StockLevel>,
+): Notice[] =>
+  [...after].flatMap(([about, level]): Notice[] => {
+    if (level === 'enough' || rank[level] <= rank[before.get(about) ?? 'enough']) return [];
+    return [{ event: level === 'none' ? 'NO_LICENSE_LEFT' : 'LOW_STOCK', about }];
+  });
+
+export const recordNotices = (records: readonly LedgerRecord[]): Notice[] =>
+  records.flatMap((r): Notice[] =>
+    r.kind === 'leadership-taken' ? [{ event: 'LEADER_CHANGED', about: `replica ${r.replica}` }] : [],
+  );
+
+const ofRefusal: Partial<Record<RefusalCode, EventName>> = {
+  NOTHING_INSTALLED_FOR_PRODUCT: 'NOTHING_INSTALLED_FOR_PRODUCT',
+  NOT_ACTIVATED: 'NOT_ACTIVATED',
+  TERMINAL_SERVER_NOT_IN_GROUP: 'TERMINAL_SERVER_NOT_IN_GROUP',
+  QUOTA: 'QUOTA',
+};
+
+export const answerNotices = (q: Allocation, { row, outcome }: AllocationAnswer): Notice[] => {
+  const notices: Notice[] = [];
+  if (q.kind !== 'license') return notices;
+  const device = `device ${q.hardwareId}`;
+  if (q.presented.kind === 'not-genuine') notices.push({ event: 'INVALID_LICENSE_PRESENTED', about: device });
+  if (row === 'D10') notices.push({ event: 'TEMPORARY_EXPIRED', about: device });
+  if (row === 'D2n') notices.push({ event: 'RENEWAL_FAILED', about: device });
+  const event = outcome.kind === 'refused' ? ofRefusal[outcome.code] : undefined;
+  if (event === 'NOTHING_INSTALLED_FOR_PRODUCT') notices.push({ event, about: poolName(q) });
+  else if (event === 'NOT_ACTIVATED') notices.push({ event, about: 'the license server' });
+  else if (event !== undefined) notices.push({ event, about: `terminal server ${q.terminalServerId}` });
+  return notices;
+};

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createLog } from '@calbus/runtime/log';
+import { answerNotices } from '../domain/notices.ts';
+import { DAY } from '../domain/settings.ts';
+import { hw, story } from '../domain/story.ts';
+import { keepEvents } from './events.ts';
+
+/** A license server with so many CALs, and the events it raises. */
+const watched = (cals: number) => {
+  const s = story();
+  s.activate();
+  if (cals > 0) s.install(cals);
+  const raised: string[] = [];
+  let elapsed = 0;
+  const clock = { now: () => s.now, monotonic: () => elapsed, sleep: () => Promise.resolve() };
+  const book = keepEvents({
+    state: s.state,
+    clock,
+    log: createLog('test', 'silent'),
+    put: (e) => raised.push(`${e.number ?? ''} ${e.event} ${e.about}`.trim()),
+  });
+  let handed = s.records.length;
+  const step = <R>(act: () => R): R => {
+    const result = act();
+    book.committed(s.records.slice(handed));
+    handed = s.records.length;
+    return result;
+  };
+  const ask = (device: number): void =>
+    step(() => {
+      const answer = s.ask({ device });
+      const q = {
+        kind: 'license',
+        requestId: 'r',
+        terminalServerId: 'ts1',
+        mode: 'per-device',
+        version: '2003',
+        hardwareId: hw(device),
+        deviceName: 'd',
+        userKey: null,
+        authenticatedBy: null,
+        presented: { kind: 'none' },
+        validatedLicenseId: null,
+      } as const;
+      for (const notice of answerNotices(q, answer)) book.raise(notice);
+    });
+  const take = () => raised.splice(0);
+  return { s, book, ask, step, take, pass: (ms: number) => (elapsed += ms) };
+};
+
+describe('events', () => {
+  test('a pool that runs low and then empty is said once each, and again after it was filled', () => {
+    const w = watched(10);
+    for (let n = 1; n <= 10; n += 1) {
+      w.s.firstLogOn({ device: n });
+      w.ask(n);
+    }
+    assert.deepEqual(w.take(), ['20 LOW_STOCK 2003 Per Device', '21 NO_LICENSE_LEFT 2003 Per Device']);
+    w.ask(1);
+    assert.deepEqual(w.take(), []);
+    w.step(() => w.s.install(20));
+    for (let n = 11; n <= 30; n += 1) {
+      w.s.firstLogOn({ device: n });
+      w.ask(n);
+    }
+    assert.deepEqual(w.take(), ['20 LOW_STOCK 2003 Per Device', '21 NO_LICENSE_LEFT 2003 Per Device']);
+  });
+
+  test('a refusal is said once for what it is about, and again after an hour', () => {
+    const w = watched(0);
+    w.s.firstLogOn({ device: 1 });
+    w.s.firstLogOn({ device: 2 });
+    w.s.now += 91 * DAY;
+    for (let n = 0; n < 5; n += 1) for (const device of [1, 2]) w.ask(device);
+    const once = [
+      `1011 TEMPORARY_EXPIRED device ${hw(1)}`,
+      '22 NOTHING_INSTALLED_FOR_PRODUCT 2003 Per Device',
+      `1011 TEMPORARY_EXPIRED device ${hw(2)}`,
+    ];
+    assert.deepEqual(w.take(), once);
+    w.pass(3_600_000);
+    w.ask(1);
+    assert.deepEqual(w.take(), once.slice(0, 2));
+  });
+
+  test('a leader says that it leads', () => {
+    const w = watched(1);
+    w.step(() => w.s.append([{ kind: 'leadership-taken', replica: 'r7' }]));
+    assert.deepEqual(w.take(), ['LEADER_CHANGED replica r7']);
+  });
+});

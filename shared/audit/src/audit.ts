@@ -1,0 +1,68 @@
+// A whole reading of the ledger: its chain, what its records come to, and everything that is wrong with either.
+
+import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
+import { newChain, type Damage, type LedgerMessage, type Link } from './chain.ts';
+import { newHoldings, type Violation } from './holdings.ts';
+
+export type VoidMessage = { readonly sequence: number; readonly why: string };
+
+/** Of findings beyond this many only the number is kept: behind a damaged place every message may be one. */
+const MOST_KEPT = 1_000;
+
+const kept = <T>() => {
+  const first: T[] = [];
+  let count = 0;
+  return {
+    first: first as readonly T[],
+    count: (): number => count,
+    push: (finding: T): void => {
+      count += 1;
+      if (first.length < MOST_KEPT) first.push(finding);
+    },
+  };
+};
+
+export const newAudit = () => {
+  const voids = kept<VoidMessage>();
+  const damage = kept<Damage>();
+  const violations = kept<Violation>();
+  const records = new Map<LedgerRecord['kind'], number>();
+  const generations: { generation: string; from: number }[] = [];
+  const terms = new Set<string>();
+  const chain = newChain(damage.push);
+  const holdings = newHoldings(violations.push);
+  let messages = 0;
+
+  const count = (batch: LedgerBatch, sequence: number): void => {
+    if (generations.at(-1)?.generation !== batch.generation)
+      generations.push({ generation: batch.generation, from: sequence });
+    terms.add(`${batch.generation} ${batch.term}`);
+    for (const { kind } of batch.records) records.set(kind, (records.get(kind) ?? 0) + 1);
+  };
+
+  return {
+    holdings,
+    end: chain.end,
+    messages: (): number => messages,
+    voids,
+    damage,
+    violations,
+    generations: generations as readonly { readonly generation: string; readonly from: number }[],
+    /** How many there were. */
+    terms: (): number => terms.size,
+    records: records as ReadonlyMap<LedgerRecord['kind'], number>,
+    /** Takes in the messages one after the other, from the first; says how each one was read. */
+    take: (message: LedgerMessage): Link => {
+      messages += 1;
+      const link = chain.follow(message);
+      if (link.kind === 'void') {
+        voids.push({ sequence: message.sequence, why: link.why });
+        return link;
+      }
+      count(link.batch, message.sequence);
+      holdings.fold(link.batch.records, link.batch.at, message.sequence);
+      return link;
+    },
+  };
+};
+export type Audit = ReturnType<typeof newAudit>;

@@ -1,0 +1,103 @@
+// What is worth an operator's attention: a closed list, with the number that the administrators of Windows' license server
+// know it by, where there is one. Raised once per condition, not per request.
+
+import { z } from 'zod';
+import { contract } from './envelope.ts';
+import { instant, ledgerPosition } from './tokens.ts';
+
+export const events = {
+  LOW_STOCK: {
+    number: 20,
+    says: 'Few CALs of this version and type are left.',
+    todo: 'Buy and install more CALs: calbus install.',
+  },
+  NO_LICENSE_LEFT: {
+    number: 21,
+    says: 'No CAL of this version and type is left.',
+    todo: 'Buy and install more CALs: calbus install.',
+  },
+  NOTHING_INSTALLED_FOR_PRODUCT: {
+    number: 22,
+    says: 'A terminal server asked for a license, and no CALs are installed that would serve it.',
+    todo: 'Install CALs of its version and mode, or of a later version: calbus install.',
+  },
+  NOT_ACTIVATED: {
+    number: 18,
+    says: 'A license was refused or not renewed because the license server is not activated.',
+    todo: 'Activate the license server: calbus activate.',
+  },
+  TERMINAL_SERVER_NOT_IN_GROUP: {
+    number: 4141,
+    says: 'A terminal server asked that is not in the security group.',
+    todo: 'Add it: calbus settings set securityGroup=…',
+  },
+  LEDGER_DAMAGED: {
+    number: 4100,
+    says: 'The ledger is not what it was.',
+    todo: 'calbus ledger verify says where; docs/operations.md says what to do.',
+  },
+  TEMPORARY_EXPIRED: {
+    number: 1011,
+    says: 'A device was refused because its temporary license has ended and no CAL can be taken.',
+    todo: 'Buy and install more CALs: calbus install.',
+  },
+  RENEWAL_FAILED: {
+    number: 1028,
+    says: 'A license within its renewal lead could not be renewed.',
+    todo: 'Activate the license server: calbus activate.',
+  },
+  INVALID_LICENSE_PRESENTED: {
+    number: 1003,
+    says: 'A client presented a license that is not genuine.',
+    todo: 'Look at the device: its license was copied, altered, or is of another license server.',
+  },
+  QUOTA: {
+    number: null,
+    says: 'A terminal server has used up its quota of new licenses.',
+    todo: 'Look at what it does, or raise the setting quotas.',
+  },
+  CACHE_BEHIND: {
+    number: null,
+    says: 'The live counts in Redis are behind the ledger.',
+    todo: 'Start Redis, or look at its log; counts come back by themselves.',
+  },
+  LEADER_CHANGED: {
+    number: null,
+    says: 'Another inventory replica leads.',
+    todo: 'Nothing; where it happens often, look at the logs of the replicas.',
+  },
+  CLOCK_SUSPECT: {
+    number: null,
+    says: "The leader's clock departs from others: no CAL is returned.",
+    todo: 'Set the clock right, or calbus clock confirm.',
+  },
+  STORAGE_NEARLY_FULL: {
+    number: null,
+    says: 'The ledger has used 90 % of its storage: no new temporary licenses.',
+    todo: 'Give the ledger more storage.',
+  },
+  VOID_RECORD: {
+    number: null,
+    says: 'A message in the ledger does not follow its chain; it changed nothing.',
+    todo: 'Ask who holds the identity inventory-ledger; calbus ledger verify names the message.',
+  },
+} as const satisfies Record<string, { number: number | null; says: string; todo: string }>;
+
+export type EventName = keyof typeof events;
+export const eventNames = Object.keys(events) as [EventName, ...EventName[]];
+
+export const operatorEvent = contract(
+  'event',
+  1,
+  "Something worth an operator's attention, once per condition.",
+  z.object({
+    event: z.enum(eventNames),
+    number: z.int().nullable(),
+    at: instant,
+    position: ledgerPosition,
+    /** What it is about: a pool, a device, a terminal server. */
+    about: z.string().max(256),
+    says: z.string().max(500),
+  }),
+  8_192,
+);
