@@ -70,6 +70,7 @@ await runService({
       voids: follower.voids(),
       durable,
       cache: cache.status(),
+      cacheAsOf: cache.asOf(),
       clockSuspect: leadership.leading() ? watch.look(state.head.time) : [],
       storageUsed: storage.used(),
       clockOffset: c.clockOffset,

@@ -116,7 +116,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
             const suspect = deps.watch.look(draft.head.time).length > 0;
             tell('CLOCK_SUSPECT', 'the leader', suspect);
             tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
-            tell('CACHE_BEHIND', 'Redis', deps.cache.status() === 'unreachable');
+            tell('CACHE_BEHIND', 'Redis', deps.cache.status() !== 'current');
             const records = suspect ? [] : dueReturns(draft, clock.now(), MOST_RETURNS);
             return { records, answer: () => records.length };
           });
