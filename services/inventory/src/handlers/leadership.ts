@@ -62,10 +62,19 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     let revision = firstRevision;
     let leaseUntil = clock.monotonic();
     const generation = follower.state.head.hash === NO_HASH ? deps.dice.id() : follower.state.head.generation;
+    /** On a slow wire a lease is over before it is known; that nothing new stands in the ledger proves as much. */
     const lease = async (): Promise<void> => {
       while (clock.monotonic() >= leaseUntil) {
         if (over.signal.aborted) throw new FaultError(fault('NOT_LEADER'));
-        await clock.sleep(20, over.signal);
+        const { hash } = follower.state.head;
+        try {
+          await follower.catchUp();
+          if (follower.state.head.hash === hash) return;
+          stop();
+        } catch (error) {
+          log.warn(errorFacts(error), 'the ledger cannot be read; trying again');
+          await clock.sleep(20, over.signal);
+        }
       }
     };
     const events = keepEvents({ state: follower.state, clock, log, put: deps.putEvent });

@@ -32,6 +32,8 @@ export const trustRevisionText = (generation: string, revision: number): string 
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetters): NatsInventory => {
   let head: Body<typeof inventoryHead> | undefined;
+  /** Called when a later term is heard: who asked the leader before need not wait for it any more. */
+  const overtaken = new Set<() => void>();
   nc.subscribe(subjects.inventory.head, {
     callback: (error, m) => {
       if (error || deliveredByJetStream(m)) return;
@@ -41,7 +43,9 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
         return;
       }
       // A leader that was paused may still send; a later term has the word.
-      if (!head || decoded.message.body.term >= head.term) head = decoded.message.body;
+      const before = head?.term ?? 0;
+      if (decoded.message.body.term >= before) head = decoded.message.body;
+      if (decoded.message.body.term > before) for (const give of overtaken) give();
     },
   });
   const stamp = () => ({ id: newId(), sentAt: clock.now() });
@@ -52,7 +56,12 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
       if (!head) throw new FaultError(fault('NO_LEADER'));
       const subject = subjects.inventory.allocate(head.term);
       const body = { items: [...items] };
-      const answer = await ask(
+      let giveUp: () => void = () => {};
+      const laterTerm = new Promise<never>((_resolve, reject) => {
+        giveUp = () => reject(new FaultError(fault('NOT_LEADER')));
+        overtaken.add(giveUp);
+      });
+      const asked = ask(
         nc,
         subject,
         inventoryAllocate,
@@ -61,6 +70,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
         [inventoryAllocated],
         ALLOCATE_TIMEOUT_MS,
       );
+      const answer = await Promise.race([asked, laterTerm]).finally(() => overtaken.delete(giveUp));
       const answers = answer.body.items;
       if (answers.length !== items.length || answers.some((a, i) => a.requestId !== items[i]?.requestId)) {
         throw new FaultError(fault('INVALID_BODY', 'The leader answered other requests than it was asked.'));
