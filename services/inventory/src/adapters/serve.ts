@@ -15,7 +15,7 @@ import {
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
-import type { State } from '../domain/state.ts';
+import type { BaseState, State } from '../domain/state.ts';
 import { activation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
 import { install } from '../handlers/install.ts';
@@ -25,7 +25,7 @@ import { licenses, packs, status, trust, type StatusFacts } from '../handlers/qu
 const BEACON_MS = 250;
 
 /** Answers queries until the connection closes. */
-export const serveQueries = (deps: RespondDeps, state: State, facts: () => StatusFacts): void => {
+export const serveQueries = (deps: RespondDeps, state: BaseState, facts: () => StatusFacts): void => {
   const queue = 'inventory';
   const now = deps.clock.now;
   const operator = inboxes.operator;

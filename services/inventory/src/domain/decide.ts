@@ -7,8 +7,9 @@ import type { RowId } from '@calbus/contracts/rows';
 import { isLive, heldBy } from './held.ts';
 import { perDeviceRow } from './per-device.ts';
 import { perUserRow } from './per-user.ts';
-import { DAY, HOUR, OUTCOME_MEMORY, REFUSAL_COALESCING, type Settings } from './settings.ts';
-import { endingIn, factsOf, isActivated, licenseOf, refusalKey, type License, type State } from './state.ts';
+import { DAY, OUTCOME_MEMORY, REFUSAL_COALESCING, type Settings } from './settings.ts';
+import { factsOf, type License } from './license.ts';
+import { isActivated, licenseOf, refusalKey, type State } from './state.ts';
 import { freePack, isInstalled, stockRefusal } from './stock.ts';
 
 /** Chance, as an argument. */
@@ -248,14 +249,9 @@ export const decide = (state: State, q: Allocation, c: Circumstances): Decision 
 /** D15: the full licenses whose CAL is to be returned now, at most `limit`. */
 export const dueReturns = (state: State, c: Circumstances, limit: number): LedgerRecord[] => {
   const due: LedgerRecord[] = [];
-  const until = c.now - c.settings.expirySkew;
-  for (const hour of state.ends.keys()) {
-    if (Number(hour) * HOUR > until) continue;
-    for (const licenseId of state.ends.get(hour) ?? []) {
-      const license = endingIn(state, hour, licenseId);
-      if (license && license.notAfter <= until) due.push({ kind: 'returned', licenseId });
-      if (due.length >= limit) return due;
-    }
+  for (const licenseId of state.ends.due(c.now - c.settings.expirySkew)) {
+    due.push({ kind: 'returned', licenseId });
+    if (due.length === limit) break;
   }
   return due;
 };

@@ -47,6 +47,9 @@ export const newModel = (wrong: (what: string) => void) => {
       ([id, p]) => p.mode === 'per-device' && newEnough(p.version, version) && held(id) < p.quantity,
     );
 
+  /** A temporary license is counted until the hour of its end is over. */
+  const inItsHour = (notAfter: number): boolean => Math.floor(notAfter / HOUR) >= Math.floor(time / HOUR);
+
   const change = (licenseId: string, how: Partial<ModelLicense>, allowed: (l: ModelLicense) => boolean) => {
     const l = licenses.get(licenseId);
     if (l && allowed(l)) licenses.set(licenseId, { ...l, ...how });
@@ -139,7 +142,12 @@ export const newModel = (wrong: (what: string) => void) => {
           const installed = own.reduce((n, [, p]) => n + p.quantity, 0);
           const issued = own.reduce((n, [id]) => n + held(id), 0);
           const temporary = [...licenses.values()].filter(
-            (l) => mode === 'per-device' && l.kind === 'temporary' && l.version === version && !l.over,
+            (l) =>
+              mode === 'per-device' &&
+              l.kind === 'temporary' &&
+              l.version === version &&
+              !l.over &&
+              inItsHour(l.notAfter),
           ).length;
           const shown = own.length > 0 || temporary > 0;
           return shown

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
 import { faultOf } from '@calbus/contracts/faults';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
@@ -11,6 +12,7 @@ import { allocate } from './allocate.ts';
 import { encodeBatch } from './chain.ts';
 import { createFollower } from './follow.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { MOST_RETURNS } from './leadership.ts';
 import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
 import type { Body } from '@calbus/contracts/envelope';
 
@@ -172,6 +174,14 @@ describe('group commit', () => {
     await assert.rejects(l.ask([1]), (e) => faultOf(e)?.code === 'NOT_LEADER');
     assert.equal(l.foreign(), 1);
     assert.equal(l.stored.length, 2);
+  });
+
+  test('as many returns as are made at once fit into one batch', () => {
+    const records = Array.from({ length: MOST_RETURNS }, () => ({
+      kind: 'returned' as const,
+      licenseId: 'x'.repeat(64),
+    }));
+    assert.ok(Buffer.byteLength(JSON.stringify(records)) < MAX_BATCH_BYTES - 1_024);
   });
 
   test('after stop everything is refused as NOT_LEADER', async () => {

@@ -15,7 +15,8 @@ const HEARTBEAT_MS = 300;
 const LEASE_MS = 500;
 const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
-const MOST_RETURNS = 5_000;
+/** So many records fit into one batch, however long their ids are. */
+export const MOST_RETURNS = 2_500;
 
 export type Leading = { readonly term: number; readonly commit: GroupCommit };
 
