@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
 import { faultOf } from '@calbus/contracts/faults';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
@@ -11,8 +12,8 @@ import { encodeBatch } from './chain.ts';
 import { createFollower } from './follow.ts';
 import { countRepeats } from './repeats.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { MOST_RETURNS } from './leadership.ts';
 import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
-import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
 import type { Body } from '@calbus/contracts/envelope';
 
 /** A ledger in memory that does what the test says with each append: how the real one can fail is all here. */
@@ -180,6 +181,14 @@ describe('group commit', () => {
     await assert.rejects(l.ask([1]), (e) => faultOf(e)?.code === 'NOT_LEADER');
     assert.equal(l.foreign(), 1);
     assert.equal(l.stored.length, 2);
+  });
+
+  test('as many returns as are made at once fit into one batch', () => {
+    const records = Array.from({ length: MOST_RETURNS }, () => ({
+      kind: 'returned' as const,
+      licenseId: 'x'.repeat(64),
+    }));
+    assert.ok(Buffer.byteLength(JSON.stringify(records)) < MAX_BATCH_BYTES - 1_024);
   });
 
   test('after stop everything is refused as NOT_LEADER', async () => {
