@@ -8,6 +8,7 @@ import { runService } from '@calbus/runtime/service';
 import { cryptoDice as dice } from './adapters/dice.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
+import { natsSnapshots } from './adapters/nats-snapshots.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
 import { keepRequestQueue } from './adapters/request-queue.ts';
 import { redisCache } from './adapters/redis-cache.ts';
@@ -16,6 +17,8 @@ import { config } from './config.ts';
 import { defaultSettings as settings } from './domain/settings.ts';
 import { createFollower } from './handlers/follow.ts';
 import { startLeadership } from './handlers/leadership.ts';
+import { keepSnapshots } from './handlers/snapshots.ts';
+import { startingPoint } from './handlers/starting-point.ts';
 
 await runService({
   name: 'inventory',
@@ -40,7 +43,9 @@ await runService({
     const js = ledgerNc.jetstream();
     const jsm = await ledgerNc.jetstreamManager({ checkAPI: false });
     const ledger = natsLedger(js, jsm);
-    const follower = createFollower(ledger, log);
+    const store = natsSnapshots(ledgerNc, js, jsm);
+    const from = await startingPoint(store, ledger, log);
+    const follower = createFollower(ledger, log, { from, snapshotEvery: c.snapshotEvery });
     const { state } = follower;
     const cache = redisCache(redis, state, clock, log, signal);
     onStop('the cache', () => cache.ended);
@@ -56,6 +61,9 @@ await runService({
     await follower.catchUp();
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
+    const isLeader = (): boolean => leadership.leading() !== undefined;
+    const snapshots = keepSnapshots({ store, follower, clock, log, replica, isLeader, signal });
+    onStop('snapshots', () => snapshots);
     serveQueries(deps, state, () => ({
       replica,
       role: leadership.leading() ? 'leader' : 'standby',
