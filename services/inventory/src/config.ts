@@ -10,5 +10,7 @@ export const config = z.object({
   redisUser: z.string().min(1).default('default'),
   redisPasswordFile: fileContent.optional(),
   clearinghouseRootFile: fileContent,
+  /** A snapshot of the state is made about every so many records; the same at every replica, so that they can compare. */
+  snapshotEvery: z.coerce.number().int().min(1).default(20_000),
 });
 export type Config = z.infer<typeof config>;

@@ -9,6 +9,7 @@ import { natsEvents } from './adapters/event-stream.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
+import { natsSnapshots } from './adapters/nats-snapshots.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
 import { keepRequestQueue } from './adapters/request-queue.ts';
 import { redisCache } from './adapters/redis-cache.ts';
@@ -18,6 +19,8 @@ import { config } from './config.ts';
 import { watchClock } from './handlers/clock-watch.ts';
 import { createFollower } from './handlers/follow.ts';
 import { pace, startLeadership } from './handlers/leadership.ts';
+import { keepSnapshots } from './handlers/snapshots.ts';
+import { startingPoint } from './handlers/starting-point.ts';
 import { watchStorage } from './handlers/storage-watch.ts';
 
 await runService({
@@ -43,7 +46,9 @@ await runService({
     const js = ledgerNc.jetstream();
     const jsm = await ledgerNc.jetstreamManager({ checkAPI: false });
     const ledger = natsLedger(js, jsm);
-    const follower = createFollower(ledger, log);
+    const store = natsSnapshots(ledgerNc, js, jsm);
+    const from = await startingPoint(store, ledger, log);
+    const follower = createFollower(ledger, log, { from, snapshotEvery: c.snapshotEvery });
     const { state } = follower;
     const cache = redisCache(redis, state, clock, log, signal);
     onStop('the cache', () => cache.ended);
@@ -64,6 +69,9 @@ await runService({
     await follower.catchUp();
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
+    const isLeader = (): boolean => leadership.leading() !== undefined;
+    const snapshots = keepSnapshots({ store, follower, clock, log, replica, isLeader, signal });
+    onStop('snapshots', () => snapshots);
     serveQueries(deps, state, ledger, () => ({
       replica,
       role: leadership.leading() ? 'leader' : 'standby',

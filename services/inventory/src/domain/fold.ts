@@ -7,6 +7,9 @@ import { OUTCOME_MEMORY, OUTCOMES_AT_MOST, REFUSAL_COALESCING } from './settings
 import { poolOf, setPool, type BaseState } from './state.ts';
 import { productVersions } from '@calbus/contracts/versions';
 
+/** Bumped with each change of what a record does to the state: a snapshot of another version is not used. */
+export const FOLD_VERSION = 1;
+
 /** Why a batch that decodes is VOID at this state, or undefined where it counts. Every reader applies the same rule. */
 export const voidReason = (state: BaseState, batch: LedgerBatch): string | undefined => {
   if (batch.prevHash !== state.head.hash) return 'it does not follow the last valid batch';
@@ -47,5 +50,6 @@ export const applyBatch = (state: BaseState, batch: LedgerBatch, sequence: numbe
   forget(state, batch.at);
   const place = { generation: batch.generation, sequence, at: batch.at, term: batch.term };
   for (const record of batch.records) evolve(state, record, place);
-  state.head = { ...state.head, sequence, hash, time: batch.at, term: batch.term };
+  const records = state.head.records + batch.records.length;
+  state.head = { ...state.head, sequence, hash, time: batch.at, term: batch.term, records };
 };

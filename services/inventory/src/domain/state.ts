@@ -64,6 +64,8 @@ export type Head = {
   /** Ledger time of that batch. */
   readonly time: number;
   readonly term: number;
+  /** Records in all batches so far. */
+  readonly records: number;
   /** The sequence of the last record that changed what terminal servers must trust. */
   readonly trustRevision: number;
   /** Every activation there was, oldest first; the last one is in force. */
@@ -115,6 +117,7 @@ export const startHead: Head = {
   hash: NO_HASH,
   time: 0,
   term: 0,
+  records: 0,
   trustRevision: 0,
   activations: [],
   settings: defaultSettings,
