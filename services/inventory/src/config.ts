@@ -10,5 +10,7 @@ export const config = z.object({
   redisUser: z.string().min(1).default('default'),
   redisPasswordFile: fileContent.optional(),
   clearinghouseRootFile: fileContent,
+  /** Where this replica keeps how far it has seen the ledger; a folder of its own. Without it there is one witness less. */
+  dataDir: z.string().min(1).optional(),
 });
 export type Config = z.infer<typeof config>;

@@ -16,6 +16,8 @@ export type Follower = {
   readonly take: (entry: LedgerEntry) => LedgerBatch | undefined;
   /** Applies a batch of this replica's own whose bytes are known to be stored. */
   readonly takeOwn: (batch: LedgerBatch, bytes: Uint8Array, sequence: number) => void;
+  /** Forgets everything: the ledger is another one, and is to be read from its first message. */
+  readonly forget: () => void;
   /** Reads to the ledger's end; how many messages there were. */
   readonly catchUp: () => Promise<number>;
 };
@@ -48,6 +50,12 @@ export const createFollower = (ledger: Ledger, log: Log): Follower => {
       if (sequence <= tail) return;
       tail = sequence;
       applyBatch(state, batch, sequence, hashOf(bytes));
+    },
+    forget: () => {
+      // In place: others hold on to this state.
+      Object.assign(state, emptyState());
+      tail = 0;
+      voids = 0;
     },
     catchUp: async () => {
       let n = 0;
