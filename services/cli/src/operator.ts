@@ -7,6 +7,7 @@ import { decode, encode, type Body, type Contract } from '@calbus/contracts/enve
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
+import { plain } from './print.ts';
 import { Problem } from './problem.ts';
 import { readSecret, type Profile } from './profile.ts';
 
