@@ -1,4 +1,4 @@
-// What `npm start`, `npm test` and `npm run check` do before anything else, on any Node from 18 on and without a single
+// What `npm start`, `npm test` and the other npm scripts do before anything else, on any Node from 18 on and without a single
 // dependency: install the packages when they are missing or out of date, then go on under the Node that package.json pins.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

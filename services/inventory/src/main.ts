@@ -19,10 +19,10 @@ import { serveLoss, serveQueries, serveTerm } from './adapters/serve.ts';
 import { config } from './config.ts';
 import { watchClock } from './handlers/clock-watch.ts';
 import { createFollower } from './handlers/follow.ts';
+import { pace, startLeadership } from './handlers/leadership.ts';
 import type { Loss } from './handlers/loss.ts';
-import { createWitnesses } from './handlers/witnesses.ts';
-import { startLeadership } from './handlers/leadership.ts';
 import { watchStorage } from './handlers/storage-watch.ts';
+import { createWitnesses } from './handlers/witnesses.ts';
 
 await runService({
   name: 'inventory',
@@ -66,7 +66,7 @@ await runService({
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
     const onLoss = (loss: Loss) => serveLoss(deps, state, loss);
     const putEvent = natsEvents(nc.jetstream(), clock, log);
-    const own = { watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead, onLoss, witnesses };
+    const own = { pace, watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead, onLoss, witnesses };
     const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...own };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);

@@ -115,7 +115,7 @@ export const streams = {
     about: 'Who leads; a hint for waiting, never a proof.',
     subjects: ['$KV.CAL_LEADER.>'],
     retention: 'limits',
-    storage: 'memory',
+    storage: 'file',
     discard: 'new',
     maxMessagesPerSubject: 1,
     maxBytes: 1024 * 1024,

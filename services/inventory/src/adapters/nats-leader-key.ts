@@ -33,7 +33,7 @@ export const natsLeaderKey = (js: JetStreamClient, jsm: JetStreamManager): Leade
       const code = jetStreamErrorOf(error)?.errCode;
       if (code === NO_MESSAGE) return { revision: 0, claim: undefined };
       if (code !== NO_STREAM) throw error;
-      // The bucket lives in memory; a NATS server that was restarted has it no more.
+      // Someone has deleted it.
       const { config } = await jsm.streams.info(streams.ledger.name);
       await jsm.streams.add(settingsOf(streams.leader, config.num_replicas));
       return { revision: 0, claim: undefined };

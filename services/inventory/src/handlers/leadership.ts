@@ -15,10 +15,15 @@ import { countRepeats, type Repeats } from './repeats.ts';
 import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
 import type { Witnesses } from './witnesses.ts';
 
-export const TAKEOVER_MS = 1_200;
-const HEARTBEAT_MS = 300;
-/** Less than half of the takeover time: a leader that was paused has lost its lease before another can lead. */
-const LEASE_MS = 500;
+/** In milliseconds of each replica's own monotonic clock. */
+export type Pace = {
+  /** A standby that has seen no change of the key for so long takes it. */
+  readonly takeover: number;
+  readonly heartbeat: number;
+  /** Less than half of the takeover time: a leader that was paused has lost its lease before another can lead. */
+  readonly lease: number;
+};
+export const pace: Pace = { takeover: 1_200, heartbeat: 300, lease: 500 };
 const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
 /** As many as fit into one batch. */
@@ -37,6 +42,7 @@ export type LeadershipDeps = Omit<
   'term' | 'generation' | 'lease' | 'onForeignBatch' | 'ledgerTime' | 'onCommitted'
 > & {
   readonly key: LeaderKey;
+  readonly pace: Pace;
   readonly watch: ClockWatch;
   readonly putEvent: EventBookDeps['put'];
   readonly replica: string;
@@ -86,13 +92,13 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
           } else {
             revision = next;
             lastGood = started;
-            leaseUntil = started + LEASE_MS;
+            leaseUntil = started + deps.pace.lease;
           }
         } catch (error) {
           log.warn(errorFacts(error), 'the leader key cannot be written');
         }
-        if (clock.monotonic() - lastGood > TAKEOVER_MS * 2) return stop();
-        await clock.sleep(HEARTBEAT_MS, over.signal);
+        if (clock.monotonic() - lastGood > deps.pace.takeover * 2) return stop();
+        await clock.sleep(deps.pace.heartbeat, over.signal);
       }
     };
 
@@ -203,7 +209,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
           seenAt = clock.monotonic();
         }
         const free = revision === 0 || claim === undefined || claim.released;
-        if (free || clock.monotonic() - seenAt >= TAKEOVER_MS) {
+        if (free || clock.monotonic() - seenAt >= deps.pace.takeover) {
           const term = Math.max(follower.state.head.term, claim?.term ?? 0) + 1;
           const taken = await key.write({ replica, term, released: false }, revision);
           if (taken !== undefined) {

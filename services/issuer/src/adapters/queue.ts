@@ -27,7 +27,7 @@ const PULL_MS = 1_000;
  * What is there now, at most `most`; waits for the first message only. `no_wait` with `expires` is what says so to the
  * server: with `expires` alone a pull whose messages another issuer took meanwhile would hold back those it got.
  */
-const nextBatch = async (js: JetStreamClient, most: number, clock: Clock): Promise<Queued[]> => {
+export const nextBatch = async (js: JetStreamClient, most: number, clock: Clock): Promise<Queued[]> => {
   const { stream, name } = requestsConsumer;
   const batch: Queued[] = [];
   // oxlint-disable-next-line typescript/no-deprecated -- the newer interface has no `no_wait`

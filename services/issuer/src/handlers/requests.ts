@@ -34,6 +34,7 @@ type Taken = {
 };
 
 const AGAIN_MS = 200;
+const WORKING_MS = 2_000;
 /** A message that faults this often is put aside. */
 const MOST_FAULTS = 3;
 const contracts = { request: [licenseRequest], validated: [licenseValidated] } as const;
@@ -172,6 +173,19 @@ const decideAll = async (deps: RequestDeps, asking: readonly Taken[]): Promise<v
   }
 };
 
+/** Asks the queue for more time, again and again, until `handled` aborts. */
+const keepWorking = async (
+  { clock }: RequestDeps,
+  taken: readonly Taken[],
+  handled: AbortSignal,
+): Promise<void> => {
+  for (;;) {
+    await clock.sleep(WORKING_MS, handled);
+    if (handled.aborted) return;
+    for (const { queued } of taken) queued.working();
+  }
+};
+
 /** Handles one batch; never rejects. Afterwards each message is done, or comes again. */
 export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): Promise<void> => {
   const taken = (await Promise.all(batch.map((q) => take(deps, q)))).filter((t) => t !== undefined);
@@ -183,10 +197,11 @@ export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): 
     own.map((t) => (t.asks.kind === 'refuse' ? ownAnswer(deps, t.asks) : undefined)),
   );
   if (asking.length === 0) return;
-  const timer = setInterval(() => asking.forEach((t) => t.queued.working()), 2_000);
+  const handled = new AbortController();
+  void keepWorking(deps, asking, handled.signal);
   try {
     await decideAll(deps, asking);
   } finally {
-    clearInterval(timer);
+    handled.abort();
   }
 };

@@ -1,0 +1,102 @@
+// The adapters in memory keep what the ports promise.
+
+import { describe, test } from 'node:test';
+import { changedHashes, touchedBy } from '../../../services/inventory/src/domain/live-counts.ts';
+import { story } from '../../../services/inventory/src/domain/story.ts';
+import { chanceFrom, newScheduler, type Scheduler } from '../scheduler.ts';
+import { newNats, newRedis } from '../servers.ts';
+import {
+  cachePromises,
+  leaderKeyPromises,
+  ledgerPromises,
+  queuePromises,
+  type CacheEnds,
+  type QueueEnds,
+} from './suites.ts';
+
+const wire = { cut: false, slowBy: 0 };
+
+const memory = () => {
+  const scheduler = newScheduler();
+  const nats = newNats(scheduler, chanceFrom(1), { loss: 0 });
+  return { scheduler, nats, actor: scheduler.actor('test') };
+};
+
+/** Lets virtual time pass until what was begun has ended. */
+const drive = async <T>(scheduler: Scheduler, begun: Promise<T>): Promise<T> => {
+  let over = false;
+  const watched = begun.finally(() => (over = true));
+  watched.catch(() => undefined);
+  while (!over) await scheduler.run(scheduler.now() + 10);
+  return watched;
+};
+
+describe('in memory: the ledger', () => {
+  for (const { says, holds } of ledgerPromises)
+    test(says, () => {
+      const { scheduler, nats, actor } = memory();
+      return drive(scheduler, holds(nats.ledgerOf(actor, wire)));
+    });
+});
+
+describe("in memory: the leader's key", () => {
+  for (const { says, holds } of leaderKeyPromises)
+    test(says, () => {
+      const { scheduler, nats, actor } = memory();
+      return drive(scheduler, holds(nats.leaderKeyOf(actor, wire)));
+    });
+});
+
+describe('in memory: the request queue', () => {
+  for (const { says, holds } of queuePromises)
+    test(says, () => {
+      const { scheduler, nats, actor } = memory();
+      const clock = scheduler.clock(actor, () => 0);
+      const ends: QueueEnds = {
+        put: async (text) => {
+          await nats.enqueue(actor, wire, 'cal.v1.license.request.ts1', new TextEncoder().encode(text));
+        },
+        fetch: (most) => nats.fetch(actor, wire, most, () => 0),
+        pass: (ms) => clock.sleep(ms),
+      };
+      return drive(scheduler, holds(ends));
+    });
+});
+
+describe('in memory: the live counts', () => {
+  for (const { says, holds } of cachePromises)
+    test(says, () => {
+      const { scheduler, actor } = memory();
+      const clock = scheduler.clock(actor, () => 0);
+      const redis = newRedis();
+      const s = story();
+      s.activate();
+      const every = (ms: number, act: () => void): void =>
+        scheduler.after(ms, actor, () => {
+          act();
+          every(ms, act);
+        });
+      const cache = redis.cacheOf(s.state, every);
+      const ends: CacheEnds = {
+        story: s,
+        cache,
+        commit: (act) => {
+          const before = s.state.head;
+          const handed = s.records.length;
+          act();
+          const touched = touchedBy(s.records.slice(handed), (id) => s.state.owners.get(id));
+          cache.committed(before, s.state.head, changedHashes(s.state, touched));
+        },
+        head: async () => {
+          const [, sequence = '', hash = ''] = redis.head().split(' ');
+          return redis.head() === '' ? undefined : { sequence, hash };
+        },
+        pool: async () =>
+          JSON.parse(redis.hashes().get('cal:pool:2003:per-device') ?? '{}') as Record<string, string>,
+        flush: async () => redis.flush(),
+        lie: async () => redis.restore({ head: 'other 999 beef', hashes: new Map() }),
+        pass: (ms) => clock.sleep(ms),
+      };
+      return drive(scheduler, holds(ends));
+    });
+});

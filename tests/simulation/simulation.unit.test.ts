@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { tellMany } from './many.ts';
+import { mutations } from './mutations.ts';
+import { tell } from './run.ts';
+
+const SEEDS = 2_000;
+/** Within so many stories each way of being wrong is found. */
+const FOUND_WITHIN = 150;
+
+test('whatever is killed, cut, lost, repeated and reordered, the invariants hold', async (t) => {
+  const from = Number(process.env['CALBUS_SEED'] ?? 1);
+  const { bad, ...s } = await tellMany(from, SEEDS);
+  t.diagnostic(
+    `${SEEDS} seeds from ${from} in ${s.seconds.toFixed(0)} s: ${s.asked} requests, ${s.decided} decisions, ${s.batches} batches, ${s.terms} terms`,
+  );
+  const [first] = bad;
+  assert.equal(
+    first,
+    undefined,
+    first && `seed ${first.seed}:\n${[...first.story, ...first.violations].join('\n')}`,
+  );
+});
+
+test('a seed tells the same story again', async () => {
+  for (const seed of [3, 17, 58]) assert.deepEqual(await tell(seed), await tell(seed));
+});
+
+describe('what is wrong is found', () => {
+  for (const [name, mutation] of Object.entries(mutations)) {
+    test(name, async (t) => {
+      for (let seed = 1; seed <= FOUND_WITHIN; seed += 1) {
+        const [violation] = (await tell(seed, mutation)).violations;
+        if (violation === undefined) continue;
+        t.diagnostic(`seed ${seed}: ${violation.slice(0, 200)}`);
+        return;
+      }
+      assert.fail(`not found within ${FOUND_WITHIN} seeds`);
+    });
+  }
+});
