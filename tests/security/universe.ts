@@ -61,6 +61,7 @@ const calbus = [
   'cal.v1.liaison.command.install',
   'cal.v1.liaison.query.operator.status',
   'cal.v1.liaison.query.issuer.status',
+  'cal.v1.liaison.query.inventory.witness',
   ...services.map((service) => `cal.v1.dead.${service}`),
   'cal.v1.event.LOW_STOCK',
   'cal.v1.ledger',
@@ -173,6 +174,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.inventory.head',
     'cal.v1.dead.inventory',
     'cal.v1.event.LOW_STOCK',
+    'cal.v1.liaison.query.inventory.witness',
     '$JS.API.STREAM.INFO.CAL_REQUESTS',
     '$JS.API.STREAM.CREATE.CAL_REQUESTS',
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
@@ -208,6 +210,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.dead.clearinghouse-liaison',
     '$KV.CAL_KEYS.issuing',
     `${inboxOf('operator')}.reply1`,
+    `${inboxOf('inventory')}.reply1`,
     ...keysRead,
   ],
   operator: [
@@ -256,6 +259,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.liaison.command.install',
     'cal.v1.liaison.command.*',
     'cal.v1.liaison.query.operator.status',
+    'cal.v1.liaison.query.inventory.witness',
   ],
   operator: [
     'cal.v1.inventory.head',

@@ -14,6 +14,7 @@ import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
 import { watchClock } from '../../services/inventory/src/handlers/clock-watch.ts';
 import { createFollower, type Follower } from '../../services/inventory/src/handlers/follow.ts';
 import { pace, startLeadership, type Leading } from '../../services/inventory/src/handlers/leadership.ts';
+import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
 import { handleBatch } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
@@ -67,6 +68,18 @@ const newProcess = (w: World, name: string, life: (p: Process, clock: Clock) => 
 const BEACON = 250;
 /** Rows that are answered from the state, without a record. */
 const unrecorded: ReadonlySet<string> = new Set(['D13', 'D8', 'D7', 'D2n', 'U1']);
+
+/** The simulated ledger keeps what it has stored. */
+const noLoss = (follower: Follower): Witnesses => ({
+  examine: async () => {
+    await follower.catchUp();
+    return [];
+  },
+  follow: () => Promise.resolve(),
+  watch: () => Promise.resolve(),
+  agrees: () => Promise.resolve(true),
+  ended: Promise.resolve(),
+});
 
 export type Inventory = Process & { readonly leading: () => boolean; readonly follower: () => Follower };
 
@@ -139,6 +152,8 @@ export const newInventory = (w: World, name: string): Inventory => {
       storageNearlyFull: () => false,
       putEvent: () => {},
       onLead,
+      witnesses: noLoss(follower),
+      onLoss: () => () => {},
     });
     isLeading = () => actor.state === 'runs' && leadership.leading() !== undefined;
   });

@@ -1,5 +1,6 @@
 // What inventory's handlers need of the outside, in their own words.
 
+import type { LedgerWitness, WitnessName } from '@calbus/contracts/witness';
 import type { Head } from './domain/state.ts';
 import type { LiveHash } from './domain/live-counts.ts';
 
@@ -94,4 +95,23 @@ export type SnapshotStore = {
   ) => Promise<boolean>;
   /** Adds a replica to those that agree or not. False where the snapshot is not there any more. */
   readonly mark: (manifest: SnapshotManifest, as: SnapshotMark, replica: string) => Promise<boolean>;
+};
+
+/** What a witness of the ledger has seen. */
+export type Testimony = {
+  readonly seen: readonly LedgerWitness[];
+  /** It knows that inventory has once recorded an activation of this license server. */
+  readonly activated: boolean;
+};
+
+export type WitnessSource = {
+  readonly name: Exclude<WitnessName, 'memory'>;
+  /** Rejects where it cannot be reached now. */
+  readonly ask: () => Promise<Testimony>;
+};
+
+/** The witness that is this replica's own. */
+export type WitnessFile = WitnessSource & {
+  /** Replaces what is there, whole or not at all. Rejects where it cannot be written. */
+  readonly save: (witness: LedgerWitness) => Promise<void>;
 };

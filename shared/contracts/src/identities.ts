@@ -66,6 +66,7 @@ export const identities = {
       subjects.inventory.head,
       subjects.dead('inventory'),
       subjects.events,
+      subjects.liaison.query('inventory', '*'),
       // The request queue lives in memory; a NATS server that was restarted has it no more.
       `$JS.API.STREAM.INFO.${streams.requests.name}`,
       `$JS.API.STREAM.CREATE.${streams.requests.name}`,
@@ -116,8 +117,14 @@ export const identities = {
       '$KV.CAL_KEYS.>',
       ...keysRead,
       `${inboxes.operator}.>`,
+      `${inboxes.inventory}.>`,
     ],
-    subscribe: [subjects.inventory.head, subjects.liaison.commands, subjects.liaison.query('operator', '*')],
+    subscribe: [
+      subjects.inventory.head,
+      subjects.liaison.commands,
+      subjects.liaison.query('operator', '*'),
+      subjects.liaison.query('inventory', '*'),
+    ],
   },
   operator: {
     account: 'CAL',

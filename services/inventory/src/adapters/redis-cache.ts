@@ -35,6 +35,8 @@ export const redisCache = (
   clock: Clock,
   log: Log,
   signal: AbortSignal,
+  /** Whether what Redis holds may be written over; asked before anything is written. */
+  mayReplace: () => Promise<boolean> = () => Promise.resolve(true),
 ): RedisCache => {
   let steps: Step[] = [];
   let leading = false;
@@ -100,6 +102,7 @@ export const redisCache = (
   };
 
   const turn = async (): Promise<void> => {
+    if (!(await mayReplace())) throw new Error('what Redis holds was not seen yet');
     // A waiting step compares by itself, in the same round trip that applies it.
     if (steps.length === 0) await compare();
     if (dirty) await rebuild();

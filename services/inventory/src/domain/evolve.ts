@@ -189,12 +189,23 @@ const refuse = (state: State, r: Of<'refused'>, place: Place): void => {
   remember(state, place, r, { kind: 'refused', code: r.code });
 };
 
+const begin = (state: State, r: Of<'generation-started'>, place: Place): void => {
+  const { head } = state;
+  const over = [...(r.after ? [r.after.generation] : []), ...(r.lost ?? []).map((l) => l.generation)];
+  state.head = {
+    ...head,
+    generation: place.generation,
+    trustRevision: place.sequence,
+    settled: [...new Set([...head.settled, ...over])],
+    losses: head.losses + (r.lost ? 1 : 0),
+  };
+};
+
 /** Applies one record. Changes `state`; a draft as well as the state itself. */
 export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
   switch (r.kind) {
     case 'generation-started':
-      state.head = { ...state.head, generation: place.generation, trustRevision: place.sequence };
-      return;
+      return begin(state, r, place);
     case 'leadership-taken':
       return;
     case 'activated': {

@@ -70,6 +70,10 @@ export type Head = {
   readonly trustRevision: number;
   /** Every activation there was, oldest first; the last one is in force. */
   readonly activations: readonly Activation[];
+  /** Generations that are over: their witnesses have nothing to say any more. */
+  readonly settled: readonly string[];
+  /** How many losses of the ledger were accepted. */
+  readonly losses: number;
   readonly settings: Settings;
   readonly settingsChanges: readonly RecordedChange[];
   readonly devices: number;
@@ -120,6 +124,8 @@ export const startHead: Head = {
   records: 0,
   trustRevision: 0,
   activations: [],
+  settled: [],
+  losses: 0,
   settings: defaultSettings,
   settingsChanges: [],
   devices: 0,

@@ -17,6 +17,8 @@ export type Follower = {
   readonly take: (entry: LedgerEntry) => LedgerBatch | undefined;
   /** Applies a batch of this replica's own whose bytes are known to be stored. */
   readonly takeOwn: (batch: LedgerBatch, bytes: Uint8Array, sequence: number) => void;
+  /** Forgets everything: the ledger is another one, and is to be read from its first message. */
+  readonly forget: () => void;
   /** Reads to the ledger's end; how many messages there were. */
   readonly catchUp: () => Promise<number>;
   /** The state as it stood at the latest snapshot point, once. */
@@ -64,6 +66,13 @@ export const createFollower = (ledger: Ledger, log: Log, o: FollowOptions = {}):
       if (sequence <= tail) return;
       tail = sequence;
       apply(batch, sequence, hashOf(bytes));
+    },
+    forget: () => {
+      // In place: others hold on to this state.
+      Object.assign(state, emptyState());
+      tail = 0;
+      voids = 0;
+      point = undefined;
     },
     catchUp: async () => {
       let n = 0;

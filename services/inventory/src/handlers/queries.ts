@@ -13,6 +13,7 @@ import {
   queryLicenses,
   type HeldLicense,
 } from '@calbus/contracts/inventory-messages';
+import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
@@ -35,6 +36,7 @@ export type StatusFacts = {
   readonly voids: number;
   readonly durable: boolean;
   readonly cache: 'current' | 'behind' | 'unreachable';
+  readonly loss: { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
   /** Of the leader; empty on a standby. */
   readonly clockSuspect: readonly Departure[];
   readonly storageUsed: number | undefined;
@@ -61,6 +63,9 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     voidMessages: facts.voids,
     durable: facts.durable,
     cache: facts.cache,
+    ...(facts.loss
+      ? { loss: { term: facts.loss.term, evidence: facts.loss.evidence.slice(0, MAX_EVIDENCE) } }
+      : {}),
     clockSuspect: [...facts.clockSuspect],
     ...(facts.clockOffset === 0 ? {} : { clockOffset: facts.clockOffset }),
     ...(facts.storageUsed === undefined ? {} : { storageUsed: facts.storageUsed }),

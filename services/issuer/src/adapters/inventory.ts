@@ -1,12 +1,11 @@
 // The inventory leader, found by its beacon.
 
 import type { NatsConnection } from 'nats';
-import { decode, type Body } from '@calbus/contracts/envelope';
+import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import {
   inventoryAllocate,
   inventoryAllocated,
-  inventoryHead,
   inventoryTrust,
   queryTrust,
 } from '@calbus/contracts/inventory-messages';
@@ -14,7 +13,7 @@ import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
-import { deliveredByJetStream } from '@calbus/runtime/delivered';
+import { hearHead } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import type { Inventory } from '../ports.ts';
 
@@ -31,26 +30,25 @@ export const trustRevisionText = (generation: string, revision: number): string 
   `${generation} ${revision}`;
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetters): NatsInventory => {
-  let head: Body<typeof inventoryHead> | undefined;
-  nc.subscribe(subjects.inventory.head, {
-    callback: (error, m) => {
-      if (error || deliveredByJetStream(m)) return;
-      const decoded = decode([inventoryHead], m.data);
-      if (!decoded.ok) {
-        void dead.put({ subject: m.subject, fault: decoded.fault, deliveries: 1, bytes: m.data });
-        return;
-      }
-      // A leader that was paused may still send; a later term has the word.
-      if (!head || decoded.message.body.term >= head.term) head = decoded.message.body;
-    },
-  });
+  const beacon = hearHead(
+    nc,
+    clock,
+    (m) => void dead.put(m),
+    () => {},
+  );
+  const { head } = beacon;
   const stamp = () => ({ id: newId(), sentAt: clock.now() });
   return {
-    position: () => (head ? { generation: head.generation, sequence: head.sequence } : undefined),
-    trustRevision: () => head && trustRevisionText(head.generation, head.trustRevision),
+    position: () => {
+      const h = head();
+      return h && { generation: h.generation, sequence: h.sequence };
+    },
+    trustRevision: () => {
+      const h = head();
+      return h && trustRevisionText(h.generation, h.trustRevision);
+    },
     allocate: async (items) => {
-      if (!head) throw new FaultError(fault('NO_LEADER'));
-      const subject = subjects.inventory.allocate(head.term);
+      const subject = subjects.inventory.allocate(beacon.leader().term);
       const body = { items: [...items] };
       const answer = await ask(
         nc,
