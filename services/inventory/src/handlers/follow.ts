@@ -48,8 +48,13 @@ export const createFollower = (ledger: Ledger, log: Log, o: FollowOptions = {}):
     return undefined;
   };
   const take = (entry: LedgerEntry): LedgerBatch | undefined => {
-    tail = entry.sequence;
     const opened = openBatch(entry.bytes);
+    // Skipping it would be another reading of the ledger than that of the replica that wrote it.
+    if (!opened.ok && opened.follows === state.head.hash)
+      throw new Error(
+        `the ledger was written by a later version of calbus from ${entry.sequence} on: bring this replica up to date`,
+      );
+    tail = entry.sequence;
     if (!opened.ok) return setAside(entry.sequence, opened.why);
     const why = voidReason(state, opened.batch);
     if (why !== undefined) return setAside(entry.sequence, why);

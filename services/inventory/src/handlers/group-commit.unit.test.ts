@@ -164,6 +164,21 @@ describe('group commit', () => {
     await refold(l);
   });
 
+  test('a batch of a later version is not skipped: this replica stops reading until it is brought up to date', async () => {
+    const l = leader();
+    await l.started;
+    const { head } = l.follower.state;
+    const frame = { format: 1, generation: 'g', term: 2, nonce: 'n', prevHash: head.hash, at: head.time };
+    l.stored.push(Buffer.from(JSON.stringify({ ...frame, records: [{ kind: 'something-new' }] })));
+    await assert.rejects(l.follower.catchUp(), /written by a later version of calbus from 2 on/);
+    assert.deepEqual(l.follower.state.head, head);
+    // The same from nowhere in the chain is VOID as any garbage.
+    const other = { ...frame, prevHash: 'f'.repeat(64), records: [{ kind: 'something-new' }] };
+    l.stored.splice(1, 1, Buffer.from(JSON.stringify(other)));
+    assert.equal(await l.follower.catchUp(), 1);
+    assert.equal(l.follower.voids(), 1);
+  });
+
   test("another leader's batch ends the term, and nothing of ours is stored", async () => {
     const l = leader();
     await l.started;
