@@ -14,6 +14,7 @@ import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
 import { watchClock } from '../../services/inventory/src/handlers/clock-watch.ts';
 import { createFollower, type Follower } from '../../services/inventory/src/handlers/follow.ts';
 import { pace, startLeadership, type Leading } from '../../services/inventory/src/handlers/leadership.ts';
+import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
 import { handleBatch } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
@@ -67,6 +68,18 @@ const newProcess = (w: World, name: string, life: (p: Process, clock: Clock) => 
 const BEACON = 250;
 /** Rows that are answered from the state, without a record. */
 const unrecorded: ReadonlySet<string> = new Set(['D13', 'D8', 'D7', 'D2n', 'U1']);
+
+/** The simulated ledger keeps what it has stored. */
+const noLoss = (follower: Follower): Witnesses => ({
+  examine: async () => {
+    await follower.catchUp();
+    return [];
+  },
+  follow: () => Promise.resolve(),
+  watch: () => Promise.resolve(),
+  agrees: () => Promise.resolve(true),
+  ended: Promise.resolve(),
+});
 
 export type Inventory = Process & { readonly leading: () => boolean; readonly follower: () => Follower };
 
@@ -127,7 +140,7 @@ export const newInventory = (w: World, name: string): Inventory => {
     const leadership = startLeadership({
       ledger,
       follower,
-      cache: mutation.cache?.(cache, follower.state, w.redis) ?? cache,
+      cache: mutation.cache?.(cache, w.redis) ?? cache,
       clock: mutation.clock?.(clock) ?? clock,
       dice: { id: w.newId, between: w.chance.between },
       log: w.log,
@@ -139,6 +152,8 @@ export const newInventory = (w: World, name: string): Inventory => {
       storageNearlyFull: () => false,
       putEvent: () => {},
       onLead,
+      witnesses: noLoss(follower),
+      onLoss: () => () => {},
     });
     isLeading = () => actor.state === 'runs' && leadership.leading() !== undefined;
   });
@@ -150,6 +165,9 @@ export const newInventory = (w: World, name: string): Inventory => {
     },
   });
 };
+
+/** What crosses the wire is a copy, as bytes would be. */
+const copyOf = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
 const LANES = 2;
 const MOST = 16;
@@ -174,14 +192,14 @@ export const newIssuer = (
       allocate: async (items: readonly unknown[]): Promise<readonly AllocationAnswer[]> => {
         if (!head) throw new FaultError(fault('NO_LEADER'));
         const subject = w.mutation.subjectOf?.(head.term) ?? subjects.inventory.allocate(head.term);
-        const message = { body: { items: structuredClone(items) } };
+        const message = { body: { items: copyOf(items) } };
         const answer = (await nats.ask(actor, wire, subject, message, 3_000)) as Answer;
-        return structuredClone((answer.body as { items: AllocationAnswer[] }).items);
+        return copyOf((answer.body as { items: AllocationAnswer[] }).items);
       },
     };
     const send = (terminalServerId: string, requestId: string, body: unknown): void => {
       // The bytes of a decision, not its object: what a terminal server keeps is nobody else's.
-      const copy: unknown = structuredClone(body);
+      const copy: unknown = copyOf(body);
       decided(subjects.decision.of(terminalServerId, requestId), copy, p);
     };
     const deps = {

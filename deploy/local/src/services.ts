@@ -49,6 +49,7 @@ export const serviceEnvironment = (name: ServiceName, d: Deployment, s: Servers)
       return {
         ...nats,
         ...trust,
+        ...data,
         CALBUS_NATS_SEED_FILE: d.seedFile('inventory'),
         CALBUS_NATS_LEDGER_SEED_FILE: d.seedFile('inventory-ledger'),
         CALBUS_REDIS_URL: s.redis.url,

@@ -5,11 +5,10 @@ import type { Message, Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
 import type { issuingKeys } from '@calbus/contracts/liaison-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
+import type { LedgerWitness } from '@calbus/contracts/witness';
 import type { inventoryHead } from '@calbus/contracts/inventory-messages';
 import type { Activation, Command, State } from './domain/command.ts';
 import type { IssuingKey } from './domain/issuing-keys.ts';
-
-export type Witness = NonNullable<ClearinghouseCommand['witness']>;
 
 /** What inventory is told, once the Clearinghouse has answered. */
 export type Answered =
@@ -19,8 +18,11 @@ export type Answered =
 export type Store = {
   readonly productId: string;
   readonly activation: () => Activation | null;
-  readonly witness: () => Witness | null;
-  readonly keepWitness: (witness: Witness) => void;
+  /** How far the ledger was seen, the furthest of each generation; the one seen last first. */
+  readonly witnesses: () => readonly LedgerWitness[];
+  readonly keepWitness: (witness: LedgerWitness, at: number) => void;
+  /** Whether inventory has once recorded an activation of this license server. */
+  readonly activationRecorded: () => boolean;
   readonly command: (commandId: string) => Command | undefined;
   /** The newest first. */
   readonly newest: (limit: number) => readonly Command[];

@@ -2,18 +2,16 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Body, Contract } from '@calbus/contracts/envelope';
-import {
-  inventoryAccepted,
-  inventoryRefused,
-  inventoryStatus,
-  queryStatus,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
+import { nextBeacon } from './leader-beacon.ts';
 import type { Operator } from './operator.ts';
 import { Problem } from './problem.ts';
 
 const TRIES = 12;
 const BETWEEN_MS = 400;
+/** A leader sends four a second. */
+const BEACON_MS = 1_000;
 const passing = new Set(['UNREACHABLE', 'NOT_LEADER', 'NO_LEADER']);
 
 /** Sends until a leader answers. The command id makes a repeat harmless. Throws a Problem where it is refused. */
@@ -24,13 +22,9 @@ export const operate = async <C extends Contract>(
 ): Promise<Body<typeof inventoryAccepted>> => {
   for (let tries = 1; ; tries += 1) {
     try {
-      const { term } = await operator.ask(
-        subjects.inventory.query('operator', 'status'),
-        queryStatus,
-        {},
-        inventoryStatus,
-      );
-      const answer = await operator.askAny(subjects.inventory.operate(term), c, body, [
+      const head = await nextBeacon(operator, BEACON_MS);
+      if (!head) throw new Problem('NO_LEADER', 'No inventory replica leads at the moment: calbus status.');
+      const answer = await operator.askAny(subjects.inventory.operate(head.term), c, body, [
         inventoryAccepted,
         inventoryRefused,
       ] as const);

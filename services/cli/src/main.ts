@@ -1,7 +1,6 @@
 // calbus: the operator's command.
 
 import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Redis } from 'ioredis';
 import { agreementProgram } from '@calbus/contracts/clearinghouse';
@@ -18,7 +17,7 @@ import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
 import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
-import { connectOperator, type Operator } from './operator.ts';
+import { connectOperator, operatorName, type Operator } from './operator.ts';
 import { Problem } from './problem.ts';
 import { grouped, json, plain, say } from './print.ts';
 import { loadProfile, readSecret, type Profile } from './profile.ts';
@@ -227,10 +226,6 @@ command('install', 'have CALs that were bought issued to this license server, an
       }),
   );
 
-const operatorName = (): string => {
-  const name = plain(process.env['SUDO_USER'] ?? userInfo().username).slice(0, 256);
-  return name === '' ? 'operator' : name;
-};
 const settingsCommand = program.command('settings').description('what is set for the whole license server');
 settingsCommand
   .command('get')

@@ -2,10 +2,12 @@
 
 import { connect, nkeyAuthenticator, RequestStrategy, type NatsConnection } from 'nats';
 import { randomBytes } from 'node:crypto';
+import { userInfo } from 'node:os';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
+import { plain } from './print.ts';
 import { Problem } from './problem.ts';
 import { natsServers, readSecret, type Profile } from './profile.ts';
 
@@ -37,6 +39,12 @@ export type Operator = {
     answers: readonly A[],
   ) => Promise<{ readonly type: string; readonly body: Body<A> }>;
   readonly close: () => Promise<void>;
+};
+
+/** Who acts, for the ledger. */
+export const operatorName = (): string => {
+  const name = plain(process.env['SUDO_USER'] ?? userInfo().username).slice(0, 256);
+  return name === '' ? 'operator' : name;
 };
 
 export const newId = (): string => randomBytes(12).toString('base64url');

@@ -9,16 +9,23 @@ import { natsEvents } from './adapters/event-stream.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
+import { natsSnapshots } from './adapters/nats-snapshots.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
 import { keepRequestQueue } from './adapters/request-queue.ts';
 import { redisCache } from './adapters/redis-cache.ts';
 import { hearReplicas } from './adapters/replicas.ts';
-import { serveQueries, serveTerm } from './adapters/serve.ts';
+import { witnessFile } from './adapters/witness-file.ts';
+import { liaisonAsWitness, redisWitness } from './adapters/witness-sources.ts';
+import { serveLoss, serveQueries, serveTerm } from './adapters/serve.ts';
 import { config } from './config.ts';
 import { watchClock } from './handlers/clock-watch.ts';
 import { createFollower } from './handlers/follow.ts';
 import { pace, startLeadership } from './handlers/leadership.ts';
+import { keepSnapshots } from './handlers/snapshots.ts';
+import { startingPoint } from './handlers/starting-point.ts';
+import type { Loss } from './handlers/loss.ts';
 import { watchStorage } from './handlers/storage-watch.ts';
+import { createWitnesses } from './handlers/witnesses.ts';
 
 await runService({
   name: 'inventory',
@@ -43,9 +50,16 @@ await runService({
     const js = ledgerNc.jetstream();
     const jsm = await ledgerNc.jetstreamManager({ checkAPI: false });
     const ledger = natsLedger(js, jsm);
-    const follower = createFollower(ledger, log);
+    const store = natsSnapshots(ledgerNc, js, jsm);
+    const from = await startingPoint(store, ledger, log);
+    const follower = createFollower(ledger, log, { from, snapshotEvery: c.snapshotEvery });
     const { state } = follower;
-    const cache = redisCache(redis, state, clock, log, signal);
+    const sources = [redisWitness(redis), liaisonAsWitness(nc, clock)];
+    const file = c.dataDir === undefined ? undefined : witnessFile(c.dataDir, log);
+    const witnesses = createWitnesses({ ledger, follower, sources, file, clock, log, signal });
+    onStop('the file with the head of the ledger', () => witnesses.ended);
+    const mayReplace = (): Promise<boolean> => witnesses.agrees('redis');
+    const cache = redisCache(redis, state, clock, log, signal, mayReplace);
     onStop('the cache', () => cache.ended);
 
     const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log);
@@ -55,8 +69,9 @@ await runService({
     const deps = { nc, clock, log, dead, replica, watch, roots: [c.clearinghouseRootFile] };
     const key = natsLeaderKey(js, jsm);
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
+    const onLoss = (loss: Loss) => serveLoss(deps, state, loss);
     const putEvent = natsEvents(nc.jetstream(), clock, log);
-    const own = { pace, watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead };
+    const own = { pace, watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead, onLoss, witnesses };
     const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...own };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
@@ -64,6 +79,9 @@ await runService({
     await follower.catchUp();
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
+    const isLeader = (): boolean => leadership.leading() !== undefined;
+    const snapshots = keepSnapshots({ store, follower, clock, log, replica, isLeader, signal });
+    onStop('snapshots', () => snapshots);
     serveQueries(deps, state, ledger, () => ({
       replica,
       role: leadership.leading() ? 'leader' : 'standby',
@@ -71,6 +89,7 @@ await runService({
       durable,
       cache: cache.status(),
       cacheAsOf: cache.asOf(),
+      loss: leadership.loss(),
       clockSuspect: leadership.leading() ? watch.look(state.head.time) : [],
       storageUsed: storage.used(),
       clockOffset: c.clockOffset,

@@ -66,6 +66,7 @@ export const identities = {
       subjects.inventory.head,
       subjects.dead('inventory'),
       subjects.events,
+      subjects.liaison.query('inventory', '*'),
       // The request queue lives in memory; a NATS server that was restarted has it no more.
       `$JS.API.STREAM.INFO.${streams.requests.name}`,
       `$JS.API.STREAM.CREATE.${streams.requests.name}`,
@@ -96,6 +97,9 @@ export const identities = {
       `$JS.API.CONSUMER.INFO.${streams.ledger.name}.*`,
       `$JS.API.CONSUMER.DELETE.${streams.ledger.name}.*`,
       `$JS.API.CONSUMER.MSG.NEXT.${streams.ledger.name}.*`,
+      subjects.snapshot.all,
+      `$JS.API.STREAM.MSG.GET.${streams.snapshots.name}`,
+      `$JS.API.DIRECT.GET.${streams.snapshots.name}.>`,
       `$JS.API.STREAM.INFO.${streams.leader.name}`,
       `$JS.API.STREAM.CREATE.${streams.leader.name}`,
       `$JS.API.STREAM.MSG.GET.${streams.leader.name}`,
@@ -113,8 +117,14 @@ export const identities = {
       '$KV.CAL_KEYS.>',
       ...keysRead,
       `${inboxes.operator}.>`,
+      `${inboxes.inventory}.>`,
     ],
-    subscribe: [subjects.inventory.head, subjects.liaison.commands, subjects.liaison.query('operator', '*')],
+    subscribe: [
+      subjects.inventory.head,
+      subjects.liaison.commands,
+      subjects.liaison.query('operator', '*'),
+      subjects.liaison.query('inventory', '*'),
+    ],
   },
   operator: {
     account: 'CAL',

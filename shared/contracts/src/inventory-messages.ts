@@ -23,6 +23,7 @@ import {
   token,
 } from './tokens.ts';
 import { productVersion } from './versions.ts';
+import { lossEvidence, MAX_EVIDENCE } from './witness.ts';
 
 /** What an issuer found a presented license to be; only a genuine one is a proof of anything (N1). */
 export const presentedProof = z.discriminatedUnion('kind', [
@@ -150,6 +151,23 @@ export const inventoryConfirmClock = contract(
   z.object({ commandId: token, by: name, why }),
 );
 
+/** A place of the ledger with its hash; the ledger's end, or null where it is empty. */
+export const ledgerEnd = z.object({ generation, sequence: z.int().min(1), hash: sha256 }).nullable();
+export type LedgerEnd = z.infer<typeof ledgerEnd>;
+
+export const inventoryAcceptLoss = contract(
+  'inventory.accept-loss',
+  1,
+  'An operator accepts that what witnesses have seen beyond the end of the ledger is lost: a new generation begins.',
+  z.object({
+    commandId: token,
+    /** Where the ledger ended when the operator was shown what is lost. */
+    survives: ledgerEnd,
+    by: name,
+    why,
+  }),
+);
+
 export const serviceFault = contract(
   'service.fault',
   1,
@@ -170,6 +188,10 @@ export const inventoryHead = contract(
     time: instant,
     /** Changes whenever the trust snapshot would. */
     trustRevision: z.int().min(0),
+    /** How many lives the ledger has had, this one included: one more with each loss that was accepted. Absent: 1. */
+    life: z.int().min(1).optional(),
+    /** `loss`: something of the ledger is lost, so this replica takes no commands but an operator's. Absent: it leads. */
+    standing: z.enum(['leading', 'loss']).optional(),
   }),
   4_096,
 );
@@ -228,6 +250,10 @@ export const inventoryStatus = contract(
     clockOffset: z.int().optional(),
     /** How full the storage of the ledger is, from 0 to 1; absent where it has no limit, or on a standby. */
     storageUsed: z.number().min(0).optional(),
+    /** Present while this replica holds the lead and does not use it: what witnesses have seen that the ledger has not. */
+    loss: z
+      .object({ term: z.int().min(1), evidence: z.array(lossEvidence).min(1).max(MAX_EVIDENCE) })
+      .optional(),
   }),
 );
 

@@ -29,6 +29,10 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('generation-started'),
     after: z.object({ generation, sequence: z.int().min(0), hash: sha256 }).nullable(),
+    /** Where it follows on a loss: how far witnesses had seen the ledger, one for each generation, and who accepted it. */
+    lost: z.array(z.object({ generation, sequence: z.int().min(0), hash: sha256 })).optional(),
+    by: name.optional(),
+    why: z.string().max(500).optional(),
   }),
   z.object({ kind: z.literal('leadership-taken'), replica: token }),
   z.object({

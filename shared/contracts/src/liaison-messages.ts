@@ -7,6 +7,7 @@ import { faultCode } from './faults.ts';
 import { refusalCode } from './refusals.ts';
 import { instant, keyPackId, name, productId, serverId, token } from './tokens.ts';
 import { issuingCertificate } from './terminal-server-messages.ts';
+import { ledgerWitness, MAX_EVIDENCE } from './witness.ts';
 
 export const liaisonActivate = contract(
   'liaison.activate',
@@ -88,6 +89,21 @@ export const liaisonStatus = contract(
     commands: z.array(liaisonCommand).max(100),
   }),
   262_144,
+);
+
+export const queryLiaisonWitness = contract(
+  'liaison.query.witness',
+  1,
+  'Inventory asks how far the liaison has seen the ledger.',
+  z.object({}),
+  1_024,
+);
+
+export const liaisonWitness = contract(
+  'liaison.witness',
+  1,
+  'How far the liaison has seen each generation of the ledger, newest first, and whether inventory has recorded an activation.',
+  z.object({ seen: z.array(ledgerWitness).max(MAX_EVIDENCE), activated: z.boolean() }),
 );
 
 export const issuingKeys = contract(

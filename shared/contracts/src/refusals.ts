@@ -89,6 +89,16 @@ export const refusals = {
     says: 'The settings cannot be so.',
     todo: 'Correct what the detail names: calbus settings get shows what is in force.',
   },
+  NO_LOSS: {
+    again: 'never',
+    says: 'Nothing of the ledger is known to be lost.',
+    todo: 'Nothing: calbus status shows how the ledger stands.',
+  },
+  LOSS_CHANGED: {
+    again: 'never',
+    says: 'The ledger ends at another place than the one that was shown.',
+    todo: 'Look again at what is lost: calbus ledger accept-loss.',
+  },
   MODE_NOT_CONFIGURED: {
     again: 'after-change',
     says: 'The terminal server has no licensing mode.',

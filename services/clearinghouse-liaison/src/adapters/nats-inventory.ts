@@ -1,45 +1,34 @@
 // Inventory as the liaison sees it: the leader's beacon, and the two commands that are the liaison's.
 
 import type { NatsConnection } from 'nats';
-import { decode } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
   inventoryActivation,
-  inventoryHead,
   inventoryInstall,
   inventoryRefused,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
-import { deliveredByJetStream } from '@calbus/runtime/delivered';
+import { hearHead } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import type { Head, Inventory, Recorded } from '../ports.ts';
+import type { Inventory, Recorded } from '../ports.ts';
 
 const ASK_MS = 5_000;
-/** A leader that has been silent so long leads no more; a lower term after it is a new life of the ledger. */
-const SILENT_MS = 2_000;
 const answers = [inventoryAccepted, inventoryRefused] as const;
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): Inventory => {
-  let heard: { head: Head; at: number } | undefined;
-  nc.subscribe(subjects.inventory.head, {
-    callback: (error, msg) => {
-      if (error) {
-        log.error(errorFacts(error), 'the beacon cannot be heard');
-        return;
-      }
-      const decoded = decode([inventoryHead], msg.data);
-      if (!decoded.ok || deliveredByJetStream(msg)) return;
-      const head = decoded.message.body;
-      const at = clock.monotonic();
-      if (!heard || head.term >= heard.head.term || at - heard.at > SILENT_MS) heard = { head, at };
-    },
-  });
+  // What does not decode is put aside by the issuers, which hear it too.
+  const beacon = hearHead(
+    nc,
+    clock,
+    () => {},
+    (error) => log.error(errorFacts(error), 'the beacon cannot be heard'),
+  );
   return {
-    head: () => heard?.head,
+    head: beacon.head,
     record: async (term, { commandId, by }, answered): Promise<Recorded> => {
       const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
       try {

@@ -41,4 +41,18 @@ export const schema = [
     sealed TEXT
   ) STRICT;
   `,
+  // How far the ledger was seen: the furthest of each generation. One that was kept before had no time.
+  `
+  CREATE TABLE witnesses (
+    generation TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    seen_at INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO witnesses
+    SELECT json_extract(witness, '$.generation'), json_extract(witness, '$.sequence'), json_extract(witness, '$.hash'), 0, 0
+    FROM identity WHERE witness IS NOT NULL;
+  UPDATE identity SET witness = NULL;
+  `,
 ] as const;

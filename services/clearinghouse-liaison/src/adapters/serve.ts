@@ -1,10 +1,16 @@
-// Which subjects the liaison answers, and for whom: operators only.
+// Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
 import { inboxes } from '@calbus/contracts/identities';
-import { liaisonActivate, liaisonInstall, queryLiaison } from '@calbus/contracts/liaison-messages';
+import {
+  liaisonActivate,
+  liaisonInstall,
+  queryLiaison,
+  queryLiaisonWitness,
+} from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
 import { status } from '../handlers/status.ts';
+import { witness } from '../handlers/witness.ts';
 import { takeActivate, takeInstall, type TakeDeps } from '../handlers/take.ts';
 import type { Outlet, Store } from '../ports.ts';
 
@@ -27,5 +33,11 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
     contracts: [queryLiaison],
     callers,
     handle: () => status(store, outlet),
+  });
+  respond(deps, {
+    subject: subjects.liaison.query('inventory', 'witness'),
+    contracts: [queryLiaisonWitness],
+    callers: inboxes.inventory,
+    handle: () => witness(store),
   });
 };

@@ -2,8 +2,9 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { clearinghouseCommand, contact, purchase } from '@calbus/contracts/clearinghouse';
+import { contact, purchase } from '@calbus/contracts/clearinghouse';
 import { clearinghouseCommandState } from '@calbus/contracts/liaison-messages';
+import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
 import type { Command, State } from '../domain/command.ts';
 import type { IssuingKey } from '../domain/issuing-keys.ts';
@@ -17,7 +18,6 @@ const identityRow = z.object({
   server_id: z.string().nullable(),
   epoch: z.int(),
   chain: chainText.nullable(),
-  witness: z.string().nullable(),
 });
 
 const request = z.discriminatedUnion('kind', [
@@ -83,7 +83,19 @@ const keyRow = z
 export const sqliteStore = (db: DatabaseSync): Store => {
   const identity = db.prepare('SELECT * FROM identity');
   const readIdentity = () => identityRow.parse(identity.get());
-  const setWitness = db.prepare('UPDATE identity SET witness = ?');
+  // A beacon that was overtaken on the way, or one of a ledger that lost something, takes nothing back.
+  const keepWitness = db.prepare(
+    `INSERT INTO witnesses (generation, sequence, hash, time, seen_at) VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT (generation) DO UPDATE SET
+       sequence = excluded.sequence, hash = excluded.hash, time = excluded.time, seen_at = excluded.seen_at
+     WHERE excluded.sequence > witnesses.sequence`,
+  );
+  const witnesses = db.prepare(
+    'SELECT generation, sequence, hash, time FROM witnesses ORDER BY seen_at DESC, rowid DESC LIMIT ?',
+  );
+  const recorded = db.prepare(
+    "SELECT 1 FROM commands WHERE stage = 'done' AND json_extract(request, '$.kind') = 'activate'",
+  );
   const byId = db.prepare('SELECT * FROM commands WHERE command_id = ?');
   const newest = db.prepare('SELECT * FROM commands ORDER BY sequence DESC LIMIT ?');
   const open = db.prepare("SELECT * FROM commands WHERE stage IN ('waiting', 'sent') ORDER BY sequence");
@@ -138,13 +150,11 @@ export const sqliteStore = (db: DatabaseSync): Store => {
       const { server_id: serverId, epoch, chain } = readIdentity();
       return serverId === null || chain === null ? null : { serverId, epoch, chain };
     },
-    witness: () => {
-      const { witness } = readIdentity();
-      return witness === null ? null : clearinghouseCommand.options[0].shape.witness.parse(json(witness));
+    witnesses: () => z.array(ledgerWitness).parse(witnesses.all(MAX_EVIDENCE)),
+    keepWitness: (w, at) => {
+      keepWitness.run(w.generation, w.sequence, w.hash, w.time, at);
     },
-    keepWitness: (w) => {
-      setWitness.run(JSON.stringify(w));
-    },
+    activationRecorded: () => recorded.get() !== undefined,
     command: (commandId) => commandRow.optional().parse(byId.get(commandId)),
     newest: (limit) => z.array(commandRow).parse(newest.all(limit)),
     open: () => z.array(commandRow).parse(open.all()),

@@ -7,6 +7,7 @@ import { handOver } from './hand-over.ts';
 import { createKeyRound } from './issuing-keys.ts';
 import { createOutbox } from './outbox.ts';
 import { startRounds } from './rounds.ts';
+import { keepWitness } from './witness.ts';
 
 export type WorkDeps = {
   readonly store: Store;
@@ -29,6 +30,7 @@ export type Work = {
 const OUTBOX_MS = 1_000;
 const HAND_OVER_MS = 500;
 const KEYS_MS = 5_000;
+const WITNESS_MS = 1_000;
 
 export const startWork = (d: WorkDeps): Work => {
   const { store, signer, bucket, inventory, outlet, clock, log } = d;
@@ -37,16 +39,8 @@ export const startWork = (d: WorkDeps): Work => {
   const outbox = startRounds('outbox', OUTBOX_MS, box.round, d);
   const handing = { store, inventory, keysPublished: keyRound, now: clock.now, log };
   const handOvers = startRounds('hand-over', HAND_OVER_MS, () => handOver(handing), d);
-  const keys = startRounds(
-    'issuing keys',
-    KEYS_MS,
-    async () => {
-      const head = inventory.head();
-      if (head) store.keepWitness({ generation: head.generation, sequence: head.sequence, hash: head.hash });
-      await keyRound();
-    },
-    d,
-  );
+  const keys = startRounds('issuing keys', KEYS_MS, keyRound, d);
+  const witness = startRounds('witness', WITNESS_MS, keepWitness(store, inventory, clock.now), d);
   return {
     taken: outbox.kick,
     linkUp: () => {
@@ -54,6 +48,6 @@ export const startWork = (d: WorkDeps): Work => {
       outbox.kick();
     },
     answered: handOvers.kick,
-    ended: Promise.all([outbox.ended, handOvers.ended, keys.ended]).then(() => {}),
+    ended: Promise.all([outbox.ended, handOvers.ended, keys.ended, witness.ended]).then(() => {}),
   };
 };

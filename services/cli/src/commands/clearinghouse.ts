@@ -1,6 +1,5 @@
 // Commands that go to the Clearinghouse through the liaison: handed over, then followed until they end.
 
-import { userInfo } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contact, Purchase } from '@calbus/contracts/clearinghouse';
 import type { Body, Contract } from '@calbus/contracts/envelope';
@@ -14,7 +13,7 @@ import {
   type LiaisonCommand,
 } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { newId, type Operator } from '../operator.ts';
+import { newId, operatorName, type Operator } from '../operator.ts';
 import { Problem } from '../problem.ts';
 
 export type Progress = (command: LiaisonCommand) => void;
@@ -70,8 +69,6 @@ const follow = async (
     'The Clearinghouse has not answered yet. The command stays in the outbox and goes on by itself: calbus requests.',
   );
 };
-
-const operatorName = (): string => userInfo().username;
 
 export const activate = async (
   operator: Operator,

@@ -4,6 +4,7 @@ import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messag
 import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
 import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
+import { lossReasons } from '@calbus/contracts/witness';
 import type { Redis } from 'ioredis';
 import { readLiveCounts } from '../live-counts.ts';
 import type { Operator } from '../operator.ts';
@@ -35,7 +36,8 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
   const { nc } = operator;
   const query = subjects.inventory.query('operator', 'status');
   const replicas = await operator.askAll(query, queryStatus, {}, inventoryStatus);
-  const inventory = replicas.find((r) => r.role === 'leader') ?? replicas[0] ?? null;
+  const inventory =
+    replicas.find((r) => r.role === 'leader') ?? replicas.find((r) => r.loss) ?? replicas[0] ?? null;
   const liaison = await attempt(
     operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus),
   );
@@ -75,6 +77,15 @@ const showInventory = (i: NonNullable<Status['inventory']>, replicas: Status['re
   );
   for (const other of replicas.filter((r) => r.replica !== i.replica))
     line('', `${other.role} ${other.replica}, ledger at ${other.position.sequence}`);
+  for (const { from, saw, why } of i.loss?.evidence ?? [])
+    line(
+      '',
+      red(
+        `Something of the ledger is lost. ${from}: ${lossReasons[why]}${saw ? ` (${saw.sequence} of generation ${saw.generation}, ${time(saw.time)} UTC)` : ''}`,
+      ),
+    );
+  if (i.loss)
+    line('', red('No license is issued until the ledger is whole again, or calbus ledger accept-loss.'));
   if (!i.durable)
     line('', red('This NATS server is older than 2.10: acknowledged licenses can be lost on power failure.'));
   if (i.voidMessages > 0)

@@ -8,7 +8,7 @@ import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { allHashes, type LiveHash } from '../domain/live-counts.ts';
-import type { Head, State } from '../domain/state.ts';
+import type { BaseState, Head } from '../domain/state.ts';
 import type { Cache } from '../ports.ts';
 import { cacheScripts, type CacheHead } from './cache-scripts.ts';
 import { waitingSteps, type Step } from './waiting-steps.ts';
@@ -33,10 +33,12 @@ const isRefusal = (error: unknown): boolean => error instanceof Error && error.n
 
 export const redisCache = (
   redis: Redis,
-  state: State,
+  state: BaseState,
   clock: Clock,
   log: Log,
   signal: AbortSignal,
+  /** Whether what Redis holds may be written over; asked before anything is written. */
+  mayReplace: () => Promise<boolean> = () => Promise.resolve(true),
 ): RedisCache => {
   const scripts = cacheScripts(redis);
   const waiting = waitingSteps();
@@ -87,16 +89,22 @@ export const redisCache = (
   };
 
   /**
-   * The keys are read from the living state, a chunk at a time; what is committed meanwhile gathers and is written on top, and
+   * The keys are those of this moment, read a chunk at a time; what is committed meanwhile gathers and is written on top, and
    * only then there is a head again. False where another took the cache over, or it was flushed.
    */
   const rebuild = async (): Promise<boolean> => {
     const word = newId();
+    const { pools, terminalServers, devices } = state;
+    const still = {
+      pools: new Map(pools),
+      terminalServers: new Map(terminalServers),
+      devices: devices.still(),
+    };
     let { head } = state;
     waiting.forget();
     mode = 'rebuilding';
     if (!(await scripts.begin(word)) || !(await removeAll(word))) return false;
-    if (!(await writeAll(word, allHashes(state)))) return false;
+    if (!(await writeAll(word, allHashes(still)))) return false;
     const step = waiting.take();
     if (step && !(await writeAll(word, step.hashes))) return false;
     head = step?.after ?? head;
@@ -109,7 +117,11 @@ export const redisCache = (
 
   const lead = async (): Promise<void> => {
     // A waiting step compares by itself, in the same round trip that applies it.
-    if (waiting.isEmpty()) await look();
+    if (waiting.isEmpty() || mode === 'stale') await look();
+    if (!(await mayReplace())) {
+      mode = 'stale';
+      return;
+    }
     if (mode !== 'following') {
       mode = (await rebuild()) ? 'following' : 'stale';
       return;

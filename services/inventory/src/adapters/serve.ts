@@ -1,8 +1,10 @@
 // Which subjects inventory answers, and for whom: queries always, the command families of a term while leading.
 
 import { encode, type Message } from '@calbus/contracts/envelope';
+import { fault, FaultError } from '@calbus/contracts/faults';
 import { inboxes } from '@calbus/contracts/identities';
 import {
+  inventoryAcceptLoss,
   inventoryActivation,
   inventoryAllocate,
   inventoryConfirmClock,
@@ -19,14 +21,15 @@ import {
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
-import type { State } from '../domain/state.ts';
+import type { BaseState, State } from '../domain/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { LedgerPages } from '../ports.ts';
 import { activation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
 import { install } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
-import { changeSettings, confirmClock } from '../handlers/operate.ts';
+import type { Loss } from '../handlers/loss.ts';
+import { changeSettings, confirmClock, noLoss } from '../handlers/operate.ts';
 import {
   ledgerPage,
   licenses,
@@ -42,7 +45,7 @@ const BEACON_MS = 250;
 /** Answers queries until the connection closes. */
 export const serveQueries = (
   deps: RespondDeps,
-  state: State,
+  state: BaseState,
   ledger: LedgerPages,
   facts: () => StatusFacts,
 ): void => {
@@ -106,7 +109,7 @@ export const serveTerm = (
   state: State,
   { term, commit, repeats, events }: Leading,
 ): (() => void) => {
-  const { nc, clock, roots } = deps;
+  const { clock, roots } = deps;
   const liaison = inboxes['clearinghouse-liaison'];
   const subscriptions = [
     respond(deps, {
@@ -127,25 +130,60 @@ export const serveTerm = (
       callers: liaison,
       handle: (m) => install(commit, { roots, now: clock.now }, m),
     }),
-    respond<typeof inventorySettings | typeof inventoryConfirmClock>(deps, {
+    respond<Operate>(deps, {
       subject: subjects.inventory.operate(term),
-      contracts: [inventorySettings, inventoryConfirmClock],
+      contracts: operateContracts,
       callers: inboxes.operator,
-      handle: (m) =>
-        m.type === inventorySettings.type
-          ? changeSettings(commit, m as Message<typeof inventorySettings>)
-          : confirmClock(commit, deps.watch, m),
+      handle: async (m) => {
+        if (m.type === inventorySettings.type)
+          return changeSettings(commit, m as Message<typeof inventorySettings>);
+        if (m.type === inventoryAcceptLoss.type) return noLoss();
+        return confirmClock(commit, deps.watch, m);
+      },
     }),
   ];
+  const endBeacon = startBeacon(deps, state, term, 'leading');
+  return () => {
+    endBeacon();
+    for (const s of subscriptions) s.unsubscribe();
+  };
+};
+
+type Operate = typeof inventorySettings | typeof inventoryConfirmClock | typeof inventoryAcceptLoss;
+const operateContracts: readonly Operate[] = [inventorySettings, inventoryConfirmClock, inventoryAcceptLoss];
+
+/** While something of the ledger is lost: takes nothing but the operator's word, and says so in the beacon. */
+export const serveLoss = (deps: TermDeps, state: State, { term, accept }: Loss): (() => void) => {
+  const subscription = respond<Operate>(deps, {
+    subject: subjects.inventory.operate(term),
+    contracts: operateContracts,
+    callers: inboxes.operator,
+    handle: (m) => {
+      if (m.type === inventoryAcceptLoss.type) return accept((m as Message<typeof inventoryAcceptLoss>).body);
+      const detail = 'Something of the ledger is lost: accept it first, with calbus ledger accept-loss.';
+      throw new FaultError(fault('NO_LEADER', detail));
+    },
+  });
+  const endBeacon = startBeacon(deps, state, term, 'loss');
+  return () => {
+    endBeacon();
+    subscription.unsubscribe();
+  };
+};
+
+const startBeacon = (
+  { nc, clock, replica }: TermDeps,
+  state: State,
+  term: number,
+  standing: 'leading' | 'loss',
+): (() => void) => {
   const beacon = (): void => {
-    const { generation, sequence, hash, time, trustRevision } = state.head;
-    const body = { term, replica: deps.replica, generation, sequence, hash, time, trustRevision };
+    const { generation, sequence, hash, time, trustRevision, losses } = state.head;
+    const place = { generation, sequence, hash, time, trustRevision };
+    const body = { term, replica, ...place, life: losses + 1, standing };
     nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
   };
   beacon();
   const timer = setInterval(beacon, BEACON_MS);
-  return () => {
-    clearInterval(timer);
-    for (const s of subscriptions) s.unsubscribe();
-  };
+  return () => clearInterval(timer);
 };

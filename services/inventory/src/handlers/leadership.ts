@@ -3,15 +3,17 @@
 // clock takes it; its first act is a record in the ledger, and it answers nothing before that is committed.
 
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
+import type { LossEvidence } from '@calbus/contracts/witness';
 import type { EventName } from '@calbus/contracts/events';
 import { errorFacts } from '@calbus/runtime/log';
 import { dueReturns } from '../domain/decide.ts';
 import type { LeaderKey } from '../ports.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
+import { begin, type Beginning, type Loss } from './loss.ts';
 import { countRepeats, type Repeats } from './repeats.ts';
 import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
+import type { Witnesses } from './witnesses.ts';
 
 /** In milliseconds of each replica's own monotonic clock. */
 export type Pace = {
@@ -24,8 +26,8 @@ export type Pace = {
 export const pace: Pace = { takeover: 1_200, heartbeat: 300, lease: 500 };
 const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
-/** As many as fit into one batch. */
-const MOST_RETURNS = 4_000;
+/** So many records fit into one batch, however long their ids are. */
+export const MOST_RETURNS = 2_500;
 const COUNT_REPEATS_MS = 60_000;
 
 export type Leading = {
@@ -45,15 +47,24 @@ export type LeadershipDeps = Omit<
   readonly putEvent: EventBookDeps['put'];
   readonly replica: string;
   readonly signal: AbortSignal;
+  readonly witnesses: Witnesses;
+  /** Called where a term cannot begin, since something of the ledger is lost; what it returns is called when that is over. */
+  readonly onLoss: (loss: Loss) => () => void;
   /** Called once a term's first record is committed; what it returns is called when the term is over. */
   readonly onLead: (leading: Leading) => () => void;
 };
 
-export type Leadership = { readonly leading: () => Leading | undefined; readonly ended: Promise<void> };
+export type Leadership = {
+  readonly leading: () => Leading | undefined;
+  /** While the lead is held and not used. */
+  readonly loss: () => { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
+  readonly ended: Promise<void>;
+};
 
 export const startLeadership = (deps: LeadershipDeps): Leadership => {
-  const { clock, key, follower, replica, log, signal } = deps;
+  const { clock, key, follower, replica, log, signal, witnesses } = deps;
   let leading: Leading | undefined;
+  let loss: Loss | undefined;
 
   const lead = async (term: number, firstRevision: number): Promise<void> => {
     const over = new AbortController();
@@ -61,7 +72,6 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     signal.addEventListener('abort', stop, { once: true });
     let revision = firstRevision;
     let leaseUntil = clock.monotonic();
-    const generation = follower.state.head.hash === NO_HASH ? deps.dice.id() : follower.state.head.generation;
     /** On a slow wire a lease is over before it is known; that nothing new stands in the ledger proves as much. */
     const lease = async (): Promise<void> => {
       while (clock.monotonic() >= leaseUntil) {
@@ -78,16 +88,6 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       }
     };
     const events = keepEvents({ state: follower.state, clock, log, put: deps.putEvent });
-    const commit = createGroupCommit({
-      ...deps,
-      term,
-      generation,
-      lease,
-      ledgerTime: deps.watch.ledgerTime,
-      onCommitted: events.committed,
-      onForeignBatch: stop,
-    });
-
     const heartbeat = async (): Promise<void> => {
       let lastGood = clock.monotonic();
       while (!over.signal.aborted) {
@@ -113,7 +113,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
 
     const tell = (event: EventName, about: string, holds: boolean): void =>
       holds ? events.raise({ event, about }) : events.clear({ event, about });
-    const returnCals = async (): Promise<void> => {
+    const returnCals = async (commit: GroupCommit): Promise<void> => {
       while (!over.signal.aborted) {
         await clock.sleep(EXPIRY_MS, over.signal);
         if (over.signal.aborted) return;
@@ -136,7 +136,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     };
 
     const repeats = countRepeats();
-    const recordRepeats = async (): Promise<void> => {
+    const recordRepeats = async (commit: GroupCommit): Promise<void> => {
       while (!over.signal.aborted) {
         await clock.sleep(COUNT_REPEATS_MS, over.signal);
         if (over.signal.aborted) return;
@@ -145,19 +145,41 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     };
 
     const beating = heartbeat();
+    let began: Beginning | undefined;
+    let commit: GroupCommit | undefined;
     let end: (() => void) | undefined;
+    const onLoss = (found: Loss): (() => void) => {
+      loss = found;
+      events.raise({ event: 'LEDGER_DAMAGED', about: 'the ledger' });
+      const done = deps.onLoss(found);
+      return () => {
+        loss = undefined;
+        done();
+      };
+    };
     try {
-      const first: LedgerRecord[] =
-        generation === follower.state.head.generation ? [] : [{ kind: 'generation-started', after: null }];
+      began = await begin({ ...deps, onLoss }, term, over.signal);
+      const { generation, records } = began;
+      commit = createGroupCommit({
+        ...deps,
+        term,
+        generation,
+        lease,
+        ledgerTime: deps.watch.ledgerTime,
+        onCommitted: events.committed,
+        onForeignBatch: stop,
+      });
       await commit.submit(() => ({
-        records: [...first, { kind: 'leadership-taken', replica }],
+        records: [...records, { kind: 'leadership-taken', replica }],
         answer: () => undefined,
       }));
+      began.committed(follower.state.head);
       log.info({ term, sequence: follower.state.head.sequence }, 'leading');
       deps.cache.lead();
       leading = { term, commit, repeats, events };
       end = deps.onLead(leading);
-      for (const duty of [returnCals(), recordRepeats()])
+      const duties = [returnCals(commit), recordRepeats(commit), witnesses.watch(over.signal, stop)];
+      for (const duty of duties)
         duty.catch((error: unknown) =>
           log.info(errorFacts(error), 'a duty of the leader ended with its term'),
         );
@@ -170,7 +192,8 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     } finally {
       stop();
       leading = undefined;
-      commit.stop();
+      commit?.stop();
+      began?.failed();
       end?.();
       deps.cache.follow();
       signal.removeEventListener('abort', stop);
@@ -187,6 +210,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     let seenAt = clock.monotonic();
     while (!signal.aborted) {
       try {
+        await witnesses.follow();
         await follower.catchUp();
         const { revision, claim } = await key.read();
         if (revision !== seenRevision) {
@@ -198,7 +222,6 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
           const term = Math.max(follower.state.head.term, claim?.term ?? 0) + 1;
           const taken = await key.write({ replica, term, released: false }, revision);
           if (taken !== undefined) {
-            await follower.catchUp();
             await lead(term, taken);
             seenRevision = -1;
             continue;
@@ -210,5 +233,9 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       await clock.sleep(FOLLOW_MS, signal);
     }
   };
-  return { leading: () => leading, ended: loop() };
+  return {
+    leading: () => leading,
+    loss: () => loss && { term: loss.term, evidence: loss.evidence() },
+    ended: loop(),
+  };
 };

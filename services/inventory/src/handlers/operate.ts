@@ -53,3 +53,10 @@ export const confirmClock = async (
     };
   });
 };
+
+/** A leader has lost nothing: where it had, it would not lead. */
+export const noLoss = (): Answer =>
+  answerWith(inventoryRefused, {
+    code: 'NO_LOSS',
+    detail: 'This replica leads; all witnesses that answer agree.',
+  });

@@ -13,12 +13,14 @@ import {
   queryLicenses,
   type HeldLicense,
 } from '@calbus/contracts/inventory-messages';
+import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
-import { currentActivation, identityOf, type Device, type License, type State } from '../domain/state.ts';
+import type { Device, License } from '../domain/license.ts';
+import { currentActivation, identityOf, type BaseState, type State } from '../domain/state.ts';
 import { poolCounts } from '../domain/stock.ts';
 import { valuesOf } from '../domain/table.ts';
 import type { LedgerPages } from '../ports.ts';
@@ -35,6 +37,7 @@ export type StatusFacts = {
   readonly durable: boolean;
   readonly cache: 'current' | 'behind' | 'unreachable';
   readonly cacheAsOf: number | undefined;
+  readonly loss: { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
   /** Of the leader; empty on a standby. */
   readonly clockSuspect: readonly Departure[];
   readonly storageUsed: number | undefined;
@@ -62,6 +65,9 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     durable: facts.durable,
     cache: facts.cache,
     ...(facts.cacheAsOf === undefined ? {} : { cacheAsOf: facts.cacheAsOf }),
+    ...(facts.loss
+      ? { loss: { term: facts.loss.term, evidence: facts.loss.evidence.slice(0, MAX_EVIDENCE) } }
+      : {}),
     clockSuspect: [...facts.clockSuspect],
     ...(facts.clockOffset === 0 ? {} : { clockOffset: facts.clockOffset }),
     ...(facts.storageUsed === undefined ? {} : { storageUsed: facts.storageUsed }),
@@ -108,23 +114,21 @@ const heldOf = (license: License, now: number): HeldLicense => ({
   position: license.position,
 });
 
-function* devicesOf(state: State, device: string | undefined): Generator<Device> {
+/** Devices that may be meant: by hardware id, or else all whose names hold what is asked for. */
+const devicesOf = (
+  state: BaseState,
+  device: string | undefined,
+  user: string | undefined,
+): Iterable<Device> => {
   const exact = device === undefined ? undefined : state.devices.get(device.toLowerCase());
-  if (exact) {
-    yield exact;
-    return;
-  }
-  for (const id of state.devices.keys()) {
-    const d = state.devices.get(id);
-    if (d) yield d;
-  }
-}
+  return exact ? [exact] : state.devices.naming([device, user].filter((text) => text !== undefined));
+};
 
-export const licenses = (state: State, now: number, { body }: Message<typeof queryLicenses>): Answer => {
+export const licenses = (state: BaseState, now: number, { body }: Message<typeof queryLicenses>): Answer => {
   const found: HeldLicense[] = [];
   const name = body.device?.toLowerCase();
   const user = body.user?.toLowerCase();
-  for (const device of devicesOf(state, body.device)) {
+  for (const device of devicesOf(state, body.device, body.user)) {
     for (const l of device.licenses) {
       const ofDevice =
         name === undefined || l.hardwareId === name || l.deviceName.toLowerCase().startsWith(name);

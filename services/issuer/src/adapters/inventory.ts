@@ -1,12 +1,11 @@
 // The inventory leader, found by its beacon.
 
 import type { NatsConnection } from 'nats';
-import { decode, type Body } from '@calbus/contracts/envelope';
+import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import {
   inventoryAllocate,
   inventoryAllocated,
-  inventoryHead,
   inventoryTrust,
   queryTrust,
 } from '@calbus/contracts/inventory-messages';
@@ -14,7 +13,7 @@ import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
-import { deliveredByJetStream } from '@calbus/runtime/delivered';
+import { hearHead } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import type { Inventory } from '../ports.ts';
 
@@ -31,35 +30,29 @@ export const trustRevisionText = (generation: string, revision: number): string 
   `${generation} ${revision}`;
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetters): NatsInventory => {
-  let head: Body<typeof inventoryHead> | undefined;
-  /** Called when a later term is heard: who asked the leader before need not wait for it any more. */
-  const overtaken = new Set<() => void>();
-  nc.subscribe(subjects.inventory.head, {
-    callback: (error, m) => {
-      if (error || deliveredByJetStream(m)) return;
-      const decoded = decode([inventoryHead], m.data);
-      if (!decoded.ok) {
-        void dead.put({ subject: m.subject, fault: decoded.fault, deliveries: 1, bytes: m.data });
-        return;
-      }
-      // A leader that was paused may still send; a later term has the word.
-      const before = head?.term ?? 0;
-      if (decoded.message.body.term >= before) head = decoded.message.body;
-      if (decoded.message.body.term > before) for (const give of overtaken) give();
-    },
-  });
+  const beacon = hearHead(
+    nc,
+    clock,
+    (m) => void dead.put(m),
+    () => {},
+  );
+  const { head } = beacon;
   const stamp = () => ({ id: newId(), sentAt: clock.now() });
   return {
-    position: () => (head ? { generation: head.generation, sequence: head.sequence } : undefined),
-    trustRevision: () => head && trustRevisionText(head.generation, head.trustRevision),
+    position: () => {
+      const h = head();
+      return h && { generation: h.generation, sequence: h.sequence };
+    },
+    trustRevision: () => {
+      const h = head();
+      return h && trustRevisionText(h.generation, h.trustRevision);
+    },
     allocate: async (items) => {
-      if (!head) throw new FaultError(fault('NO_LEADER'));
-      const subject = subjects.inventory.allocate(head.term);
+      const subject = subjects.inventory.allocate(beacon.leader().term);
       const body = { items: [...items] };
-      let giveUp: () => void = () => {};
-      const laterTerm = new Promise<never>((_resolve, reject) => {
-        giveUp = () => reject(new FaultError(fault('NOT_LEADER')));
-        overtaken.add(giveUp);
+      let forget: () => void = () => {};
+      const next = new Promise<never>((_resolve, reject) => {
+        forget = beacon.onNextLeader(() => reject(new FaultError(fault('NOT_LEADER'))));
       });
       const asked = ask(
         nc,
@@ -70,7 +63,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
         [inventoryAllocated],
         ALLOCATE_TIMEOUT_MS,
       );
-      const answer = await Promise.race([asked, laterTerm]).finally(() => overtaken.delete(giveUp));
+      const answer = await Promise.race([asked, next]).finally(forget);
       const answers = answer.body.items;
       if (answers.length !== items.length || answers.some((a, i) => a.requestId !== items[i]?.requestId)) {
         throw new FaultError(fault('INVALID_BODY', 'The leader answered other requests than it was asked.'));

@@ -1,7 +1,8 @@
 // The group `calbus ledger …`.
 
 import type { Command } from 'commander';
-import type { Operator } from '../../operator.ts';
+import { operatorName, type Operator } from '../../operator.ts';
+import { acceptLoss } from './accept-loss.ts';
 import { showAt } from './at.ts';
 import { exportLedger } from './export.ts';
 import { show, type ShowFilter } from './show.ts';
@@ -51,5 +52,13 @@ export const addLedgerCommands = (
     .option('--limit <n>', 'at most so many licenses', whole, 100)
     .action((when: string, { json, ...filter }: Json & { device?: string; limit: number }) =>
       withOperator((op) => showAt(op, when, filter, json ?? false)),
+    );
+  command('accept-loss', 'say that what is lost of the ledger is lost, so that licenses are issued again')
+    .requiredOption('--why <text>', 'the reason; it is kept in the ledger')
+    .option('--yes', 'do not ask')
+    .action((o: Json & { why: string; yes?: true }) =>
+      withOperator((op) =>
+        acceptLoss(op, operatorName(), { why: o.why, yes: o.yes ?? false, json: o.json ?? false }),
+      ),
     );
 };

@@ -31,12 +31,18 @@ const licenseWords = (id: string, l: Known): string =>
 
 const reason = (why: string): string => (why === '' ? '' : ` (${why})`);
 
+const beginning = (r: Extract<LedgerRecord, { kind: 'generation-started' }>): string => {
+  if (!r.lost) return 'the ledger began';
+  const survived = r.after ? `survived what is up to ${r.after.sequence}` : 'nothing survived';
+  const seen = r.lost.map((l) => `${l.generation} up to ${l.sequence}`).join(', ');
+  const lost = seen === '' ? '' : `; seen was ${seen}`;
+  return `a new life of the ledger began: of the one before ${survived}${lost}; accepted by ${r.by ?? ''}: ${r.why ?? ''}`;
+};
+
 const says = (r: LedgerRecord, known: Known, superseded: readonly string[]): string => {
   switch (r.kind) {
     case 'generation-started':
-      return r.after
-        ? `a new life of the ledger began; of the one before, ${r.after.generation}, survived what is up to ${r.after.sequence}`
-        : 'the ledger began';
+      return beginning(r);
     case 'leadership-taken':
       return `replica ${r.replica} took the lead`;
     case 'activated':

@@ -1,0 +1,42 @@
+// Others who have seen the ledger: the head that Redis keeps, and the liaison, which hears the beacon.
+
+import { once } from 'node:events';
+import type { Redis } from 'ioredis';
+import type { NatsConnection } from 'nats';
+import { liaisonWitness, queryLiaisonWitness } from '@calbus/contracts/liaison-messages';
+import { redisKeys } from '@calbus/contracts/redis-keys';
+import { subjects } from '@calbus/contracts/subjects';
+import { ledgerWitness } from '@calbus/contracts/witness';
+import { ask } from '@calbus/runtime/ask';
+import type { Clock } from '@calbus/runtime/clock';
+import { newId } from '@calbus/runtime/ids';
+import type { WitnessSource } from '../ports.ts';
+
+const WAIT_MS = 600;
+
+export const redisWitness = (redis: Redis): WitnessSource => ({
+  name: 'redis',
+  ask: async () => {
+    // At the start of the process the connection is on its way.
+    if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(WAIT_MS) });
+    const [generation, sequence, hash, at] = await redis.hmget(
+      redisKeys.head,
+      'generation',
+      'sequence',
+      'hash',
+      'at',
+    );
+    // Redis may be empty, and may hold anything: what is no head has seen nothing.
+    const head = ledgerWitness.safeParse({ generation, sequence: Number(sequence), hash, time: Number(at) });
+    return { seen: head.success && sequence !== null ? [head.data] : [], activated: false };
+  },
+});
+
+export const liaisonAsWitness = (nc: NatsConnection, clock: Clock): WitnessSource => ({
+  name: 'liaison',
+  ask: async () => {
+    const subject = subjects.liaison.query('inventory', 'witness');
+    const stamp = { id: newId(), sentAt: clock.now() };
+    return (await ask(nc, subject, queryLiaisonWitness, stamp, {}, [liaisonWitness], WAIT_MS)).body;
+  },
+});

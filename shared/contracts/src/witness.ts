@@ -1,0 +1,37 @@
+// Witnesses of the ledger: whoever has seen how far it was. Where one of them has seen more than there is now, something was lost.
+
+import { z } from 'zod';
+import { generation, instant, sha256 } from './tokens.ts';
+
+/** The ledger's head, as it was seen at some time. `time` is the ledger's own. */
+export const ledgerWitness = z.object({
+  generation,
+  sequence: z.int().min(0),
+  hash: sha256,
+  time: instant,
+});
+export type LedgerWitness = z.infer<typeof ledgerWitness>;
+
+/** Where inventory asks. `memory` is what the replica itself had read before the ledger changed under it. */
+export const witnessNames = ['redis', 'file', 'liaison', 'memory'] as const;
+export type WitnessName = (typeof witnessNames)[number];
+
+/** What a witness says against the ledger. The list only grows. */
+export const lossReasons = {
+  ahead: 'It has seen more of this ledger than there is.',
+  'other-hash': 'It has seen another message at this place.',
+  'unknown-generation': 'It has seen a ledger that this one knows nothing of.',
+  activated: 'This license server was activated, and the ledger is empty.',
+} as const;
+export type LossReason = keyof typeof lossReasons;
+
+export const lossEvidence = z.object({
+  from: z.enum(witnessNames),
+  why: z.enum(Object.keys(lossReasons) as [LossReason, ...LossReason[]]),
+  /** Null where the license server's activation is the witness. */
+  saw: ledgerWitness.nullable(),
+});
+export type LossEvidence = z.infer<typeof lossEvidence>;
+
+/** The most of them that are shown and kept. */
+export const MAX_EVIDENCE = 64;

@@ -1,0 +1,88 @@
+// The beacon of the inventory leader, as everyone who sends it commands hears it: who leads, and how far the ledger is.
+
+import type { NatsConnection } from 'nats';
+import { decode, type Body } from '@calbus/contracts/envelope';
+import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
+import { inventoryHead } from '@calbus/contracts/inventory-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import type { Clock } from './clock.ts';
+import { deliveredByJetStream } from './delivered.ts';
+
+export type Head = Body<typeof inventoryHead>;
+type Heard = { readonly head: Head; readonly at: number };
+
+/** A leader that has been silent so long leads no more, whatever its term was. In milliseconds. */
+const SILENT_MS = 2_000;
+
+/**
+ * Whether a beacon has the word over the one that had it. A leader that was paused may still send: a later term has the word, and
+ * before it a later life of the ledger, whose terms begin anew. `at` is monotonic time.
+ */
+export const hasTheWord = (head: Head, before: Heard | undefined, at: number): boolean => {
+  if (!before || at - before.at > SILENT_MS) return true;
+  const lives = (head.life ?? 1) - (before.head.life ?? 1);
+  return lives === 0 ? head.term >= before.head.term : lives > 0;
+};
+
+export type HeadBeacon = {
+  /** The newest head of a replica that leads; undefined before the first. */
+  readonly head: () => Head | undefined;
+  /** Who takes commands. Throws NO_LEADER where that is nobody. */
+  readonly leader: () => Head;
+  /** Calls back when another leads from now on; what it returns ends that. Whoever waits for the one before need not. */
+  readonly onNextLeader: (then: () => void) => () => void;
+};
+
+export type Garbled = {
+  readonly subject: string;
+  readonly fault: Fault;
+  readonly deliveries: number;
+  readonly bytes: Uint8Array;
+};
+
+/** Listens until the connection closes. `garbled` is told of what does not decode. */
+export const hearHead = (
+  nc: NatsConnection,
+  clock: Clock,
+  garbled: (message: Garbled) => void,
+  refused: (error: Error) => void,
+): HeadBeacon => {
+  let heard: Heard | undefined;
+  let led: Head | undefined;
+  const waiting = new Set<() => void>();
+  nc.subscribe(subjects.inventory.head, {
+    callback: (error, m) => {
+      if (error) return refused(error);
+      if (deliveredByJetStream(m)) return;
+      const decoded = decode([inventoryHead], m.data);
+      if (!decoded.ok)
+        return garbled({ subject: m.subject, fault: decoded.fault, deliveries: 1, bytes: m.data });
+      const head = decoded.message.body;
+      const at = clock.monotonic();
+      if (!hasTheWord(head, heard, at)) return;
+      heard = { head, at };
+      if (head.standing === 'loss') return;
+      const next = led !== undefined && (led.term !== head.term || led.generation !== head.generation);
+      led = head;
+      if (next) for (const then of waiting) then();
+    },
+  });
+  return {
+    onNextLeader: (then) => {
+      waiting.add(then);
+      return () => waiting.delete(then);
+    },
+    head: () => led,
+    leader: () => {
+      if (!heard) throw new FaultError(fault('NO_LEADER'));
+      if (heard.head.standing === 'loss')
+        throw new FaultError(
+          fault(
+            'NO_LEADER',
+            'Something of the ledger is lost; an operator must accept it before any replica leads.',
+          ),
+        );
+      return heard.head;
+    },
+  };
+};
