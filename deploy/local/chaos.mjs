@@ -11,6 +11,7 @@ Exit: 0 none, 1 some.
 
   --minutes <n>   how long the load lasts (20)
   --seed <n>      the same faults in the same order again; printed at the start
+  --cluster       three nodes of NATS, which are killed, too
   --rate <n>      requests a second (15)
   --json          the figures as one line of JSON, progress on standard error
   --help          this text

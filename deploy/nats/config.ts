@@ -19,6 +19,19 @@ export type PublicKeys = {
   readonly terminalServers: Readonly<Record<string, string>>;
 };
 
+/** One node among several that hold the streams together. */
+export type ClusterPlace = {
+  /** Its name, which no other node has. */
+  readonly node: string;
+  /** Where it listens for the other nodes. */
+  readonly host: string;
+  readonly port: number;
+  /** host:port of every node, its own included. */
+  readonly routes: readonly string[];
+  /** Known to the nodes alone: whoever joins the cluster can read and write everything. 16 characters at least, of letters, digits, _ and -. */
+  readonly secret: string;
+};
+
 export type NatsConfigOptions = {
   readonly host: string;
   /** -1 lets the server choose; `portsFileDir` then says which. */
@@ -31,6 +44,8 @@ export type NatsConfigOptions = {
   /** Bytes JetStream may use on disk and in memory; the server's own defaults otherwise. */
   readonly maxFileBytes?: number;
   readonly maxMemoryBytes?: number;
+  /** Absent where the server stands alone. */
+  readonly cluster?: ClusterPlace;
 };
 
 /** The largest contract is 4 MiB (the list of key packs); streams set narrower limits of their own. */
@@ -108,6 +123,25 @@ const accountBlock = (account: Account, keys: PublicKeys): string =>
     '  }',
   ].join('\n');
 
+// Clients know all nodes from their own configuration: addresses that a server hands out may not be reachable for them.
+const clusterBlock = ({ node, host, port, routes, secret }: ClusterPlace): string[] => {
+  if (!token.safeParse(node).success)
+    throw new Error(`${JSON.stringify(node)} cannot be the name of a node.`);
+  if (!/^[A-Za-z0-9_-]{16,}$/.test(secret))
+    throw new Error('The secret of the cluster is none: 16 letters, digits, _ and - at least.');
+  return [
+    `server_name: ${quoted(node)}`,
+    'cluster {',
+    '  name: calbus',
+    `  listen: ${quoted(`${host}:${port}`)}`,
+    `  authorization { user: calbus, password: ${quoted(secret)}, timeout: 2 }`,
+    `  routes: [${routes.map((r) => quoted(`nats-route://calbus:${secret}@${r}`)).join(', ')}]`,
+    '  no_advertise: true',
+    '}',
+    '',
+  ];
+};
+
 /** The configuration file's text. Throws an Error with one sentence where a key or an id is none. */
 export const natsConfig = (o: NatsConfigOptions): string =>
   [
@@ -117,6 +151,7 @@ export const natsConfig = (o: NatsConfigOptions): string =>
     ...(o.portsFileDir === undefined ? [] : [`ports_file_dir: ${quoted(o.portsFileDir)}`]),
     `max_payload: ${MAX_PAYLOAD}`,
     '',
+    ...(o.cluster === undefined ? [] : clusterBlock(o.cluster)),
     'jetstream {',
     `  store_dir: ${quoted(o.storeDir)}`,
     ...(o.syncAlways ? ['  sync_interval: always'] : []),

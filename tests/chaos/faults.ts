@@ -1,6 +1,8 @@
 // What is done to the site. Each fault takes hold of one thing, says when it has struck, holds on, and lets go again.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { streams } from '@calbus/contracts/streams';
+import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import type { CuttableWire } from '@calbus/testkit/cut';
 import type { Dice } from './dice.ts';
 import type { CacheDump } from './checker/history.ts';
@@ -162,17 +164,34 @@ const rabbitmq: readonly Fault[] = [
   },
 ];
 
+const restartAfter = async (node: ManagedServer | undefined, { struck, dice }: Grip): Promise<void> => {
+  await node?.kill();
+  struck();
+  await sleep(dice.between(100, 1_500));
+  await node?.restart();
+};
+
+/** The node that leads the stream of the ledger, by what the nodes themselves say. */
+const ledgerNode = async ({ ledger, nodes }: Site): Promise<ManagedServer | undefined> => {
+  const jsm = await ledger.jetstreamManager({ checkAPI: false });
+  const { cluster } = await jsm.streams.info(streams.ledger.name);
+  return nodes[Number(cluster?.leader?.slice(1)) - 1];
+};
+
+/** Only where there are several nodes. */
+export const clusterFaults: readonly Fault[] = [
+  {
+    kind: 'nats: kill -9 of the node that leads the ledger',
+    on: 'nats',
+    run: async (g) => restartAfter(await ledgerNode(g.site), g),
+  },
+];
+
 const nats: readonly Fault[] = [
   {
     kind: 'nats: kill -9',
     on: 'nats',
-    run: async ({ site, struck, dice }) => {
-      const node = dice.pick(site.nodes);
-      await node?.kill();
-      struck();
-      await sleep(dice.between(100, 1_500));
-      await node?.restart();
-    },
+    run: (g) => restartAfter(g.dice.pick(g.site.nodes), g),
   },
   {
     kind: 'nats: pause',

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { leaveWithParent } from '@calbus/local/parent';
 import { runChaos } from './run.ts';
 import { tableOf } from './report.ts';
-import { rounds } from './schedule.ts';
+import { clusterRounds, rounds } from './schedule.ts';
 
 leaveWithParent();
 
@@ -30,7 +30,7 @@ const report = await runChaos({
   seconds: whole('minutes') * 60,
   cluster: values.cluster,
   requestsPerSecond: whole('rate'),
-  strikes: rounds,
+  strikes: values.cluster ? clusterRounds : rounds,
   say,
 });
 console.log(values.json ? JSON.stringify(report) : tableOf(report));

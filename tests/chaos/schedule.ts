@@ -1,7 +1,7 @@
 // Which faults strike, and in which order: each in turn and in pairs, as the seed has it.
 
 import type { Dice } from './dice.ts';
-import { allFaults, leaderFaults, type Fault } from './faults.ts';
+import { allFaults, clusterFaults, leaderFaults, type Fault } from './faults.ts';
 
 /** One fault, or two at once. */
 export type Strike = readonly [Fault] | readonly [Fault, Fault];
@@ -28,6 +28,16 @@ export function* rounds(dice: Dice): Generator<Strike> {
       n += 1;
       yield n % 3 === 0 ? pairWith(fault, dice) : [fault];
     }
+  }
+}
+
+/** The same where NATS has several nodes: then one of them dies in every fifth strike. */
+export function* clusterRounds(dice: Dice): Generator<Strike> {
+  let n = 0;
+  for (const strike of rounds(dice)) {
+    n += 1;
+    const [fault] = n % 5 === 0 ? clusterFaults : [];
+    yield fault ? [fault] : strike;
   }
 }
 

@@ -14,7 +14,7 @@ import { provisionAll } from '@calbus/local/job';
 import { repositoryRoot } from '@calbus/local/repository';
 import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import { startNats } from '@calbus/local/servers/nats';
+import { startNats, startNatsCluster, type NatsCluster } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
@@ -50,7 +50,8 @@ export type SiteOptions = {
   readonly issuers?: number;
 };
 
-export const startSite = async ({ say, inventories: i = 3, issuers: j = 2 }: SiteOptions): Promise<Site> => {
+export const startSite = async (o: SiteOptions): Promise<Site> => {
+  const { say, cluster, inventories: i = 3, issuers: j = 2 } = o;
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-chaos-'));
   const undo: (() => Promise<unknown> | void)[] = [];
   let kept = false;
@@ -62,14 +63,21 @@ export const startSite = async ({ say, inventories: i = 3, issuers: j = 2 }: Sit
   try {
     const deployment = prepareDeployment(dataDir, terminalServers);
     const { nats: n, redis: r, rabbitmq: q } = deployment.configuration;
-    const [nats, redis, rabbitmq] = await Promise.all([
-      startNats({ dataDir: path.join(dataDir, 'nats'), ...n }),
+    const natsOptions = { dataDir: path.join(dataDir, 'nats'), ...n };
+    const alone = async (): Promise<NatsCluster> => {
+      const server = await startNats(natsOptions);
+      return { nodes: [server], url: server.url, stop: server.stop };
+    };
+    const [bus, redis, rabbitmq] = await Promise.all([
+      cluster ? startNatsCluster(natsOptions) : alone(),
       startRedis({ dataDir: path.join(dataDir, 'redis'), users: [...r.users, adminUser] }),
       startRabbitmq({ dataDir: path.join(dataDir, 'rabbitmq'), ...q }),
     ]);
-    const nodes = [nats];
+    const { nodes } = bus;
+    // Whoever is told where NATS is, is told of all nodes.
+    const nats = Object.create(nodes[0] ?? null, { url: { value: bus.url } }) as ManagedServer;
     undo.push(...nodes.map((s) => s.stop), redis.stop, rabbitmq.stop);
-    await provisionAll(nats.url, deployment);
+    await provisionAll(nats.url, deployment, nodes.length);
     say(`nats-server, redis-server and rabbitmq-server run, in ${dataDir}`);
 
     const wireTo = async (server: ManagedServer): Promise<CuttableWire> => {

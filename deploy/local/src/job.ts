@@ -26,14 +26,15 @@ export type Job = {
   readonly say: (line: string) => void;
 };
 
-export const provisionAll = (url: string, d: Deployment): Promise<void> =>
+/** `url`: of one server, or of all nodes of a cluster, with commas between them. */
+export const provisionAll = (url: string, d: Deployment, replicas = 1): Promise<void> =>
   provision({
-    servers: [url],
+    servers: url.split(','),
     seeds: {
       provisioner: readSecret(d.seedFile('provisioner')),
       'provisioner-ledger': readSecret(d.seedFile('provisioner-ledger')),
     },
-    replicas: 1,
+    replicas,
     say: () => {},
   });
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after } from 'node:test';
 import { type ManagedServer, type ServerOptions } from '@calbus/local/servers/managed-server';
-import { type NatsOptions, startNats } from '@calbus/local/servers/nats';
+import { type NatsCluster, type NatsOptions, startNats, startNatsCluster } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { type RabbitDefinitions, rabbitUser } from '@calbus/local/servers/rabbitmq-definitions';
 import { type RedisOptions, startRedis } from '@calbus/local/servers/redis';
@@ -17,6 +17,24 @@ export type TestRabbitmq = ManagedServer & { readonly url: string };
 /** JetStream with every append on disk before its ack, and one account without users, unless `config` says otherwise. */
 export function testNats(options: WithoutPlace<NatsOptions> = {}): Promise<ManagedServer> {
   return inFreshFolder('nats', (dataDir) => startNats({ ...options, dataDir }));
+}
+
+/** Three nodes that hold the streams together; their streams need `replicas: 3`. */
+export async function testNatsCluster(
+  options: WithoutPlace<NatsOptions> = {},
+): Promise<NatsCluster & AsyncDisposable> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-nats-cluster-'));
+  try {
+    const cluster = await startNatsCluster({ ...options, dataDir });
+    const dispose = async (): Promise<void> => {
+      await cluster.stop();
+      discardFolder(dataDir);
+    };
+    return { ...cluster, [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    discardFolder(dataDir);
+    throw error;
+  }
 }
 
 export function testRedis(options: WithoutPlace<RedisOptions> = {}): Promise<ManagedServer> {
@@ -51,10 +69,7 @@ async function inFreshFolder(
   start: (dataDir: string) => Promise<ManagedServer>,
 ): Promise<ManagedServer> {
   const dataDir = mkdtempSync(path.join(tmpdir(), `calbus-${name}-`));
-  const discard = (): void => {
-    if (process.env['CALBUS_KEEP'] === '1') console.log(`Kept: ${dataDir}`);
-    else rmSync(dataDir, { recursive: true, force: true });
-  };
+  const discard = (): void => discardFolder(dataDir);
   try {
     const server = await start(dataDir);
     return withDispose(server, async () => {
@@ -65,6 +80,11 @@ async function inFreshFolder(
     discard();
     throw error;
   }
+}
+
+function discardFolder(dataDir: string): void {
+  if (process.env['CALBUS_KEEP'] === '1') console.log(`Kept: ${dataDir}`);
+  else rmSync(dataDir, { recursive: true, force: true });
 }
 
 // The server's own properties are read through to it, since its process ids change with every restart.
