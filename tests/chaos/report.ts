@@ -81,7 +81,7 @@ const listed = (counts: Readonly<Record<string, number>>): string =>
     .join(', ') || 'none';
 
 const line = (what: string, columns: readonly (number | string)[]): string =>
-  what.padEnd(42) + columns.map((c) => String(c).padStart(8)).join('');
+  what.padEnd(50) + columns.map((c) => String(c).padStart(8)).join('');
 
 const known = (values: readonly (number | null)[]): number[] => values.filter((v) => v !== null);
 
@@ -100,6 +100,19 @@ const group = (
   const all = quantiles(known(struck.map(of)));
   const total = line('all', [struck.length, all?.p50 ?? '-', all?.p99 ?? '-', all?.max ?? '-']);
   return ['', line(title, ['n', 'p50', 'p99', 'max']), ...rows, total];
+};
+
+const MOST_SLOW = 8;
+
+/** What took longest, one by one. */
+const slowest = (struck: readonly Struck[]): string[] => {
+  const sorted = struck.toSorted((a, b) => (b.recoveryMs ?? Infinity) - (a.recoveryMs ?? Infinity));
+  const rows = sorted
+    .slice(0, MOST_SLOW)
+    .map((s) =>
+      line(`${s.kind}${s.with === undefined ? '' : ` (with ${s.with})`}`, [s.recoveryMs ?? 'never']),
+    );
+  return ['', line('slowest to the next committed answer', ['ms']), ...rows];
 };
 
 export const tableOf = (r: Report): string => {
@@ -140,6 +153,7 @@ export const tableOf = (r: Report): string => {
       (s) => s.redisMs,
       (s) => s.kind,
     ),
+    ...slowest(r.struck),
     '',
     ...r.violations.map((v) => `VIOLATION ${v.invariant}: ${v.detail}`),
   ].join('\n');

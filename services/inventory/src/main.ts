@@ -27,6 +27,12 @@ import type { Loss } from './handlers/loss.ts';
 import { watchStorage } from './handlers/storage-watch.ts';
 import { createWitnesses } from './handlers/witnesses.ts';
 
+/**
+ * A stream that has lost its leading node answers nothing until there is another, some seconds later: a question that is not asked
+ * again soon then would cost as much once more.
+ */
+const API_TIMEOUT_MS = 1_500;
+
 await runService({
   name: 'inventory',
   config,
@@ -48,7 +54,7 @@ await runService({
 
     const durable = isDurable(ledgerNc, log);
     const js = ledgerNc.jetstream();
-    const jsm = await ledgerNc.jetstreamManager({ checkAPI: false });
+    const jsm = await ledgerNc.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS });
     const ledger = natsLedger(js, jsm);
     const store = natsSnapshots(ledgerNc, js, jsm);
     const from = await startingPoint(store, ledger, log);
