@@ -207,6 +207,30 @@ describe('witnesses', () => {
     }
   });
 
+  test('whoever agreed is asked again when the ledger is looked at anew', async () => {
+    const m = memoryLedger();
+    const head = m.start('g');
+    const r = replica(m.ledger, { redis: saw(head) });
+    assert.deepEqual(await found(r), []);
+    assert.equal(await r.witnesses.agrees('redis'), true);
+    m.l.stored = [];
+    assert.ok((await found(r)).includes('redis unknown-generation'));
+    assert.equal(await r.witnesses.agrees('redis'), false);
+  });
+
+  test('VOID messages that are gone are no loss, but the ledger is read anew', async () => {
+    const m = memoryLedger();
+    m.start('g');
+    const valid = m.l.stored;
+    m.l.stored = [...valid, Uint8Array.of(1)];
+    const r = replica(m.ledger, {});
+    assert.deepEqual(await found(r), []);
+    assert.equal(r.follower.tail(), 2);
+    m.l.stored = valid;
+    assert.deepEqual(await found(r), []);
+    assert.equal(r.follower.tail(), 1);
+  });
+
   test('the file follows the head, and is kept where it is evidence', async () => {
     const m = memoryLedger();
     const head = m.start('g');
