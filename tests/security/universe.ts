@@ -65,6 +65,8 @@ const calbus = [
   ...services.map((service) => `cal.v1.dead.${service}`),
   'cal.v1.event.LOW_STOCK',
   'cal.v1.ledger',
+  'cal.v1.snapshot.0',
+  'cal.v1.snapshot.0.0',
   'cal.v1.something.new',
 ];
 
@@ -119,6 +121,7 @@ export const everySubscription: readonly string[] = [
   'cal.v1.liaison.command.*',
   'cal.v1.dead.*',
   'cal.v1.event.*',
+  'cal.v1.snapshot.>',
   '_INBOX.>',
   '*.>',
   ...everybody.flatMap((who) => [`${inboxOf(who)}.>`, `${inboxOf(who)}.*`]),
@@ -180,6 +183,10 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   ],
   'inventory-ledger': [
     'cal.v1.ledger',
+    'cal.v1.snapshot.0',
+    'cal.v1.snapshot.0.0',
+    '$JS.API.STREAM.MSG.GET.CAL_SNAPSHOTS',
+    '$JS.API.DIRECT.GET.CAL_SNAPSHOTS.x',
     '$KV.CAL_LEADER.leader',
     '$JS.API.STREAM.INFO.CAL_LEDGER',
     '$JS.API.STREAM.MSG.GET.CAL_LEDGER',
@@ -224,7 +231,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
   ],
-  'provisioner-ledger': provisions(['CAL_LEDGER', 'KV_CAL_LEADER']),
+  'provisioner-ledger': provisions(['CAL_LEDGER', 'CAL_SNAPSHOTS', 'KV_CAL_LEADER']),
 };
 
 /** What each may subscribe to, of `everySubscription`, beside its own inbox. */

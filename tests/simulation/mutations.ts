@@ -6,7 +6,6 @@ import type { Clock } from '@calbus/runtime/clock';
 import type { Follower } from '../../services/inventory/src/handlers/follow.ts';
 import { pace, type Pace } from '../../services/inventory/src/handlers/leadership.ts';
 import type { Cache, Ledger } from '../../services/inventory/src/ports.ts';
-import type { State } from '../../services/inventory/src/domain/state.ts';
 import type { Nats, newRedis } from './servers.ts';
 
 export type Mutation = {
@@ -15,7 +14,7 @@ export type Mutation = {
   readonly subjectOf?: (term: number) => string;
   readonly clock?: (clock: Clock) => Clock;
   readonly pace?: Pace;
-  readonly cache?: (cache: Cache, state: State, redis: ReturnType<typeof newRedis>) => Cache;
+  readonly cache?: (cache: Cache, redis: ReturnType<typeof newRedis>) => Cache;
 };
 
 const HOUR = 3_600_000;
@@ -76,19 +75,20 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
   'the lease is ignored for answers that need no record': { pace: { ...pace, lease: 1e12 } },
   'outcomes are forgotten when the lead changes': {
-    onLead: (follower) => follower.state.outcomes.clear(),
+    onLead: ({ state }) => {
+      for (const id of state.outcomes.keys()) state.outcomes.delete(id);
+    },
   },
   'CALs are returned two hours early': {
     clock: (clock) => ({ ...clock, now: () => clock.now() + 2 * HOUR }),
   },
   'a batch is applied to the live counts whatever they stand at': {
-    cache: (cache, state, redis) => ({
+    cache: (cache, redis) => ({
       ...cache,
       committed: (_before, after, changed) => {
         const hashes = new Map(redis.hashes());
         for (const h of changed) hashes.set(h.key, JSON.stringify(h.fields));
         redis.restore({ head: `${after.generation} ${after.sequence} ${after.hash}`, hashes });
-        void state;
       },
       lead: () => {},
     }),

@@ -140,7 +140,7 @@ export const newInventory = (w: World, name: string): Inventory => {
     const leadership = startLeadership({
       ledger,
       follower,
-      cache: mutation.cache?.(cache, follower.state, w.redis) ?? cache,
+      cache: mutation.cache?.(cache, w.redis) ?? cache,
       clock: mutation.clock?.(clock) ?? clock,
       dice: { id: w.newId, between: w.chance.between },
       log: w.log,
@@ -166,6 +166,9 @@ export const newInventory = (w: World, name: string): Inventory => {
   });
 };
 
+/** What crosses the wire is a copy, as bytes would be. */
+const copyOf = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
+
 const LANES = 2;
 const MOST = 16;
 
@@ -189,14 +192,14 @@ export const newIssuer = (
       allocate: async (items: readonly unknown[]): Promise<readonly AllocationAnswer[]> => {
         if (!head) throw new FaultError(fault('NO_LEADER'));
         const subject = w.mutation.subjectOf?.(head.term) ?? subjects.inventory.allocate(head.term);
-        const message = { body: { items: structuredClone(items) } };
+        const message = { body: { items: copyOf(items) } };
         const answer = (await nats.ask(actor, wire, subject, message, 3_000)) as Answer;
-        return structuredClone((answer.body as { items: AllocationAnswer[] }).items);
+        return copyOf((answer.body as { items: AllocationAnswer[] }).items);
       },
     };
     const send = (terminalServerId: string, requestId: string, body: unknown): void => {
       // The bytes of a decision, not its object: what a terminal server keeps is nobody else's.
-      const copy: unknown = structuredClone(body);
+      const copy: unknown = copyOf(body);
       decided(subjects.decision.of(terminalServerId, requestId), copy, p);
     };
     const deps = {

@@ -21,8 +21,8 @@ import { newNats, newRedis } from './servers.ts';
 
 const DAY = 86_400_000;
 const START = 20_000 * DAY;
-const LOAD_MS = 14_000;
-const SETTLE_MS = 8_000;
+const LOAD_MS = 10_000;
+const SETTLE_MS = 6_000;
 const DEVICES = 6;
 const MINUTE = 60_000;
 /** Before and after the end of a license, and the hour after it. */

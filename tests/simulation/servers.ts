@@ -13,7 +13,7 @@ import type {
   LedgerEntry,
 } from '../../services/inventory/src/ports.ts';
 import { allHashes } from '../../services/inventory/src/domain/live-counts.ts';
-import type { Head, State } from '../../services/inventory/src/domain/state.ts';
+import type { BaseState, Head } from '../../services/inventory/src/domain/state.ts';
 import type { Actor, Chance, Scheduler } from './scheduler.ts';
 
 /** What can go wrong between one process and NATS. */
@@ -265,7 +265,7 @@ export const newRedis = () => {
     },
     dump: () => ({ head, hashes: new Map(hashes) }),
     /** The live counts of one leader: each batch on its predecessor, else everything anew. */
-    cacheOf: (state: State, every: (ms: number, act: () => void) => void): Cache => {
+    cacheOf: (state: BaseState, every: (ms: number, act: () => void) => void): Cache => {
       let leading = false;
       const textOf = (h: Head): string => `${h.generation} ${h.sequence} ${h.hash}`;
       const rebuild = (): void => {

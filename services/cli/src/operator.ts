@@ -9,7 +9,7 @@ import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
 import { plain } from './print.ts';
 import { Problem } from './problem.ts';
-import { readSecret, type Profile } from './profile.ts';
+import { natsServers, readSecret, type Profile } from './profile.ts';
 
 const ASK_MS = 3_000;
 /** After the first answer to a question to all, how long the others are waited for. */
@@ -54,7 +54,7 @@ export const connectOperator = async (profile: Profile): Promise<Operator> => {
   let nc: NatsConnection;
   try {
     nc = await connect({
-      servers: profile.natsUrl,
+      servers: natsServers(profile),
       name: 'calbus',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
       inboxPrefix: identities.operator.inbox,

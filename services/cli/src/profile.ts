@@ -8,6 +8,7 @@ import { productVersion } from '@calbus/contracts/versions';
 import { Problem } from './problem.ts';
 
 export const profileSchema = z.strictObject({
+  /** nats://host:port, or of a cluster all nodes', with commas between them. */
   natsUrl: z.string(),
   natsSeedFile: z.string(),
   redisUrl: z.string(),
@@ -21,6 +22,10 @@ export const profileSchema = z.strictObject({
   ),
 });
 export type Profile = z.infer<typeof profileSchema>;
+
+/** Every node that can be asked; a client that knows one node only is lost with it. */
+export const natsServers = (profile: Profile): string[] =>
+  profile.natsUrl.split(',').map((url) => url.trim());
 
 export const PROFILE_FILE = path.join('.calbus', 'operator.json');
 

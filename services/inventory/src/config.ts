@@ -10,6 +10,8 @@ export const config = z.object({
   redisUser: z.string().min(1).default('default'),
   redisPasswordFile: fileContent.optional(),
   clearinghouseRootFile: fileContent,
+  /** A snapshot of the state is made about every so many records; the same at every replica, so that they can compare. */
+  snapshotEvery: z.coerce.number().int().min(1).default(20_000),
   /** Where this replica keeps how far it has seen the ledger; a folder of its own. Without it there is one witness less. */
   dataDir: z.string().min(1).optional(),
 });

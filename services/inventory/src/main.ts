@@ -9,6 +9,7 @@ import { natsEvents } from './adapters/event-stream.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
+import { natsSnapshots } from './adapters/nats-snapshots.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
 import { keepRequestQueue } from './adapters/request-queue.ts';
 import { redisCache } from './adapters/redis-cache.ts';
@@ -20,6 +21,8 @@ import { config } from './config.ts';
 import { watchClock } from './handlers/clock-watch.ts';
 import { createFollower } from './handlers/follow.ts';
 import { pace, startLeadership } from './handlers/leadership.ts';
+import { keepSnapshots } from './handlers/snapshots.ts';
+import { startingPoint } from './handlers/starting-point.ts';
 import type { Loss } from './handlers/loss.ts';
 import { watchStorage } from './handlers/storage-watch.ts';
 import { createWitnesses } from './handlers/witnesses.ts';
@@ -47,7 +50,9 @@ await runService({
     const js = ledgerNc.jetstream();
     const jsm = await ledgerNc.jetstreamManager({ checkAPI: false });
     const ledger = natsLedger(js, jsm);
-    const follower = createFollower(ledger, log);
+    const store = natsSnapshots(ledgerNc, js, jsm);
+    const from = await startingPoint(store, ledger, log);
+    const follower = createFollower(ledger, log, { from, snapshotEvery: c.snapshotEvery });
     const { state } = follower;
     const sources = [redisWitness(redis), liaisonAsWitness(nc, clock)];
     const file = c.dataDir === undefined ? undefined : witnessFile(c.dataDir, log);
@@ -74,6 +79,9 @@ await runService({
     await follower.catchUp();
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
+    const isLeader = (): boolean => leadership.leading() !== undefined;
+    const snapshots = keepSnapshots({ store, follower, clock, log, replica, isLeader, signal });
+    onStop('snapshots', () => snapshots);
     serveQueries(deps, state, ledger, () => ({
       replica,
       role: leadership.leading() ? 'leader' : 'standby',

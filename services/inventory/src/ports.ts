@@ -60,6 +60,43 @@ export type Cache = {
   readonly status: () => 'current' | 'behind' | 'unreachable';
 };
 
+/** What a stored snapshot says about itself. */
+export type SnapshotManifest = {
+  readonly format: number;
+  readonly foldVersion: number;
+  readonly generation: string;
+  /** Of the last batch in it, with that batch's hash, term and ledger time. */
+  readonly sequence: number;
+  readonly hash: string;
+  readonly term: number;
+  readonly time: number;
+  /** Of the state, whatever the order of its entries. */
+  readonly digest: string;
+  readonly bytes: number;
+  readonly writtenBy: string;
+  /** Replicas that came to the same digest by themselves. */
+  readonly countersignedBy: readonly string[];
+  /** Replicas that came to another. */
+  readonly disputedBy: readonly string[];
+};
+
+export type SnapshotMark = 'countersignedBy' | 'disputedBy';
+
+/** The last three snapshots. Nobody trusts them: whoever starts from one has checked it. */
+export type SnapshotStore = {
+  /** The complete ones, newest first. */
+  readonly list: () => Promise<readonly SnapshotManifest[]>;
+  /** The content, as it was written. Rejects where a piece is missing. */
+  readonly read: (manifest: SnapshotManifest) => AsyncIterable<Uint8Array>;
+  /** Stores a snapshot in the place of the oldest. False where another replica took that place. Until its manifest, asked for last, is stored there is no snapshot. */
+  readonly write: (
+    content: AsyncIterable<Uint8Array>,
+    manifest: () => Omit<SnapshotManifest, 'bytes'>,
+  ) => Promise<boolean>;
+  /** Adds a replica to those that agree or not. False where the snapshot is not there any more. */
+  readonly mark: (manifest: SnapshotManifest, as: SnapshotMark, replica: string) => Promise<boolean>;
+};
+
 /** What a witness of the ledger has seen. */
 export type Testimony = {
   readonly seen: readonly LedgerWitness[];

@@ -13,6 +13,8 @@ import { productVersions, type ProductVersion } from '@calbus/contracts/versions
 /** A CAL is due this long after its license's end. */
 const RETURN_AFTER_BY_DEFAULT = 3_600_000;
 
+const hourOf = (at: number): number => Math.floor(at / 3_600_000);
+
 export type Invariant = 'I1' | 'I2' | 'I3' | 'I5' | 'I6' | 'I7' | 'I9' | 'I11';
 export type Violation = { readonly sequence: number; readonly invariant: Invariant; readonly says: string };
 
@@ -60,9 +62,10 @@ export const newHoldings = (found: (violation: Violation) => void) => {
   /** Full licenses that may be live, and temporary ones, by device. */
   const devices = new Map<string, AuditedLicense[]>();
   const packs = new Map<string, AuditedPack>();
-  /** Free Per Device CALs, and temporary licenses not superseded, by the age of their version. */
+  /** Free Per Device CALs, by the age of their version. */
   const free = productVersions.map(() => 0);
-  const temporaries = productVersions.map(() => 0);
+  /** Temporary licenses not superseded, by the hour in which they end and the age of their version; counted until that hour is over. */
+  const temporaries = new Map<number, number[]>();
   let time = 0;
   let returnAfter = RETURN_AFTER_BY_DEFAULT;
   let sequence = 0;
@@ -71,6 +74,22 @@ export const newHoldings = (found: (violation: Violation) => void) => {
   const wrong = (invariant: Invariant, says: string): void => found({ sequence, invariant, says });
   const add = (counts: number[], version: ProductVersion, n: number): void => {
     counts[age(version)] = (counts[age(version)] ?? 0) + n;
+  };
+
+  const addTemporary = (
+    l: { readonly version: ProductVersion; readonly notAfter: number },
+    n: number,
+  ): void => {
+    const hour = hourOf(l.notAfter);
+    if (hour < hourOf(time)) return;
+    const counts = temporaries.get(hour) ?? productVersions.map(() => 0);
+    add(counts, l.version, n);
+    temporaries.set(hour, counts);
+  };
+  const passTo = (at: number): void => {
+    if (hourOf(at) !== hourOf(time))
+      for (const hour of temporaries.keys()) if (hour < hourOf(at)) temporaries.delete(hour);
+    time = Math.max(time, at);
   };
 
   /** Whether a CAL that serves this version is free. */
@@ -84,7 +103,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
 
   const end = (l: AuditedLicense): void => {
     l.over = true;
-    if (l.kind === 'temporary') add(temporaries, l.version, -1);
+    if (l.kind === 'temporary') addTemporary(l, -1);
     else change(packs.get(l.keyPackId ?? ''), -1);
   };
 
@@ -116,7 +135,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     if (own.some((l) => l.kind === 'temporary' && l.version === r.version))
       wrong('I7', `a second temporary license for ${r.version} on device ${r.hardwareId}`);
     issue(r, own);
-    add(temporaries, r.version, 1);
+    addTemporary(r, 1);
   };
 
   const issueFull = (r: Of<'full-issued'>): void => {
@@ -188,6 +207,12 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     }
   };
 
+  const temporaryOf = (version: ProductVersion): number => {
+    let n = 0;
+    for (const counts of temporaries.values()) n += counts[age(version)] ?? 0;
+    return n;
+  };
+
   return {
     licenses: licenses as ReadonlyMap<string, Readonly<AuditedLicense>>,
     packs: packs as ReadonlyMap<string, Readonly<AuditedPack>>,
@@ -196,7 +221,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     fold: (records: readonly LedgerRecord[], at: number, place: number): void => {
       sequence = place;
       if (at < time) wrong('I11', 'ledger time went back');
-      time = Math.max(time, at);
+      passTo(at);
       for (const r of records) apply(r);
     },
     serves: (l: Readonly<AuditedLicense>, version: ProductVersion, now: number): boolean =>
@@ -213,7 +238,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       productVersions.flatMap((version) =>
         (['per-device', 'per-user'] as const).flatMap((mode) => {
           const own = [...packs.values()].filter((p) => p.version === version && p.mode === mode);
-          const temporary = mode === 'per-device' ? (temporaries[age(version)] ?? 0) : 0;
+          const temporary = mode === 'per-device' ? temporaryOf(version) : 0;
           if (own.length === 0 && temporary === 0) return [];
           const installed = own.reduce((n, p) => n + p.quantity, 0);
           const issued = own.reduce((n, p) => n + p.held, 0);

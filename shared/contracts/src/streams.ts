@@ -109,6 +109,23 @@ export const streams = {
     denyPurge: true,
     compressed: true,
   },
+  snapshots: {
+    account: 'LEDGER',
+    name: 'CAL_SNAPSHOTS',
+    about:
+      "Inventory's state now and then, so that a start need not read the whole ledger. Lost, it costs time only.",
+    subjects: [subjects.snapshot.all],
+    retention: 'limits',
+    storage: 'file',
+    discard: 'old',
+    // A new snapshot takes the place of the oldest, piece by piece: nothing is ever deleted.
+    maxMessagesPerSubject: 1,
+    maxMessageBytes: 1024 * 1024,
+    allowDirect: true,
+    denyDelete: true,
+    denyPurge: true,
+    compressed: true,
+  },
   leader: {
     account: 'LEDGER',
     name: 'KV_CAL_LEADER',

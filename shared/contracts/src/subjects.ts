@@ -44,6 +44,12 @@ export const subjects = {
   dead: (service: string): string => `cal.v1.dead.${service}`,
   deadLetters: 'cal.v1.dead.*',
   ledger: 'cal.v1.ledger',
+  /** Snapshots of inventory's state: each place holds one, its manifest and the pieces of its content. */
+  snapshot: {
+    manifest: (place: number): string => `cal.v1.snapshot.${place}`,
+    piece: (place: number, n: number): string => `cal.v1.snapshot.${place}.${n}`,
+    all: 'cal.v1.snapshot.>',
+  },
   /** The one value of the bucket CAL_KEYS. */
   issuingKeys: '$KV.CAL_KEYS.issuing',
   /** The one value of the bucket CAL_LEADER. */

@@ -41,10 +41,15 @@ export async function cuttableWire(target: Target, options: CutOptions = {}): Pr
   let isCut = false;
   let delayMs = 0;
 
+  // A socket whose own end is on its way cannot be reset: Node would lose its handle, and could not end any more.
+  const reset = (socket: Socket): void => {
+    if (socket.writableEnded) socket.destroy();
+    else socket.resetAndDestroy();
+  };
   const breakConnection = (connection: Connection): void => {
     open.delete(connection);
-    connection.client.resetAndDestroy();
-    connection.server.resetAndDestroy();
+    reset(connection.client);
+    reset(connection.server);
   };
 
   const pump = (connection: Connection, direction: Direction): void => {

@@ -27,13 +27,18 @@ export type TestBus = {
 export const inboxOf = (who: Who): string =>
   typeof who === 'string' ? identities[who].inbox : terminalServerInbox(who.terminalServer);
 
-/** Starts NATS with every role, these terminal servers, and all streams. */
-export const testBus = async (terminalServers: readonly string[] = ['ts1', 'ts2']): Promise<TestBus> => {
+/** Starts NATS with every role, these terminal servers, and all streams. `syncAlways` is asked at each start of the server. */
+export const testBus = async (
+  terminalServers: readonly string[] = ['ts1', 'ts2'],
+  syncAlways: () => boolean = () => true,
+): Promise<TestBus> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   const keys = keepKeys(dir, terminalServers);
   const fileOf = (who: Who): string =>
     typeof who === 'string' ? seedFile(dir, who) : terminalServerSeedFile(dir, who.terminalServer);
-  const server = await testNats({ config: (place) => natsConfig({ ...place, syncAlways: true, keys }) });
+  const server = await testNats({
+    config: (place) => natsConfig({ ...place, syncAlways: syncAlways(), keys }),
+  });
   const connections: NatsConnection[] = [];
   const seed = (who: Who): string => readFileSync(fileOf(who), 'utf8').trim();
   const connectAs = async (who: Who): Promise<NatsConnection> => {

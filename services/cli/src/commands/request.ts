@@ -6,7 +6,7 @@ import { connect, type Decision, type LicenseAsk, type TerminalServer } from '@c
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { Problem } from '../problem.ts';
-import { readSecret, type Profile } from '../profile.ts';
+import { natsServers, readSecret, type Profile } from '../profile.ts';
 import { bold, day, green, grouped, json, plain, red, say } from '../print.ts';
 import { rowWords } from '../rows.ts';
 
@@ -31,7 +31,7 @@ export const connectTerminalServer = async (
   }
   try {
     return await connect({
-      servers: profile.natsUrl,
+      servers: natsServers(profile),
       seed: readSecret(known.seedFile),
       terminalServerId: id,
       mode: acting.mode ?? known.mode,

@@ -28,8 +28,10 @@ export const natsLedger = (js: JetStreamClient, jsm: JetStreamManager): Ledger &
     }
   }
   async function* many(from: number, last: number): AsyncGenerator<LedgerEntry> {
-    const consumer = await js.consumers.get(name, { opt_start_seq: from });
-    let next = from;
+    // The first by itself: who only looks at one message needs no consumer.
+    yield* few(from, from);
+    const consumer = await js.consumers.get(name, { opt_start_seq: from + 1 });
+    let next = from + 1;
     while (next <= last) {
       const messages = await consumer.fetch({ max_messages: FETCHED_AT_ONCE, expires: FETCH_MS });
       for await (const m of messages) {

@@ -7,7 +7,7 @@ import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { allHashes, type LiveHash } from '../domain/live-counts.ts';
-import type { Head, State } from '../domain/state.ts';
+import type { BaseState, Head } from '../domain/state.ts';
 import type { Cache } from '../ports.ts';
 
 const script = readFileSync(new URL('commit.lua', import.meta.url), 'utf8');
@@ -17,11 +17,21 @@ const CHUNK = 500;
 
 type Step = { readonly before: Head; readonly after: Head; readonly hashes: readonly LiveHash[] };
 
+const take = <T>(from: Iterator<T>, most: number): T[] => {
+  const taken: T[] = [];
+  while (taken.length < most) {
+    const next = from.next();
+    if (next.done) break;
+    taken.push(next.value);
+  }
+  return taken;
+};
+
 export type RedisCache = Cache & { readonly ended: Promise<void> };
 
 export const redisCache = (
   redis: Redis,
-  state: State,
+  state: BaseState,
   clock: Clock,
   log: Log,
   signal: AbortSignal,
@@ -55,7 +65,13 @@ export const redisCache = (
     steps = [];
     dirty = false;
     const head = state.head;
-    const all = [...allHashes(state)];
+    // The state goes on changing while this is written; what changes after `head` comes as steps.
+    const { pools, terminalServers, devices } = state;
+    const all = allHashes({
+      pools: new Map(pools),
+      terminalServers: new Map(terminalServers),
+      devices: devices.still(),
+    });
     await redis.del(redisKeys.head);
     let cursor = '0';
     do {
@@ -63,19 +79,21 @@ export const redisCache = (
       cursor = next;
       if (keys.length > 0) await redis.unlink(...keys);
     } while (cursor !== '0');
-    for (let i = 0; i < all.length; i += CHUNK) {
+    let written = 0;
+    for (let chunk = take(all, CHUNK); chunk.length > 0; chunk = take(all, CHUNK)) {
       const pipeline = redis.pipeline();
-      for (const { key, fields } of all.slice(i, i + CHUNK)) {
+      for (const { key, fields } of chunk) {
         if (Object.keys(fields).length > 0) pipeline.hset(key, fields);
         if (key.startsWith('cal:pool:')) pipeline.sadd(redisKeys.pools, key);
       }
       const failed = (await pipeline.exec())?.find(([error]) => error !== null);
       if (failed?.[0]) throw failed[0];
+      written += chunk.length;
     }
     const { generation, sequence, hash, time } = head;
     await redis.hset(redisKeys.head, { generation, sequence: String(sequence), hash, at: String(time) });
     projected = head;
-    log.info({ sequence, keys: all.length }, 'the live counts were written anew');
+    log.info({ sequence, keys: written }, 'the live counts were written anew');
   };
 
   const compare = async (): Promise<void> => {

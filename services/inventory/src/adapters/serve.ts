@@ -21,7 +21,7 @@ import {
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
-import type { State } from '../domain/state.ts';
+import type { BaseState, State } from '../domain/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { LedgerPages } from '../ports.ts';
 import { activation } from '../handlers/activation.ts';
@@ -45,7 +45,7 @@ const BEACON_MS = 250;
 /** Answers queries until the connection closes. */
 export const serveQueries = (
   deps: RespondDeps,
-  state: State,
+  state: BaseState,
   ledger: LedgerPages,
   facts: () => StatusFacts,
 ): void => {

@@ -8,8 +8,9 @@ import { refusedBefore, refusedNew } from './admission.ts';
 import { isLive, heldBy } from './held.ts';
 import { perDeviceRow } from './per-device.ts';
 import { perUserRow } from './per-user.ts';
-import { DAY, HOUR, OUTCOME_MEMORY, REFUSAL_COALESCING } from './settings.ts';
-import { endingIn, factsOf, isActivated, licenseOf, refusalKey, type License, type State } from './state.ts';
+import { DAY, OUTCOME_MEMORY, REFUSAL_COALESCING } from './settings.ts';
+import { factsOf, type License } from './license.ts';
+import { isActivated, licenseOf, refusalKey, type State } from './state.ts';
 import { freePack, isInstalled, stockRefusal } from './stock.ts';
 
 /** Chance, as an argument. */
@@ -262,14 +263,9 @@ export const decide = (state: State, q: Allocation, c: Circumstances): Decision 
 /** D15: the full licenses whose CAL is to be returned at `now`, at most `limit`. */
 export const dueReturns = (state: State, now: number, limit: number): LedgerRecord[] => {
   const due: LedgerRecord[] = [];
-  const until = now - state.head.settings.expirySkew;
-  for (const hour of state.ends.keys()) {
-    if (Number(hour) * HOUR > until) continue;
-    for (const licenseId of state.ends.get(hour) ?? []) {
-      const license = endingIn(state, hour, licenseId);
-      if (license && license.notAfter <= until) due.push({ kind: 'returned', licenseId });
-      if (due.length >= limit) return due;
-    }
+  for (const licenseId of state.ends.due(now - state.head.settings.expirySkew)) {
+    due.push({ kind: 'returned', licenseId });
+    if (due.length === limit) break;
   }
   return due;
 };

@@ -5,16 +5,19 @@ import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Settings } from '@calbus/contracts/settings';
 import type { RowId } from '@calbus/contracts/rows';
 import { HOUR, MINUTE } from './settings.ts';
+import { factsOf, hourOf, type License } from './license.ts';
 import {
-  factsOf,
-  hourOf,
+  expiryKey,
   identityOf,
   licenseOf,
+  poolOf,
   refusalKey,
-  type License,
+  setPool,
+  type Pack,
   type State,
   type TerminalServerCounts,
 } from './state.ts';
+import { poolWith } from './stock.ts';
 
 /** Where a record stands: the batch that carries it. */
 export type Place = {
@@ -86,33 +89,36 @@ const put = (state: State, license: License): void => {
     deviceId: license.deviceId,
     licenses,
   });
-  state.owners.set(license.licenseId, license.hardwareId);
+  if (!known) state.owners.set(license.licenseId, license.hardwareId);
 };
 
-const changePack = (state: State, keyPackId: string | null, by: number): void => {
-  const pack = keyPackId === null ? undefined : state.packs.get(keyPackId);
-  if (pack) state.packs.set(pack.keyPackId, { ...pack, issued: pack.issued + by });
+const changeIssued = (state: State, keyPackId: string | null, by: number): void => {
+  const before = keyPackId === null ? undefined : state.packs.get(keyPackId);
+  if (!before) return;
+  const pack: Pack = { ...before, issued: before.issued + by };
+  state.packs.set(pack.keyPackId, pack);
+  setPool(state, poolWith(state, before, pack));
 };
 
-const changeTemporaries = (state: State, version: string, by: number): void => {
-  state.temporaries.set(version, (state.temporaries.get(version) ?? 0) + by);
+const changeTemporaries = (state: State, { version, notAfter }: License, by: number): void => {
+  const pool = poolOf(state, version, 'per-device');
+  setPool(state, { ...pool, temporary: pool.temporary + by });
+  const key = expiryKey(hourOf(notAfter), version);
+  state.expiring.set(key, (state.expiring.get(key) ?? 0) + by);
   state.head = { ...state.head, temporary: state.head.temporary + by };
 };
 
-const noteEnd = (state: State, license: License): void => {
-  const hour = hourOf(license.notAfter);
-  state.ends.set(hour, [...(state.ends.get(hour) ?? []), license.licenseId]);
-};
-
-const end = (state: State, licenseId: string, how: 'superseded' | 'returned'): void => {
+const end = (state: State, licenseId: string, how: 'superseded' | 'returned', place: Place): void => {
   const license = licenseOf(state, licenseId);
   if (!license || license.ended !== 'no') return;
   put(state, { ...license, ended: how });
   if (license.kind === 'full') {
-    changePack(state, license.keyPackId, -1);
+    changeIssued(state, license.keyPackId, -1);
+    state.ends.drop(license);
     state.head = { ...state.head, full: state.head.full - 1 };
-  } else {
-    changeTemporaries(state, license.version, -1);
+  } else if (hourOf(license.notAfter) >= hourOf(place.at)) {
+    // Past that hour it is not counted any more.
+    changeTemporaries(state, license, -1);
   }
 };
 
@@ -137,12 +143,12 @@ const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, plac
     ended: 'no',
   };
   if (r.kind === 'full-issued') {
-    for (const old of r.supersedes) end(state, old, 'superseded');
-    changePack(state, r.keyPackId, 1);
+    for (const old of r.supersedes) end(state, old, 'superseded', place);
+    changeIssued(state, r.keyPackId, 1);
     state.head = { ...state.head, full: state.head.full + 1 };
-    noteEnd(state, license);
+    state.ends.note(license);
   } else {
-    changeTemporaries(state, r.version, 1);
+    changeTemporaries(state, license, 1);
   }
   put(state, license);
   count(state, r.terminalServerId, license.kind);
@@ -165,7 +171,10 @@ const renew = (state: State, r: Of<'renewed'>, place: Place): void => {
     position: { generation: place.generation, sequence: place.sequence },
   };
   put(state, license);
-  noteEnd(state, license);
+  if (license.kind === 'full' && license.ended === 'no') {
+    state.ends.drop(old);
+    state.ends.note(license);
+  }
   count(state, r.terminalServerId, 'renewed');
   remember(state, place, r, { kind: 'license', license: factsOf(license) });
 };
@@ -209,7 +218,10 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
     case 'pack-installed': {
       const { keyPackId, version, mode, quantity, program, agreementNumber } = r;
       const rest = { issued: 0, installedAt: place.at, sequence: place.sequence };
-      state.packs.set(keyPackId, { keyPackId, version, mode, quantity, program, agreementNumber, ...rest });
+      const pack = { keyPackId, version, mode, quantity, program, agreementNumber, ...rest };
+      const before = state.packs.get(keyPackId);
+      state.packs.set(keyPackId, pack);
+      setPool(state, poolWith(state, before, pack));
       state.commands.set(r.commandId, place.sequence);
       return;
     }
@@ -225,7 +237,7 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
       return;
     }
     case 'returned':
-      return end(state, r.licenseId, 'returned');
+      return end(state, r.licenseId, 'returned', place);
     case 'refused':
       return refuse(state, r, place);
     case 'refusals-counted':

@@ -2,8 +2,13 @@
 
 import type { LedgerBatch } from '@calbus/contracts/ledger';
 import { evolve } from './evolve.ts';
-import { HOUR, OUTCOME_MEMORY, OUTCOMES_AT_MOST, REFUSAL_COALESCING } from './settings.ts';
-import { endingIn, type BaseState } from './state.ts';
+import { hourOf } from './license.ts';
+import { OUTCOME_MEMORY, OUTCOMES_AT_MOST, REFUSAL_COALESCING } from './settings.ts';
+import { poolOf, setPool, type BaseState } from './state.ts';
+import { productVersions } from '@calbus/contracts/versions';
+
+/** Bumped with each change of what a record does to the state: a snapshot of another version is not used. */
+export const FOLD_VERSION = 1;
 
 /** Why a batch that decodes is VOID at this state, or undefined where it counts. Every reader applies the same rule. */
 export const voidReason = (state: BaseState, batch: LedgerBatch): string | undefined => {
@@ -15,18 +20,28 @@ export const voidReason = (state: BaseState, batch: LedgerBatch): string | undef
 };
 
 const forget = (state: BaseState, at: number): void => {
-  for (const [id, answer] of state.outcomes) {
-    if (answer.decidedAt > at - OUTCOME_MEMORY && state.outcomes.size <= OUTCOMES_AT_MOST) break;
+  for (const id of state.outcomes.keys()) {
+    const tooMany = state.outcomes.size > OUTCOMES_AT_MOST;
+    if (!tooMany && (state.outcomes.get(id)?.decidedAt ?? 0) > at - OUTCOME_MEMORY) break;
     state.outcomes.delete(id);
   }
   for (const [key, refusal] of state.refusals) {
     if (refusal.at > at - REFUSAL_COALESCING) break;
     state.refusals.delete(key);
   }
-  if (Math.floor(at / HOUR) === Math.floor(state.head.time / HOUR)) return;
-  for (const [hour, ids] of state.ends) {
-    const long = (Number(hour) + 48) * HOUR < at;
-    if (long && ids.every((id) => !endingIn(state, hour, id))) state.ends.delete(hour);
+  if (hourOf(at) !== hourOf(state.head.time)) expireTemporaries(state, at);
+};
+
+/** Temporary licenses whose hour is over leave the counts; nothing in the ledger says so, so time alone does it. */
+const expireTemporaries = (state: BaseState, at: number): void => {
+  for (const [key, n] of state.expiring) {
+    if (Number.parseInt(key, 10) >= hourOf(at)) continue;
+    state.expiring.delete(key);
+    const version = productVersions.find((v) => key.endsWith(` ${v}`));
+    if (version === undefined) continue;
+    const pool = poolOf(state, version, 'per-device');
+    setPool(state, { ...pool, temporary: pool.temporary - n });
+    state.head = { ...state.head, temporary: state.head.temporary - n };
   }
 };
 
@@ -35,5 +50,6 @@ export const applyBatch = (state: BaseState, batch: LedgerBatch, sequence: numbe
   forget(state, batch.at);
   const place = { generation: batch.generation, sequence, at: batch.at, term: batch.term };
   for (const record of batch.records) evolve(state, record, place);
-  state.head = { ...state.head, sequence, hash, time: batch.at, term: batch.term };
+  const records = state.head.records + batch.records.length;
+  state.head = { ...state.head, sequence, hash, time: batch.at, term: batch.term, records };
 };

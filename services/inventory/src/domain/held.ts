@@ -1,7 +1,7 @@
 // What the ledger holds for a device, seen with one request in mind.
 
 import { compareVersions, serves, type ProductVersion } from '@calbus/contracts/versions';
-import type { Device, License } from './state.ts';
+import type { Device, License } from './license.ts';
 
 /** In date, and not ended by a record. */
 export const isLive = (license: License, now: number): boolean =>

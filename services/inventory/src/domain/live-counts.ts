@@ -2,7 +2,8 @@
 
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
-import type { Device, State } from './state.ts';
+import type { Device } from './license.ts';
+import type { State } from './state.ts';
 import { poolCounts } from './stock.ts';
 
 export type LiveHash = { readonly key: string; readonly fields: Readonly<Record<string, string>> };
@@ -10,6 +11,11 @@ export type LiveHash = { readonly key: string; readonly fields: Readonly<Record<
 export type Touched = {
   readonly devices: ReadonlySet<string>;
   readonly terminalServers: ReadonlySet<string>;
+};
+
+/** What of the state the live counts show. */
+export type Live = Pick<State, 'pools' | 'terminalServers'> & {
+  readonly devices: { readonly values: () => Iterable<Device> };
 };
 
 const deviceHash = (device: Device): LiveHash => {
@@ -27,14 +33,14 @@ const deviceHash = (device: Device): LiveHash => {
   };
 };
 
-const terminalServerHash = (state: State, id: string): LiveHash => {
+const terminalServerHash = (state: Pick<State, 'terminalServers'>, id: string): LiveHash => {
   const counts = state.terminalServers.get(id);
   const shown = ['temporary', 'full', 'renewed', 'refused'] as const;
   const fields = Object.fromEntries(shown.map((k) => [k, String(counts?.[k] ?? 0)]));
   return { key: redisKeys.terminalServer(id), fields };
 };
 
-export const poolHashes = (state: State): LiveHash[] =>
+export const poolHashes = (state: Pick<State, 'pools'>): LiveHash[] =>
   poolCounts(state).map(({ version, mode, ...counts }) => ({
     key: redisKeys.pool(version, mode),
     fields: Object.fromEntries(Object.entries(counts).map(([k, v]) => [k, String(v)])),
@@ -68,11 +74,8 @@ export const changedHashes = (state: State, touched: Touched): LiveHash[] => [
 ];
 
 /** Every key there is, for rebuilding the cache. */
-export function* allHashes(state: State): Generator<LiveHash> {
+export function* allHashes(state: Live): Generator<LiveHash> {
   yield* poolHashes(state);
-  for (const id of state.devices.keys()) {
-    const device = state.devices.get(id);
-    if (device) yield deviceHash(device);
-  }
+  for (const device of state.devices.values()) yield deviceHash(device);
   for (const id of state.terminalServers.keys()) yield terminalServerHash(state, id);
 }

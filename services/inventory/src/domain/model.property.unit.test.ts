@@ -11,8 +11,8 @@ import { rows } from '@calbus/contracts/rows';
 import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
 import { applyBatch, voidReason } from './fold.ts';
 import { DAY, HOUR } from './settings.ts';
-import { emptyState } from './state.ts';
-import { poolCounts } from './stock.ts';
+import { emptyState, setPool, type Pack, type State } from './state.ts';
+import { poolCounts, poolWith } from './stock.ts';
 import { hw, story, type Ask, type Story } from './story.ts';
 import { valuesOf } from './table.ts';
 
@@ -233,6 +233,12 @@ test('the stories reach every row of the tables', () => {
   );
 });
 
+const miscount = (state: State, before: Pack, issued: number): void => {
+  const pack = { ...before, issued };
+  state.packs.set(pack.keyPackId, pack);
+  setPool(state, poolWith(state, before, pack));
+};
+
 describe('a spoilt state is found out within 100 stories', () => {
   const spoilt = (says: string, violation: string, meddle: (s: Story) => void): void => {
     test(says, () => {
@@ -242,7 +248,7 @@ describe('a spoilt state is found out within 100 stories', () => {
   };
 
   spoilt('CALs that are taken count as free', 'I2: a CAL was taken and none was free', ({ state }) => {
-    for (const pack of valuesOf(state.packs)) state.packs.set(pack.keyPackId, { ...pack, issued: 0 });
+    for (const pack of valuesOf(state.packs)) miscount(state, pack, 0);
   });
   spoilt('a CAL is recorded as returned twice', 'I1: a CAL was returned that was not due', (s) => {
     const returned = s.records.findLast((r) => r.kind === 'returned');
@@ -250,10 +256,15 @@ describe('a spoilt state is found out within 100 stories', () => {
   });
   spoilt('a CAL is counted as returned twice', 'I1: the counts are not those of the records', ({ state }) => {
     const pack = valuesOf(state.packs).find((p) => p.issued > 0);
-    if (pack) state.packs.set(pack.keyPackId, { ...pack, issued: pack.issued - 1 });
+    if (pack) miscount(state, pack, pack.issued - 1);
   });
-  spoilt('outcomes are forgotten at once', 'I4:', ({ state }) => state.outcomes.clear());
-  spoilt('devices are forgotten', 'I7:', ({ state }) => state.devices.clear());
+  spoilt('outcomes are forgotten at once', 'I4:', ({ state }) => {
+    for (const requestId of state.outcomes.keys()) state.outcomes.delete(requestId);
+  });
+  spoilt('devices are forgotten', 'I7:', ({ state }) => {
+    for (const device of valuesOf(state.devices))
+      state.devices.set(device.hardwareId, { ...device, licenses: [] });
+  });
   spoilt('full licenses are held unseen', 'I3:', ({ state }) => {
     for (const device of valuesOf(state.devices)) {
       const licenses = device.licenses.map((l) =>
@@ -263,7 +274,6 @@ describe('a spoilt state is found out within 100 stories', () => {
     }
   });
   spoilt('free CALs count as taken', 'I6:', ({ state }) => {
-    for (const pack of valuesOf(state.packs))
-      state.packs.set(pack.keyPackId, { ...pack, issued: pack.quantity });
+    for (const pack of valuesOf(state.packs)) miscount(state, pack, pack.quantity);
   });
 });

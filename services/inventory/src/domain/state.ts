@@ -3,26 +3,17 @@
 
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
-import { UNACTIVATED, type LicenseFacts } from '@calbus/contracts/license';
+import { UNACTIVATED } from '@calbus/contracts/license';
 import { defaultSettings, type Settings, type SettingsChange } from '@calbus/contracts/settings';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { HOUR } from './settings.ts';
+import { draftEnds, EndTable, type Ends } from './ends.ts';
+import { DeviceTable, OwnerTable } from './holdings.ts';
+import type { Device, License } from './license.ts';
+import { OutcomeTable } from './outcomes.ts';
 import { draftTable, type Table } from './table.ts';
-
-export type License = LicenseFacts & {
-  /** Temporary licenses: a log-on was reported. */
-  readonly validated: boolean;
-  /** Ended by a record: superseded by another license, or its CAL returned after its end. */
-  readonly ended: 'no' | 'superseded' | 'returned';
-};
-
-export type Device = {
-  readonly hardwareId: string;
-  readonly deviceId: string;
-  readonly licenses: readonly License[];
-};
+import { Words } from './words.ts';
 
 export type Pack = {
   readonly keyPackId: string;
@@ -35,6 +26,18 @@ export type Pack = {
   readonly agreementNumber: string;
   readonly installedAt: number;
   readonly sequence: number;
+};
+
+/** Packs of one version and mode, and what is issued of them. */
+export type Pool = {
+  readonly version: ProductVersion;
+  readonly mode: LicensingMode;
+  readonly installed: number;
+  readonly issued: number;
+  /** Temporary licenses for this version that are neither superseded nor past the hour of their end. */
+  readonly temporary: number;
+  /** Packs with a free CAL, oldest first. */
+  readonly open: readonly string[];
 };
 
 export type Activation = {
@@ -61,6 +64,8 @@ export type Head = {
   /** Ledger time of that batch. */
   readonly time: number;
   readonly term: number;
+  /** Records in all batches so far. */
+  readonly records: number;
   /** The sequence of the last record that changed what terminal servers must trust. */
   readonly trustRevision: number;
   /** Every activation there was, oldest first; the last one is in force. */
@@ -98,16 +103,16 @@ export type State = {
   /** License id to hardware id. */
   readonly owners: Table<string>;
   readonly packs: Table<Pack>;
-  /** Temporary licenses issued and not superseded, by version. */
-  readonly temporaries: Table<number>;
+  readonly pools: Table<Pool>;
+  /** How many of a pool's temporary licenses end in an hour; see `expiryKey`. */
+  readonly expiring: Table<number>;
   readonly terminalServers: Table<TerminalServerCounts>;
   /** Recorded outcomes by request id. */
   readonly outcomes: Table<AllocationAnswer>;
   readonly refusals: Table<CoalescedRefusal>;
   /** Commands of the liaison that are recorded: command id to sequence. */
   readonly commands: Table<number>;
-  /** Full licenses by the hour in which they end; only looked at to find what is due. */
-  readonly ends: Table<readonly string[]>;
+  readonly ends: Ends;
 };
 
 export const startHead: Head = {
@@ -116,6 +121,7 @@ export const startHead: Head = {
   hash: NO_HASH,
   time: 0,
   term: 0,
+  records: 0,
   trustRevision: 0,
   activations: [],
   settled: [],
@@ -127,28 +133,37 @@ export const startHead: Head = {
   full: 0,
 };
 
+/** The state itself, with what only the fold may do: forget. */
 export type BaseState = State & {
-  readonly outcomes: Map<string, AllocationAnswer>;
+  readonly words: Words;
+  readonly devices: DeviceTable;
+  readonly owners: OwnerTable;
+  readonly packs: Map<string, Pack>;
+  readonly pools: Map<string, Pool>;
+  readonly expiring: Map<string, number>;
+  readonly terminalServers: Map<string, TerminalServerCounts>;
+  readonly outcomes: OutcomeTable;
   readonly refusals: Map<string, CoalescedRefusal>;
-  readonly devices: Map<string, Device>;
-  readonly ends: Map<string, readonly string[]>;
+  readonly commands: Map<string, number>;
 };
 
-export const emptyState = (): BaseState => ({
-  head: startHead,
-  devices: new Map(),
-  owners: new Map(),
-  packs: new Map(),
-  temporaries: new Map(),
-  terminalServers: new Map(),
-  outcomes: new Map(),
-  refusals: new Map(),
-  commands: new Map(),
-  ends: new Map(),
-});
-
-/** The key of `ends`. */
-export const hourOf = (at: number): string => String(Math.floor(at / HOUR));
+export const emptyState = (words = new Words()): BaseState => {
+  const devices = new DeviceTable(words);
+  return {
+    head: startHead,
+    words,
+    devices,
+    owners: new OwnerTable(devices),
+    packs: new Map(),
+    pools: new Map(),
+    expiring: new Map(),
+    terminalServers: new Map(),
+    outcomes: new OutcomeTable(words),
+    refusals: new Map(),
+    commands: new Map(),
+    ends: new EndTable(),
+  };
+};
 
 /** A draft of the state: changes to it leave the state alone. */
 export const draftOf = (state: State): State => ({
@@ -156,12 +171,13 @@ export const draftOf = (state: State): State => ({
   devices: draftTable(state.devices),
   owners: draftTable(state.owners),
   packs: draftTable(state.packs),
-  temporaries: draftTable(state.temporaries),
+  pools: draftTable(state.pools),
+  expiring: draftTable(state.expiring),
   terminalServers: draftTable(state.terminalServers),
   outcomes: draftTable(state.outcomes),
   refusals: draftTable(state.refusals),
   commands: draftTable(state.commands),
-  ends: draftTable(state.ends),
+  ends: draftEnds(state.ends),
 });
 
 export const currentActivation = (head: Head): Activation | undefined => head.activations.at(-1);
@@ -185,17 +201,23 @@ export const licenseOf = (state: State, licenseId: string): License | undefined 
     : state.devices.get(owner)?.licenses.find((l) => l.licenseId === licenseId);
 };
 
-/** The license, if it is held and ends in this hour; a renewed one is noted under its former ends too. */
-export const endingIn = (state: State, hour: string, licenseId: string): License | undefined => {
-  const license = licenseOf(state, licenseId);
-  return license?.ended === 'no' && hourOf(license.notAfter) === hour ? license : undefined;
+export const poolKey = (version: ProductVersion, mode: LicensingMode): string => `${version} ${mode}`;
+
+export const poolOf = (state: State, version: ProductVersion, mode: LicensingMode): Pool =>
+  state.pools.get(poolKey(version, mode)) ?? {
+    version,
+    mode,
+    installed: 0,
+    issued: 0,
+    temporary: 0,
+    open: [],
+  };
+
+export const setPool = (state: State, pool: Pool): void => {
+  state.pools.set(poolKey(pool.version, pool.mode), pool);
 };
 
-/** The part of a license that is signed and told to others. */
-export const factsOf = (license: License): LicenseFacts => {
-  const { validated: _validated, ended: _ended, ...facts } = license;
-  return facts;
-};
+export const expiryKey = (hour: number, version: ProductVersion): string => `${hour} ${version}`;
 
 export const refusalKey = (
   hardwareId: string,

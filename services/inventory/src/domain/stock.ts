@@ -2,33 +2,52 @@
 
 import type { PoolCounts } from '@calbus/contracts/inventory-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
-import type { Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
-import { compareVersions, productVersions, serves, type ProductVersion } from '@calbus/contracts/versions';
-import { isActivated, type Pack, type State } from './state.ts';
-import { valuesOf } from './table.ts';
+import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
+import { isActivated, poolKey, poolOf, type Pack, type Pool, type State } from './state.ts';
 
-/** Packs in the order in which they are used: V3, the terminal server's own version first, then the lowest higher one; of one version the oldest pack first. */
-const inOrder = (a: Pack, b: Pack): number =>
-  compareVersions(a.version, b.version) || a.sequence - b.sequence;
+/** V1 and V3: the versions that serve this one, its own first, then the lowest higher one. */
+const versionsServing = (version: ProductVersion): readonly ProductVersion[] =>
+  productVersions.slice(productVersions.indexOf(version));
 
-/** V1, V4. */
-const allowed = (settings: Settings, cal: ProductVersion, version: ProductVersion): boolean =>
-  settings.preventLicenseUpgrade ? cal === version : serves(cal, version);
+/** A pool after a pack of it was installed (none before) or had CALs taken or returned. */
+export const poolWith = (state: State, before: Pack | undefined, pack: Pack): Pool => {
+  const pool = poolOf(state, pack.version, pack.mode);
+  return {
+    ...pool,
+    installed: pool.installed + pack.quantity - (before?.quantity ?? 0),
+    issued: pool.issued + pack.issued - (before?.issued ?? 0),
+    open: openWith(state, pool.open, pack),
+  };
+};
+
+/** Of one version the oldest pack is used first. */
+const openWith = (state: State, open: readonly string[], pack: Pack): readonly string[] => {
+  const isOpen = pack.issued < pack.quantity;
+  if (open.includes(pack.keyPackId) === isOpen) return open;
+  if (!isOpen) return open.filter((id) => id !== pack.keyPackId);
+  const younger = open.findIndex((id) => (state.packs.get(id)?.sequence ?? 0) > pack.sequence);
+  return younger < 0 ? [...open, pack.keyPackId] : open.toSpliced(younger, 0, pack.keyPackId);
+};
 
 /** The pack that a request of this version would take its CAL from; V1, V3, V4. */
-export const freePack = (state: State, version: ProductVersion): Pack | undefined =>
-  valuesOf(state.packs)
-    .filter((p) => p.mode === 'per-device' && p.issued < p.quantity)
-    .filter((p) => allowed(state.head.settings, p.version, version))
-    .sort(inOrder)[0];
+export const freePack = (state: State, version: ProductVersion): Pack | undefined => {
+  const versions = state.head.settings.preventLicenseUpgrade ? [version] : versionsServing(version);
+  for (const v of versions) {
+    const [oldest] = poolOf(state, v, 'per-device').open;
+    if (oldest !== undefined) return state.packs.get(oldest);
+  }
+  return undefined;
+};
 
-const installedFor = (state: State, version: ProductVersion): Pack[] =>
-  valuesOf(state.packs).filter((p) => serves(p.version, version));
+const installedFor = (state: State, mode: LicensingMode, version: ProductVersion): Pool[] =>
+  versionsServing(version)
+    .map((v) => poolOf(state, v, mode))
+    .filter((pool) => pool.installed > 0);
 
 /** Whether any CAL of this mode is installed that serves. */
 export const isInstalled = (state: State, mode: LicensingMode, version: ProductVersion): boolean =>
-  installedFor(state, version).some((p) => p.mode === mode);
+  installedFor(state, mode, version).length > 0;
 
 /** Why no CAL of `mode` can be had: the first of the reasons that is true. */
 export const stockRefusal = (
@@ -37,29 +56,23 @@ export const stockRefusal = (
   version: ProductVersion,
   now: number,
 ): RefusalCode => {
-  const packs = installedFor(state, version);
-  const ofMode = packs.filter((p) => p.mode === mode);
+  const other = mode === 'per-device' ? 'per-user' : 'per-device';
+  const pools = installedFor(state, mode, version);
   if (!isActivated(state.head, now)) return 'NOT_ACTIVATED';
-  if (packs.length === 0) return 'NOTHING_INSTALLED_FOR_PRODUCT';
-  if (ofMode.length === 0) return 'WRONG_MODE';
-  const later = ofMode.some((p) => p.version !== version && p.issued < p.quantity);
+  if (pools.length === 0)
+    return isInstalled(state, other, version) ? 'WRONG_MODE' : 'NOTHING_INSTALLED_FOR_PRODUCT';
+  const later = pools.some((p) => p.version !== version && p.open.length > 0);
   if (state.head.settings.preventLicenseUpgrade && later) return 'UPGRADE_PREVENTED';
   return 'NO_LICENSE_AVAILABLE';
 };
 
 /** The counts of every pool that has packs or temporary licenses, oldest version first. */
-export const poolCounts = (state: State): PoolCounts[] => {
-  const packs = valuesOf(state.packs);
-  const pools: PoolCounts[] = [];
-  for (const version of productVersions) {
-    for (const mode of ['per-device', 'per-user'] as const) {
-      const own = packs.filter((p) => p.version === version && p.mode === mode);
-      const temporary = mode === 'per-device' ? (state.temporaries.get(version) ?? 0) : 0;
-      if (own.length === 0 && temporary === 0) continue;
-      const installed = own.reduce((n, p) => n + p.quantity, 0);
-      const issued = own.reduce((n, p) => n + p.issued, 0);
-      pools.push({ version, mode, installed, issued, available: installed - issued, temporary });
-    }
-  }
-  return pools;
-};
+export const poolCounts = (state: Pick<State, 'pools'>): PoolCounts[] =>
+  productVersions.flatMap((version) =>
+    (['per-device', 'per-user'] as const).flatMap((mode) => {
+      const pool = state.pools.get(poolKey(version, mode));
+      if (!pool || (pool.installed === 0 && pool.temporary === 0)) return [];
+      const { installed, issued, temporary } = pool;
+      return [{ version, mode, installed, issued, available: installed - issued, temporary }];
+    }),
+  );

@@ -40,8 +40,11 @@ export type Story = {
   readonly returnDue: () => number;
 };
 
-/** `rolls` are what the dice show, over and over. */
-export const story = (rolls: readonly number[] = [60]): Story => {
+/** `rolls` are what the dice show, over and over; `onBatch` hears of each batch. */
+export const story = (
+  rolls: readonly number[] = [60],
+  onBatch: (batch: LedgerBatch) => void = () => {},
+): Story => {
   const state = emptyState();
   const records: LedgerRecord[] = [];
   let ids = 0;
@@ -82,6 +85,7 @@ export const story = (rolls: readonly number[] = [60]): Story => {
         at,
         records: [...more],
       };
+      onBatch(batch);
       applyBatch(state, batch, sequence, sequence.toString(16).padStart(64, '0'));
     },
     activate: (certificateNotAfter = s.now + 3_650 * DAY) => {

@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { heldBy } from './held.ts';
 import { perDevice, perDeviceRow } from './per-device.ts';
 import { perUser, perUserRow } from './per-user.ts';
-import type { License, Pack } from './state.ts';
+import type { License } from './license.ts';
+import type { Pack } from './state.ts';
 import { productVersions } from '@calbus/contracts/versions';
 
 const NOW = 1_000_000;

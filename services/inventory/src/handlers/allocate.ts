@@ -7,9 +7,11 @@ import {
   type AllocationAnswer,
 } from '@calbus/contracts/inventory-messages';
 import type { Message } from '@calbus/contracts/envelope';
+import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { answerNotices, type Notice } from '../domain/notices.ts';
 import { decide } from '../domain/decide.ts';
+import type { State } from '../domain/state.ts';
 import type { GroupCommit, Work } from './group-commit.ts';
 import type { Repeats } from './repeats.ts';
 
@@ -25,6 +27,11 @@ export type AllocateDeps = {
   readonly notice: (notice: Notice) => void;
 };
 
+const placeOf = ({ head }: State): LedgerPosition => ({
+  generation: head.generation,
+  sequence: head.sequence,
+});
+
 const workOf =
   (item: Allocation, repeats: Repeats): Work<AllocationAnswer> =>
   (draft, c) => {
@@ -34,7 +41,10 @@ const workOf =
       answer: (state, move) => {
         if (decision.kind === 'known') {
           if (decision.repeats) noteRepeat(repeats, item, decision.answer);
-          return move(decision.answer);
+          const answer = move(decision.answer);
+          // A log-on said again within the request was recorded just now, and the answer is true only from there on.
+          const later = decision.records.length > 0 && answer.outcome.kind === 'license';
+          return later ? { ...answer, position: placeOf(state) } : answer;
         }
         const recorded = state.outcomes.get(item.requestId);
         if (!recorded) throw new Error('a recorded outcome is not in the state');

@@ -2,6 +2,7 @@
 
 import type { Log } from '@calbus/runtime/log';
 import { applyBatch, voidReason } from '../domain/fold.ts';
+import { isSnapshotPoint, stillOf, type Restored, type Still } from '../domain/snapshot.ts';
 import { emptyState, type BaseState } from '../domain/state.ts';
 import type { Ledger, LedgerEntry } from '../ports.ts';
 import { hashOf, openBatch } from './chain.ts';
@@ -20,24 +21,44 @@ export type Follower = {
   readonly forget: () => void;
   /** Reads to the ledger's end; how many messages there were. */
   readonly catchUp: () => Promise<number>;
+  /** The state as it stood at the latest snapshot point, once. */
+  readonly takePoint: () => Still | undefined;
 };
 
-export const createFollower = (ledger: Ledger, log: Log): Follower => {
-  const state = emptyState();
-  let tail = 0;
-  let voids = 0;
+export type FollowOptions = {
+  /** Where to go on from, instead of the ledger's beginning. */
+  readonly from?: Restored | undefined;
+  /** How many records apart snapshots are made. */
+  readonly snapshotEvery?: number;
+};
+
+export const createFollower = (ledger: Ledger, log: Log, o: FollowOptions = {}): Follower => {
+  const state = o.from?.state ?? emptyState();
+  let tail = state.head.sequence;
+  let voids = o.from?.voids ?? 0;
+  let point: Still | undefined;
+  const apply = (batch: LedgerBatch, sequence: number, hash: string): void => {
+    const before = state.head;
+    applyBatch(state, batch, sequence, hash);
+    if (isSnapshotPoint(before, state.head, o.snapshotEvery ?? Infinity)) point = stillOf(state, voids);
+  };
   const setAside = (sequence: number, why: string): undefined => {
     voids += 1;
     log.warn({ event: 'VOID_RECORD', sequence, why }, 'a message in the ledger is VOID and skipped');
     return undefined;
   };
   const take = (entry: LedgerEntry): LedgerBatch | undefined => {
-    tail = entry.sequence;
     const opened = openBatch(entry.bytes);
+    // Skipping it would be another reading of the ledger than that of the replica that wrote it.
+    if (!opened.ok && opened.follows === state.head.hash)
+      throw new Error(
+        `the ledger was written by a later version of calbus from ${entry.sequence} on: bring this replica up to date`,
+      );
+    tail = entry.sequence;
     if (!opened.ok) return setAside(entry.sequence, opened.why);
     const why = voidReason(state, opened.batch);
     if (why !== undefined) return setAside(entry.sequence, why);
-    applyBatch(state, opened.batch, entry.sequence, hashOf(entry.bytes));
+    apply(opened.batch, entry.sequence, hashOf(entry.bytes));
     return opened.batch;
   };
   return {
@@ -49,13 +70,14 @@ export const createFollower = (ledger: Ledger, log: Log): Follower => {
       // A late acknowledgement, after the batch was read from the ledger already.
       if (sequence <= tail) return;
       tail = sequence;
-      applyBatch(state, batch, sequence, hashOf(bytes));
+      apply(batch, sequence, hashOf(bytes));
     },
     forget: () => {
       // In place: others hold on to this state.
       Object.assign(state, emptyState());
       tail = 0;
       voids = 0;
+      point = undefined;
     },
     catchUp: async () => {
       let n = 0;
@@ -65,6 +87,11 @@ export const createFollower = (ledger: Ledger, log: Log): Follower => {
         n += 1;
       }
       return n;
+    },
+    takePoint: () => {
+      const taken = point;
+      point = undefined;
+      return taken;
     },
   };
 };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
 import { faultOf } from '@calbus/contracts/faults';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
@@ -11,8 +12,8 @@ import { encodeBatch } from './chain.ts';
 import { createFollower } from './follow.ts';
 import { countRepeats } from './repeats.ts';
 import { createGroupCommit } from './group-commit.ts';
+import { MOST_RETURNS } from './leadership.ts';
 import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
-import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
 import type { Body } from '@calbus/contracts/envelope';
 
 /** A ledger in memory that does what the test says with each append: how the real one can fail is all here. */
@@ -163,6 +164,21 @@ describe('group commit', () => {
     await refold(l);
   });
 
+  test('a batch of a later version is not skipped: this replica stops reading until it is brought up to date', async () => {
+    const l = leader();
+    await l.started;
+    const { head } = l.follower.state;
+    const frame = { format: 1, generation: 'g', term: 2, nonce: 'n', prevHash: head.hash, at: head.time };
+    l.stored.push(Buffer.from(JSON.stringify({ ...frame, records: [{ kind: 'something-new' }] })));
+    await assert.rejects(l.follower.catchUp(), /written by a later version of calbus from 2 on/);
+    assert.deepEqual(l.follower.state.head, head);
+    // The same from nowhere in the chain is VOID as any garbage.
+    const other = { ...frame, prevHash: 'f'.repeat(64), records: [{ kind: 'something-new' }] };
+    l.stored.splice(1, 1, Buffer.from(JSON.stringify(other)));
+    assert.equal(await l.follower.catchUp(), 1);
+    assert.equal(l.follower.voids(), 1);
+  });
+
   test("another leader's batch ends the term, and nothing of ours is stored", async () => {
     const l = leader();
     await l.started;
@@ -180,6 +196,14 @@ describe('group commit', () => {
     await assert.rejects(l.ask([1]), (e) => faultOf(e)?.code === 'NOT_LEADER');
     assert.equal(l.foreign(), 1);
     assert.equal(l.stored.length, 2);
+  });
+
+  test('as many returns as are made at once fit into one batch', () => {
+    const records = Array.from({ length: MOST_RETURNS }, () => ({
+      kind: 'returned' as const,
+      licenseId: 'x'.repeat(64),
+    }));
+    assert.ok(Buffer.byteLength(JSON.stringify(records)) < MAX_BATCH_BYTES - 1_024);
   });
 
   test('after stop everything is refused as NOT_LEADER', async () => {

@@ -26,8 +26,8 @@ export type Pace = {
 export const pace: Pace = { takeover: 1_200, heartbeat: 300, lease: 500 };
 const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
-/** As many as fit into one batch. */
-const MOST_RETURNS = 4_000;
+/** So many records fit into one batch, however long their ids are. */
+export const MOST_RETURNS = 2_500;
 const COUNT_REPEATS_MS = 60_000;
 
 export type Leading = {

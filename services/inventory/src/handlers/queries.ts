@@ -19,7 +19,8 @@ import { fault, FaultError } from '@calbus/contracts/faults';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
-import { currentActivation, identityOf, type Device, type License, type State } from '../domain/state.ts';
+import type { Device, License } from '../domain/license.ts';
+import { currentActivation, identityOf, type BaseState, type State } from '../domain/state.ts';
 import { poolCounts } from '../domain/stock.ts';
 import { valuesOf } from '../domain/table.ts';
 import type { LedgerPages } from '../ports.ts';
@@ -111,23 +112,21 @@ const heldOf = (license: License, now: number): HeldLicense => ({
   position: license.position,
 });
 
-function* devicesOf(state: State, device: string | undefined): Generator<Device> {
+/** Devices that may be meant: by hardware id, or else all whose names hold what is asked for. */
+const devicesOf = (
+  state: BaseState,
+  device: string | undefined,
+  user: string | undefined,
+): Iterable<Device> => {
   const exact = device === undefined ? undefined : state.devices.get(device.toLowerCase());
-  if (exact) {
-    yield exact;
-    return;
-  }
-  for (const id of state.devices.keys()) {
-    const d = state.devices.get(id);
-    if (d) yield d;
-  }
-}
+  return exact ? [exact] : state.devices.naming([device, user].filter((text) => text !== undefined));
+};
 
-export const licenses = (state: State, now: number, { body }: Message<typeof queryLicenses>): Answer => {
+export const licenses = (state: BaseState, now: number, { body }: Message<typeof queryLicenses>): Answer => {
   const found: HeldLicense[] = [];
   const name = body.device?.toLowerCase();
   const user = body.user?.toLowerCase();
-  for (const device of devicesOf(state, body.device)) {
+  for (const device of devicesOf(state, body.device, body.user)) {
     for (const l of device.licenses) {
       const ofDevice =
         name === undefined || l.hardwareId === name || l.deviceName.toLowerCase().startsWith(name);

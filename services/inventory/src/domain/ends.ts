@@ -1,0 +1,53 @@
+// The full licenses that hold a CAL, by the hour in which they end: what is due is found without looking at the others.
+
+import { hourOf } from './license.ts';
+
+type Ending = { readonly licenseId: string; readonly notAfter: number };
+
+export type Ends = {
+  readonly note: (e: Ending) => void;
+  readonly drop: (e: Ending) => void;
+  /** Whose end is not after `until`. */
+  readonly due: (until: number) => Iterable<string>;
+};
+
+export class EndTable implements Ends {
+  private readonly hours = new Map<number, Map<string, number>>();
+
+  note({ licenseId, notAfter }: Ending): void {
+    const hour = hourOf(notAfter);
+    const known = this.hours.get(hour);
+    if (known) known.set(licenseId, notAfter);
+    else this.hours.set(hour, new Map([[licenseId, notAfter]]));
+  }
+
+  drop({ licenseId, notAfter }: Ending): void {
+    const hour = hourOf(notAfter);
+    const known = this.hours.get(hour);
+    known?.delete(licenseId);
+    if (known?.size === 0) this.hours.delete(hour);
+  }
+
+  *due(until: number): Generator<string> {
+    const hours = [...this.hours.keys()].filter((hour) => hour <= hourOf(until)).sort((a, b) => a - b);
+    for (const hour of hours) {
+      for (const [licenseId, notAfter] of this.hours.get(hour) ?? []) if (notAfter <= until) yield licenseId;
+    }
+  }
+}
+
+export const draftEnds = (base: Ends): Ends => {
+  const added = new EndTable();
+  const dropped = new Set<string>();
+  return {
+    note: (e) => added.note(e),
+    drop: (e) => {
+      added.drop(e);
+      dropped.add(e.licenseId);
+    },
+    *due(until) {
+      for (const licenseId of base.due(until)) if (!dropped.has(licenseId)) yield licenseId;
+      yield* added.due(until);
+    },
+  };
+};

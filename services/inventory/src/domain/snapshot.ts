@@ -1,0 +1,95 @@
+// The state as it stood at one batch, as entries; and back. What follows from other entries (who owns a license, what
+// ends when) is not among them.
+
+import { unpackDevice } from './packed.ts';
+import { emptyState, type BaseState, type Head } from './state.ts';
+import { Words } from './words.ts';
+
+/** Bumped with each change of what entries look like; what a record means has its own number, beside the fold. */
+export const SNAPSHOT_FORMAT = 1;
+
+/** A table, a key in it without control characters, and a value on one line. */
+export type Entry = readonly [table: string, key: string, value: string];
+
+/** Tables that stay small enough to be copied whole. */
+const small = ['packs', 'pools', 'expiring', 'terminalServers', 'refusals', 'commands'] as const;
+type Small = (typeof small)[number];
+
+/** A copy that stays as it is while the state goes on: of what is large only references are copied. */
+export type Still = Pick<BaseState, 'head' | 'devices' | Small> & {
+  /** How many messages up to here are VOID. */
+  readonly voids: number;
+  readonly words: readonly string[];
+  readonly outcomes: ReturnType<BaseState['outcomes']['still']>;
+};
+
+export const stillOf = (state: BaseState, voids: number): Still => ({
+  head: state.head,
+  voids,
+  words: [...state.words.list],
+  packs: new Map(state.packs),
+  pools: new Map(state.pools),
+  expiring: new Map(state.expiring),
+  terminalServers: new Map(state.terminalServers),
+  refusals: new Map(state.refusals),
+  commands: new Map(state.commands),
+  devices: state.devices.still(),
+  outcomes: state.outcomes.still(),
+});
+
+export function* entriesOf(still: Still): Generator<Entry> {
+  yield ['head', '', JSON.stringify({ ...still.head, voids: still.voids })];
+  for (const [n, word] of still.words.entries()) yield ['words', String(n), word];
+  for (const name of small) for (const [key, value] of still[name]) yield [name, key, JSON.stringify(value)];
+  for (const [hardwareId, row] of still.devices.entries()) yield ['devices', hardwareId, row];
+  for (const [n, id] of still.outcomes.ids.entries()) yield ['outcomes', id, still.outcomes.rows[n] ?? ''];
+}
+
+export type Restored = { readonly state: BaseState; readonly voids: number };
+
+/** Takes entries in the order they were given, and gives the state they make; throws where one is none of ours. */
+export const restorer = (): { readonly take: (e: Entry) => void; readonly restored: () => Restored } => {
+  const words = new Words();
+  const state = emptyState(words);
+  let voids = 0;
+  const take = ([table, key, value]: Entry): void => {
+    switch (table) {
+      case 'head': {
+        const { voids: n, ...head } = JSON.parse(value) as Head & { voids: number };
+        state.head = head;
+        voids = n;
+        return;
+      }
+      case 'words':
+        if (words.numberOf(value) !== Number(key)) throw new Error(`word ${key} is not in its place`);
+        return;
+      case 'devices':
+        state.devices.setRow(key, value);
+        for (const license of unpackDevice(value, key, words).licenses) {
+          state.owners.set(license.licenseId, key);
+          if (license.kind === 'full' && license.ended === 'no') state.ends.note(license);
+        }
+        return;
+      case 'outcomes':
+        state.outcomes.setRow(key, value);
+        return;
+      default: {
+        const name = small.find((s) => s === table);
+        if (name === undefined) throw new Error(`there is no table ${table}`);
+        const known: Map<string, unknown> = state[name];
+        known.set(key, JSON.parse(value));
+      }
+    }
+  };
+  return { take, restored: () => ({ state, voids }) };
+};
+
+/**
+ * Whether the batch that led from one head to the other ends at a snapshot point: every so many records, more as the state grows,
+ * so that snapshots cost the same share of the work. The same at each replica, which is why their digests can be compared.
+ */
+export const isSnapshotPoint = (before: Head, after: Head, every: number): boolean => {
+  const growth = Math.max(0, Math.ceil(Math.log2(after.devices / 8 / every)));
+  const step = every * 2 ** growth;
+  return Math.floor(before.records / step) !== Math.floor(after.records / step);
+};

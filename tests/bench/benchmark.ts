@@ -1,0 +1,29 @@
+// What a benchmark is: options, and figures. It asserts nothing, since the machine it runs on may be busy with other things.
+
+export type Figure = {
+  readonly what: string;
+  readonly value: number;
+  readonly unit: 's' | 'ms' | 'MB' | 'bytes' | 'a second' | '';
+  /** What calbus wants to reach on two cores. */
+  readonly below?: number;
+};
+
+export type Option = { readonly name: string; readonly about: string; readonly byDefault: number };
+
+export type Benchmark = {
+  readonly name: string;
+  readonly about: string;
+  /** All are whole numbers. */
+  readonly options: readonly Option[];
+  readonly run: (
+    options: ReadonlyMap<string, number>,
+    say: (line: string) => void,
+  ) => Promise<readonly Figure[]>;
+};
+
+/** The value of an option that the benchmark has declared. */
+export const optionOf = (options: ReadonlyMap<string, number>, name: string): number => {
+  const value = options.get(name);
+  if (value === undefined) throw new Error(`The benchmark has no option --${name}.`);
+  return value;
+};

@@ -1,0 +1,170 @@
+// A whole calbus to be broken: real servers, three inventories and two issuers, each process behind wires of its own.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import type { NatsConnection } from 'nats';
+import { activate, install } from '@calbus/cli/commands/clearinghouse';
+import { connectOperator, type Operator } from '@calbus/cli/operator';
+import { readSecret, type Profile } from '@calbus/cli/profile';
+import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
+import { provisionAll } from '@calbus/local/job';
+import { repositoryRoot } from '@calbus/local/repository';
+import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
+import type { ManagedServer } from '@calbus/local/servers/managed-server';
+import { startNats } from '@calbus/local/servers/nats';
+import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
+import { startRedis } from '@calbus/local/servers/redis';
+import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
+import { agreement, firstPacks, terminalServers } from './agreement.ts';
+import { adminUser, openCacheAdmin, type CacheAdmin } from './cache.ts';
+import { recordsOfEarlierLife } from './earlier-life.ts';
+import { appendAsLeader, connectToLedger, foldOf, readLedger } from './ledger.ts';
+import { createMember, type Member } from './member.ts';
+
+export type Site = {
+  readonly nodes: readonly ManagedServer[];
+  readonly redis: ManagedServer;
+  readonly rabbitmq: ManagedServer;
+  readonly members: readonly Member[];
+  /** Of all terminal servers, to each node of NATS. */
+  readonly terminalServerWires: readonly CuttableWire[];
+  readonly operator: Operator;
+  readonly profile: Profile;
+  readonly deployment: Deployment;
+  readonly ledger: NatsConnection;
+  readonly cache: CacheAdmin;
+  /** Everything works again; resolves when every process is up. */
+  readonly heal: () => Promise<void>;
+  /** Keeps the folder, with every process's log in it, and says where. */
+  readonly keep: () => string;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+export type SiteOptions = { readonly cluster: boolean; readonly say: (line: string) => void };
+
+const INVENTORIES = 3;
+const ISSUERS = 2;
+
+export const startSite = async ({ say }: SiteOptions): Promise<Site> => {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-chaos-'));
+  const undo: (() => Promise<unknown> | void)[] = [];
+  let kept = false;
+  const dispose = async (): Promise<void> => {
+    for (const step of undo.toReversed()) await step();
+    if (!kept && process.env['CALBUS_KEEP'] !== '1') rmSync(dataDir, { recursive: true, force: true });
+    else console.log(`Kept: ${dataDir}`);
+  };
+  try {
+    const deployment = prepareDeployment(dataDir, terminalServers);
+    const { nats: n, redis: r, rabbitmq: q } = deployment.configuration;
+    const [nats, redis, rabbitmq] = await Promise.all([
+      startNats({ dataDir: path.join(dataDir, 'nats'), ...n }),
+      startRedis({ dataDir: path.join(dataDir, 'redis'), users: [...r.users, adminUser] }),
+      startRabbitmq({ dataDir: path.join(dataDir, 'rabbitmq'), ...q }),
+    ]);
+    const nodes = [nats];
+    undo.push(...nodes.map((s) => s.stop), redis.stop, rabbitmq.stop);
+    await provisionAll(nats.url, deployment);
+    say(`nats-server, redis-server and rabbitmq-server run, in ${dataDir}`);
+
+    const wireTo = async (server: ManagedServer): Promise<CuttableWire> => {
+      const wire = await cuttableWire(server);
+      undo.push(() => wire[Symbol.asyncDispose]());
+      return wire;
+    };
+    const wiresToNats = (): Promise<CuttableWire[]> => Promise.all(nodes.map(wireTo));
+    const member = async (service: ServiceName, name: string = service): Promise<Member> => {
+      const natsWires = service === 'clearinghouse' ? [] : await wiresToNats();
+      const redisWire = service === 'inventory' ? await wireTo(redis) : undefined;
+      const env = {
+        ...serviceEnvironment(service, deployment, { nats, redis, rabbitmq }),
+        ...(natsWires.length === 0 ? {} : { CALBUS_NATS_URL: natsWires.map((w) => urlOf('nats', w)).join() }),
+        ...(redisWire === undefined ? {} : { CALBUS_REDIS_URL: urlOf('redis', redisWire) }),
+      };
+      const m = createMember({ name, service, env, nats: natsWires, ...(redisWire && { redis: redisWire }) });
+      undo.push(m.kill);
+      return m;
+    };
+    const numbered = (service: ServiceName, count: number): Promise<Member[]> =>
+      Promise.all(Array.from({ length: count }, (_, i) => member(service, `${service}-${i + 1}`)));
+    const clearinghouse = await member('clearinghouse');
+    const liaison = await member('clearinghouse-liaison');
+    const inventories = await numbered('inventory', INVENTORIES);
+    const issuers = await numbered('issuer', ISSUERS);
+    const members = [clearinghouse, liaison, ...inventories, ...issuers];
+
+    await clearinghouse.start();
+    const [first] = inventories;
+    await Promise.all([first?.start(), liaison.start(), ...issuers.map((i) => i.start())]);
+    const profile = writeProfile(deployment, { nats, redis, rabbitmq });
+    const operator = await connectOperator(profile);
+    undo.push(operator.close);
+    await buy(deployment, operator);
+    say('activated, and the first key packs are installed');
+
+    const seed = readSecret(deployment.seedFile('inventory-ledger'));
+    const ledger = await connectToLedger(
+      nodes.map((s) => s.url),
+      seed,
+    );
+    undo.push(() => ledger.close());
+    await first?.stop();
+    await appendAsLeader(ledger, recordsOfEarlierLife(foldOf(await readLedger(ledger)), Date.now()));
+    await Promise.all(inventories.map((i) => i.start()));
+    const cache = openCacheAdmin(redis.url);
+    undo.push(cache.close);
+    say(`running: ${members.map((m) => m.name).join(', ')}`);
+    const terminalServerWires = await wiresToNats();
+
+    const keep = (): string => {
+      kept = true;
+      for (const m of members) writeFileSync(path.join(dataDir, `${m.name}.log`), m.lines().join('\n'));
+      return dataDir;
+    };
+    return {
+      nodes,
+      redis,
+      rabbitmq,
+      members,
+      terminalServerWires,
+      operator,
+      profile,
+      deployment,
+      ledger,
+      cache,
+      heal: async () => {
+        for (const wire of [
+          ...terminalServerWires,
+          ...members.flatMap((m) => [...m.nats, m.redis ?? []].flat()),
+        ])
+          wire.restore();
+        for (const m of members) {
+          m.life()?.resume();
+          await m.start();
+        }
+      },
+      keep,
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+};
+
+const urlOf = (scheme: string, { host, port }: { host: string; port: number }): string =>
+  `${scheme}://${host}:${port}`;
+
+const buy = async (d: Deployment, operator: Operator): Promise<void> => {
+  const file = path.join(d.dataDir, 'agreement.json');
+  writeFileSync(file, JSON.stringify(agreement));
+  const main = path.join(repositoryRoot, 'services/clearinghouse/src/cli/main.ts');
+  const data = ['--data', path.join(d.dataDir, 'clearinghouse')];
+  await promisify(execFile)(process.execPath, [main, 'agreements', 'add', file, ...data]);
+  const contact = { firstName: 'Ann', lastName: 'Admin', company: agreement.company, country: 'Sampleland' };
+  await activate(operator, contact, () => {});
+  for (const p of firstPacks) await install(operator, p, () => {});
+};
