@@ -10,10 +10,12 @@ import { allHashes, type LiveHash } from '../domain/live-counts.ts';
 import type { BaseState, Head } from '../domain/state.ts';
 import type { Cache } from '../ports.ts';
 
-const script = readFileSync(new URL('commit.lua', import.meta.url), 'utf8');
+const script = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
+const commitScript = script('commit.lua');
+const writeScript = script('write.lua');
 const COMPARE_MS = 2_000;
 const MOST_WAITING = 2_000;
-const CHUNK = 500;
+const CHUNK = 100;
 
 type Step = { readonly before: Head; readonly after: Head; readonly hashes: readonly LiveHash[] };
 
@@ -57,7 +59,7 @@ export const redisCache = (
       String(after.time),
       ...hashes.map((h) => JSON.stringify(h.fields)),
     ];
-    return (await redis.eval(script, keys.length, ...keys, ...args)) === 1;
+    return (await redis.eval(commitScript, keys.length, ...keys, ...args)) === 1;
   };
 
   /** Writes every key anew. The head is taken away first and set last, so that a reader never sees counts of two heads as one. */
@@ -81,13 +83,8 @@ export const redisCache = (
     } while (cursor !== '0');
     let written = 0;
     for (let chunk = take(all, CHUNK); chunk.length > 0; chunk = take(all, CHUNK)) {
-      const pipeline = redis.pipeline();
-      for (const { key, fields } of chunk) {
-        if (Object.keys(fields).length > 0) pipeline.hset(key, fields);
-        if (key.startsWith('cal:pool:')) pipeline.sadd(redisKeys.pools, key);
-      }
-      const failed = (await pipeline.exec())?.find(([error]) => error !== null);
-      if (failed?.[0]) throw failed[0];
+      const keys = [redisKeys.pools, ...chunk.map((h) => h.key)];
+      await redis.eval(writeScript, keys.length, ...keys, ...chunk.map((h) => JSON.stringify(h.fields)));
       written += chunk.length;
     }
     const { generation, sequence, hash, time } = head;
