@@ -43,12 +43,14 @@ export type Site = {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-export type SiteOptions = { readonly cluster: boolean; readonly say: (line: string) => void };
+export type SiteOptions = {
+  readonly cluster: boolean;
+  readonly say: (line: string) => void;
+  readonly inventories?: number;
+  readonly issuers?: number;
+};
 
-const INVENTORIES = 3;
-const ISSUERS = 2;
-
-export const startSite = async ({ say }: SiteOptions): Promise<Site> => {
+export const startSite = async ({ say, inventories: i = 3, issuers: j = 2 }: SiteOptions): Promise<Site> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-chaos-'));
   const undo: (() => Promise<unknown> | void)[] = [];
   let kept = false;
@@ -92,8 +94,8 @@ export const startSite = async ({ say }: SiteOptions): Promise<Site> => {
       Promise.all(Array.from({ length: count }, (_, i) => member(service, `${service}-${i + 1}`)));
     const clearinghouse = await member('clearinghouse');
     const liaison = await member('clearinghouse-liaison');
-    const inventories = await numbered('inventory', INVENTORIES);
-    const issuers = await numbered('issuer', ISSUERS);
+    const inventories = await numbered('inventory', i);
+    const issuers = await numbered('issuer', j);
     const members = [clearinghouse, liaison, ...inventories, ...issuers];
 
     await clearinghouse.start();

@@ -89,6 +89,7 @@ await runService({
       durable,
       cache: cache.status(),
       loss: leadership.loss(),
+      cacheAsOf: cache.asOf(),
       clockSuspect: leadership.leading() ? watch.look(state.head.time) : [],
       storageUsed: storage.used(),
       clockOffset: c.clockOffset,

@@ -27,6 +27,8 @@ export const hasTheWord = (head: Head, before: Heard | undefined, at: number): b
 export type HeadBeacon = {
   /** The newest head of a replica that leads; undefined before the first. */
   readonly head: () => Head | undefined;
+  /** Calls `then` when a later term, or a later life of the ledger, is heard; what it returns ends that. */
+  readonly onLater: (then: () => void) => () => void;
   /** Who takes commands. Throws NO_LEADER where that is nobody. */
   readonly leader: () => Head;
 };
@@ -47,6 +49,7 @@ export const hearHead = (
 ): HeadBeacon => {
   let heard: Heard | undefined;
   let led: Head | undefined;
+  const waiting = new Set<() => void>();
   nc.subscribe(subjects.inventory.head, {
     callback: (error, m) => {
       if (error) return refused(error);
@@ -57,12 +60,21 @@ export const hearHead = (
       const head = decoded.message.body;
       const at = clock.monotonic();
       if (!hasTheWord(head, heard, at)) return;
+      const before = heard?.head;
       heard = { head, at };
+      if (before && (head.term !== before.term || head.life !== before.life))
+        for (const then of waiting) then();
       if (head.standing !== 'loss') led = head;
     },
   });
   return {
     head: () => led,
+    onLater: (then) => {
+      waiting.add(then);
+      return () => {
+        waiting.delete(then);
+      };
+    },
     leader: () => {
       if (!heard) throw new FaultError(fault('NO_LEADER'));
       if (heard.head.standing === 'loss')

@@ -37,6 +37,7 @@ export type StatusFacts = {
   readonly durable: boolean;
   readonly cache: 'current' | 'behind' | 'unreachable';
   readonly loss: { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
+  readonly cacheAsOf: number | undefined;
   /** Of the leader; empty on a standby. */
   readonly clockSuspect: readonly Departure[];
   readonly storageUsed: number | undefined;
@@ -66,6 +67,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     ...(facts.loss
       ? { loss: { term: facts.loss.term, evidence: facts.loss.evidence.slice(0, MAX_EVIDENCE) } }
       : {}),
+    ...(facts.cacheAsOf === undefined ? {} : { cacheAsOf: facts.cacheAsOf }),
     clockSuspect: [...facts.clockSuspect],
     ...(facts.clockOffset === 0 ? {} : { clockOffset: facts.clockOffset }),
     ...(facts.storageUsed === undefined ? {} : { storageUsed: facts.storageUsed }),
