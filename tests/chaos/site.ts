@@ -1,6 +1,6 @@
 // A whole calbus to be broken: real servers, three inventories and two issuers, each process behind wires of its own.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -78,13 +78,20 @@ export const startSite = async ({ say, inventories: i = 3, issuers: j = 2 }: Sit
       return wire;
     };
     const wiresToNats = (): Promise<CuttableWire[]> => Promise.all(nodes.map(wireTo));
+    const ownFolder = (name: string): string => {
+      const folder = path.join(dataDir, name);
+      mkdirSync(folder, { recursive: true });
+      return folder;
+    };
     const member = async (service: ServiceName, name: string = service): Promise<Member> => {
       const natsWires = service === 'clearinghouse' ? [] : await wiresToNats();
       const redisWire = service === 'inventory' ? await wireTo(redis) : undefined;
       const env = {
         ...serviceEnvironment(service, deployment, { nats, redis, rabbitmq }),
         ...(natsWires.length === 0 ? {} : { CALBUS_NATS_URL: natsWires.map((w) => urlOf('nats', w)).join() }),
-        ...(redisWire === undefined ? {} : { CALBUS_REDIS_URL: urlOf('redis', redisWire) }),
+        ...(redisWire === undefined
+          ? {}
+          : { CALBUS_REDIS_URL: urlOf('redis', redisWire), CALBUS_DATA_DIR: ownFolder(name) }),
       };
       const m = createMember({ name, service, env, nats: natsWires, ...(redisWire && { redis: redisWire }) });
       undo.push(m.kill);

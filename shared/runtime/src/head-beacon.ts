@@ -27,10 +27,10 @@ export const hasTheWord = (head: Head, before: Heard | undefined, at: number): b
 export type HeadBeacon = {
   /** The newest head of a replica that leads; undefined before the first. */
   readonly head: () => Head | undefined;
-  /** Calls `then` when a later term, or a later life of the ledger, is heard; what it returns ends that. */
-  readonly onLater: (then: () => void) => () => void;
   /** Who takes commands. Throws NO_LEADER where that is nobody. */
   readonly leader: () => Head;
+  /** Calls back when another leads from now on; what it returns ends that. Whoever waits for the one before need not. */
+  readonly onNextLeader: (then: () => void) => () => void;
 };
 
 export type Garbled = {
@@ -60,21 +60,19 @@ export const hearHead = (
       const head = decoded.message.body;
       const at = clock.monotonic();
       if (!hasTheWord(head, heard, at)) return;
-      const before = heard?.head;
       heard = { head, at };
-      if (before && (head.term !== before.term || head.life !== before.life))
-        for (const then of waiting) then();
-      if (head.standing !== 'loss') led = head;
+      if (head.standing === 'loss') return;
+      const next = led !== undefined && (led.term !== head.term || led.generation !== head.generation);
+      led = head;
+      if (next) for (const then of waiting) then();
     },
   });
   return {
-    head: () => led,
-    onLater: (then) => {
+    onNextLeader: (then) => {
       waiting.add(then);
-      return () => {
-        waiting.delete(then);
-      };
+      return () => waiting.delete(then);
     },
+    head: () => led,
     leader: () => {
       if (!heard) throw new FaultError(fault('NO_LEADER'));
       if (heard.head.standing === 'loss')

@@ -89,16 +89,22 @@ export const redisCache = (
   };
 
   /**
-   * The keys are read from the living state, a chunk at a time; what is committed meanwhile gathers and is written on top, and
+   * The keys are those of this moment, read a chunk at a time; what is committed meanwhile gathers and is written on top, and
    * only then there is a head again. False where another took the cache over, or it was flushed.
    */
   const rebuild = async (): Promise<boolean> => {
     const word = newId();
+    const { pools, terminalServers, devices } = state;
+    const still = {
+      pools: new Map(pools),
+      terminalServers: new Map(terminalServers),
+      devices: devices.still(),
+    };
     let { head } = state;
     waiting.forget();
     mode = 'rebuilding';
     if (!(await scripts.begin(word)) || !(await removeAll(word))) return false;
-    if (!(await writeAll(word, allHashes(state)))) return false;
+    if (!(await writeAll(word, allHashes(still)))) return false;
     const step = waiting.take();
     if (step && !(await writeAll(word, step.hashes))) return false;
     head = step?.after ?? head;
@@ -110,9 +116,12 @@ export const redisCache = (
   };
 
   const lead = async (): Promise<void> => {
-    if (!(await mayReplace())) throw new Error('what Redis holds was not seen yet');
     // A waiting step compares by itself, in the same round trip that applies it.
-    if (waiting.isEmpty()) await look();
+    if (waiting.isEmpty() || mode === 'stale') await look();
+    if (!(await mayReplace())) {
+      mode = 'stale';
+      return;
+    }
     if (mode !== 'following') {
       mode = (await rebuild()) ? 'following' : 'stale';
       return;

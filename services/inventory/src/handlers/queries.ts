@@ -36,8 +36,8 @@ export type StatusFacts = {
   readonly voids: number;
   readonly durable: boolean;
   readonly cache: 'current' | 'behind' | 'unreachable';
-  readonly loss: { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
   readonly cacheAsOf: number | undefined;
+  readonly loss: { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
   /** Of the leader; empty on a standby. */
   readonly clockSuspect: readonly Departure[];
   readonly storageUsed: number | undefined;
@@ -64,10 +64,10 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     voidMessages: facts.voids,
     durable: facts.durable,
     cache: facts.cache,
+    ...(facts.cacheAsOf === undefined ? {} : { cacheAsOf: facts.cacheAsOf }),
     ...(facts.loss
       ? { loss: { term: facts.loss.term, evidence: facts.loss.evidence.slice(0, MAX_EVIDENCE) } }
       : {}),
-    ...(facts.cacheAsOf === undefined ? {} : { cacheAsOf: facts.cacheAsOf }),
     clockSuspect: [...facts.clockSuspect],
     ...(facts.clockOffset === 0 ? {} : { clockOffset: facts.clockOffset }),
     ...(facts.storageUsed === undefined ? {} : { storageUsed: facts.storageUsed }),
