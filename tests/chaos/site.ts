@@ -1,6 +1,6 @@
 // A whole calbus to be broken: real servers, three inventories and two issuers, each process behind wires of its own.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -43,12 +43,14 @@ export type Site = {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-export type SiteOptions = { readonly cluster: boolean; readonly say: (line: string) => void };
+export type SiteOptions = {
+  readonly cluster: boolean;
+  readonly say: (line: string) => void;
+  readonly inventories?: number;
+  readonly issuers?: number;
+};
 
-const INVENTORIES = 3;
-const ISSUERS = 2;
-
-export const startSite = async ({ say }: SiteOptions): Promise<Site> => {
+export const startSite = async ({ say, inventories: i = 3, issuers: j = 2 }: SiteOptions): Promise<Site> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-chaos-'));
   const undo: (() => Promise<unknown> | void)[] = [];
   let kept = false;
@@ -76,13 +78,20 @@ export const startSite = async ({ say }: SiteOptions): Promise<Site> => {
       return wire;
     };
     const wiresToNats = (): Promise<CuttableWire[]> => Promise.all(nodes.map(wireTo));
+    const ownFolder = (name: string): string => {
+      const folder = path.join(dataDir, name);
+      mkdirSync(folder, { recursive: true });
+      return folder;
+    };
     const member = async (service: ServiceName, name: string = service): Promise<Member> => {
       const natsWires = service === 'clearinghouse' ? [] : await wiresToNats();
       const redisWire = service === 'inventory' ? await wireTo(redis) : undefined;
       const env = {
         ...serviceEnvironment(service, deployment, { nats, redis, rabbitmq }),
         ...(natsWires.length === 0 ? {} : { CALBUS_NATS_URL: natsWires.map((w) => urlOf('nats', w)).join() }),
-        ...(redisWire === undefined ? {} : { CALBUS_REDIS_URL: urlOf('redis', redisWire) }),
+        ...(redisWire === undefined
+          ? {}
+          : { CALBUS_REDIS_URL: urlOf('redis', redisWire), CALBUS_DATA_DIR: ownFolder(name) }),
       };
       const m = createMember({ name, service, env, nats: natsWires, ...(redisWire && { redis: redisWire }) });
       undo.push(m.kill);
@@ -92,8 +101,8 @@ export const startSite = async ({ say }: SiteOptions): Promise<Site> => {
       Promise.all(Array.from({ length: count }, (_, i) => member(service, `${service}-${i + 1}`)));
     const clearinghouse = await member('clearinghouse');
     const liaison = await member('clearinghouse-liaison');
-    const inventories = await numbered('inventory', INVENTORIES);
-    const issuers = await numbered('issuer', ISSUERS);
+    const inventories = await numbered('inventory', i);
+    const issuers = await numbered('issuer', j);
     const members = [clearinghouse, liaison, ...inventories, ...issuers];
 
     await clearinghouse.start();

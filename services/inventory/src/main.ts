@@ -88,6 +88,7 @@ await runService({
       voids: follower.voids(),
       durable,
       cache: cache.status(),
+      cacheAsOf: cache.asOf(),
       loss: leadership.loss(),
       clockSuspect: leadership.leading() ? watch.look(state.head.time) : [],
       storageUsed: storage.used(),

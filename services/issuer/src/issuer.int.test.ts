@@ -135,15 +135,16 @@ const playInventory = (): void => {
   });
 };
 
+let beacon: NodeJS.Timeout | undefined;
 before(async () => {
   bus = await testBus();
   await publishKeys();
   inventory = await bus.connectAs('inventory');
   playInventory();
-  setInterval(
+  beacon = setInterval(
     () => inventory.publish(subjects.inventory.head, encode(inventoryHead, stamp(), head)),
     250,
-  ).unref();
+  );
   issuer = await startService({
     main: path.resolve(import.meta.dirname, 'main.ts'),
     env: {
@@ -168,6 +169,7 @@ before(async () => {
   });
 });
 after(async () => {
+  clearInterval(beacon);
   await ts?.close();
   await issuer?.stop();
   await bus?.[Symbol.asyncDispose]();

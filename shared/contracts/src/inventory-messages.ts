@@ -237,7 +237,10 @@ export const inventoryStatus = contract(
     voidMessages: z.int().min(0),
     /** False where the NATS server is older than 2.10: acknowledged licenses can be lost on power failure. */
     durable: z.boolean(),
+    /** Behind while Redis is written anew, slow, full or read-only; the counts in it are then those of `cacheAsOf`. */
     cache: z.enum(['current', 'behind', 'unreachable']),
+    /** The ledger time at which the live counts are true, as this replica last saw them. */
+    cacheAsOf: instant.optional(),
     /** From what the leader's clock departs, and by how many milliseconds; while there is anything, no CAL is returned. */
     clockSuspect: z
       .array(z.object({ source: z.enum(clockSources), departsBy: z.int() }))

@@ -4,7 +4,7 @@ import type { LicensingMode } from './tokens.ts';
 import type { ProductVersion } from './versions.ts';
 
 export const redisKeys = {
-  /** Hash: generation, sequence, hash, at. What everything else in the cache is true at. */
+  /** Hash: generation, sequence, hash, at. What everything else in the cache is true at; only `building` while it is written anew. */
   head: 'cal:head',
   /** Hash: installed, issued, available, temporary. */
   pool: (version: ProductVersion, mode: LicensingMode): string => `cal:pool:${version}:${mode}`,

@@ -29,6 +29,8 @@ export type HeadBeacon = {
   readonly head: () => Head | undefined;
   /** Who takes commands. Throws NO_LEADER where that is nobody. */
   readonly leader: () => Head;
+  /** Calls back when another leads from now on; what it returns ends that. Whoever waits for the one before need not. */
+  readonly onNextLeader: (then: () => void) => () => void;
 };
 
 export type Garbled = {
@@ -47,6 +49,7 @@ export const hearHead = (
 ): HeadBeacon => {
   let heard: Heard | undefined;
   let led: Head | undefined;
+  const waiting = new Set<() => void>();
   nc.subscribe(subjects.inventory.head, {
     callback: (error, m) => {
       if (error) return refused(error);
@@ -58,10 +61,17 @@ export const hearHead = (
       const at = clock.monotonic();
       if (!hasTheWord(head, heard, at)) return;
       heard = { head, at };
-      if (head.standing !== 'loss') led = head;
+      if (head.standing === 'loss') return;
+      const next = led !== undefined && (led.term !== head.term || led.generation !== head.generation);
+      led = head;
+      if (next) for (const then of waiting) then();
     },
   });
   return {
+    onNextLeader: (then) => {
+      waiting.add(then);
+      return () => waiting.delete(then);
+    },
     head: () => led,
     leader: () => {
       if (!heard) throw new FaultError(fault('NO_LEADER'));

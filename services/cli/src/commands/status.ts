@@ -133,6 +133,27 @@ export const status = async (operator: Operator, redis: Redis, asJson: boolean):
 
 type Status = Awaited<ReturnType<typeof readStatus>>;
 
+/** How far the live counts are, by what Redis says to us and what the leader says of it. */
+export const countsWords = (
+  { inventory: i, liveCounts: live, redis }: Pick<Status, 'inventory' | 'liveCounts' | 'redis'>,
+  now: number,
+): string => {
+  // Counts of another life of the ledger are none of this one, whatever their sequence.
+  const sameLife = i !== null && live?.generation === i.position.generation;
+  const at = sameLife ? live?.at : i?.cacheAsOf;
+  const old =
+    at === undefined
+      ? ''
+      : `: those of ${time(at)} UTC, ${Math.max(0, Math.round((now - at) / 1_000))} s ago`;
+  if (redis === 'unreachable') return red(`Redis does not answer${old}; licenses are issued all the same`);
+  if (!sameLife || !live) return yellow('being written anew');
+  const behind = i.position.sequence - live.sequence;
+  if (i.cache === 'current' && behind <= 0) return green('current');
+  if (i.cache === 'unreachable')
+    return red(`inventory does not reach Redis${old}; licenses are issued all the same`);
+  return i.cache === 'behind' || behind > 1 ? yellow(`behind${old}`) : green('current');
+};
+
 const show = (s: Status): void => {
   line('NATS', `${s.nats.server}, version ${s.nats.version}`);
   if (s.inventory) showInventory(s.inventory, s.replicas);
@@ -149,19 +170,7 @@ const show = (s: Status): void => {
       `link ${s.liaison.link === 'up' ? green('up') : yellow('down')}, ${s.liaison.commands.filter((c) => c.state.state === 'waiting' || c.state.state === 'sent').length} commands under way`,
     );
   else line('Clearinghouse', red('the liaison does not answer'));
-  // Counts of another life of the ledger are none of this one, whatever their sequence.
-  const { inventory: i, liveCounts: live } = s;
-  const sameLife = i !== null && live?.generation === i.position.generation;
-  const behind = sameLife && live ? i.position.sequence - live.sequence : null;
-  const cache =
-    s.redis === 'unreachable'
-      ? red('Redis does not answer: counts are stale; licenses are issued all the same')
-      : behind === null
-        ? yellow('being written anew')
-        : behind <= 0
-          ? green('current')
-          : yellow(`${behind} behind`);
-  line('Live counts', cache);
+  line('Live counts', countsWords(s, Date.now()));
   line(
     'Dead letters',
     s.deadLetters === null

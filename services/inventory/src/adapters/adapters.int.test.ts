@@ -1,6 +1,7 @@
 // The adapters against real servers: the ledger and the leader's key on NATS, the live counts in Redis.
 
 import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
 import type { JetStreamClient, JetStreamManager } from 'nats';
@@ -15,6 +16,7 @@ import { eventually } from '@calbus/testkit/eventually';
 import { testRedis } from '@calbus/testkit/servers';
 import { changedHashes } from '../domain/live-counts.ts';
 import { hw, story } from '../domain/story.ts';
+import { cacheScripts } from './cache-scripts.ts';
 import { natsLeaderKey } from './nats-leader-key.ts';
 import { natsLedgerServer } from './ledger-server.ts';
 import { natsLedger } from './nats-ledger.ts';
@@ -212,6 +214,56 @@ describe('the live counts in Redis', () => {
     r.ask(1);
     await new Promise((done) => setTimeout(done, 400));
     assert.equal(await redis.dbsize(), 0);
+    await r.stop();
+  });
+
+  test('a leader that is shut out while it writes anew writes nothing more', async () => {
+    await redis.flushall();
+    const scripts = cacheScripts(redis);
+    const hash = (full: string) => [{ key: redisKeys.device(hw(1)), fields: { full } }];
+    const head = story().state.head;
+    assert.ok(await scripts.begin('first'));
+    assert.ok(await scripts.write('first', hash('1')));
+    assert.ok(await scripts.begin('second'));
+    assert.equal(await scripts.write('first', hash('2')), false);
+    assert.equal(await scripts.remove('first', [redisKeys.device(hw(1))]), false);
+    assert.equal(await scripts.end('first', head), false);
+    assert.equal(await scripts.head(), undefined);
+    assert.ok(await scripts.write('second', hash('3')));
+    assert.ok(await scripts.end('second', head));
+    assert.equal(await redis.hget(redisKeys.device(hw(1)), 'full'), '3');
+    assert.equal((await scripts.head())?.sequence, head.sequence);
+    assert.equal(await scripts.end('second', { ...head, sequence: 7 }), false);
+    assert.equal(await scripts.commit({ ...head, hash: 'f'.repeat(64) }, head, hash('4')), false);
+    assert.equal(await redis.hget(redisKeys.device(hw(1)), 'full'), '3');
+  });
+
+  test('many devices are written anew a few at a time, while commits go on', async (t) => {
+    await redis.flushall();
+    const r = running();
+    const many = 8_000;
+    for (let n = 1; n <= many; n += 1) r.s.ask({ device: n });
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    r.cache.lead();
+    await eventually('it has begun', async () => (await redis.hexists(redisKeys.head, 'building')) === 1);
+    delay.enable();
+    let more = many;
+    while (!(await redis.hexists(redisKeys.head, 'sequence'))) {
+      more += 1;
+      r.ask(more);
+    }
+    delay.disable();
+    await r.current();
+    t.diagnostic(
+      `${more} devices, ${more - many} of them meanwhile; never longer than ${Math.round(delay.max / 1e6)} ms at once`,
+    );
+    assert.ok(more > many, 'nothing was committed meanwhile');
+    assert.equal(await r.temporary(), more);
+    for (const n of [1, many, many + 1, more])
+      assert.equal(await redis.hget(redisKeys.device(hw(n)), 'temporary'), '1');
+    assert.equal((await redis.keys('cal:device:*')).length, more);
+    // A second on a machine that does other things besides; writing all at once takes the whole time.
+    assert.ok(delay.max < 1e9);
     await r.stop();
   });
 

@@ -1,4 +1,4 @@
--- Moves the cache from one head of the ledger to the next, or not at all.
+-- Moves the cache from one head of the ledger to a later one, or not at all.
 --
 -- KEYS[1]  cal:head   hash {generation, sequence, hash, at}
 -- KEYS[2]  cal:pools  set of the pools' keys

@@ -1,35 +1,35 @@
-// The live counts in Redis. Batches are applied in order, each on the one before it; whenever that does not
-// fit (Redis was empty, restarted, behind, ahead or lying) everything is written anew from the state.
+// The live counts in Redis. What was committed is applied in order, each step on the one before it; whenever that does not
+// fit (Redis was empty, restarted, behind, ahead or lying) everything is written anew from the state. Commits never wait
+// for any of this. A standby only looks, so that every replica can say how far the counts are.
 
-import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { Clock } from '@calbus/runtime/clock';
+import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { allHashes, type LiveHash } from '../domain/live-counts.ts';
 import type { BaseState, Head } from '../domain/state.ts';
 import type { Cache } from '../ports.ts';
+import { cacheScripts, type CacheHead } from './cache-scripts.ts';
+import { waitingSteps, type Step } from './waiting-steps.ts';
 
-const script = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8');
-const commitScript = script('commit.lua');
-const writeScript = script('write.lua');
 const COMPARE_MS = 2_000;
-const MOST_WAITING = 2_000;
-const CHUNK = 100;
+const AGAIN_MS = 500;
+/** Counts that are younger than this are current. */
+const FRESH_MS = 1_000;
+/** Keys of one command: a few milliseconds of work, here and in Redis. */
+const CHUNK = 500;
+/** After so many failures in a row the connection itself is doubted. */
+const DOUBT_AFTER = 2;
 
-type Step = { readonly before: Head; readonly after: Head; readonly hashes: readonly LiveHash[] };
-
-const take = <T>(from: Iterator<T>, most: number): T[] => {
-  const taken: T[] = [];
-  while (taken.length < most) {
-    const next = from.next();
-    if (next.done) break;
-    taken.push(next.value);
-  }
-  return taken;
+export type RedisCache = Cache & {
+  /** The ledger time at which the counts are true, as far as this replica knows. */
+  readonly asOf: () => number | undefined;
+  readonly ended: Promise<void>;
 };
 
-export type RedisCache = Cache & { readonly ended: Promise<void> };
+/** Redis answers, and says no: it is full, or read-only. */
+const isRefusal = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError';
 
 export const redisCache = (
   redis: Redis,
@@ -40,116 +40,146 @@ export const redisCache = (
   /** Whether what Redis holds may be written over; asked before anything is written. */
   mayReplace: () => Promise<boolean> = () => Promise.resolve(true),
 ): RedisCache => {
-  let steps: Step[] = [];
+  const scripts = cacheScripts(redis);
+  const waiting = waitingSteps();
   let leading = false;
-  let dirty = true;
-  let projected: Head | undefined;
-  let status: ReturnType<Cache['status']> = 'behind';
+  /** `stale`: to be written anew; `rebuilding`: being written, while what is committed gathers; `following`: step by step. */
+  let mode: 'stale' | 'rebuilding' | 'following' = 'following';
+  let underWay: Step | undefined;
+  let seen: CacheHead | undefined;
+  /** Where the ledger was at the last look: by the next one Redis must be there, too. */
+  let expected = 0;
+  let lagging = true;
+  let trouble: 'none' | 'refused' | 'unreachable' = 'none';
   let wake = new AbortController();
 
-  const apply = async ({ before, after, hashes }: Step): Promise<boolean> => {
-    const keys = [redisKeys.head, redisKeys.pools, ...hashes.map((h) => h.key)];
-    const args = [
-      before.generation,
-      String(before.sequence),
-      before.hash,
-      after.generation,
-      String(after.sequence),
-      after.hash,
-      String(after.time),
-      ...hashes.map((h) => JSON.stringify(h.fields)),
-    ];
-    return (await redis.eval(commitScript, keys.length, ...keys, ...args)) === 1;
+  const note = ({ generation, sequence, hash, time }: Head): void => {
+    seen = { generation, sequence, hash, at: time };
   };
 
-  /** Writes every key anew. The head is taken away first and set last, so that a reader never sees counts of two heads as one. */
-  const rebuild = async (): Promise<void> => {
-    steps = [];
-    dirty = false;
-    const head = state.head;
-    // The state goes on changing while this is written; what changes after `head` comes as steps.
+  const look = async (): Promise<void> => {
+    const wanted = expected;
+    expected = state.head.sequence;
+    seen = await scripts.head();
+    lagging = seen?.generation !== state.head.generation || seen.sequence < wanted;
+    if (!leading || !waiting.isEmpty()) return;
+    const { generation, sequence, hash } = state.head;
+    if (seen?.generation !== generation || seen.sequence !== sequence || seen.hash !== hash) mode = 'stale';
+  };
+
+  const writeAll = async (word: string, hashes: Iterable<LiveHash>): Promise<boolean> => {
+    let chunk: LiveHash[] = [];
+    for (const h of hashes) {
+      if (chunk.push(h) < CHUNK) continue;
+      if (!leading || !(await scripts.write(word, chunk))) return false;
+      chunk = [];
+    }
+    return leading && (await scripts.write(word, chunk));
+  };
+
+  const removeAll = async (word: string): Promise<boolean> => {
+    let cursor = '0';
+    do {
+      const [next, keys] = await scripts.scan(cursor, CHUNK);
+      cursor = next;
+      const own = keys.filter((k) => k !== redisKeys.head);
+      if (own.length > 0 && !(await scripts.remove(word, own))) return false;
+    } while (cursor !== '0' && leading);
+    return leading;
+  };
+
+  /**
+   * The keys are those of this moment, read a chunk at a time; what is committed meanwhile gathers and is written on top, and
+   * only then there is a head again. False where another took the cache over, or it was flushed.
+   */
+  const rebuild = async (): Promise<boolean> => {
+    const word = newId();
     const { pools, terminalServers, devices } = state;
-    const all = allHashes({
+    const still = {
       pools: new Map(pools),
       terminalServers: new Map(terminalServers),
       devices: devices.still(),
-    });
-    await redis.del(redisKeys.head);
-    let cursor = '0';
-    do {
-      const [next, keys] = await redis.scan(cursor, 'MATCH', redisKeys.all, 'COUNT', CHUNK);
-      cursor = next;
-      if (keys.length > 0) await redis.unlink(...keys);
-    } while (cursor !== '0');
-    let written = 0;
-    for (let chunk = take(all, CHUNK); chunk.length > 0; chunk = take(all, CHUNK)) {
-      const keys = [redisKeys.pools, ...chunk.map((h) => h.key)];
-      await redis.eval(writeScript, keys.length, ...keys, ...chunk.map((h) => JSON.stringify(h.fields)));
-      written += chunk.length;
-    }
-    const { generation, sequence, hash, time } = head;
-    await redis.hset(redisKeys.head, { generation, sequence: String(sequence), hash, at: String(time) });
-    projected = head;
-    log.info({ sequence, keys: written }, 'the live counts were written anew');
+    };
+    let { head } = state;
+    waiting.forget();
+    mode = 'rebuilding';
+    if (!(await scripts.begin(word)) || !(await removeAll(word))) return false;
+    if (!(await writeAll(word, allHashes(still)))) return false;
+    const step = waiting.take();
+    if (step && !(await writeAll(word, step.hashes))) return false;
+    head = step?.after ?? head;
+    // Too much was committed meanwhile, and was forgotten.
+    if (mode !== 'rebuilding' || !(await scripts.end(word, head))) return false;
+    note(head);
+    log.info({ sequence: head.sequence }, 'the live counts were written anew');
+    return true;
   };
 
-  const compare = async (): Promise<void> => {
-    const [sequence, hash] = await redis.hmget(redisKeys.head, 'sequence', 'hash');
-    if (sequence !== String(projected?.sequence) || hash !== projected?.hash) dirty = true;
-  };
-
-  const turn = async (): Promise<void> => {
-    if (!(await mayReplace())) throw new Error('what Redis holds was not seen yet');
+  const lead = async (): Promise<void> => {
     // A waiting step compares by itself, in the same round trip that applies it.
-    if (steps.length === 0) await compare();
-    if (dirty) await rebuild();
-    let step = steps.shift();
-    while (step && !dirty && leading) {
-      if (await apply(step)) projected = step.after;
-      else dirty = true;
-      step = dirty ? undefined : steps.shift();
+    if (waiting.isEmpty() || mode === 'stale') await look();
+    if (!(await mayReplace())) {
+      mode = 'stale';
+      return;
     }
-    status = dirty || steps.length > 0 ? 'behind' : 'current';
+    if (mode !== 'following') {
+      mode = (await rebuild()) ? 'following' : 'stale';
+      return;
+    }
+    underWay = waiting.take();
+    if (!underWay) return;
+    if (await scripts.commit(underWay.before, underWay.after, underWay.hashes)) note(underWay.after);
+    else mode = 'stale';
   };
 
   const run = async (): Promise<void> => {
+    let failures = 0;
     while (!signal.aborted) {
-      if (leading) {
-        try {
-          await turn();
-        } catch (error) {
-          dirty = true;
-          if (status !== 'unreachable')
-            log.warn({ event: 'CACHE_BEHIND', ...errorFacts(error) }, 'Redis cannot be written');
-          status = 'unreachable';
-          await clock.sleep(500, signal);
-        }
+      try {
+        await (leading ? lead() : look());
+        failures = 0;
+        trouble = 'none';
+      } catch (error) {
+        if (leading) mode = 'stale';
+        if (trouble === 'none')
+          log.warn({ event: 'CACHE_BEHIND', ...errorFacts(error) }, 'Redis cannot be used');
+        trouble = isRefusal(error) ? 'refused' : 'unreachable';
+        failures += 1;
+        if (trouble === 'unreachable' && failures % DOUBT_AFTER === 0) scripts.reconnect();
+      } finally {
+        underWay = undefined;
       }
-      if (steps.length > 0 && leading) continue;
+      if (leading && trouble === 'none' && mode === 'following' && !waiting.isEmpty()) continue;
       wake = new AbortController();
-      await clock.sleep(dirty ? 200 : COMPARE_MS, AbortSignal.any([signal, wake.signal]));
+      const stale = leading && mode !== 'following';
+      await clock.sleep(stale ? AGAIN_MS : COMPARE_MS, AbortSignal.any([signal, wake.signal]));
     }
+  };
+
+  const isBehind = (): boolean => {
+    if (!leading) return lagging;
+    const since = underWay?.since ?? waiting.since();
+    return mode !== 'following' || (since !== undefined && clock.monotonic() - since > FRESH_MS);
   };
 
   return {
     committed: (before, after, hashes) => {
-      if (steps.length >= MOST_WAITING) {
-        steps = [];
-        dirty = true;
-      }
-      if (!dirty) steps.push({ before, after, hashes });
-      wake.abort();
+      if (mode !== 'stale' && !waiting.add(before, after, hashes, clock.monotonic())) mode = 'stale';
+      // What is broken is tried again in its own time, not with each commit.
+      if (mode === 'following' && trouble === 'none') wake.abort();
     },
     lead: () => {
       leading = true;
-      dirty = true;
       wake.abort();
     },
     follow: () => {
       leading = false;
-      steps = [];
+      waiting.forget();
+      mode = 'following';
     },
-    status: () => status,
+    status: () =>
+      trouble === 'unreachable' ? 'unreachable' : trouble === 'refused' || isBehind() ? 'behind' : 'current',
+    asOf: () => seen?.at,
     ended: run(),
   };
 };

@@ -72,10 +72,19 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     signal.addEventListener('abort', stop, { once: true });
     let revision = firstRevision;
     let leaseUntil = clock.monotonic();
+    /** On a slow wire a lease is over before it is known; that nothing new stands in the ledger proves as much. */
     const lease = async (): Promise<void> => {
       while (clock.monotonic() >= leaseUntil) {
         if (over.signal.aborted) throw new FaultError(fault('NOT_LEADER'));
-        await clock.sleep(20, over.signal);
+        const { hash } = follower.state.head;
+        try {
+          await follower.catchUp();
+          if (follower.state.head.hash === hash) return;
+          stop();
+        } catch (error) {
+          log.warn(errorFacts(error), 'the ledger cannot be read; trying again');
+          await clock.sleep(20, over.signal);
+        }
       }
     };
     const events = keepEvents({ state: follower.state, clock, log, put: deps.putEvent });
@@ -116,7 +125,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
             const suspect = deps.watch.look(draft.head.time).length > 0;
             tell('CLOCK_SUSPECT', 'the leader', suspect);
             tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
-            tell('CACHE_BEHIND', 'Redis', deps.cache.status() === 'unreachable');
+            tell('CACHE_BEHIND', 'Redis', deps.cache.status() !== 'current');
             const records = suspect ? [] : dueReturns(draft, clock.now(), MOST_RETURNS);
             return { records, answer: () => records.length };
           });

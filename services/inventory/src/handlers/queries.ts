@@ -36,6 +36,7 @@ export type StatusFacts = {
   readonly voids: number;
   readonly durable: boolean;
   readonly cache: 'current' | 'behind' | 'unreachable';
+  readonly cacheAsOf: number | undefined;
   readonly loss: { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
   /** Of the leader; empty on a standby. */
   readonly clockSuspect: readonly Departure[];
@@ -63,6 +64,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     voidMessages: facts.voids,
     durable: facts.durable,
     cache: facts.cache,
+    ...(facts.cacheAsOf === undefined ? {} : { cacheAsOf: facts.cacheAsOf }),
     ...(facts.loss
       ? { loss: { term: facts.loss.term, evidence: facts.loss.evidence.slice(0, MAX_EVIDENCE) } }
       : {}),

@@ -50,7 +50,11 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
     allocate: async (items) => {
       const subject = subjects.inventory.allocate(beacon.leader().term);
       const body = { items: [...items] };
-      const answer = await ask(
+      let forget: () => void = () => {};
+      const next = new Promise<never>((_resolve, reject) => {
+        forget = beacon.onNextLeader(() => reject(new FaultError(fault('NOT_LEADER'))));
+      });
+      const asked = ask(
         nc,
         subject,
         inventoryAllocate,
@@ -59,6 +63,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
         [inventoryAllocated],
         ALLOCATE_TIMEOUT_MS,
       );
+      const answer = await Promise.race([asked, next]).finally(forget);
       const answers = answer.body.items;
       if (answers.length !== items.length || answers.some((a, i) => a.requestId !== items[i]?.requestId)) {
         throw new FaultError(fault('INVALID_BODY', 'The leader answered other requests than it was asked.'));
