@@ -32,6 +32,7 @@ export const newAudit = () => {
   const chain = newChain(damage.push);
   const holdings = newHoldings(violations.push);
   let messages = 0;
+  let unreadFrom: number | undefined;
 
   const count = (batch: LedgerBatch, sequence: number): void => {
     if (generations.at(-1)?.generation !== batch.generation)
@@ -48,6 +49,8 @@ export const newAudit = () => {
     damage,
     violations,
     generations: generations as readonly { readonly generation: string; readonly from: number }[],
+    /** The first message that a later version of calbus has written; nothing from there on is read. */
+    unreadFrom: (): number | undefined => unreadFrom,
     /** How many there were. */
     terms: (): number => terms.size,
     records: records as ReadonlyMap<LedgerRecord['kind'], number>,
@@ -55,6 +58,10 @@ export const newAudit = () => {
     take: (message: LedgerMessage): Link => {
       messages += 1;
       const link = chain.follow(message);
+      if (link.kind === 'unread') {
+        unreadFrom ??= message.sequence;
+        return link;
+      }
       if (link.kind === 'void') {
         voids.push({ sequence: message.sequence, why: link.why });
         return link;

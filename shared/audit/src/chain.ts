@@ -3,13 +3,15 @@
 // on without it. Damage: the bytes are not those that were committed, or some are missing, so that what follows cannot be trusted.
 
 import { createHash } from 'node:crypto';
-import { ledgerBatch, NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
+import { ledgerBatch, ledgerRecord, NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
 
 export type LedgerMessage = { readonly sequence: number; readonly bytes: Uint8Array };
 
 export type Link =
   | { readonly kind: 'valid'; readonly batch: LedgerBatch; readonly hash: string }
-  | { readonly kind: 'void'; readonly why: string };
+  | { readonly kind: 'void'; readonly why: string }
+  /** It, or one before it, follows the chain and says what only a later version of calbus can read. */
+  | { readonly kind: 'unread' };
 
 /** What shows that the ledger's bytes were changed; `sequence` is where it shows, the change is there or before. */
 export type Damage = { readonly sequence: number; readonly says: string };
@@ -28,17 +30,31 @@ const start: ChainEnd = { generation: 'none', sequence: 0, hash: NO_HASH, time: 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-const read = (bytes: Uint8Array): LedgerBatch | string => {
+const known: ReadonlySet<unknown> = new Set(ledgerRecord.options.map((o) => o.shape.kind.value));
+
+/** Of what looks like a batch of a later version: the hash it follows. */
+const laterAfter = (value: unknown): unknown => {
+  const { format, prevHash, records } = (value ?? {}) as Partial<Record<string, unknown>>;
+  if (!Array.isArray(records)) return undefined;
+  const kinds = records.map((r: unknown) => (r as { kind?: unknown } | null)?.kind);
+  const strange = kinds.every((k) => typeof k === 'string') && kinds.some((k) => !known.has(k));
+  return strange || (Number.isInteger(format) && Number(format) > 1) ? prevHash : undefined;
+};
+
+type Read = { readonly batch: LedgerBatch } | { readonly why: string; readonly laterAfter?: unknown };
+
+const read = (bytes: Uint8Array): Read => {
   let value: unknown;
   try {
     value = JSON.parse(utf8.decode(bytes)) as unknown;
   } catch {
-    return 'it is not JSON text';
+    return { why: 'it is not JSON text' };
   }
   const parsed = ledgerBatch.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { batch: parsed.data };
   const [issue] = parsed.error.issues;
-  return `it is no batch of records (${issue?.path.join('.').slice(0, 80) || 'the whole'})`;
+  const why = `it is no batch of records (${issue?.path.join('.').slice(0, 80) || 'the whole'})`;
+  return { why, laterAfter: laterAfter(value) };
 };
 
 export const newChain = (damaged: (damage: Damage) => void) => {
@@ -46,6 +62,7 @@ export const newChain = (damaged: (damage: Damage) => void) => {
   let last = 0;
   /** The hash of the message before this one, where that was VOID. */
   let voidBefore: string | undefined;
+  let unread = false;
 
   const whyVoid = (batch: LedgerBatch): string | undefined => {
     if (batch.prevHash !== end.hash) return 'it does not follow the last valid batch';
@@ -64,16 +81,22 @@ export const newChain = (damaged: (damage: Damage) => void) => {
         damaged({ sequence, says: `${missing} missing before it` });
       }
       last = sequence;
-      const batch = read(bytes);
-      const why = typeof batch === 'string' ? batch : whyVoid(batch);
-      if (typeof batch !== 'string' && why === undefined) {
+      if (unread) return { kind: 'unread' };
+      const opened = read(bytes);
+      if ('laterAfter' in opened && opened.laterAfter === end.hash) {
+        unread = true;
+        return { kind: 'unread' };
+      }
+      const why = 'batch' in opened ? whyVoid(opened.batch) : opened.why;
+      if ('batch' in opened && why === undefined) {
+        const { batch } = opened;
         const hash = sha256(bytes);
         end = { generation: batch.generation, sequence, hash, time: batch.at, term: batch.term };
         voidBefore = undefined;
         return { kind: 'valid', batch, hash };
       }
       // Whoever wrote this one had read the message before it as valid, which it now is not any more.
-      if (typeof batch !== 'string' && batch.prevHash === voidBefore)
+      if ('batch' in opened && opened.batch.prevHash === voidBefore)
         damaged({
           sequence,
           says: `it was written on message ${sequence - 1}, which is VOID as it stands now`,

@@ -16,7 +16,7 @@ const PLACES = 4;
 const KEPT = 3;
 const TIMEOUT_MS = 5_000;
 /** Pieces asked for at once. */
-const READ_AHEAD = 8;
+const READ_AHEAD = 4;
 
 const count = z.int().min(0);
 const manifestSchema = z.object({

@@ -43,7 +43,10 @@ export const restore = async (content: AsyncIterable<Uint8Array>, digest: Digest
   const { take, restored } = restorer();
   let rest: Uint8Array = new Uint8Array();
   for await (const chunk of content) {
-    const bytes = Buffer.concat([rest, chunk]);
+    const bytes =
+      rest.length > 0
+        ? Buffer.concat([rest, chunk])
+        : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     let from = 0;
     for (let to = bytes.indexOf(NEWLINE); to >= 0; to = bytes.indexOf(NEWLINE, from)) {
       const keyAt = bytes.indexOf(TAB, from) + 1;

@@ -40,7 +40,7 @@ export const ledgerAt = async (operator: Operator, at: number, filter: AtFilter)
   let position = chain.end();
   for await (const m of ledgerReader(operator, 'Reading the ledger').read()) {
     const link = chain.follow(m);
-    if (link.kind === 'void') continue;
+    if (link.kind !== 'valid') continue;
     if (link.batch.at > at) break;
     holdings.fold(link.batch.records, link.batch.at, m.sequence);
     position = chain.end();

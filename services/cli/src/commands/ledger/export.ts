@@ -15,9 +15,11 @@ type Line = Readonly<Record<string, unknown>>;
 const linesOf = function* (audit: ReturnType<typeof newAudit>, m: ReadMessage): Generator<Line> {
   const { sequence, storedAt } = m;
   const link = audit.take(m);
-  if (link.kind === 'void') {
+  if (link.kind !== 'valid') {
     // The bytes as they are, since nobody knows what they say.
-    yield { sequence, storedAt, void: link.why, bytes: Buffer.from(m.bytes).toString('base64') };
+    const why =
+      link.kind === 'void' ? { void: link.why } : { unread: 'a later version of calbus has written here' };
+    yield { sequence, storedAt, ...why, bytes: Buffer.from(m.bytes).toString('base64') };
     return;
   }
   const { at, term, generation } = link.batch;

@@ -42,7 +42,7 @@ export const readEntries = async (
   let more = false;
   for await (const message of ledgerReader(operator, 'Reading the ledger').read()) {
     const link = audit.take(message);
-    if (link.kind === 'void') continue;
+    if (link.kind !== 'valid') continue;
     const { batch } = link;
     for (const record of batch.records) {
       const entry = entryOf(record, batch, message.sequence, audit.holdings);

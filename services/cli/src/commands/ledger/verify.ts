@@ -49,17 +49,20 @@ export const verifyLedger = async (operator: Operator, from: number) => {
   const audit = newAudit();
   const reader = ledgerReader(operator, 'Verifying');
   for await (const m of reader.read()) audit.take(m);
-  const agreed = await agreement(operator, reader, audit);
+  const agreed: Agreement =
+    audit.unreadFrom() === undefined ? await agreement(operator, reader, audit) : { kind: 'unknown' };
   const since = <T extends { readonly sequence: number }>(all: readonly T[]): T[] =>
     all.filter((f) => f.sequence >= from);
   const damage = since(audit.damage.first);
   const violations = since(audit.violations.first);
   const voids = since(audit.voids.first);
+  const unreadFrom = audit.unreadFrom() ?? null;
   const licenses = { temporary: 0, full: 0 };
   for (const l of audit.holdings.licenses.values()) if (!l.over) licenses[l.kind] += 1;
   return {
-    sound: damage.length + violations.length === 0 && agreed.kind !== 'differs',
+    sound: unreadFrom === null && damage.length + violations.length === 0 && agreed.kind !== 'differs',
     messages: audit.messages(),
+    unreadFrom,
     end: audit.end(),
     agreement: agreed,
     generations: audit.generations,
@@ -101,6 +104,10 @@ const conclusion = (v: Verified): string => {
   if (first)
     return red(
       `The ledger is damaged: its bytes are not those that were committed. It shows at ${first.sequence}; the change is there or before.`,
+    );
+  if (v.unreadFrom !== null)
+    return yellow(
+      `The ledger cannot be checked from ${v.unreadFrom} on: a later version of calbus has written there, or the bytes were changed. Verify with the latest version.`,
     );
   if (v.agreement.kind === 'differs') return red(`The ledger is damaged: ${v.agreement.says}.`);
   const [broken] = v.violations.first;
