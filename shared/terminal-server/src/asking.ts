@@ -1,5 +1,6 @@
-// Asking the license server, whatever carries the messages: the same bytes are handed to the queue at once, at 0.8 s, at 1.8 s and
-// whenever the connection comes back, until an answer is there or the deadline passed. The request id makes repeats harmless.
+// Asking the license server, whatever carries the messages: the same bytes are handed to the queue at once, at 0.8 s, at 1.8 s,
+// whenever the connection comes back, and again and again while the queue is away, until an answer is there or the deadline
+// passed. The request id makes repeats harmless.
 
 import { decode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
@@ -31,6 +32,8 @@ type Waiting = {
 };
 
 const REPEATS_MS = [800, 1_800] as const;
+/** Between two tries of a queue that is away. */
+const AWAY_MS = 700;
 
 export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): Asking => {
   const waiting = new Map<string, Waiting>();
@@ -51,7 +54,19 @@ export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): A
       const refused = await enqueue(subject, bytes);
       queued ||= refused === undefined;
       refusal = refused ?? refusal;
-      if (!queued && toCome === 0 && refusal?.code === 'BUSY') giveUp(refusal);
+      if (queued || toCome > 0 || !refusal || over.signal.aborted) return;
+      if (refusal.code === 'BUSY') giveUp(refusal);
+      else tryUntilQueued();
+    };
+    // The queue is away, as it is for some seconds when the node of NATS that leads it is lost.
+    let trying = false;
+    const tryUntilQueued = (): void => {
+      if (trying) return;
+      trying = true;
+      void after(AWAY_MS, () => {
+        trying = false;
+        void publish();
+      });
     };
     const again = (): void => {
       toCome -= 1;
