@@ -1,17 +1,15 @@
 // What a terminal server embeds: asks for licenses, reports log-ons, and verifies every license it is given.
 //
-// A request is published to the queue and its answer awaited on the terminal server's own decision subject. The same
-// bytes are published again at 0.8 s, 1.8 s and on every reconnect until the deadline: the request id makes repeats harmless.
+// A request is published to the queue and its answer awaited on the terminal server's own decision subject; asking.ts says when it
+// is published again.
 
 import { connect as connectNats, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
-import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
+import { fault, FaultError } from '@calbus/contracts/faults';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import {
-  licenseDecision,
-  licenseFault,
   licenseRequest,
   licenseValidated,
   trustChanged,
@@ -22,9 +20,11 @@ import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { checkLicense, type LicenseCheck } from '@calbus/trust/licenses';
 import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createAsking, type Decision, type Sleep } from './asking.ts';
 import { publishToQueue } from './queue.ts';
 
-export type Decision = Body<typeof licenseDecision>;
+export type { Decision } from './asking.ts';
 
 export type TerminalServerOptions = {
   readonly servers: string | readonly string[];
@@ -63,14 +63,9 @@ export type TerminalServer = {
   readonly close: () => Promise<void>;
 };
 
-type Waiting = {
-  readonly resolve: (d: Decision) => void;
-  readonly reject: (e: FaultError) => void;
-  readonly publish: () => void;
-};
-
 const newId = (): string => randomBytes(16).toString('base64url');
-const REPEATS_MS = [800, 1_800] as const;
+/** An abort only wakes the sleeper early. */
+const sleep: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined);
 const TRUST_WAIT_MS = 3_000;
 
 export const connect = async (o: TerminalServerOptions): Promise<TerminalServer> => {
@@ -87,8 +82,7 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
     pingInterval: 5_000,
     maxPingOut: 2,
   });
-  const waiting = new Map<string, Waiting>();
-  const inFlight = new Map<string, Promise<Decision>>();
+  const asking = createAsking((subject, bytes) => publishToQueue(nc, subject, bytes), sleep, waitsMs);
   let trust: Body<typeof trustSnapshot> | undefined;
   const trustWaiters = new Set<() => void>();
   let ignored = 0;
@@ -140,17 +134,10 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
     throw new FaultError(fault('INVALID_BODY', `The license that was granted does not verify: ${why}.`));
   };
 
-  listen(subjects.decision.to(id), [licenseDecision, licenseFault], (type, body) => {
-    const { requestId } = body as { requestId: string };
-    const w = waiting.get(requestId);
-    if (!w) return; // a repeat's answer, or one that came too late
-    waiting.delete(requestId);
-    if (type === licenseDecision.type) {
-      w.resolve(body as Decision);
-      return;
-    }
-    const { code, says } = body as Body<typeof licenseFault>;
-    w.reject(new FaultError(fault(code, says)));
+  nc.subscribe(subjects.decision.to(id), {
+    callback: (error, m) => {
+      if (error || !asking.take(m.data)) ignored += 1;
+    },
   });
   listen(subjects.trust.snapshot(id), [trustSnapshot], (_type, body) => {
     trust = body as Body<typeof trustSnapshot>;
@@ -159,48 +146,10 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
   listen(subjects.trust.changed, [trustChanged], askForTrust);
   onReconnect(nc, () => {
     askForTrust();
-    for (const w of waiting.values()) w.publish();
+    asking.reconnected();
   });
   await trustChange();
 
-  /** Calls under one request id at the same time share its answer. */
-  const send = (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
-    const asked = inFlight.get(requestId) ?? sendOnce(subject, requestId, bytes);
-    inFlight.set(requestId, asked);
-    return asked;
-  };
-  const sendOnce = async (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
-    // Once one copy is queued an answer may come; a queue that refused every copy is full or away, and that is the answer.
-    let queued = false;
-    let refusal: Fault | undefined;
-    let toCome: number = REPEATS_MS.length;
-    let giveUp: (f: Fault) => void = () => {};
-    const publish = async (): Promise<void> => {
-      const refused = await publishToQueue(nc, subject, bytes);
-      queued ||= refused === undefined;
-      refusal = refused ?? refusal;
-      if (!queued && toCome === 0 && refusal?.code === 'BUSY') giveUp(refusal);
-    };
-    const again = (): void => {
-      toCome -= 1;
-      void publish();
-    };
-    const repeats = REPEATS_MS.map((ms) => setTimeout(again, ms));
-    let deadline: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<Decision>((resolve, reject) => {
-        giveUp = (f) => reject(new FaultError(f));
-        waiting.set(requestId, { resolve, reject, publish: () => void publish() });
-        deadline = setTimeout(() => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal), waitsMs);
-        void publish();
-      });
-    } finally {
-      for (const t of repeats) clearTimeout(t);
-      clearTimeout(deadline);
-      waiting.delete(requestId);
-      inFlight.delete(requestId);
-    }
-  };
   const stamp = (requestId: string) => ({ id: newId(), sentAt: Date.now(), correlationId: requestId });
 
   return {
@@ -216,12 +165,15 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
         ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
       };
       const bytes = encode(licenseRequest, stamp(requestId), body);
-      return verified(await send(subjects.license.request(id), requestId, bytes), body.device.hardwareId);
+      return verified(
+        await asking.ask(subjects.license.request(id), requestId, bytes),
+        body.device.hardwareId,
+      );
     },
     validated: async (licenseId, hardwareId) => {
       const requestId = newId();
       const body = { requestId, waitsMs, licenseId, hardwareId: hardwareId.toLowerCase() };
-      return send(
+      return asking.ask(
         subjects.license.validated(id),
         requestId,
         encode(licenseValidated, stamp(requestId), body),
@@ -230,8 +182,7 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
     check,
     ignored: () => ignored,
     close: async () => {
-      for (const w of waiting.values())
-        w.reject(new FaultError(fault('UNREACHABLE', 'The connection was closed.')));
+      asking.end(fault('UNREACHABLE', 'The connection was closed.'));
       await nc.close();
     },
   };

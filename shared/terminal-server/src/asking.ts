@@ -1,0 +1,106 @@
+// Asking the license server, whatever carries the messages: the same bytes are handed to the queue at once, at 0.8 s, at 1.8 s and
+// whenever the connection comes back, until an answer is there or the deadline passed. The request id makes repeats harmless.
+
+import { decode, type Body } from '@calbus/contracts/envelope';
+import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
+import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
+
+export type Decision = Body<typeof licenseDecision>;
+
+/** Hands bytes to the request queue. Undefined once queued, or while that is not known; BUSY or UNREACHABLE where it refused. Never rejects. */
+export type Enqueue = (subject: string, bytes: Uint8Array) => Promise<Fault | undefined>;
+
+/** Resolves after `ms`, or at once when `signal` aborts. */
+export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
+
+export type Asking = {
+  /** Calls under one request id at the same time share its answer. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
+  readonly ask: (subject: string, requestId: string, bytes: Uint8Array) => Promise<Decision>;
+  /** Takes what came on the decision subject. False where it is none of calbus's. */
+  readonly take: (bytes: Uint8Array) => boolean;
+  /** The connection was away and is back. */
+  readonly reconnected: () => void;
+  /** Whoever still waits is told `why`. */
+  readonly end: (why: Fault) => void;
+};
+
+type Waiting = {
+  readonly resolve: (d: Decision) => void;
+  readonly reject: (e: FaultError) => void;
+  readonly publish: () => void;
+};
+
+const REPEATS_MS = [800, 1_800] as const;
+
+export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): Asking => {
+  const waiting = new Map<string, Waiting>();
+  const inFlight = new Map<string, Promise<Decision>>();
+
+  const askOnce = async (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
+    const over = new AbortController();
+    const after = async (ms: number, act: () => void): Promise<void> => {
+      await sleep(ms, over.signal);
+      if (!over.signal.aborted) act();
+    };
+    // Once one copy is queued an answer may come; a queue that refused every copy is full or away, and that is the answer.
+    let queued = false;
+    let refusal: Fault | undefined;
+    let toCome: number = REPEATS_MS.length;
+    let giveUp: (f: Fault) => void = () => {};
+    const publish = async (): Promise<void> => {
+      const refused = await enqueue(subject, bytes);
+      queued ||= refused === undefined;
+      refusal = refused ?? refusal;
+      if (!queued && toCome === 0 && refusal?.code === 'BUSY') giveUp(refusal);
+    };
+    const again = (): void => {
+      toCome -= 1;
+      void publish();
+    };
+    try {
+      return await new Promise<Decision>((resolve, reject) => {
+        giveUp = (f) => reject(new FaultError(f));
+        waiting.set(requestId, { resolve, reject, publish: () => void publish() });
+        for (const ms of REPEATS_MS) void after(ms, again);
+        void after(waitsMs, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal));
+        void publish();
+      });
+    } finally {
+      over.abort();
+      waiting.delete(requestId);
+      inFlight.delete(requestId);
+    }
+  };
+
+  return {
+    ask: (subject, requestId, bytes) => {
+      const asked = inFlight.get(requestId) ?? askOnce(subject, requestId, bytes);
+      inFlight.set(requestId, asked);
+      return asked;
+    },
+    take: (bytes) => {
+      const decoded = decode<typeof licenseDecision | typeof licenseFault>(
+        [licenseDecision, licenseFault],
+        bytes,
+      );
+      if (!decoded.ok) return false;
+      const { type, body } = decoded.message;
+      const w = waiting.get(body.requestId);
+      if (!w) return true; // a repeat's answer, or one that came too late
+      waiting.delete(body.requestId);
+      if (type === licenseDecision.type) {
+        w.resolve(body as Decision);
+        return true;
+      }
+      const { code, says } = body as Body<typeof licenseFault>;
+      w.reject(new FaultError(fault(code, says)));
+      return true;
+    },
+    reconnected: () => {
+      for (const w of waiting.values()) w.publish();
+    },
+    end: (why) => {
+      for (const w of waiting.values()) w.reject(new FaultError(why));
+    },
+  };
+};
