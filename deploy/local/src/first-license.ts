@@ -58,6 +58,17 @@ type Status = Body<typeof inventoryStatus>;
 const statusOf = (f: FirstLicense): Promise<Status> =>
   f.operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus);
 
+const LEAD_MS = 15_000;
+
+/** A replica leads, or says why it does not; undefined where it takes too long, which the next step tells. */
+const untilStanding = async (f: FirstLicense): Promise<Status | undefined> => {
+  for (const deadline = performance.now() + LEAD_MS; performance.now() < deadline; await sleep(100)) {
+    const now = await statusOf(f);
+    if (now.role === 'leader' || now.loss) return now;
+  }
+  return undefined;
+};
+
 /** What an interrupted start had asked of the Clearinghouse goes on by itself; asking it again would buy twice. */
 const untilOutboxIsEmpty = async (f: FirstLicense): Promise<void> => {
   for (;;) {
@@ -146,8 +157,15 @@ const perUser = async (f: FirstLicense): Promise<void> => {
   }
 };
 
-/** Does what is not done yet: an interrupted first run goes on where it stopped. True where the ledger held everything already. */
+/** Does what is not done yet: an interrupted first run goes on where it stopped. True where there was nothing to do: the ledger holds everything, or is lost. */
 export const firstLicense = async (f: FirstLicense): Promise<boolean> => {
+  if ((await untilStanding(f))?.loss) {
+    f.say(
+      'Something of the ledger is lost, so nothing is issued. `npx calbus status` says what was seen of it. Put',
+    );
+    f.say('the folder nats/ back from a copy, or accept the loss: npx calbus ledger accept-loss --why "..."');
+    return true;
+  }
   await untilOutboxIsEmpty(f);
   const before = await statusOf(f);
   if (before.licenses.full + before.licenses.temporary >= 3) {
