@@ -26,5 +26,5 @@ export const rowWords: Record<RowId, string> = {
   U3: 'as many users as CALs, and the overdraft, are recorded',
   U4: 'no Per User CAL that serves',
   U5: 'a known user, in date: extended within the lead',
-  U9: 'the license server is not activated',
+  U9: 'the license server is not activated: known users only',
 };

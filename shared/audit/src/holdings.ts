@@ -1,12 +1,14 @@
 // Who holds what: an independent fold of the ledger's records. It shares no rule with the service that writes them, and says
 // which of its invariants a record breaks. One record costs the same whatever the ledger's size.
 //
-// I1 installed = free + held, in each pool; a CAL returns once, when it is due. I2 a CAL is taken only if one was free.
-// I3 a device has at most one live full license that serves a version. I5 what was decided has a record that fits.
+// I1 installed = free + held, in each pool; a CAL returns once, when it is due. Where Per User is enforced, no more users are
+// recorded than CALs and the overdraft; a user is dropped only past the end. I2 a CAL is taken only if one was free.
+// I3 a device has at most one live full license that serves a version, a user one entry. I5 what was decided has a record that fits.
 // I6 NO_LICENSE_AVAILABLE only if no CAL that serves is free. I7 one temporary license per device and version.
-// I9 Per User CALs are not counted down. I11 ledger time never decreases.
+// I9 Per User CALs are not counted down, and users are recorded only where that is set. I11 ledger time never decreases.
 
 import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { PerUserMode } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
 
@@ -70,6 +72,13 @@ export const newHoldings = (found: (violation: Violation) => void) => {
   let returnAfter = RETURN_AFTER_BY_DEFAULT;
   let sequence = 0;
   let certificateUntil = -1;
+  let perUser: PerUserMode = 'unmonitored';
+  let overdraft = 0;
+  /** The ends of users' entries, by user and the age of the version of the CALs they count against. */
+  const users = new Map<string, Map<number, number>>();
+  /** Per User CALs, and users recorded against them, by the age of their version. */
+  const seats = productVersions.map(() => 0);
+  const seated = productVersions.map(() => 0);
 
   const wrong = (invariant: Invariant, says: string): void => found({ sequence, invariant, says });
   const add = (counts: number[], version: ProductVersion, n: number): void => {
@@ -158,6 +167,27 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     change(pack, 1);
   };
 
+  const from = (counts: readonly number[], version: ProductVersion): number =>
+    counts.slice(age(version)).reduce((n, more) => n + more, 0);
+  /** Whether an enforced license server has room for one more user on a terminal server of this version. */
+  const anySeat = (version: ProductVersion): boolean =>
+    perUser !== 'enforced' || from(seated, version) < from(seats, version) + overdraft;
+
+  const recordUser = ({ userKey, version, notAfter }: Of<'user-recorded'>): void => {
+    const own = users.get(userKey) ?? new Map<number, number>();
+    const n = age(version);
+    if (perUser === 'unmonitored') wrong('I9', `user ${userKey} was recorded while nobody is counted`);
+    if (certificateUntil < time) wrong('I2', 'a user was recorded while not activated');
+    if ((seats[n] ?? 0) === 0) wrong('I2', `user ${userKey} was recorded against no CAL`);
+    if (own.has(n)) wrong('I1', `user ${userKey} was recorded twice`);
+    for (const [at, end] of own)
+      if (at >= n && end > time) wrong('I3', `two live entries for user ${userKey}`);
+    users.set(userKey, own.set(n, notAfter));
+    add(seated, version, 1);
+    if (perUser === 'enforced' && (seated[n] ?? 0) > (seats[n] ?? 0) + overdraft)
+      wrong('I1', `more users are recorded than Per User CALs of ${version}, and the overdraft`);
+  };
+
   const apply = (r: LedgerRecord): void => {
     switch (r.kind) {
       case 'generation-started':
@@ -167,6 +197,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
         return;
       case 'settings-changed':
         returnAfter = r.changes.expirySkew ?? returnAfter;
+        perUser = r.changes.perUser ?? perUser;
+        overdraft = r.changes.overdraft ?? overdraft;
         return;
       case 'activated':
         certificateUntil = r.certificateNotAfter;
@@ -175,7 +207,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
         const { version, mode, quantity } = r;
         if (packs.has(r.keyPackId)) wrong('I1', `key pack ${r.keyPackId} was installed twice`);
         packs.set(r.keyPackId, { version, mode, quantity, held: 0 });
-        if (mode === 'per-device') add(free, version, quantity);
+        add(mode === 'per-device' ? free : seats, version, quantity);
         return;
       }
       case 'temporary-issued':
@@ -201,8 +233,30 @@ export const newHoldings = (found: (violation: Violation) => void) => {
         else wrong('I1', `a CAL was returned that was not due: license ${r.licenseId}`);
         return;
       }
+      case 'user-recorded':
+        return recordUser(r);
+      case 'user-extended': {
+        const entries = users.get(r.userKey);
+        const end = entries?.get(age(r.version)) ?? -1;
+        if (certificateUntil < time) wrong('I2', 'a user was extended while not activated');
+        if (perUser === 'unmonitored') wrong('I9', `user ${r.userKey} was extended while nobody is counted`);
+        if (end > time && r.notAfter > end) entries?.set(age(r.version), r.notAfter);
+        else wrong('I1', `a user was extended that was not live: ${r.userKey}`);
+        return;
+      }
+      case 'user-dropped': {
+        const entries = users.get(r.userKey);
+        const end = entries?.get(age(r.version));
+        if (end === undefined || end > time)
+          return wrong('I1', `a user was dropped that was not due: ${r.userKey}`);
+        entries?.delete(age(r.version));
+        add(seated, r.version, -1);
+        return;
+      }
       case 'refused':
-        if (r.code === 'NO_LICENSE_AVAILABLE' && anyFree(r.version)) wrong('I6', 'refused with a CAL free');
+        if (r.code !== 'NO_LICENSE_AVAILABLE') return;
+        if (r.mode === 'per-device' ? anyFree(r.version) : anySeat(r.version))
+          wrong('I6', 'refused with a CAL free');
         return;
     }
   };
@@ -217,6 +271,15 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     licenses: licenses as ReadonlyMap<string, Readonly<AuditedLicense>>,
     packs: packs as ReadonlyMap<string, Readonly<AuditedPack>>,
     anyFree,
+    anySeat,
+    /** The ends of a user's entries, by the version of the CALs they count against. */
+    endsOf: (userKey: string): ReadonlyMap<ProductVersion, number> =>
+      new Map(
+        [...(users.get(userKey) ?? [])].flatMap(([n, end]) =>
+          productVersions[n] === undefined ? [] : [[productVersions[n], end]],
+        ),
+      ),
+    perUser: (): PerUserMode => perUser,
     time: (): number => time,
     fold: (records: readonly LedgerRecord[], at: number, place: number): void => {
       sequence = place;
@@ -226,11 +289,12 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     },
     serves: (l: Readonly<AuditedLicense>, version: ProductVersion, now: number): boolean =>
       !l.over && l.notAfter > now && newEnough(l.version, version),
-    /** Full licenses past their end and the hour after it whose CAL is not returned; looks at every license. */
+    /** Full licenses past their end and the hour after it whose CAL is not returned, and users past their end; looks at all. */
     due: (now: number): number => {
       let n = 0;
       for (const l of licenses.values())
         if (l.kind === 'full' && !l.over && l.notAfter + returnAfter <= now) n += 1;
+      for (const own of users.values()) for (const end of own.values()) if (end <= now) n += 1;
       return n;
     },
     /** The counts of every pool that has packs or temporary licenses, oldest version first. */
@@ -241,7 +305,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
           const temporary = mode === 'per-device' ? temporaryOf(version) : 0;
           if (own.length === 0 && temporary === 0) return [];
           const installed = own.reduce((n, p) => n + p.quantity, 0);
-          const issued = own.reduce((n, p) => n + p.held, 0);
+          const held = own.reduce((n, p) => n + p.held, 0);
+          const issued = mode === 'per-user' ? (seated[age(version)] ?? 0) : held;
           return [{ version, mode, installed, issued, available: installed - issued, temporary }];
         }),
       ),

@@ -56,6 +56,11 @@ export const events = {
     says: 'A terminal server has used up its quota of new licenses.',
     todo: 'Look at what it does, or raise the setting quotas.',
   },
+  PER_USER_OVER_ALLOCATED: {
+    number: null,
+    says: 'More users are recorded than Per User CALs of this version are installed.',
+    todo: 'Buy and install more Per User CALs: calbus install.',
+  },
   CACHE_BEHIND: {
     number: null,
     says: 'The live counts in Redis are behind the ledger.',

@@ -7,7 +7,7 @@ import { faultCode } from './faults.ts';
 import { licenseFacts, licenseKind, UNACTIVATED } from './license.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
-import { settings, settingsChange } from './settings.ts';
+import { perUserMode, settings, settingsChange } from './settings.ts';
 import {
   certificatePem,
   compactJws,
@@ -234,6 +234,8 @@ export const inventoryStatus = contract(
     licenses: z.object({ temporary: z.int(), full: z.int() }),
     keyPacks: z.int().min(0),
     pools: z.array(poolCounts),
+    /** Whether Per User CALs are counted; absent: they are not. */
+    perUser: perUserMode.optional(),
     voidMessages: z.int().min(0),
     /** False where the NATS server is older than 2.10: acknowledged licenses can be lost on power failure. */
     durable: z.boolean(),
@@ -345,11 +347,28 @@ export const heldLicense = z.object({
 });
 export type HeldLicense = z.infer<typeof heldLicense>;
 
+/** A user recorded against the Per User CALs of a version. */
+export const recordedUser = z.object({
+  userKey: name,
+  version: productVersion,
+  state: z.enum(['live', 'ended']),
+  recordedAt: instant,
+  notAfter: instant,
+  position: ledgerPosition,
+});
+export type RecordedUser = z.infer<typeof recordedUser>;
+
 export const inventoryLicenses = contract(
   'inventory.licenses',
   1,
   'Licenses held at a position of the ledger; `more` says that the limit cut the list.',
-  z.object({ position: ledgerPosition, licenses: z.array(heldLicense).max(1_000), more: z.boolean() }),
+  z.object({
+    position: ledgerPosition,
+    licenses: z.array(heldLicense).max(1_000),
+    /** Users recorded against Per User CALs, where no device was asked for. */
+    users: z.array(recordedUser).max(1_000).optional(),
+    more: z.boolean(),
+  }),
   1_048_576,
 );
 

@@ -24,6 +24,9 @@ import { productVersion } from './versions.ts';
 /** Which request a record answers, from whom, by which rule. */
 const answers = { requestId: token, terminalServerId: token, row: rowId };
 
+/** A user, domain-qualified and case-folded, and the version of the CALs he counts against; they serve terminal servers up to it. */
+const userEntry = { userKey: name, version: productVersion, notAfter: instant };
+
 export const ledgerRecord = z.discriminatedUnion('kind', [
   /** The first record of a generation; `after` names the last surviving place of the one before, if any. */
   z.object({
@@ -92,11 +95,19 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     within: z.enum(['report', 'request']),
   }),
   z.object({ kind: z.literal('returned'), licenseId: token }),
-  /** The first stock refusal per device, version and code in an hour. */
+  /** U2: a user counts against the Per User CALs of this version, until the end. */
+  z.object({ kind: z.literal('user-recorded'), ...answers, ...userEntry }),
+  /** U5: within the renewal lead the same entry gets a later end. */
+  z.object({ kind: z.literal('user-extended'), ...answers, ...userEntry }),
+  /** U6: past its end; or before the same user is recorded anew. */
+  z.object({ kind: z.literal('user-dropped'), userKey: name, version: productVersion }),
+  /** The first stock refusal per device (of a Per User CAL: per user), version and code in an hour. */
   z.object({
     kind: z.literal('refused'),
     ...answers,
     hardwareId,
+    /** Per User only. */
+    userKey: name.optional(),
     version: productVersion,
     mode: licensingMode,
     code: refusalCode,
@@ -108,6 +119,7 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
       z.object({
         terminalServerId: token,
         hardwareId,
+        userKey: name.optional(),
         version: productVersion,
         mode: licensingMode,
         code: refusalCode,

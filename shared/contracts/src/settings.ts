@@ -6,9 +6,16 @@ import { productVersion } from './versions.ts';
 
 const days = z.int().min(1).max(3_650);
 
+/** How Per User CALs are counted: not at all, by the users that are let in, or with a limit to their number. */
+export const perUserMode = z.enum(['unmonitored', 'tracked', 'enforced']);
+export type PerUserMode = z.infer<typeof perUserMode>;
+
 const shape = {
   /** S2: terminal servers of a later version are refused. */
   serverVersion: productVersion,
+  perUser: perUserMode,
+  /** U3: so many users more than CALs are let in where `perUser` is enforced. */
+  overdraft: z.int().min(0).max(1_000_000),
   /** V4: a terminal server gets CALs of its own version only. */
   preventLicenseUpgrade: z.boolean(),
   /** S1: the terminal servers that are given licenses; null = all, an empty list = none. */
@@ -45,6 +52,8 @@ export type SettingsChange = z.infer<typeof settingsChange>;
 
 export const defaultSettings: Settings = {
   serverVersion: '2025',
+  perUser: 'unmonitored',
+  overdraft: 0,
   preventLicenseUpgrade: false,
   securityGroup: null,
   quotas: null,

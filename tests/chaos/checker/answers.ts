@@ -27,6 +27,13 @@ export const differsFromRecord = (d: Decision, { record, license }: Recorded): s
       return outcome.kind === 'validated' && outcome.licenseId === record.licenseId
         ? undefined
         : `the answer is ${outcome.kind}, the ledger validated ${record.licenseId}`;
+    case 'user-recorded':
+    case 'user-extended':
+      return outcome.kind === 'per-user' &&
+        outcome.userKey === record.userKey &&
+        outcome.notAfter === record.notAfter
+        ? undefined
+        : `the answer is ${outcome.kind}, the ledger recorded user ${record.userKey}`;
     case 'refused':
       return outcome.kind === 'refused' && outcome.code === record.code
         ? undefined

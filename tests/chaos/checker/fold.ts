@@ -218,6 +218,7 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
     case 'leadership-taken':
     case 'settings-changed':
     case 'clock-confirmed':
+    case 'user-dropped':
       return;
     case 'refusals-counted':
       for (const c of r.counts) count(f, c.terminalServerId, 'refused', c.times);
@@ -249,6 +250,9 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
       if (old) keep(f, { ...old, over: true });
       return;
     }
+    case 'user-recorded':
+    case 'user-extended':
+      return note(f, r, place);
     case 'refused':
       count(f, r.terminalServerId, 'refused');
       return note(f, r, place);

@@ -6,6 +6,7 @@ import {
   inventoryPacks,
   queryLicenses,
   queryPacks,
+  type HeldLicense,
 } from '@calbus/contracts/inventory-messages';
 import { deadLetter, liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
@@ -49,10 +50,22 @@ export const licenses = async (
     inventoryLicenses,
   );
   if (asJson) return json(answer);
-  if (answer.licenses.length === 0) return say('No such licenses.');
+  const users = answer.users ?? [];
+  if (answer.licenses.length + users.length === 0) return say('No such licenses.');
+  if (answer.licenses.length > 0) listLicenses(answer.licenses);
+  if (answer.licenses.length > 0 && users.length > 0) say();
+  if (users.length > 0)
+    table(
+      ['user', 'Per User CALs of', 'state', 'recorded', 'until'],
+      users.map((u) => [u.userKey, u.version, u.state, day(u.recordedAt), day(u.notAfter)]),
+    );
+  if (answer.more) say(dim(`There are more than ${filter.limit}: --limit, --device or --user.`));
+};
+
+const listLicenses = (licenses: readonly HeldLicense[]): void =>
   table(
     ['device', 'hardware id', 'user', 'license', 'kind', 'version', 'state', 'until'],
-    answer.licenses.map((l) => [
+    licenses.map((l) => [
       l.deviceName,
       l.hardwareId,
       l.userName ?? '',
@@ -63,8 +76,6 @@ export const licenses = async (
       day(l.notAfter),
     ]),
   );
-  if (answer.more) say(dim(`There are more than ${filter.limit}: --limit, --device or --user.`));
-};
 
 export const requests = async (operator: Operator, asJson: boolean): Promise<void> => {
   const { commands } = await operator.ask(

@@ -54,7 +54,7 @@ export const decisionWords = ({ outcome: o }: Decision): string => {
     case 'license':
       return `${o.licenseKind} license until ${day(o.notAfter)}`;
     case 'per-user':
-      return `granted to ${o.userKey}`;
+      return `granted to ${o.userKey}${o.notAfter === null ? '' : `, recorded until ${day(o.notAfter)}`}`;
     case 'validated':
       return 'marked validated';
     case 'refused':

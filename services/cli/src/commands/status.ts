@@ -180,6 +180,7 @@ const show = (s: Status): void => {
         : yellow(`${s.deadLetters}: calbus dead-letters`),
   );
   if (!s.inventory || s.inventory.pools.length === 0) return;
+  const perUser = s.inventory.perUser ?? 'unmonitored';
   say();
   table(
     ['version', 'type', 'installed', 'issued', 'available', 'temporary'],
@@ -188,7 +189,7 @@ const show = (s: Status): void => {
       modeName(p.mode),
       String(p.installed),
       String(p.issued),
-      p.mode === 'per-user' ? 'not counted' : String(p.available),
+      p.mode === 'per-user' && perUser === 'unmonitored' ? 'not counted' : String(p.available),
       String(p.temporary),
     ]),
   );

@@ -17,7 +17,7 @@ type Fault = Body<typeof licenseFault>;
 export const countsLine = (counts: LiveCounts): string =>
   counts.pools
     .map((p) =>
-      p.mode === 'per-user'
+      p.mode === 'per-user' && p.issued === 0
         ? `${p.version} ${modeName(p.mode)}: ${p.installed} installed, not counted`
         : `${p.version} ${modeName(p.mode)}: ${p.installed} installed, ${p.issued} issued, ${p.available} available, ${p.temporary} temporary`,
     )

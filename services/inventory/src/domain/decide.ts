@@ -1,100 +1,20 @@
 // What follows from a command: records to append, and an answer. Pure: the state, the time and the dice are arguments.
 
-import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/inventory-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
-import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
 import { refusedBefore, refusedNew } from './admission.ts';
+import { decidePerUser } from './decide-per-user.ts';
+import { known, refuse, type Circumstances, type Decision, type Request } from './decision.ts';
 import { isLive, heldBy } from './held.ts';
 import { perDeviceRow } from './per-device.ts';
-import { perUserRow } from './per-user.ts';
-import { DAY, OUTCOME_MEMORY, REFUSAL_COALESCING } from './settings.ts';
+import { DAY, OUTCOME_MEMORY } from './settings.ts';
 import { factsOf, type License } from './license.ts';
-import { isActivated, licenseOf, refusalKey, type State } from './state.ts';
-import { freePack, isInstalled, stockRefusal } from './stock.ts';
+import { isActivated, licenseOf, type State } from './state.ts';
+import { entryOfId } from './users.ts';
+import { freePack, stockRefusal } from './stock.ts';
 
-/** Chance, as an argument. */
-export type Dice = {
-  /** A fresh id: one token. */
-  readonly id: () => string;
-  /** A whole number, uniform between the two, both included. */
-  readonly between: (min: number, max: number) => number;
-};
-
-export type Circumstances = {
-  /** Ledger time. */
-  readonly now: number;
-  readonly dice: Dice;
-  /** The ledger has used 90 % of its storage. */
-  readonly storageNearlyFull: boolean;
-};
-
-type Request = Extract<Allocation, { kind: 'license' }>;
 type Report = Extract<Allocation, { kind: 'validated' }>;
-
-/** `recorded`: the answer is what the records, once committed, make the state remember; else it is `outcome`, true at the head. */
-export type Decision =
-  | { readonly kind: 'recorded'; readonly records: readonly LedgerRecord[] }
-  | {
-      readonly kind: 'known';
-      readonly answer: AllocationAnswer;
-      readonly records: readonly LedgerRecord[];
-      /** The answer repeats a refusal that has its record. */
-      readonly repeats?: true;
-    };
-
-const known = (
-  state: State,
-  c: Circumstances,
-  requestId: string,
-  row: RowId,
-  outcome: AllocationOutcome,
-  records: readonly LedgerRecord[] = [],
-): Decision => ({
-  kind: 'known',
-  records,
-  answer: {
-    requestId,
-    row,
-    decidedAt: c.now,
-    position: { generation: state.head.generation, sequence: state.head.sequence },
-    outcome,
-  },
-});
-
-/** A stock refusal is recorded once an hour per device, version, mode and code; repeats refer to that record. */
-const refuse = (
-  state: State,
-  c: Circumstances,
-  q: Request,
-  row: RowId,
-  code: RefusalCode,
-  before: readonly LedgerRecord[],
-): Decision => {
-  const earlier = state.refusals.get(refusalKey(q.hardwareId, q.version, q.mode, code));
-  if (earlier && c.now - earlier.at < REFUSAL_COALESCING) {
-    return {
-      kind: 'known',
-      records: before,
-      repeats: true,
-      answer: {
-        requestId: q.requestId,
-        row,
-        decidedAt: c.now,
-        position: { generation: state.head.generation, sequence: earlier.sequence },
-        outcome: { kind: 'refused', code },
-      },
-    };
-  }
-  const { requestId, terminalServerId, hardwareId, version, mode } = q;
-  return {
-    kind: 'recorded',
-    records: [
-      ...before,
-      { kind: 'refused', requestId, terminalServerId, row, hardwareId, version, mode, code },
-    ],
-  };
-};
 
 const issueBase = (state: State, c: Circumstances, q: Request, row: RowId) => ({
   requestId: q.requestId,
@@ -209,25 +129,6 @@ const decidePerDevice = (state: State, c: Circumstances, q: Request): Decision =
   }
 };
 
-const decidePerUser = (state: State, c: Circumstances, q: Request): Decision => {
-  const { id: row, does } = perUserRow({
-    authenticated: q.userKey !== null && q.authenticatedBy !== null,
-    activated: isActivated(state.head, c.now),
-    installed: isInstalled(state, 'per-user', q.version),
-  });
-  if (does.act === 'grant') {
-    const outcome = {
-      kind: 'per-user',
-      userKey: q.userKey ?? '',
-      version: q.version,
-      notAfter: null,
-    } as const;
-    return known(state, c, q.requestId, row, outcome);
-  }
-  const code = does.code === 'stock' ? stockRefusal(state, 'per-user', q.version, c.now) : does.code;
-  return known(state, c, q.requestId, row, { kind: 'refused', code });
-};
-
 const decideReport = (state: State, c: Circumstances, q: Report): Decision => {
   const license = licenseOf(state, q.licenseId);
   const row = 'D5';
@@ -265,6 +166,16 @@ export const dueReturns = (state: State, now: number, limit: number): LedgerReco
   const due: LedgerRecord[] = [];
   for (const licenseId of state.ends.due(now - state.head.settings.expirySkew)) {
     due.push({ kind: 'returned', licenseId });
+    if (due.length === limit) break;
+  }
+  return due;
+};
+
+/** U6: the users past their end at `now`, at most `limit`. */
+export const dueDrops = (state: State, now: number, limit: number): LedgerRecord[] => {
+  const due: LedgerRecord[] = [];
+  for (const id of state.userEnds.due(now)) {
+    due.push({ kind: 'user-dropped', ...entryOfId(id) });
     if (due.length === limit) break;
   }
   return due;

@@ -1,8 +1,9 @@
-// The full licenses that hold a CAL, by the hour in which they end: what is due is found without looking at the others.
+// What counts until its end (full licenses that hold a CAL, users), by the hour of it: what is due is found without looking
+// at the others.
 
 import { hourOf } from './license.ts';
 
-type Ending = { readonly licenseId: string; readonly notAfter: number };
+type Ending = { readonly id: string; readonly notAfter: number };
 
 export type Ends = {
   readonly note: (e: Ending) => void;
@@ -14,24 +15,24 @@ export type Ends = {
 export class EndTable implements Ends {
   private readonly hours = new Map<number, Map<string, number>>();
 
-  note({ licenseId, notAfter }: Ending): void {
+  note({ id, notAfter }: Ending): void {
     const hour = hourOf(notAfter);
     const known = this.hours.get(hour);
-    if (known) known.set(licenseId, notAfter);
-    else this.hours.set(hour, new Map([[licenseId, notAfter]]));
+    if (known) known.set(id, notAfter);
+    else this.hours.set(hour, new Map([[id, notAfter]]));
   }
 
-  drop({ licenseId, notAfter }: Ending): void {
+  drop({ id, notAfter }: Ending): void {
     const hour = hourOf(notAfter);
     const known = this.hours.get(hour);
-    known?.delete(licenseId);
+    known?.delete(id);
     if (known?.size === 0) this.hours.delete(hour);
   }
 
   *due(until: number): Generator<string> {
     const hours = [...this.hours.keys()].filter((hour) => hour <= hourOf(until)).sort((a, b) => a - b);
     for (const hour of hours) {
-      for (const [licenseId, notAfter] of this.hours.get(hour) ?? []) if (notAfter <= until) yield licenseId;
+      for (const [id, notAfter] of this.hours.get(hour) ?? []) if (notAfter <= until) yield id;
     }
   }
 }
@@ -43,10 +44,10 @@ export const draftEnds = (base: Ends): Ends => {
     note: (e) => added.note(e),
     drop: (e) => {
       added.drop(e);
-      dropped.add(e.licenseId);
+      dropped.add(e.id);
     },
     *due(until) {
-      for (const licenseId of base.due(until)) if (!dropped.has(licenseId)) yield licenseId;
+      for (const id of base.due(until)) if (!dropped.has(id)) yield id;
       yield* added.due(until);
     },
   };

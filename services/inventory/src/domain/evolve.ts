@@ -5,7 +5,7 @@ import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Settings } from '@calbus/contracts/settings';
 import type { RowId } from '@calbus/contracts/rows';
 import { HOUR, MINUTE } from './settings.ts';
-import { factsOf, hourOf, type License } from './license.ts';
+import { endOf, factsOf, hourOf, type License } from './license.ts';
 import {
   expiryKey,
   identityOf,
@@ -18,6 +18,7 @@ import {
   type TerminalServerCounts,
 } from './state.ts';
 import { poolWith } from './stock.ts';
+import { dropUser, putUser } from './user-stock.ts';
 
 /** Where a record stands: the batch that carries it. */
 export type Place = {
@@ -114,7 +115,7 @@ const end = (state: State, licenseId: string, how: 'superseded' | 'returned', pl
   put(state, { ...license, ended: how });
   if (license.kind === 'full') {
     changeIssued(state, license.keyPackId, -1);
-    state.ends.drop(license);
+    state.ends.drop(endOf(license));
     state.head = { ...state.head, full: state.head.full - 1 };
   } else if (hourOf(license.notAfter) >= hourOf(place.at)) {
     // Past that hour it is not counted any more.
@@ -146,7 +147,7 @@ const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, plac
     for (const old of r.supersedes) end(state, old, 'superseded', place);
     changeIssued(state, r.keyPackId, 1);
     state.head = { ...state.head, full: state.head.full + 1 };
-    state.ends.note(license);
+    state.ends.note(endOf(license));
   } else {
     changeTemporaries(state, license, 1);
   }
@@ -172,21 +173,30 @@ const renew = (state: State, r: Of<'renewed'>, place: Place): void => {
   };
   put(state, license);
   if (license.kind === 'full' && license.ended === 'no') {
-    state.ends.drop(old);
-    state.ends.note(license);
+    state.ends.drop(endOf(old));
+    state.ends.note(endOf(license));
   }
   count(state, r.terminalServerId, 'renewed');
   remember(state, place, r, { kind: 'license', license: factsOf(license) });
 };
 
 const refuse = (state: State, r: Of<'refused'>, place: Place): void => {
-  state.refusals.set(refusalKey(r.hardwareId, r.version, r.mode, r.code), {
+  state.refusals.set(refusalKey(r), {
     at: place.at,
     sequence: place.sequence,
     code: r.code,
   });
   count(state, r.terminalServerId, 'refused');
   remember(state, place, r, { kind: 'refused', code: r.code });
+};
+
+const recordUser = (state: State, r: Of<'user-recorded'> | Of<'user-extended'>, place: Place): void => {
+  const { userKey, version, notAfter } = r;
+  const before = state.users.get(userKey)?.find((e) => e.version === version);
+  const recordedAt = r.kind === 'user-extended' && before ? before.recordedAt : place.at;
+  const position = { generation: place.generation, sequence: place.sequence };
+  putUser(state, userKey, { version, recordedAt, notAfter, position });
+  remember(state, place, r, { kind: 'per-user', userKey, version, notAfter });
 };
 
 const begin = (state: State, r: Of<'generation-started'>, place: Place): void => {
@@ -238,6 +248,11 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
     }
     case 'returned':
       return end(state, r.licenseId, 'returned', place);
+    case 'user-recorded':
+    case 'user-extended':
+      return recordUser(state, r, place);
+    case 'user-dropped':
+      return dropUser(state, r.userKey, r.version);
     case 'refused':
       return refuse(state, r, place);
     case 'refusals-counted':

@@ -146,7 +146,7 @@ test('outcomes come out as they went in', () => {
 
 test('what is due is what ends by then, earliest hour first; a draft leaves its base alone', () => {
   const ends = new EndTable();
-  const ending = (licenseId: string, notAfter: number) => ({ licenseId, notAfter });
+  const ending = (id: string, notAfter: number) => ({ id, notAfter });
   ends.note(ending('later', 5 * HOUR));
   ends.note(ending('b', 2 * HOUR + 1));
   ends.note(ending('a', HOUR));

@@ -22,5 +22,14 @@ export const factsOf = (license: License): LicenseFacts => {
   return facts;
 };
 
+/** How its end is noted. */
+export const endOf = ({
+  licenseId,
+  notAfter,
+}: License): { readonly id: string; readonly notAfter: number } => ({
+  id: licenseId,
+  notAfter,
+});
+
 /** Hours are how the state groups ends. */
 export const hourOf = (at: number): number => Math.floor(at / HOUR);

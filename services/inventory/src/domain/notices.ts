@@ -8,26 +8,32 @@ import type { RefusalCode } from '@calbus/contracts/refusals';
 
 export type Notice = { readonly event: EventName; readonly about: string };
 
-export type StockLevel = 'enough' | 'low' | 'none';
+export type StockLevel = 'enough' | 'low' | 'none' | 'over';
 
 const poolName = (p: { version: string; mode: string }): string =>
   `${p.version} ${p.mode === 'per-user' ? 'Per User' : 'Per Device'}`;
 
-/** How much of each Per Device pool is left; Per User CALs are not used up. */
+/** How much of each Per Device pool is left, and whether users are recorded beyond a Per User pool. */
 export const stockLevels = (
   pools: readonly PoolCounts[],
   lowStockPercent: number,
 ): ReadonlyMap<string, StockLevel> =>
   new Map(
     pools
-      .filter((p) => p.mode === 'per-device' && p.installed > 0)
+      .filter((p) => p.installed > 0)
       .map((p) => {
+        if (p.mode === 'per-user') return [poolName(p), p.available < 0 ? 'over' : 'enough'];
         const low = p.available * 100 <= p.installed * lowStockPercent;
         return [poolName(p), p.available <= 0 ? 'none' : low ? 'low' : 'enough'];
       }),
   );
 
-const rank = { enough: 0, low: 1, none: 2 } as const;
+const rank = { enough: 0, low: 1, none: 2, over: 3 } as const;
+const stockEvents = {
+  low: 'LOW_STOCK',
+  none: 'NO_LICENSE_LEFT',
+  over: 'PER_USER_OVER_ALLOCATED',
+} as const satisfies Partial<Record<StockLevel, EventName>>;
 
 /** Pools that have become emptier than they were. */
 export const stockNotices = (
@@ -36,7 +42,7 @@ export const stockNotices = (
 ): Notice[] =>
   [...after].flatMap(([about, level]): Notice[] => {
     if (level === 'enough' || rank[level] <= rank[before.get(about) ?? 'enough']) return [];
-    return [{ event: level === 'none' ? 'NO_LICENSE_LEFT' : 'LOW_STOCK', about }];
+    return [{ event: stockEvents[level], about }];
   });
 
 export const recordNotices = (records: readonly LedgerRecord[]): Notice[] =>

@@ -9,5 +9,7 @@ export const OUTCOME_MEMORY = 10 * 60_000;
 export const OUTCOMES_AT_MOST = 1_000_000;
 /** One record per device, version, mode and code in this time; further refusals refer to it. */
 export const REFUSAL_COALESCING = HOUR;
+/** A user is recorded for so many days, and extended by as many. */
+export const USER_DAYS = 60;
 /** S4: from here on no new temporary licenses. */
 export const STORAGE_NEARLY_FULL = 0.9;

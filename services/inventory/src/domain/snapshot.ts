@@ -1,8 +1,10 @@
 // The state as it stood at one batch, as entries; and back. What follows from other entries (who owns a license, what
 // ends when) is not among them.
 
+import { endOf } from './license.ts';
 import { unpackDevice } from './packed.ts';
 import { emptyState, type BaseState, type Head } from './state.ts';
+import { entryIdOf, type UserEntry } from './users.ts';
 import { Words } from './words.ts';
 
 /** Bumped with each change of what entries look like; what a record means has its own number, beside the fold. */
@@ -16,7 +18,7 @@ const small = ['packs', 'pools', 'expiring', 'terminalServers', 'refusals', 'com
 type Small = (typeof small)[number];
 
 /** A copy that stays as it is while the state goes on: of what is large only references are copied. */
-export type Still = Pick<BaseState, 'head' | 'devices' | Small> & {
+export type Still = Pick<BaseState, 'head' | 'devices' | 'users' | Small> & {
   /** How many messages up to here are VOID. */
   readonly voids: number;
   readonly words: readonly string[];
@@ -33,6 +35,7 @@ export const stillOf = (state: BaseState, voids: number): Still => ({
   terminalServers: new Map(state.terminalServers),
   refusals: new Map(state.refusals),
   commands: new Map(state.commands),
+  users: state.users.still(),
   devices: state.devices.still(),
   outcomes: state.outcomes.still(),
 });
@@ -42,6 +45,7 @@ export function* entriesOf(still: Still): Generator<Entry> {
   for (const [n, word] of still.words.entries()) yield ['words', String(n), word];
   for (const name of small) for (const [key, value] of still[name]) yield [name, key, JSON.stringify(value)];
   for (const [hardwareId, row] of still.devices.entries()) yield ['devices', hardwareId, row];
+  for (const [userKey, entries] of still.users.entries()) yield ['users', userKey, JSON.stringify(entries)];
   for (const [n, id] of still.outcomes.ids.entries()) yield ['outcomes', id, still.outcomes.rows[n] ?? ''];
 }
 
@@ -67,9 +71,16 @@ export const restorer = (): { readonly take: (e: Entry) => void; readonly restor
         state.devices.setRow(key, value);
         for (const license of unpackDevice(value, key, words).licenses) {
           state.owners.set(license.licenseId, key);
-          if (license.kind === 'full' && license.ended === 'no') state.ends.note(license);
+          if (license.kind === 'full' && license.ended === 'no') state.ends.note(endOf(license));
         }
         return;
+      case 'users': {
+        const entries = JSON.parse(value) as readonly UserEntry[];
+        state.users.set(key, entries);
+        for (const { version, notAfter } of entries)
+          state.userEnds.note({ id: entryIdOf(key, version), notAfter });
+        return;
+      }
       case 'outcomes':
         state.outcomes.setRow(key, value);
         return;

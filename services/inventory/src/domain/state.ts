@@ -13,6 +13,7 @@ import { DeviceTable, OwnerTable } from './holdings.ts';
 import type { Device, License } from './license.ts';
 import { OutcomeTable } from './outcomes.ts';
 import { draftTable, type Table } from './table.ts';
+import { UserTable, type UserEntry } from './users.ts';
 import { Words } from './words.ts';
 
 export type Pack = {
@@ -28,7 +29,7 @@ export type Pack = {
   readonly sequence: number;
 };
 
-/** Packs of one version and mode, and what is issued of them. */
+/** Packs of one version and mode, and what is issued of them: licenses, or users recorded. */
 export type Pool = {
   readonly version: ProductVersion;
   readonly mode: LicensingMode;
@@ -112,7 +113,12 @@ export type State = {
   readonly refusals: Table<CoalescedRefusal>;
   /** Commands of the liaison that are recorded: command id to sequence. */
   readonly commands: Table<number>;
+  /** By license id. */
   readonly ends: Ends;
+  /** By user key. */
+  readonly users: Table<readonly UserEntry[]>;
+  /** By entry id. */
+  readonly userEnds: Ends;
 };
 
 export const startHead: Head = {
@@ -145,6 +151,7 @@ export type BaseState = State & {
   readonly outcomes: OutcomeTable;
   readonly refusals: Map<string, CoalescedRefusal>;
   readonly commands: Map<string, number>;
+  readonly users: UserTable;
 };
 
 export const emptyState = (words = new Words()): BaseState => {
@@ -162,6 +169,8 @@ export const emptyState = (words = new Words()): BaseState => {
     refusals: new Map(),
     commands: new Map(),
     ends: new EndTable(),
+    users: new UserTable(),
+    userEnds: new EndTable(),
   };
 };
 
@@ -178,6 +187,8 @@ export const draftOf = (state: State): State => ({
   refusals: draftTable(state.refusals),
   commands: draftTable(state.commands),
   ends: draftEnds(state.ends),
+  users: draftTable(state.users),
+  userEnds: draftEnds(state.userEnds),
 });
 
 export const currentActivation = (head: Head): Activation | undefined => head.activations.at(-1);
@@ -219,9 +230,11 @@ export const setPool = (state: State, pool: Pool): void => {
 
 export const expiryKey = (hour: number, version: ProductVersion): string => `${hour} ${version}`;
 
-export const refusalKey = (
-  hardwareId: string,
-  version: ProductVersion,
-  mode: LicensingMode,
-  code: RefusalCode,
-): string => `${hardwareId} ${version} ${mode} ${code}`;
+/** Who was refused is the device; of a Per User CAL the user, wherever he is. */
+export const refusalKey = (r: {
+  readonly hardwareId: string;
+  readonly userKey?: string | undefined;
+  readonly version: ProductVersion;
+  readonly mode: LicensingMode;
+  readonly code: RefusalCode;
+}): string => `${r.userKey ?? r.hardwareId} ${r.version} ${r.mode} ${r.code}`;

@@ -7,7 +7,7 @@ import { productVersions, type ProductVersion } from '@calbus/contracts/versions
 import { isActivated, poolKey, poolOf, type Pack, type Pool, type State } from './state.ts';
 
 /** V1 and V3: the versions that serve this one, its own first, then the lowest higher one. */
-const versionsServing = (version: ProductVersion): readonly ProductVersion[] =>
+export const versionsServing = (version: ProductVersion): readonly ProductVersion[] =>
   productVersions.slice(productVersions.indexOf(version));
 
 /** A pool after a pack of it was installed (none before) or had CALs taken or returned. */

@@ -5,7 +5,8 @@ import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { SettingsChange } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { decide, dueReturns, type Circumstances } from './decide.ts';
+import { decide, dueDrops, dueReturns } from './decide.ts';
+import type { Circumstances } from './decision.ts';
 import { applyBatch } from './fold.ts';
 import { DAY } from './settings.ts';
 import { emptyState, type BaseState } from './state.ts';
@@ -151,7 +152,8 @@ export const story = (
       return licenseId;
     },
     returnDue: () => {
-      const due = dueReturns(state, circumstances(s).now, 5_000);
+      const { now } = circumstances(s);
+      const due = [...dueReturns(state, now, 5_000), ...dueDrops(state, now, 5_000)];
       if (due.length > 0) s.append(due);
       return due.length;
     },

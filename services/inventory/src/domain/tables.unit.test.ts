@@ -3,9 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { heldBy } from './held.ts';
 import { perDevice, perDeviceRow } from './per-device.ts';
-import { perUser, perUserRow } from './per-user.ts';
+import { perUser, perUserRow, type PerUserRow } from './per-user.ts';
 import type { License } from './license.ts';
 import type { Pack } from './state.ts';
+import { perUserMode } from '@calbus/contracts/settings';
 import { productVersions } from '@calbus/contracts/versions';
 
 const NOW = 1_000_000;
@@ -51,12 +52,21 @@ test('Per Device: every row is the first match of some combination', () => {
 });
 
 test('Per User: no gap and no dead row', () => {
-  const seen = new Set<string>();
-  for (const authenticated of [true, false])
-    for (const activated of [true, false])
-      for (const installed of [true, false]) seen.add(perUserRow({ authenticated, activated, installed }).id);
+  const seen = new Set<PerUserRow>();
+  const either = [true, false];
+  for (const authenticated of either)
+    for (const activated of either)
+      for (const installed of either)
+        for (const mode of perUserMode.options)
+          for (const known of either)
+            for (const room of either) {
+              const row = perUserRow({ authenticated, activated, installed, perUser: mode, known, room });
+              if (row.does.act === 'again' || row.does.act === 'extend') assert.ok(known);
+              if (row.does.act === 'record') assert.ok(installed);
+              seen.add(row);
+            }
   assert.deepEqual(
-    perUser.map((r) => r.id).filter((id) => !seen.has(id)),
+    perUser.filter((row) => !seen.has(row)),
     [],
   );
 });

@@ -17,8 +17,9 @@ import type { Repeats } from './repeats.ts';
 
 const noteRepeat = (repeats: Repeats, item: Allocation, { outcome }: AllocationAnswer): void => {
   if (item.kind !== 'license' || outcome.kind !== 'refused') return;
-  const { terminalServerId, hardwareId, version, mode } = item;
-  repeats.count({ terminalServerId, hardwareId, version, mode, code: outcome.code });
+  const { terminalServerId, hardwareId, version, mode, userKey } = item;
+  const who = mode === 'per-user' && userKey !== null ? { hardwareId, userKey } : { hardwareId };
+  repeats.count({ terminalServerId, ...who, version, mode, code: outcome.code });
 };
 
 export type AllocateDeps = {

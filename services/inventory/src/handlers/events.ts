@@ -60,6 +60,7 @@ export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook
       for (const notice of stockNotices(before, levels)) raise(notice);
       for (const [about, level] of levels) {
         if (level !== 'none') raised.delete(keyOf({ event: 'NO_LICENSE_LEFT', about }));
+        if (level !== 'over') raised.delete(keyOf({ event: 'PER_USER_OVER_ALLOCATED', about }));
         if (level === 'enough') raised.delete(keyOf({ event: 'LOW_STOCK', about }));
       }
     },

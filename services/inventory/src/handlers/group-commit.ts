@@ -7,7 +7,7 @@ import { MAX_BATCH_BYTES, type LedgerBatch, type LedgerRecord } from '@calbus/co
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import type { Circumstances, Dice } from '../domain/decide.ts';
+import type { Circumstances, Dice } from '../domain/decision.ts';
 import { evolve } from '../domain/evolve.ts';
 import { changedHashes, touchedBy } from '../domain/live-counts.ts';
 import { draftOf, type State } from '../domain/state.ts';

@@ -3,10 +3,12 @@
 // clock takes it; its first act is a record in the ledger, and it answers nothing before that is committed.
 
 import { fault, FaultError } from '@calbus/contracts/faults';
+import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
 import type { EventName } from '@calbus/contracts/events';
 import { errorFacts } from '@calbus/runtime/log';
-import { dueReturns } from '../domain/decide.ts';
+import { dueDrops, dueReturns } from '../domain/decide.ts';
+import type { State } from '../domain/state.ts';
 import type { LeaderKey } from '../ports.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
@@ -28,7 +30,11 @@ const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
 /** So many records fit into one batch, however long their ids are. */
 export const MOST_RETURNS = 2_500;
+/** User keys may be longer. */
+export const MOST_DROPS = 150;
 const COUNT_REPEATS_MS = 60_000;
+
+type Due = (state: State, now: number, most: number) => LedgerRecord[];
 
 export type Leading = {
   readonly term: number;
@@ -113,25 +119,36 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
 
     const tell = (event: EventName, about: string, holds: boolean): void =>
       holds ? events.raise({ event, about }) : events.clear({ event, about });
+    /** Looked at in the moment of the decision: a replica that was paused wakes up with another time. */
+    const clockIsSuspect = (ledgerTime: number): boolean => {
+      const suspect = deps.watch.look(ledgerTime).length > 0;
+      tell('CLOCK_SUSPECT', 'the leader', suspect);
+      return suspect;
+    };
+    /** Records what is due, batch by batch; how many there were. */
+    const recordDue = async (commit: GroupCommit, due: Due, most: number): Promise<number> => {
+      let all = 0;
+      for (;;) {
+        const recorded = await commit.submit((draft, c) => {
+          const records = clockIsSuspect(draft.head.time) ? [] : due(draft, c.now, most);
+          return { records, answer: () => records.length };
+        });
+        all += recorded;
+        if (recorded < most) return all;
+      }
+    };
     const returnCals = async (commit: GroupCommit): Promise<void> => {
       while (!over.signal.aborted) {
         await clock.sleep(EXPIRY_MS, over.signal);
         if (over.signal.aborted) return;
-        let returned: number;
-        let all = 0;
-        do {
-          returned = await commit.submit((draft) => {
-            // Looked at in the moment of the decision: a replica that was paused wakes up with another time.
-            const suspect = deps.watch.look(draft.head.time).length > 0;
-            tell('CLOCK_SUSPECT', 'the leader', suspect);
-            tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
-            tell('CACHE_BEHIND', 'Redis', deps.cache.status() !== 'current');
-            const records = suspect ? [] : dueReturns(draft, clock.now(), MOST_RETURNS);
-            return { records, answer: () => records.length };
-          });
-          all += returned;
-        } while (returned === MOST_RETURNS);
-        if (all > 0) log.info({ row: 'D15', returned: all }, 'CALs returned to their pools');
+        tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
+        tell('CACHE_BEHIND', 'Redis', deps.cache.status() !== 'current');
+        const atOwnTime: Due = (draft, _now, most) => dueReturns(draft, clock.now(), most);
+        const returned = await recordDue(commit, atOwnTime, MOST_RETURNS);
+        if (returned > 0) log.info({ row: 'D15', returned }, 'CALs returned to their pools');
+        // At the ledger's time: a user has no hour after the end, as a CAL has.
+        const dropped = await recordDue(commit, dueDrops, MOST_DROPS);
+        if (dropped > 0) log.info({ row: 'U6', dropped }, 'users past their end dropped');
       }
     };
 

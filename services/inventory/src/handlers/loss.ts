@@ -13,7 +13,7 @@ import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
-import type { Dice } from '../domain/decide.ts';
+import type { Dice } from '../domain/decision.ts';
 import type { Head } from '../domain/state.ts';
 import { accepted } from './accepted.ts';
 import type { Follower } from './follow.ts';

@@ -12,6 +12,7 @@ import {
   queryLedger,
   queryLicenses,
   type HeldLicense,
+  type RecordedUser,
 } from '@calbus/contracts/inventory-messages';
 import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
@@ -20,8 +21,9 @@ import { answerWith, type Answer } from '@calbus/runtime/respond';
 import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
 import type { Device, License } from '../domain/license.ts';
-import { currentActivation, identityOf, type BaseState, type State } from '../domain/state.ts';
+import { currentActivation, identityOf, type BaseState, type Pack, type State } from '../domain/state.ts';
 import { poolCounts } from '../domain/stock.ts';
+import { usersByPack } from '../domain/user-stock.ts';
 import { valuesOf } from '../domain/table.ts';
 import type { LedgerPages } from '../ports.ts';
 
@@ -61,6 +63,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     licenses: { temporary: head.temporary, full: head.full },
     keyPacks: valuesOf(state.packs).length,
     pools: poolCounts(state),
+    perUser: head.settings.perUser,
     voidMessages: facts.voids,
     durable: facts.durable,
     cache: facts.cache,
@@ -83,21 +86,25 @@ export const settings = (state: State): Answer =>
     changes: state.head.settingsChanges.toReversed().slice(0, MOST_CHANGES),
   });
 
-export const packs = (state: State): Answer =>
-  answerWith(inventoryPacks, {
+export const packs = (state: State): Answer => {
+  const users = usersByPack(state);
+  const issuedOf = (p: Pack): number => users.get(p.keyPackId) ?? p.issued;
+  const counted = state.head.settings.perUser !== 'unmonitored';
+  return answerWith(inventoryPacks, {
     position: positionOf(state),
     packs: valuesOf(state.packs).map((p) => ({
       keyPackId: p.keyPackId,
       version: p.version,
       mode: p.mode,
       quantity: p.quantity,
-      issued: p.issued,
-      available: p.mode === 'per-device' ? p.quantity - p.issued : null,
+      issued: issuedOf(p),
+      available: p.mode === 'per-device' || counted ? p.quantity - issuedOf(p) : null,
       program: p.program,
       agreement: p.agreementNumber,
       installedAt: p.installedAt,
     })),
   });
+};
 
 const heldOf = (license: License, now: number): HeldLicense => ({
   licenseId: license.licenseId,
@@ -124,6 +131,15 @@ const devicesOf = (
   return exact ? [exact] : state.devices.naming([device, user].filter((text) => text !== undefined));
 };
 
+/** Recorded users whose name, with or without its domain, is the one asked for. */
+function* usersNamed(state: BaseState, user: string | undefined, now: number): Generator<RecordedUser> {
+  for (const [userKey, entries] of state.users.entries()) {
+    if (user !== undefined && userKey !== user && !userKey.endsWith(`\\${user}`)) continue;
+    for (const { notAfter, ...entry } of entries)
+      yield { userKey, ...entry, notAfter, state: notAfter > now ? 'live' : 'ended' };
+  }
+}
+
 export const licenses = (state: BaseState, now: number, { body }: Message<typeof queryLicenses>): Answer => {
   const found: HeldLicense[] = [];
   const name = body.device?.toLowerCase();
@@ -140,7 +156,15 @@ export const licenses = (state: BaseState, now: number, { body }: Message<typeof
       found.push(heldOf(l, now));
     }
   }
-  return answerWith(inventoryLicenses, { position: positionOf(state), licenses: found, more: false });
+  const users: RecordedUser[] = [];
+  const answer = (more: boolean): Answer =>
+    answerWith(inventoryLicenses, { position: positionOf(state), licenses: found, users, more });
+  if (body.device !== undefined) return answer(false);
+  for (const recorded of usersNamed(state, user, now)) {
+    if (found.length + users.length === body.limit) return answer(true);
+    users.push(recorded);
+  }
+  return answer(false);
 };
 
 export const trust = (state: State): Answer => {

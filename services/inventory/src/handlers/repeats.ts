@@ -6,8 +6,8 @@ import type { LedgerRecord } from '@calbus/contracts/ledger';
 type Counted = Extract<LedgerRecord, { kind: 'refusals-counted' }>['counts'][number];
 export type RepeatedRefusal = Omit<Counted, 'times'>;
 
-/** So that they fit into one batch, names at their longest included. */
-const MOST_IN_RECORD = 800;
+/** So that they fit into one batch. */
+const MOST_BYTES = 200_000;
 /** Beyond so many different ones further repeats are not counted until the next record. */
 const MOST_KEPT = 10_000;
 
@@ -21,15 +21,21 @@ export const countRepeats = (): Repeats => {
   const counted = new Map<string, Counted>();
   return {
     count: (r) => {
-      const key = `${r.terminalServerId} ${r.hardwareId} ${r.version} ${r.mode} ${r.code}`;
+      const key = `${r.terminalServerId} ${r.userKey ?? r.hardwareId} ${r.version} ${r.mode} ${r.code}`;
       const times = (counted.get(key)?.times ?? 0) + 1;
       if (times === 1 && counted.size >= MOST_KEPT) return;
       counted.set(key, { ...r, times });
     },
     take: () => {
-      const counts = [...counted].slice(0, MOST_IN_RECORD);
-      for (const [key] of counts) counted.delete(key);
-      return counts.length === 0 ? [] : [{ kind: 'refusals-counted', counts: counts.map(([, c]) => c) }];
+      const counts: Counted[] = [];
+      let size = 0;
+      for (const [key, c] of counted) {
+        size += Buffer.byteLength(JSON.stringify(c)) + 1;
+        if (size > MOST_BYTES) break;
+        counts.push(c);
+        counted.delete(key);
+      }
+      return counts.length === 0 ? [] : [{ kind: 'refusals-counted', counts }];
     },
   };
 };

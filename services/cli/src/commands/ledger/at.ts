@@ -49,6 +49,7 @@ export const ledgerAt = async (operator: Operator, at: number, filter: AtFilter)
   return {
     at,
     position: { generation, sequence, time },
+    perUser: holdings.perUser(),
     pools: holdings.pools(),
     ...holdersOf(holdings, at, filter),
   };
@@ -75,7 +76,7 @@ export const showAt = async (
         modeName(p.mode),
         String(p.installed),
         String(p.issued),
-        p.mode === 'per-user' ? 'not counted' : String(p.available),
+        p.mode === 'per-user' && then.perUser === 'unmonitored' ? 'not counted' : String(p.available),
         String(p.temporary),
       ]),
     );

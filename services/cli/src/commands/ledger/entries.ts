@@ -61,6 +61,12 @@ const says = (r: LedgerRecord, known: Known, superseded: readonly string[]): str
       return `${licenseWords(r.licenseId, known)} validated by a log-on`;
     case 'returned':
       return `the CAL of ${licenseWords(r.licenseId, known)} returned to its pool`;
+    case 'user-recorded':
+      return `user ${r.userKey} recorded for ${r.version} until ${day(r.notAfter)}`;
+    case 'user-extended':
+      return `user ${r.userKey} for ${r.version} extended until ${day(r.notAfter)}`;
+    case 'user-dropped':
+      return `user ${r.userKey} for ${r.version} dropped, past the end`;
     case 'refused':
       return `refused: ${r.code}, for ${r.version}`;
     case 'refusals-counted': {

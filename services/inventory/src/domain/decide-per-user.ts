@@ -1,0 +1,71 @@
+// One request of a terminal server in Per User mode.
+
+import type { LedgerRecord } from '@calbus/contracts/ledger';
+import { known, refuse, type Circumstances, type Decision, type Request } from './decision.ts';
+import { perUserRow } from './per-user.ts';
+import { DAY, USER_DAYS } from './settings.ts';
+import { isActivated, type State } from './state.ts';
+import { stockRefusal } from './stock.ts';
+import { userStock } from './user-stock.ts';
+import { servingEntry, type UserEntry } from './users.ts';
+
+const outcomeOf = (userKey: string, { version, notAfter }: Pick<UserEntry, 'version' | 'notAfter'>) =>
+  ({ kind: 'per-user', userKey, version, notAfter }) as const;
+
+export const decidePerUser = (state: State, c: Circumstances, q: Request): Decision => {
+  const { settings } = state.head;
+  const { requestId, terminalServerId } = q;
+  const userKey = q.userKey ?? '';
+  const entries = state.users.get(userKey) ?? [];
+  const entry = servingEntry(entries, q.version, c.now);
+  // They count until they are dropped; nobody stands in his own way.
+  const over = entries.filter((e) => e.notAfter <= c.now).map((e) => e.version);
+  const stock = userStock(state, q.version, over);
+  const { id: row, does } = perUserRow({
+    authenticated: q.userKey !== null && q.authenticatedBy !== null,
+    activated: isActivated(state.head, c.now),
+    installed: stock.installed > 0,
+    perUser: settings.perUser,
+    known: entry !== undefined,
+    room: stock.recorded < stock.installed + settings.overdraft,
+  });
+  const again = (e: UserEntry | undefined): Decision => {
+    if (!e) throw new Error(`row ${row} matched without an entry`);
+    return known(state, c, requestId, row, outcomeOf(userKey, e));
+  };
+  switch (does.act) {
+    case 'grant': {
+      const outcome = { kind: 'per-user', userKey, version: q.version, notAfter: null } as const;
+      return known(state, c, requestId, row, outcome);
+    }
+    case 'again':
+      return again(entry);
+    case 'extend': {
+      if (!entry || entry.notAfter - c.now > settings.renewalLeadDays * DAY) return again(entry);
+      const { version } = entry;
+      const notAfter = entry.notAfter + USER_DAYS * DAY;
+      return {
+        kind: 'recorded',
+        records: [{ kind: 'user-extended', requestId, terminalServerId, row, userKey, version, notAfter }],
+      };
+    }
+    case 'record': {
+      const { version } = stock;
+      if (version === undefined) throw new Error(`row ${row} matched without a CAL`);
+      const notAfter = c.now + USER_DAYS * DAY;
+      const dropped = over.map((v): LedgerRecord => ({ kind: 'user-dropped', userKey, version: v }));
+      return {
+        kind: 'recorded',
+        records: [
+          ...dropped,
+          { kind: 'user-recorded', requestId, terminalServerId, row, userKey, version, notAfter },
+        ],
+      };
+    }
+    case 'refuse': {
+      if (does.code === 'NO_LICENSE_AVAILABLE') return refuse(state, c, q, row, does.code, []);
+      const code = does.code === 'stock' ? stockRefusal(state, 'per-user', q.version, c.now) : does.code;
+      return known(state, c, requestId, row, { kind: 'refused', code });
+    }
+  }
+};

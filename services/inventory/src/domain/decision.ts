@@ -1,0 +1,101 @@
+// What deciding a request comes to: a recorded outcome, or one that is true as the ledger stands.
+
+import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
+import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { RefusalCode } from '@calbus/contracts/refusals';
+import type { RowId } from '@calbus/contracts/rows';
+import { REFUSAL_COALESCING } from './settings.ts';
+import { refusalKey, type State } from './state.ts';
+
+/** Chance, as an argument. */
+export type Dice = {
+  /** A fresh id: one token. */
+  readonly id: () => string;
+  /** A whole number, uniform between the two, both included. */
+  readonly between: (min: number, max: number) => number;
+};
+
+export type Circumstances = {
+  /** Ledger time. */
+  readonly now: number;
+  readonly dice: Dice;
+  /** The ledger has used 90 % of its storage. */
+  readonly storageNearlyFull: boolean;
+};
+
+export type Request = Extract<Allocation, { kind: 'license' }>;
+
+/** `recorded`: the answer is what the records, once committed, make the state remember; else it is `outcome`, true at the head. */
+export type Decision =
+  | { readonly kind: 'recorded'; readonly records: readonly LedgerRecord[] }
+  | {
+      readonly kind: 'known';
+      readonly answer: AllocationAnswer;
+      readonly records: readonly LedgerRecord[];
+      /** The answer repeats a refusal that has its record. */
+      readonly repeats?: true;
+    };
+
+export const known = (
+  state: State,
+  c: Circumstances,
+  requestId: string,
+  row: RowId,
+  outcome: AllocationOutcome,
+  records: readonly LedgerRecord[] = [],
+): Decision => ({
+  kind: 'known',
+  records,
+  answer: {
+    requestId,
+    row,
+    decidedAt: c.now,
+    position: { generation: state.head.generation, sequence: state.head.sequence },
+    outcome,
+  },
+});
+
+/** A stock refusal is recorded once an hour per device (or user), version, mode and code; repeats refer to that record. */
+export const refuse = (
+  state: State,
+  c: Circumstances,
+  q: Request,
+  row: RowId,
+  code: RefusalCode,
+  before: readonly LedgerRecord[],
+): Decision => {
+  const userKey = q.mode === 'per-user' ? (q.userKey ?? undefined) : undefined;
+  const earlier = state.refusals.get(refusalKey({ ...q, userKey, code }));
+  if (earlier && c.now - earlier.at < REFUSAL_COALESCING) {
+    return {
+      kind: 'known',
+      records: before,
+      repeats: true,
+      answer: {
+        requestId: q.requestId,
+        row,
+        decidedAt: c.now,
+        position: { generation: state.head.generation, sequence: earlier.sequence },
+        outcome: { kind: 'refused', code },
+      },
+    };
+  }
+  const { requestId, terminalServerId, hardwareId, version, mode } = q;
+  return {
+    kind: 'recorded',
+    records: [
+      ...before,
+      {
+        kind: 'refused',
+        requestId,
+        terminalServerId,
+        row,
+        hardwareId,
+        ...(userKey === undefined ? {} : { userKey }),
+        version,
+        mode,
+        code,
+      },
+    ],
+  };
+};
