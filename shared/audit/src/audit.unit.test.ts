@@ -31,6 +31,20 @@ const full = (n: number, supersedes: string[] = [`t${n}`], licenseId = `f${n}`):
   supersedes,
 });
 const returned = (licenseId: string): LedgerRecord => ({ kind: 'returned', licenseId });
+const userRecorded = (userKey: string, notAfter = 1_060 * DAY): LedgerRecord => ({
+  kind: 'user-recorded',
+  ...asked,
+  row: 'U2',
+  userKey,
+  version: '2003',
+  notAfter,
+});
+const userDropped = (userKey: string): LedgerRecord => ({ kind: 'user-dropped', userKey, version: '2003' });
+const counted = (perUser: 'tracked' | 'enforced', overdraft = 0): LedgerRecord[] => [
+  ...first,
+  installed(1, 'per-user'),
+  { kind: 'settings-changed', commandId: 'c3', changes: { perUser, overdraft }, by: 'test', why: '' },
+];
 const refused = (n: number): LedgerRecord => ({
   kind: 'refused',
   ...asked,
@@ -310,6 +324,65 @@ describe('who holds what', () => {
         .append([{ kind: 'validated', ...asked, row: 'D5', licenseId: 't1', within: 'report' }], 1_091 * DAY)
         .audit(),
       ['3 I5 validated'],
+    ],
+    [
+      'a user recorded while nobody is counted',
+      ledger()
+        .append([...first, installed(1, 'per-user'), userRecorded('ann')])
+        .audit(),
+      ['1 I9 user ann'],
+    ],
+    [
+      'more users than CALs and overdraft, enforced',
+      ledger()
+        .append([...counted('enforced', 1), userRecorded('ann'), userRecorded('bob'), userRecorded('cid')])
+        .audit(),
+      ['1 I1 more users'],
+    ],
+    [
+      'more users than CALs, tracked',
+      ledger()
+        .append([...counted('tracked'), userRecorded('ann'), userRecorded('bob')])
+        .audit(),
+      [],
+    ],
+    [
+      'a user recorded twice',
+      ledger()
+        .append([...counted('tracked'), userRecorded('ann'), userRecorded('ann')])
+        .audit(),
+      ['1 I1 user ann', '1 I3 two live entries'],
+    ],
+    [
+      'a user dropped before the end',
+      ledger()
+        .append([...counted('tracked'), userRecorded('ann')])
+        .append([userDropped('ann')], 1_060 * DAY - 1)
+        .audit(),
+      ['2 I1 a user was dropped'],
+    ],
+    [
+      'a user extended after the end',
+      ledger()
+        .append([...counted('tracked'), userRecorded('ann')])
+        .append([{ ...userRecorded('ann', 1_120 * DAY), kind: 'user-extended' } as LedgerRecord], 1_060 * DAY)
+        .audit(),
+      ['2 I1 a user was extended'],
+    ],
+    [
+      'a user refused with a CAL free',
+      ledger()
+        .append([...counted('enforced'), { ...refused(1), mode: 'per-user' } as LedgerRecord])
+        .audit(),
+      ['1 I6 refused'],
+    ],
+    [
+      'a user recorded, dropped at the end, and recorded again',
+      ledger()
+        .append([...counted('enforced'), userRecorded('ann')])
+        .append([userDropped('ann'), userRecorded('ann', 1_120 * DAY)], 1_060 * DAY)
+        .audit(),
+      [],
     ],
     [
       'a good life',

@@ -163,6 +163,15 @@ const ledger: readonly [string, Invariant, (w: World) => void][] = [
     },
   ],
   [
+    'a user recorded while nobody is counted',
+    'I9',
+    (w) => {
+      const user = { userKey: 'ann', version: '2003', notAfter: START + 1 } as const;
+      const asked = { requestId: 'x1', terminalServerId: 'ts1', row: 'U2' } as const;
+      add(w, 4, { kind: 'user-recorded', ...asked, ...user });
+    },
+  ],
+  [
     'a CAL taken before the activation',
     'I2',
     (w) => {

@@ -80,6 +80,10 @@ export const checkRecord = (f: Fold, r: LedgerRecord, at: number, say: Say): voi
     }
     case 'refused':
       return checkRefusal(f, r, at, say);
+    case 'user-recorded':
+    case 'user-extended':
+      // Nobody sets `perUser` here.
+      return say('I9', `user ${r.userKey} is counted`);
     case 'pack-installed':
       if (f.packs.has(r.keyPackId)) say('I1', `key pack ${r.keyPackId} is installed twice`);
       return;

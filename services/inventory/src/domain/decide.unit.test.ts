@@ -5,7 +5,7 @@ import type { LicenseFacts } from '@calbus/contracts/license';
 import { DAY, HOUR } from './settings.ts';
 import { isActivated } from './state.ts';
 import { poolCounts } from './stock.ts';
-import { story } from './story.ts';
+import { story, type Story } from './story.ts';
 
 const license = (a: AllocationAnswer): LicenseFacts => {
   assert.equal(a.outcome.kind, 'license', `row ${a.row} gave no license`);
@@ -308,5 +308,107 @@ describe('Per User', () => {
     const a = s.ask(user);
     assert.equal(a.row, 'U4');
     assert.equal(code(a), 'WRONG_MODE');
+  });
+
+  const counting = (perUser: 'tracked' | 'enforced', cals = 1, overdraft = 0) => {
+    const s = story();
+    s.activate();
+    s.install(cals, '2003', 'per-user');
+    s.set({ perUser, overdraft });
+    return s;
+  };
+  const bob = { ...user, user: 'corp\\bob' };
+  const pool = (s: Story, version = '2003') =>
+    poolCounts(s.state).find((p) => p.mode === 'per-user' && p.version === version);
+  const until = (a: AllocationAnswer): number | null | undefined =>
+    a.outcome.kind === 'per-user' ? a.outcome.notAfter : undefined;
+
+  test('U2: tracked, a user is recorded for 60 days, also beyond what is installed', () => {
+    const s = counting('tracked');
+    const a = s.ask(user);
+    assert.equal(a.row, 'U2');
+    assert.equal(until(a), s.now + 60 * DAY);
+    assert.equal(pool(s)?.available, 0);
+    assert.equal(s.ask(bob).row, 'U2');
+    assert.deepEqual([pool(s)?.issued, pool(s)?.available], [2, -1]);
+  });
+
+  test('U5: the same entry from whatever device, extended by 60 days within the lead only', () => {
+    const s = counting('tracked');
+    const first = until(s.ask(user)) ?? 0;
+    const n = s.records.length;
+    s.now = first - 7 * DAY - 1;
+    const again = s.ask({ ...user, device: 2 });
+    assert.deepEqual([again.row, until(again), s.records.length], ['U5', first, n]);
+    s.now += 1;
+    const extended = s.ask(user);
+    assert.deepEqual([extended.row, until(extended)], ['U5', first + 60 * DAY]);
+    assert.equal(s.records.at(-1)?.kind, 'user-extended');
+    assert.equal(pool(s)?.issued, 1);
+  });
+
+  test('U3: enforced, no more users than CALs and overdraft; recorded once an hour for each user', () => {
+    const s = counting('enforced', 1, 1);
+    assert.equal(s.ask(user).row, 'U2');
+    assert.equal(s.ask(bob).row, 'U2');
+    const cid = { ...user, user: 'corp\\cid' };
+    const first = s.ask(cid);
+    assert.deepEqual([first.row, code(first)], ['U3', 'NO_LICENSE_AVAILABLE']);
+    s.now += HOUR / 2;
+    assert.deepEqual(s.ask({ ...cid, device: 2 }).position, first.position);
+    assert.notDeepEqual(s.ask({ ...user, user: 'corp\\dan' }).position, first.position);
+    assert.equal(s.records.filter((r) => r.kind === 'refused').length, 2);
+    assert.equal(s.ask(user).row, 'U5');
+    s.set({ overdraft: 2 });
+    assert.equal(s.ask(cid).row, 'U2');
+  });
+
+  test('U9: not activated, a known user gets the same entry, not extended; others are refused', () => {
+    const s = story();
+    s.activate(s.now + 56 * DAY);
+    s.install(1, '2003', 'per-user');
+    s.set({ perUser: 'tracked' });
+    const first = until(s.ask(user));
+    s.now += 57 * DAY;
+    const again = s.ask(user);
+    assert.deepEqual([again.row, until(again)], ['U9', first]);
+    assert.equal(code(s.ask(bob)), 'NOT_ACTIVATED');
+    s.now += 3 * DAY;
+    assert.equal(code(s.ask(user)), 'NOT_ACTIVATED');
+  });
+
+  test('U6: a user past the end is dropped, not before', () => {
+    const s = counting('enforced');
+    s.now = (until(s.ask(user)) ?? 0) - 1;
+    assert.equal(s.returnDue(), 0);
+    assert.equal(s.ask({ ...bob, requestId: 'r' }).row, 'U3');
+    s.now += 1;
+    assert.equal(s.returnDue(), 1);
+    assert.equal(pool(s)?.issued, 0);
+    assert.equal(s.ask(bob).row, 'U2');
+  });
+
+  test('a user past the end who is not dropped yet does not stand in his own way', () => {
+    const s = counting('enforced');
+    s.now = until(s.ask(user)) ?? 0;
+    assert.equal(s.ask(bob).row, 'U3');
+    assert.equal(s.ask(user).row, 'U2');
+    assert.equal(pool(s)?.issued, 1);
+  });
+
+  test('V3: counts against the lowest version that serves with a CAL left; the entry serves older terminal servers', () => {
+    const s = counting('enforced');
+    s.install(1, '2022', 'per-user');
+    assert.equal(s.ask(user).row, 'U2');
+    assert.equal(s.ask({ ...bob, version: '2003' }).row, 'U2');
+    assert.deepEqual([pool(s)?.issued, pool(s, '2022')?.issued], [1, 1]);
+    assert.equal(s.ask({ ...bob, version: '2019' }).row, 'U5');
+    assert.equal(s.ask({ ...user, version: '2019' }).row, 'U3');
+  });
+
+  test('a remembered request id keeps its entry', () => {
+    const s = counting('tracked');
+    const first = s.ask({ ...user, requestId: 'r' });
+    assert.deepEqual(s.ask({ ...user, requestId: 'r' }), first);
   });
 });

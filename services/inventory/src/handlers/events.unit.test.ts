@@ -50,6 +50,22 @@ const watched = (cals: number) => {
 };
 
 describe('events', () => {
+  test('more users than Per User CALs are said once, and again after CALs were added', () => {
+    const w = watched(0);
+    w.step(() => w.s.install(1, '2003', 'per-user'));
+    w.step(() => w.s.set({ perUser: 'tracked' }));
+    const logOn = (user: string): void =>
+      void w.step(() => w.s.ask({ mode: 'per-user', user, authenticatedBy: 'pam' }));
+    logOn('ann');
+    assert.deepEqual(w.take(), []);
+    logOn('bob');
+    logOn('cid');
+    assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
+    w.step(() => w.s.install(2, '2003', 'per-user'));
+    logOn('dan');
+    assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
+  });
+
   test('a pool that runs low and then empty is said once each, and again after it was filled', () => {
     const w = watched(10);
     for (let n = 1; n <= 10; n += 1) {

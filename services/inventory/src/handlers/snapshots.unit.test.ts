@@ -32,6 +32,7 @@ const ledgerOf = (messages: readonly Uint8Array[]): Ledger => ({
 
 const step = fc.oneof(
   { weight: 8, arbitrary: fc.record({ do: fc.constant('ask'), device: fc.nat(5), old: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('user'), user: fc.nat(5), old: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('log-on'), device: fc.nat(5) }) },
   {
     weight: 1,
@@ -63,6 +64,7 @@ const tell = ({ steps, rolls }: Told): Uint8Array[] => {
     prevHash = hashOf(bytes);
     messages.push(bytes);
   });
+  s.set({ perUser: 'tracked' });
   const lastOf = new Map<number, string>();
   for (const step of steps) {
     switch (step.do) {
@@ -72,11 +74,17 @@ const tell = ({ steps, rolls }: Told): Uint8Array[] => {
         if (outcome.kind === 'license') lastOf.set(step.device, outcome.license.licenseId);
         break;
       }
+      case 'user': {
+        const asker = { user: `d\\u${step.user}`, authenticatedBy: 'nla', mode: 'per-user' } as const;
+        s.ask({ ...asker, version: step.old ? '2003' : '2022' });
+        break;
+      }
       case 'log-on':
         s.logOn(lastOf.get(step.device) ?? 'none', step.device);
         break;
       case 'install':
         s.install(step.quantity, step.quantity === 1 ? '2003' : '2022');
+        s.install(step.quantity, step.quantity === 1 ? '2022' : '2003', 'per-user');
         break;
       case 'activate':
         s.activate();
@@ -107,6 +115,8 @@ const seen = (f: Follower) => {
     devices: [...f.state.devices.values()],
     owners: licenses.map((l) => f.state.owners.get(l.licenseId)),
     ends: [...f.state.ends.due(Number.MAX_SAFE_INTEGER)].sort(),
+    users: [...f.state.users.entries()],
+    userEnds: [...f.state.userEnds.due(Number.MAX_SAFE_INTEGER)].sort(),
     outcomes: [...f.state.outcomes.keys()].map((id) => f.state.outcomes.get(id)),
     tail: f.tail(),
     voids: f.voids(),
