@@ -12,6 +12,7 @@ import { events } from './commands/events.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
+import { addReportCommands } from './commands/report/commands.ts';
 import { confirmClock } from './commands/clock.ts';
 import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
@@ -99,6 +100,7 @@ command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   );
 
 addLedgerCommands(program, withOperator, whole);
+addReportCommands(program, withOperator, whole);
 
 type RequestOptions = {
   json?: true;
