@@ -8,6 +8,7 @@ import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { activate, install } from './commands/clearinghouse.ts';
+import { runDiagnose } from './commands/diagnose/command.ts';
 import { events } from './commands/events.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
@@ -86,6 +87,15 @@ command('events', "what was worth an operator's attention in the last 30 days, n
   .option('--limit <n>', 'at most so many', whole, 20)
   .action((o: { json?: true; limit: number }) =>
     withOperator((operator) => events(operator, o.limit, o.json ?? false)),
+  );
+command('diagnose', 'what is wrong, worst first, and what to do about it; changes nothing')
+  .option(
+    '--terminal-server <id>',
+    "also whether this one of the profile's terminal servers is given licenses",
+  )
+  .addHelpText('after', '\nExit code 1 where something stops licenses.')
+  .action((o: { json?: true; terminalServer?: string }) =>
+    runDiagnose(profileOf(), o.terminalServer, o.json ?? false),
   );
 command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   .option('--for <seconds>', 'end by itself after so long', whole)
