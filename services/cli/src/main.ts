@@ -8,10 +8,12 @@ import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { activate, install } from './commands/clearinghouse.ts';
+import { runDiagnose } from './commands/diagnose/command.ts';
 import { events } from './commands/events.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
+import { addReportCommands } from './commands/report/commands.ts';
 import { confirmClock } from './commands/clock.ts';
 import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
@@ -86,6 +88,15 @@ command('events', "what was worth an operator's attention in the last 30 days, n
   .action((o: { json?: true; limit: number }) =>
     withOperator((operator) => events(operator, o.limit, o.json ?? false)),
   );
+command('diagnose', 'what is wrong, worst first, and what to do about it; changes nothing')
+  .option(
+    '--terminal-server <id>',
+    "also whether this one of the profile's terminal servers is given licenses",
+  )
+  .addHelpText('after', '\nExit code 1 where something stops licenses.')
+  .action((o: { json?: true; terminalServer?: string }) =>
+    runDiagnose(profileOf(), o.terminalServer, o.json ?? false),
+  );
 command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   .option('--for <seconds>', 'end by itself after so long', whole)
   .action((o: { json?: true; for?: number }) =>
@@ -99,6 +110,7 @@ command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   );
 
 addLedgerCommands(program, withOperator, whole);
+addReportCommands(program, withOperator, whole);
 
 type RequestOptions = {
   json?: true;

@@ -18,7 +18,8 @@ export const profileSchema = z.strictObject({
   /** The terminal servers that `request` may act as. */
   terminalServers: z.record(
     token,
-    z.strictObject({ seedFile: z.string(), mode: licensingMode, version: productVersion }),
+    // Without a mode it is one on which none is configured.
+    z.strictObject({ seedFile: z.string(), mode: licensingMode.optional(), version: productVersion }),
   ),
 });
 export type Profile = z.infer<typeof profileSchema>;
@@ -26,6 +27,16 @@ export type Profile = z.infer<typeof profileSchema>;
 /** Every node that can be asked; a client that knows one node only is lost with it. */
 export const natsServers = (profile: Profile): string[] =>
   profile.natsUrl.split(',').map((url) => url.trim());
+
+export const terminalServerOf = (profile: Profile, id: string): Profile['terminalServers'][string] => {
+  const known = profile.terminalServers[id];
+  if (known) return known;
+  const ids = Object.keys(profile.terminalServers).join(', ');
+  throw new Problem(
+    'UNKNOWN_TERMINAL_SERVER',
+    `The profile has no terminal server "${id}"; it has: ${ids || 'none'}.`,
+  );
+};
 
 export const PROFILE_FILE = path.join('.calbus', 'operator.json');
 

@@ -6,7 +6,7 @@ import { connect, type Decision, type LicenseAsk, type TerminalServer } from '@c
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { Problem } from '../problem.ts';
-import { natsServers, readSecret, type Profile } from '../profile.ts';
+import { natsServers, readSecret, terminalServerOf, type Profile } from '../profile.ts';
 import { bold, day, green, grouped, json, plain, red, say } from '../print.ts';
 import { rowWords } from '../rows.ts';
 
@@ -21,20 +21,19 @@ export const connectTerminalServer = async (
   id: string,
   acting: Acting = {},
 ): Promise<TerminalServer> => {
-  const known = profile.terminalServers[id];
-  if (!known) {
-    const ids = Object.keys(profile.terminalServers).join(', ');
+  const known = terminalServerOf(profile, id);
+  const mode = acting.mode ?? known.mode;
+  if (mode === undefined)
     throw new Problem(
-      'UNKNOWN_TERMINAL_SERVER',
-      `The profile has no terminal server "${id}"; it has: ${ids || 'none'}.`,
+      'MODE_NOT_CONFIGURED',
+      `The profile gives terminal server "${id}" no licensing mode: write it there, or say --mode.`,
     );
-  }
   try {
     return await connect({
       servers: natsServers(profile),
       seed: readSecret(known.seedFile),
       terminalServerId: id,
-      mode: acting.mode ?? known.mode,
+      mode,
       version: acting.version ?? known.version,
       roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
       ...(acting.waitsMs === undefined ? {} : { waitsMs: acting.waitsMs }),

@@ -11,7 +11,11 @@ import type { Operator } from '../operator.ts';
 import { Problem } from '../problem.ts';
 import { bold, day, green, grouped, json, modeName, red, say, table, time, yellow } from '../print.ts';
 
-const consumerInfo = z.object({ num_pending: z.number(), num_ack_pending: z.number() });
+const consumerInfo = z.object({
+  num_pending: z.number(),
+  num_ack_pending: z.number(),
+  num_waiting: z.number(),
+});
 const streamInfo = z.object({ state: z.object({ messages: z.number() }) });
 
 const api = async <T>(nc: NatsConnection, subject: string, shape: z.ZodType<T>): Promise<T | null> => {
@@ -23,7 +27,7 @@ const api = async <T>(nc: NatsConnection, subject: string, shape: z.ZodType<T>):
   }
 };
 
-const attempt = async <T>(what: Promise<T>): Promise<T | null> => {
+export const attempt = async <T>(what: Promise<T>): Promise<T | null> => {
   try {
     return await what;
   } catch {
@@ -54,10 +58,14 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
     /** Every replica that answered, the one above included. */
     replicas,
     liaison,
-    queue: queue && { waiting: queue.num_pending, inHand: queue.num_ack_pending },
+    queue: queue && {
+      waiting: queue.num_pending,
+      inHand: queue.num_ack_pending,
+      pulls: queue.num_waiting,
+    },
     deadLetters: dead?.state.messages ?? null,
     liveCounts: live?.head ?? null,
-    redis: live === null ? 'unreachable' : 'answers',
+    redis: live === null ? ('unreachable' as const) : ('answers' as const),
   };
 };
 

@@ -1,20 +1,14 @@
 // calbus ledger at: who held what at a time.
 
 import { newChain } from '@calbus/audit/chain';
-import { newHoldings, type AuditedLicense, type Holdings } from '@calbus/audit/holdings';
+import { newHoldings, type Holdings } from '@calbus/audit/holdings';
 import type { Operator } from '../../operator.ts';
 import { day, dim, grouped, json, modeName, moment, say, table } from '../../print.ts';
+import { stateAt } from './license-state.ts';
 import { instantOf } from './places.ts';
 import { ledgerReader } from './read.ts';
 
 export type AtFilter = { readonly device?: string; readonly limit: number };
-
-/** A full license past its end still holds its CAL, until a record returns it. */
-const stateAt = (l: Readonly<AuditedLicense>, at: number): 'live' | 'past its end' | undefined => {
-  if (l.over) return undefined;
-  if (l.notAfter > at) return 'live';
-  return l.kind === 'full' ? 'past its end' : undefined;
-};
 
 const holdersOf = (holdings: Holdings, at: number, filter: AtFilter) => {
   const wanted = filter.device?.toLowerCase();

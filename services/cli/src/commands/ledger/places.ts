@@ -7,10 +7,16 @@ export type LedgerPlace =
 
 const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,3})?)?(?:Z|[+-]\d{2}:\d{2})?)?$/;
 
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+const isDay = (date: string): boolean => {
+  const at = Date.parse(date);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(date);
+};
+
 /** Milliseconds since 1970; without a zone it is UTC, in which calbus shows all times. */
 export const instantOf = (text: string): number => {
   const zoned = /[T ]/.test(text) && !/(?:Z|[+-]\d{2}:\d{2})$/.test(text) ? `${text}Z` : text;
-  const at = ISO.test(text) ? Date.parse(zoned.replace(' ', 'T')) : Number.NaN;
+  const at = ISO.test(text) && isDay(text.slice(0, 10)) ? Date.parse(zoned.replace(' ', 'T')) : Number.NaN;
   if (Number.isNaN(at))
     throw new Problem('BAD_TIME', `"${text}" is no time: write it as 2026-11-24T07:05Z, or 2026-11-24.`);
   return at;

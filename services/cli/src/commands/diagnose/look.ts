@@ -1,0 +1,71 @@
+// Looking at everything an operator may see, without changing anything. What passes by itself is looked at again.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  inventoryPacks,
+  inventorySettingsAre,
+  queryPacks,
+  querySettings,
+} from '@calbus/contracts/inventory-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { openCounts } from '../../live-counts.ts';
+import { connectOperator, type Operator } from '../../operator.ts';
+import { Problem } from '../../problem.ts';
+import { readSecret, terminalServerOf, type Profile } from '../../profile.ts';
+import { progressOf } from '../../progress.ts';
+import { attempt, readStatus } from '../status.ts';
+import { passingOf, type Observation, type Passing } from './observed.ts';
+
+/** A standby leads 1.2 s after the last sign of life, and an issuer's pull ends after a second. */
+const LASTING_MS = 4_000;
+const BETWEEN_MS = 300;
+
+const connected = async (profile: Profile): Promise<Operator | null> => {
+  try {
+    return await connectOperator(profile);
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'UNREACHABLE') return null;
+    throw error;
+  }
+};
+
+const look = async (operator: Operator, profile: Profile): Promise<Observation['seen']> => {
+  const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+  const progress = progressOf('Looking');
+  try {
+    const from = performance.now();
+    let status = await readStatus(operator, redis);
+    let lasting: readonly Passing[] = passingOf(status);
+    while (lasting.length > 0 && performance.now() - from < LASTING_MS) {
+      progress.show(Math.round(performance.now() - from), LASTING_MS);
+      await sleep(BETWEEN_MS);
+      status = await readStatus(operator, redis);
+      const still = passingOf(status);
+      lasting = lasting.filter((p) => still.includes(p));
+    }
+    const query = (name: string): string => subjects.inventory.query('operator', name);
+    const packs = await attempt(operator.ask(query('packs'), queryPacks, {}, inventoryPacks));
+    const settings = await attempt(operator.ask(query('settings'), querySettings, {}, inventorySettingsAre));
+    return { ...status, lasting, packs: packs?.packs ?? null, settings: settings?.settings ?? null };
+  } finally {
+    progress.end();
+    redis.disconnect();
+  }
+};
+
+export const observe = async (
+  profile: Profile,
+  terminalServerId: string | undefined,
+): Promise<Observation> => {
+  const about =
+    terminalServerId === undefined
+      ? {}
+      : { terminalServer: { id: terminalServerId, ...terminalServerOf(profile, terminalServerId) } };
+  const operator = await connected(profile);
+  try {
+    const seen = operator && (await look(operator, profile));
+    return { now: Date.now(), natsUrl: profile.natsUrl, ...about, seen };
+  } finally {
+    await operator?.close();
+  }
+};

@@ -1,0 +1,13 @@
+// Whether a license of the ledger is held at a time.
+
+import type { AuditedLicense } from '@calbus/audit/holdings';
+
+/** A full license past its end still holds its CAL, until a record returns it. Undefined: nobody holds it. */
+export const stateAt = (
+  l: Pick<AuditedLicense, 'over' | 'notAfter' | 'kind'>,
+  at: number,
+): 'live' | 'past its end' | undefined => {
+  if (l.over) return undefined;
+  if (l.notAfter > at) return 'live';
+  return l.kind === 'full' ? 'past its end' : undefined;
+};

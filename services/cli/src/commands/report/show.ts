@@ -1,0 +1,104 @@
+// A report for people: each section as a table.
+
+import { bold, day, dim, grouped, modeName, moment, red, say, table } from '../../print.ts';
+import type { SectionName } from './sections.ts';
+import type { HeldByDevice, Usage } from './usage.ts';
+
+const counted = (n: number | null): string => (n === null ? 'not counted' : String(n));
+
+const pools = ({ pools: all }: Usage): void => {
+  if (all.length === 0) return say('No key packs were installed.');
+  table(
+    ['version', 'type', 'key pack', 'installed', 'issued', 'available', 'peak', 'at (UTC)'],
+    all.flatMap((p) => [
+      [
+        p.version,
+        modeName(p.mode),
+        p.packs.length === 1 ? '1 key pack' : `${p.packs.length} key packs`,
+        String(p.installed),
+        String(p.issued),
+        counted(p.available),
+        String(p.peak?.issued ?? 0),
+        p.peak ? moment(p.peak.at) : '',
+      ],
+      ...p.packs.map((k) => {
+        const figures = [String(k.installed), String(k.issued), counted(k.available)];
+        return ['', '', grouped(k.keyPackId), ...figures];
+      }),
+    ]),
+  );
+};
+
+const activity = ({ activity: all }: Usage): void => {
+  if (all.length === 0) return say('No license was issued, renewed or returned in the range.');
+  table(
+    ['version', 'temporary', 'full', 'renewals', 'upgrades', 'returned'],
+    all.map((a) =>
+      [a.version, a.temporary, a.full, a.renewals, a.upgrades, a.returned].map((cell) => String(cell)),
+    ),
+  );
+};
+
+const denials = ({ denials: all }: Usage): void => {
+  if (all.length === 0) return say('No denial is recorded in the range.');
+  table(
+    ['denied with', 'terminal server', 'times', 'devices', 'last (UTC)', 'reason'],
+    all.map((d) => [
+      d.code,
+      d.terminalServerId,
+      String(d.times),
+      String(d.devices),
+      moment(d.lastAt),
+      d.reason,
+    ]),
+  );
+};
+
+const devices = (u: Usage, limit: number): void => {
+  const some: HeldByDevice[] = [];
+  let more = 0;
+  for (const d of u.devices())
+    if (some.length < limit) some.push(d);
+    else more += 1;
+  if (some.length === 0) return say('No device holds a license.');
+  table(
+    ['device', 'hardware id', 'user', 'license', 'version', 'key pack', 'issued', 'expires'],
+    some.map((d) => [
+      d.deviceName,
+      d.hardwareId,
+      d.userName ?? '',
+      d.state === 'live' ? d.kind : `${d.kind}, ${d.state}`,
+      d.version,
+      d.keyPackId === null ? '' : grouped(d.keyPackId),
+      day(d.issuedAt),
+      day(d.notAfter),
+    ]),
+  );
+  if (more > 0) say(dim(`and ${more} more: --limit, or --csv --section devices, which has them all.`));
+};
+
+const titles: Record<SectionName, string> = {
+  pools: 'Key packs at the end of the range',
+  activity: 'Issued in the range',
+  denials: 'Denied in the range',
+  devices: 'Who holds what at the end of the range',
+};
+
+/** For whoever reads a figure that is not to be trusted, wherever it goes. */
+export const DAMAGED =
+  'The ledger is damaged, so these figures are not to be trusted: calbus ledger verify says where.';
+
+export const showUsage = (u: Usage, names: readonly SectionName[], limit: number): void => {
+  const from = u.range.from === 0 ? 'the beginning' : `${moment(u.range.from)} UTC`;
+  const last = u.position.sequence === 0 ? 'no record' : `the last record is ${u.position.sequence}`;
+  say(
+    `From ${from} to ${moment(u.range.to)} UTC; ${last}${u.position.sequence ? `, of ${moment(u.position.time)}` : ''}.`,
+  );
+  if (u.damaged) say(red(DAMAGED));
+  const sections = { pools, activity, denials, devices: () => devices(u, limit) };
+  for (const name of names) {
+    say();
+    say(bold(titles[name]));
+    sections[name](u);
+  }
+};
