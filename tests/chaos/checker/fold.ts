@@ -111,6 +111,8 @@ export const anyFree = (f: Fold, version: ProductVersion): boolean =>
     ([id, p]) => p.mode === 'per-device' && isNewEnough(p.version, version) && heldOf(f, id) < p.quantity,
   );
 
+const hourOf = (at: number): number => Math.floor(at / 3_600_000);
+
 export const pools = (f: Fold): Pool[] =>
   productVersions.flatMap((version) =>
     (['per-device', 'per-user'] as const).flatMap((mode) => {
@@ -118,7 +120,12 @@ export const pools = (f: Fold): Pool[] =>
       const installed = own.reduce((n, [, p]) => n + p.quantity, 0);
       const issued = own.reduce((n, [id]) => n + heldOf(f, id), 0);
       const isCounted = (l: FoldedLicense): boolean =>
-        mode === 'per-device' && l.kind === 'temporary' && l.version === version && !l.over;
+        mode === 'per-device' &&
+        l.kind === 'temporary' &&
+        l.version === version &&
+        !l.over &&
+        // It leaves the counts with the hour of its end.
+        hourOf(l.notAfter) >= hourOf(f.time);
       const temporary = [...f.licenses.values()].filter(isCounted).length;
       const shown = own.length > 0 || temporary > 0;
       return shown ? [{ version, mode, installed, issued, available: installed - issued, temporary }] : [];

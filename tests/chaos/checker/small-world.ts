@@ -255,7 +255,7 @@ const second = hash(2, 1, 0, held('temporary-2', 'temporary', START + 90 * DAY))
 const pools6 = ofPools(1, 1);
 const devices6 = { ...hash(1, 0, 1, held('full-1', 'full', START + 60 * DAY)), ...second };
 const ts6 = ofTs(2, 1, 0, 0);
-const pools10 = ofPools(1, 2);
+const pools10 = ofPools(1, 1);
 const devices10 = {
   ...hash(1, 0, 1, held('full-1', 'full', START + 80 * DAY)),
   ...second,
