@@ -1,12 +1,14 @@
 // Each finding of the diagnoser: a system in which all is well, changed in one thing, has that finding and no other.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { suite, test } from 'node:test';
 import type { InstalledPack } from '@calbus/contracts/inventory-messages';
 import { defaultSettings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { diagnose, rows, severities } from './findings.ts';
+import { diagnose, NOTHING_WRONG, rows, severities } from './findings.ts';
 import { passingOf, type Look, type Observation, type Replica } from './observed.ts';
 
 const DAY = 86_400_000;
@@ -216,4 +218,20 @@ suite('what may pass by itself', () => {
   ];
   for (const [says, changes, expected] of passing)
     test(says, () => assert.deepEqual(passingOf({ ...well, ...changes }), expected));
+});
+
+test('docs/operations.md has every finding, in order', () => {
+  const page = path.resolve(import.meta.dirname, '../../../../../docs/operations.md');
+  const [, section = ''] = readFileSync(page, 'utf8').split('## What is wrong, and what do I do?\n');
+  const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+  const cells = lines.slice(2).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+  assert.deepEqual(cells, [
+    ...rows.map((r) => [r.id, r.severity, r.says, r.todo]),
+    [NOTHING_WRONG.code, NOTHING_WRONG.severity, NOTHING_WRONG.says, NOTHING_WRONG.todo],
+  ]);
 });
