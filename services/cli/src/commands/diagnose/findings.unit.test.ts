@@ -34,6 +34,12 @@ const leading: Replica = {
 };
 const standby: Replica = { ...leading, replica: 'r2', role: 'standby' };
 
+const lost: Replica = {
+  ...standby,
+  replica: 'r1',
+  loss: { term: 1, evidence: [{ from: 'redis', why: 'ahead', saw: null }] },
+};
+
 const pack = (
   version: ProductVersion,
   available: number,
@@ -106,7 +112,7 @@ const endsIn = (days: number) => ({
 const cases: readonly (readonly [code: string, about: string, Observation])[] = [
   ['NO_NATS', 'nats://127.0.0.1:4222', { ...has({}), seen: null }],
   ['NO_INVENTORY', 'the license server', has({ replicas: [], packs: null, settings: null })],
-  ['LEDGER_LOST', 'replica r1, by what redis has seen: It has seen more of this ledger than there is.', has({ replicas: [{ ...standby, replica: 'r1', loss: { term: 1, evidence: [{ from: 'redis', why: 'ahead', saw: null }] } }] })],
+  ['LEDGER_LOST', 'replica r1, by what redis has seen: It has seen more of this ledger than there is.', has({ replicas: [lost] })],
   ['NO_LEADER', '1 replicas', has({ replicas: [standby], lasting: ['no-leader'] })],
   ['NO_QUEUE', 'CAL_REQUESTS', has({ queue: null })],
   ['NO_ISSUER', '3 requests waiting', has({ queue: { waiting: 3, inHand: 0, pulls: 0 }, lasting: ['no-issuer'] })],
@@ -207,6 +213,7 @@ suite('what may pass by itself', () => {
     ['all is well', {}, []],
     ['no replica leads', { replicas: [standby] }, ['no-leader']],
     ['no replica answers, which is a finding of its own', { replicas: [] }, []],
+    ['none leads, for a loss that is a finding of its own', { replicas: [lost, standby] }, []],
     ['nothing waits and nobody pulls', { queue: { waiting: 0, inHand: 0, pulls: 0 } }, ['no-issuer']],
     ['requests wait and none is in hand', { queue: { waiting: 1, inHand: 0, pulls: 1 } }, ['no-issuer']],
     ['requests are in hand', { queue: { waiting: 5, inHand: 1, pulls: 0 } }, []],
