@@ -175,7 +175,17 @@ test('every mistake is one sentence, without a stack, and has its exit code', as
       terminalServers: {},
     }),
   );
+  const modeless = path.join(dir, 'modeless.json');
+  const ts1 = { seedFile: bus.seedFile({ terminalServer: 'ts1' }), version: '2003' };
+  const written = JSON.parse(readFileSync(profile, 'utf8')) as object;
+  writeFileSync(modeless, JSON.stringify({ ...written, terminalServers: { ts1 } }));
   const cases: [readonly string[], string, number, RegExp][] = [
+    [
+      ['request', '--terminal-server', 'ts1', '--hardware-id', '1'.repeat(40)],
+      modeless,
+      1,
+      /no licensing mode/,
+    ],
     [['packs'], broken, 1, /natsUrl|natsSeedFile/],
     [['packs'], path.join(dir, 'none.json'), 1, /none\.json/],
     [['packs'], away, 1, /does not answer/],

@@ -1,12 +1,14 @@
 // Each finding of the diagnoser: a system in which all is well, changed in one thing, has that finding and no other.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { suite, test } from 'node:test';
 import type { InstalledPack } from '@calbus/contracts/inventory-messages';
 import { defaultSettings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { diagnose, rows, severities } from './findings.ts';
+import { diagnose, NOTHING_WRONG, rows, severities } from './findings.ts';
 import { passingOf, type Look, type Observation, type Replica } from './observed.ts';
 
 const DAY = 86_400_000;
@@ -31,6 +33,12 @@ const leading: Replica = {
   cache: 'current',
 };
 const standby: Replica = { ...leading, replica: 'r2', role: 'standby' };
+
+const lost: Replica = {
+  ...standby,
+  replica: 'r1',
+  loss: { term: 1, evidence: [{ from: 'redis', why: 'ahead', saw: null }] },
+};
 
 const pack = (
   version: ProductVersion,
@@ -104,7 +112,7 @@ const endsIn = (days: number) => ({
 const cases: readonly (readonly [code: string, about: string, Observation])[] = [
   ['NO_NATS', 'nats://127.0.0.1:4222', { ...has({}), seen: null }],
   ['NO_INVENTORY', 'the license server', has({ replicas: [], packs: null, settings: null })],
-  ['LEDGER_LOST', 'replica r1, by what redis has seen: It has seen more of this ledger than there is.', has({ replicas: [{ ...standby, replica: 'r1', loss: { term: 1, evidence: [{ from: 'redis', why: 'ahead', saw: null }] } }] })],
+  ['LEDGER_LOST', 'replica r1, by what redis has seen: It has seen more of this ledger than there is.', has({ replicas: [lost] })],
   ['NO_LEADER', '1 replicas', has({ replicas: [standby], lasting: ['no-leader'] })],
   ['NO_QUEUE', 'CAL_REQUESTS', has({ queue: null })],
   ['NO_ISSUER', '3 requests waiting', has({ queue: { waiting: 3, inHand: 0, pulls: 0 }, lasting: ['no-issuer'] })],
@@ -205,6 +213,7 @@ suite('what may pass by itself', () => {
     ['all is well', {}, []],
     ['no replica leads', { replicas: [standby] }, ['no-leader']],
     ['no replica answers, which is a finding of its own', { replicas: [] }, []],
+    ['none leads, for a loss that is a finding of its own', { replicas: [lost, standby] }, []],
     ['nothing waits and nobody pulls', { queue: { waiting: 0, inHand: 0, pulls: 0 } }, ['no-issuer']],
     ['requests wait and none is in hand', { queue: { waiting: 1, inHand: 0, pulls: 1 } }, ['no-issuer']],
     ['requests are in hand', { queue: { waiting: 5, inHand: 1, pulls: 0 } }, []],
@@ -216,4 +225,20 @@ suite('what may pass by itself', () => {
   ];
   for (const [says, changes, expected] of passing)
     test(says, () => assert.deepEqual(passingOf({ ...well, ...changes }), expected));
+});
+
+test('docs/operations.md has every finding, in order', () => {
+  const page = path.resolve(import.meta.dirname, '../../../../../docs/operations.md');
+  const [, section = ''] = readFileSync(page, 'utf8').split('## What is wrong, and what do I do?\n');
+  const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+  const cells = lines.slice(2).map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+  assert.deepEqual(cells, [
+    ...rows.map((r) => [r.id, r.severity, r.says, r.todo]),
+    [NOTHING_WRONG.code, NOTHING_WRONG.severity, NOTHING_WRONG.says, NOTHING_WRONG.todo],
+  ]);
 });
