@@ -1,7 +1,7 @@
 // What the diagnoser looks at, as plain data, and what follows from it by itself. Pure: the time is in the observation.
 
 import type { Body } from '@calbus/contracts/envelope';
-import type { InstalledPack, inventoryStatus } from '@calbus/contracts/inventory-messages';
+import type { InstalledPack, inventoryStatus, PoolCounts } from '@calbus/contracts/inventory-messages';
 import type { liaisonStatus } from '@calbus/contracts/liaison-messages';
 import type { Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
@@ -75,11 +75,22 @@ const free = (packs: readonly InstalledPack[]): number =>
   packs.reduce((n, p) => n + Math.max(0, p.available ?? 0), 0);
 
 /** What a new device gets, which asks through a terminal server of this version and mode; the rules V1, V3 and V4. */
-const verdictOn = (w: Wanted, packs: readonly InstalledPack[], preventUpgrade: boolean): StockVerdict => {
+const verdictOn = (
+  w: Wanted,
+  packs: readonly InstalledPack[],
+  pools: readonly PoolCounts[],
+  { preventLicenseUpgrade: preventUpgrade, perUser, overdraft }: Settings,
+): StockVerdict => {
   const serving = packs.filter((p) => serves(p.version, w.version));
   const ofMode = serving.filter((p) => p.mode === w.mode);
   if (ofMode.length === 0) return serving.length > 0 ? 'wrong-mode' : 'nothing-installed';
-  if (w.mode === 'per-user') return 'enough';
+  if (w.mode === 'per-user') {
+    if (perUser !== 'enforced') return 'enough';
+    const left = pools
+      .filter((p) => p.mode === 'per-user' && serves(p.version, w.version))
+      .reduce((n, p) => n + p.available, overdraft);
+    return left > 0 ? 'enough' : 'none-free';
+  }
   const own = ofMode.filter((p) => p.version === w.version);
   if (free(own) > 0) return 'enough';
   if (free(ofMode) === 0) return 'none-free';
@@ -104,10 +115,11 @@ const wanted = (o: Observation, packs: readonly InstalledPack[]): Wanted[] => {
 export const stockIs = (o: Observation, verdict: StockVerdict): string[] => {
   const { packs, settings } = o.seen ?? {};
   if (!packs || !settings) return [];
+  const pools = (o.seen && leaderOf(o.seen)?.pools) ?? [];
   if (packs.length === 0 && !o.terminalServer)
     return verdict === 'nothing-installed' ? ['the license server'] : [];
   return wanted(o, packs)
-    .filter((w) => verdictOn(w, packs, settings.preventLicenseUpgrade) === verdict)
+    .filter((w) => verdictOn(w, packs, pools, settings) === verdict)
     .map((w) => w.about);
 };
 

@@ -86,7 +86,7 @@ const titles: Record<SectionName, string> = {
 
 /** For whoever reads a figure that is not to be trusted, wherever it goes. */
 export const DAMAGED =
-  'The ledger is damaged, so these figures are not to be trusted: calbus ledger verify says where.';
+  'The ledger is damaged, or was written by a later version, so these figures are not to be trusted: calbus ledger verify says where.';
 
 export const showUsage = (u: Usage, names: readonly SectionName[], limit: number): void => {
   const from = u.range.from === 0 ? 'the beginning' : `${moment(u.range.from)} UTC`;

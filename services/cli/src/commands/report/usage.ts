@@ -58,24 +58,33 @@ export type Usage = {
   readonly devices: () => Iterable<HeldByDevice>;
 };
 
-type Pool = { version: ProductVersion; mode: LicensingMode; packs: [string, Readonly<AuditedPack>][] };
+type Pool = {
+  version: ProductVersion;
+  mode: LicensingMode;
+  packs: [string, Readonly<AuditedPack>][];
+  /** Full licenses that hold a CAL, or users recorded. */
+  issued: number;
+};
 
 const order = (a: { version: ProductVersion }, b: { version: ProductVersion }): number =>
   compareVersions(a.version, b.version);
-const sum = (packs: Pool['packs'], of: 'held' | 'quantity'): number =>
-  packs.reduce((n, [, p]) => n + p[of], 0);
+const sum = (packs: Pool['packs'], of: 'quantity'): number => packs.reduce((n, [, p]) => n + p[of], 0);
 const left = (mode: LicensingMode, installed: number, issued: number): number | null =>
   mode === 'per-user' ? null : installed - issued;
 
-const usageOf = ({ version, mode, packs }: Pool, peak: Peak | undefined): PoolUsage => {
-  const [installed, issued] = [sum(packs, 'quantity'), sum(packs, 'held')];
+const usageOf = (
+  { version, mode, packs, issued }: Pool,
+  peak: Peak | undefined,
+  usersCounted: boolean,
+): PoolUsage => {
+  const installed = sum(packs, 'quantity');
   const own = packs.map(([keyPackId, p]) => ({
     keyPackId,
     installed: p.quantity,
     issued: p.held,
     available: left(mode, p.quantity, p.held),
   }));
-  const available = left(mode, installed, issued);
+  const available = usersCounted ? installed - issued : left(mode, installed, issued);
   return { version, mode, installed, issued, available, peak: peak ?? null, packs: own };
 };
 
@@ -91,17 +100,22 @@ export const newUsage = (range: Range) => {
 
   const pools = (): Pool[] => {
     const found = new Map<string, Pool>();
+    const issuedOf = new Map(holdings.pools().map((p) => [`${p.version} ${p.mode}`, p.issued]));
     for (const [id, p] of holdings.packs) {
       const key = `${p.version} ${p.mode}`;
-      const pool = found.get(key) ?? { version: p.version, mode: p.mode, packs: [] };
+      const pool = found.get(key) ?? {
+        version: p.version,
+        mode: p.mode,
+        packs: [],
+        issued: issuedOf.get(key) ?? 0,
+      };
       pool.packs.push([id, p]);
       found.set(key, pool);
     }
     return [...found.values()].sort((a, b) => order(a, b) || a.mode.localeCompare(b.mode));
   };
   const keepPeaks = (at: number): void => {
-    for (const { version, mode, packs } of pools()) {
-      const issued = sum(packs, 'held');
+    for (const { version, mode, issued } of pools()) {
       const key = `${version} ${mode}`;
       if (issued > (peaks.get(key)?.issued ?? 0)) peaks.set(key, { issued, at });
     }
@@ -183,6 +197,7 @@ export const newUsage = (range: Range) => {
     take: (message: LedgerMessage): boolean => {
       const link = chain.follow(message);
       // What a later version has written cannot be counted here.
+      if (link.kind === 'unread') damaged = true;
       if (link.kind !== 'valid') return true;
       if (link.batch.at > range.to) return false;
       take(link.batch, message.sequence);
@@ -195,7 +210,13 @@ export const newUsage = (range: Range) => {
         range,
         position: { generation, sequence, time },
         damaged,
-        pools: pools().map((p) => usageOf(p, peaks.get(`${p.version} ${p.mode}`))),
+        pools: pools().map((p) =>
+          usageOf(
+            p,
+            peaks.get(`${p.version} ${p.mode}`),
+            p.mode === 'per-user' && holdings.perUser() !== 'unmonitored',
+          ),
+        ),
         activity: [...activity.values()].sort(order),
         denials: denials.all(),
         devices,
