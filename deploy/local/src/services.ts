@@ -31,6 +31,9 @@ export type ServiceOptions = {
 const READY_MS = 30_000;
 const MOST_RESTARTS = 5;
 
+/** For inventory, which holds all licenses in memory: the space for what is new does not grow with it. */
+export const inventoryNodeOptions = '--max-semi-space-size=16';
+
 /** The settings of one service in this deployment. */
 export const serviceEnvironment = (name: ServiceName, d: Deployment, s: Servers): Record<string, string> => {
   const nats = { CALBUS_NATS_URL: s.nats.url };
@@ -54,6 +57,7 @@ export const serviceEnvironment = (name: ServiceName, d: Deployment, s: Servers)
         CALBUS_NATS_LEDGER_SEED_FILE: d.seedFile('inventory-ledger'),
         CALBUS_REDIS_URL: s.redis.url,
         CALBUS_REDIS_USER: 'inventory',
+        NODE_OPTIONS: inventoryNodeOptions,
         CALBUS_REDIS_PASSWORD_FILE: d.secretFile('redis-inventory'),
       };
     case 'clearinghouse-liaison':

@@ -6,6 +6,7 @@ import { connectNats } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { cryptoDice as dice } from './adapters/dice.ts';
 import { natsEvents } from './adapters/event-stream.ts';
+import { keepHeapSmall } from './adapters/heap.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
@@ -37,6 +38,7 @@ await runService({
   name: 'inventory',
   config,
   start: async (c, { clock, log, onStop, signal }) => {
+    keepHeapSmall();
     const replica = newId();
     const common = { servers: c.natsUrl, log };
     const ledgerIdentity = { name: 'inventory-ledger', inbox: identities['inventory-ledger'].inbox };
