@@ -3,7 +3,7 @@
 export type Figure = {
   readonly what: string;
   readonly value: number;
-  readonly unit: 's' | 'ms' | 'MB' | 'bytes' | 'a second' | '';
+  readonly unit: 's' | 'ms' | 'µs' | 'MB' | 'bytes' | 'a second' | '';
   /** What calbus wants to reach on two cores. */
   readonly below?: number;
 };

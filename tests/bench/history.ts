@@ -7,13 +7,14 @@ import { NO_HASH, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/
 const DAY = 86_400_000;
 const DAYS = 80;
 const VERSION = '2022';
-const PACKS = 40;
 
 export type HistoryOptions = {
   /** Issued licenses, temporary and full; renewals are not counted. */
   readonly licenses: number;
   /** Records that share one ledger message, at most. */
   readonly recordsPerBatch: number;
+  /** Key packs that these licenses use up nearly. */
+  readonly packs: number;
   /** When the last record was written. */
   readonly until: number;
 };
@@ -30,18 +31,18 @@ const longId = (n: number): string => n.toString(36).toUpperCase().padStart(35, 
 export const history = (o: HistoryOptions): History => {
   const devices = Math.ceil(o.licenses * 0.6);
   const full = o.licenses - devices;
-  return { devices, batches: chained(records(devices, full, o.until), o) };
+  return { devices, batches: chained(records(devices, full, o), o) };
 };
 
 type Timed = { readonly at: number; readonly record: LedgerRecord };
 
-function* records(devices: number, full: number, until: number): Generator<Timed> {
+function* records(devices: number, full: number, { until, packs }: HistoryOptions): Generator<Timed> {
   const start = until - DAYS * DAY;
-  const perPack = Math.ceil(full / PACKS) + 1;
+  const perPack = Math.ceil(full / packs) + 1;
   yield { at: start, record: { kind: 'generation-started', after: null } };
   yield { at: start, record: { kind: 'leadership-taken', replica: id() } };
   yield { at: start, record: activated(start) };
-  for (let n = 0; n < PACKS; n += 1) yield { at: start, record: packInstalled(n, perPack) };
+  for (let n = 0; n < packs; n += 1) yield { at: start, record: packInstalled(n, perPack) };
   // Renewals by the day on which they are due.
   const renewals = new Map<number, string[]>();
   let day = 0;

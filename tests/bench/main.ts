@@ -4,9 +4,10 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { leaveWithParent } from '@calbus/local/parent';
 import type { Benchmark, Figure } from './benchmark.ts';
+import { decide } from './decide.ts';
 import { start } from './start.ts';
 
-const benchmarks: readonly Benchmark[] = [start];
+const benchmarks: readonly Benchmark[] = [start, decide];
 
 const list = (): string =>
   benchmarks

@@ -18,6 +18,7 @@ import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
 import { history } from './history.ts';
 
 const MB = 1e6;
+const PACKS = 40;
 const IN_FLIGHT = 64;
 const LONG_MS = 600_000;
 
@@ -27,7 +28,7 @@ const fill = async (bus: TestBus, licenses: number, recordsPerBatch: number): Pr
   const js = nc.jetstream();
   let messages = 0;
   let waiting: Promise<unknown>[] = [];
-  for (const bytes of history({ licenses, recordsPerBatch, until: Date.now() }).batches) {
+  for (const bytes of history({ licenses, recordsPerBatch, packs: PACKS, until: Date.now() }).batches) {
     waiting.push(js.publish(subjects.ledger, bytes, { timeout: 30_000 }));
     messages += 1;
     if (waiting.length < IN_FLIGHT) continue;

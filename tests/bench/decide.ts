@@ -1,0 +1,108 @@
+// What a decision costs as the state grows, and for how long a snapshot keeps the leader from its work: in this process, without
+// servers, since both are about processor time only.
+
+import { randomBytes } from 'node:crypto';
+import type { Allocation } from '@calbus/contracts/inventory-messages';
+import { createLog } from '@calbus/runtime/log';
+import { cryptoDice as dice } from '../../services/inventory/src/adapters/dice.ts';
+import { decide as decideOne, dueReturns } from '../../services/inventory/src/domain/decide.ts';
+import { evolve } from '../../services/inventory/src/domain/evolve.ts';
+import { stillOf } from '../../services/inventory/src/domain/snapshot.ts';
+import { draftOf, type BaseState } from '../../services/inventory/src/domain/state.ts';
+import { poolCounts } from '../../services/inventory/src/domain/stock.ts';
+import { createFollower } from '../../services/inventory/src/handlers/follow.ts';
+import { chunksOf, newDigest } from '../../services/inventory/src/handlers/snapshot-bytes.ts';
+import type { Ledger } from '../../services/inventory/src/ports.ts';
+import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
+import { history } from './history.ts';
+
+const BATCH = 256;
+const BATCHES = 200;
+const WARM_UP = 50;
+
+const nothing: Ledger = {
+  append: async () => ({ kind: 'uncertain', why: 'nothing is appended here' }),
+  async *readFrom() {},
+};
+
+const filled = (licenses: number, packs: number): BaseState => {
+  const follower = createFollower(nothing, createLog('bench', 'warn'));
+  const { batches } = history({ licenses, recordsPerBatch: 64, packs, until: Date.now() });
+  let sequence = 0;
+  for (const bytes of batches) follower.take({ sequence: (sequence += 1), bytes });
+  return follower.state;
+};
+
+const request = (): Allocation => ({
+  kind: 'license',
+  requestId: dice.id(),
+  terminalServerId: 'ts-1',
+  mode: 'per-device',
+  version: '2022',
+  hardwareId: randomBytes(20).toString('hex'),
+  deviceName: 'desk-new',
+  userKey: null,
+  authenticatedBy: null,
+  presented: { kind: 'none' },
+  validatedLicenseId: null,
+});
+
+const timed = (act: () => void): number => {
+  const started = performance.now();
+  act();
+  return performance.now() - started;
+};
+
+const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+
+/** Microseconds a request, for a batch of requests of new devices as the leader decides it, its counts included. */
+const perRequest = (state: BaseState): number => {
+  const c = { now: Math.max(Date.now(), state.head.time), dice, storageNearlyFull: false };
+  const place = { generation: state.head.generation, sequence: 1, at: c.now, term: 1 };
+  const batch = (): number => {
+    const requests = Array.from({ length: BATCH }, request);
+    const draft = draftOf(state);
+    const ms = timed(() => {
+      for (const q of requests) for (const r of decideOne(draft, q, c).records) evolve(draft, r, place);
+      poolCounts(draft);
+    });
+    return (ms * 1_000) / BATCH;
+  };
+  return median(Array.from({ length: BATCHES + WARM_UP }, batch).slice(WARM_UP));
+};
+
+const figuresAt = (licenses: number, packs: number): Figure[] => {
+  const state = filled(licenses, packs);
+  const at = `at ${licenses.toLocaleString('en')} licenses:`;
+  const decided = perRequest(state);
+  const due = timed(() => dueReturns(state, Date.now(), 2_500));
+  const still = timed(() => stillOf(state, 0));
+  const chunks = chunksOf(stillOf(state, 0), newDigest());
+  const pieces: number[] = [];
+  for (let done = false; !done;) pieces.push(timed(() => (done = chunks.next().done === true)));
+  return [
+    { what: `${at} to decide one request`, value: decided, unit: 'µs' },
+    { what: `${at} to find what is due`, value: due, unit: 'ms' },
+    { what: `${at} to take a still`, value: still, unit: 'ms', below: 20 },
+    { what: `${at} a piece of a snapshot`, value: median(pieces), unit: 'ms', below: 20 },
+    { what: `${at} the longest piece`, value: Math.max(...pieces), unit: 'ms', below: 20 },
+  ];
+};
+
+export const decide: Benchmark = {
+  name: 'decide',
+  about: 'what a decision costs as the state grows, and how long a snapshot holds it up',
+  options: [
+    { name: 'licenses', about: 'issued licenses at most', byDefault: 1_000_000 },
+    { name: 'packs', about: 'key packs', byDefault: 40 },
+  ],
+  run: async (options, say) => {
+    const most = optionOf(options, 'licenses');
+    const sizes = [...new Set([1_000, 100_000, most].filter((n) => n <= most))];
+    return sizes.flatMap((licenses) => {
+      say(`Folding a ledger of ${licenses} licenses …`);
+      return figuresAt(licenses, optionOf(options, 'packs'));
+    });
+  },
+};
