@@ -97,7 +97,7 @@ export const story = (
           commandId: id(),
           serverId: SERVER,
           epoch,
-          chain: [''],
+          chain: ['-----BEGIN CERTIFICATE-----'],
           certificateNotAfter,
           by: 'test',
         },

@@ -50,13 +50,15 @@ const step = fc.oneof(
   },
 );
 const told = fc.record({
+  /** Whether the story begins activated and with CALs, so that full licenses are given and end. */
+  ready: fc.boolean(),
   steps: fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
   rolls: fc.array(fc.integer({ min: 52, max: 89 }), { minLength: 1, maxLength: 3 }),
 });
 type Told = typeof told extends fc.Arbitrary<infer T> ? T : never;
 
 /** The messages of a ledger on which this was asked, garbage in between. */
-const tell = ({ steps, rolls }: Told): Uint8Array[] => {
+const tell = ({ ready, steps, rolls }: Told): Uint8Array[] => {
   const messages: Uint8Array[] = [];
   let prevHash = NO_HASH;
   const s = story(rolls, (batch) => {
@@ -65,6 +67,10 @@ const tell = ({ steps, rolls }: Told): Uint8Array[] => {
     messages.push(bytes);
   });
   s.set({ perUser: 'tracked' });
+  if (ready) {
+    s.activate();
+    s.install(3, '2022');
+  }
   const lastOf = new Map<number, string>();
   for (const step of steps) {
     switch (step.do) {
@@ -161,6 +167,18 @@ const snapshot = async (
   }));
 };
 
+test('the stories are of valid batches only, and of full licenses that are held, superseded and returned', async () => {
+  const seenKinds = new Set<string>();
+  for (const t of fc.sample(told, { numRuns: 400, seed: 1 })) {
+    const follower = await follow(tell(t));
+    assert.equal(follower.voids(), t.steps.filter((s) => s.do === 'garbage').length);
+    for (const d of follower.state.devices.values())
+      for (const l of d.licenses) seenKinds.add(`${l.kind} ${l.ended}`);
+  }
+  for (const kind of ['full no', 'full superseded', 'full returned', 'temporary no', 'temporary superseded'])
+    assert.ok(seenKinds.has(kind), kind);
+});
+
 test('a snapshot at any place and the rest of the ledger make the state that the whole ledger makes', async () => {
   await fc.assert(
     fc.asyncProperty(told, fc.nat(), async (t, where) => {
@@ -202,6 +220,7 @@ test('a snapshot of which any bit is wrong, or the end is missing, is not used',
 
 describe('which snapshot is used', () => {
   const messages = tell({
+    ready: false,
     rolls: [60],
     steps: Array.from({ length: 12 }, (_, device) => ({ do: 'ask', device, old: false })),
   });
@@ -243,7 +262,11 @@ describe('which snapshot is used', () => {
   }
 
   test('not one of another life of the ledger, and not one from beyond its end', async () => {
-    const other = tell({ rolls: [60], steps: [{ do: 'activate' }, { do: 'activate' }, { do: 'activate' }] });
+    const other = tell({
+      ready: false,
+      rolls: [60],
+      steps: [{ do: 'activate' }, { do: 'activate' }, { do: 'activate' }],
+    });
     assert.equal(await start(await stored(3), other), undefined);
     assert.equal(await start(await stored(8), messages.slice(0, 7)), undefined);
     assert.equal(await start(await stored(7), messages.slice(0, 7)), 7);
@@ -257,6 +280,7 @@ describe('which snapshot is used', () => {
 
 test('a snapshot shows the state as it stood, though the state goes on while it is written', async () => {
   const messages = tell({
+    ready: false,
     rolls: [60],
     steps: Array.from({ length: 40 }, (_, n) => ({ do: 'ask', device: n, old: n % 2 === 0 })),
   });
@@ -273,6 +297,7 @@ test('a snapshot shows the state as it stood, though the state goes on while it 
 
 describe('making snapshots', () => {
   const messages = tell({
+    ready: false,
     rolls: [60],
     steps: Array.from({ length: 30 }, (_, device) => ({ do: 'ask', device, old: false })),
   });
