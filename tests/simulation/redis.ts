@@ -8,7 +8,12 @@ import type { Actor, Chance, Scheduler } from './scheduler.ts';
 import { newTravel, type Trouble, type Wire } from './servers.ts';
 
 type Fields = Readonly<Record<string, string>>;
-export type Dump = { readonly head: Fields; readonly hashes: ReadonlyMap<string, Fields> };
+export type Dump = {
+  readonly head: Fields;
+  readonly hashes: ReadonlyMap<string, Fields>;
+  /** What stands there was put there by nobody who may. */
+  readonly lies: boolean;
+};
 
 const TIMEOUT = 2_000;
 
@@ -21,10 +26,9 @@ const headOf = ({ generation, sequence, hash, time }: Head): Fields => ({
 
 export const newRedis = (scheduler: Scheduler, chance: Chance, trouble: Trouble) => {
   const server = scheduler.actor('redis');
-  const { call } = newTravel(scheduler, chance, trouble, server);
+  const { call } = newTravel(scheduler, chance, trouble, server, true);
   let head: Fields = {};
   let hashes = new Map<string, Fields>();
-  /** What stands there was put there by nobody who may. */
   let lies = false;
 
   const set = (all: readonly LiveHash[]): void => {
@@ -81,8 +85,7 @@ export const newRedis = (scheduler: Scheduler, chance: Chance, trouble: Trouble)
   return {
     server,
     scriptsOf,
-    dump: (): Dump => ({ head, hashes: new Map(hashes) }),
-    lies: (): boolean => lies,
+    dump: (): Dump => ({ head, hashes: new Map(hashes), lies }),
     flush: (): void => {
       head = {};
       hashes = new Map();
@@ -92,7 +95,7 @@ export const newRedis = (scheduler: Scheduler, chance: Chance, trouble: Trouble)
     restore: (dump: Dump): void => {
       head = dump.head;
       hashes = new Map(dump.hashes);
-      lies = false;
+      ({ lies } = dump);
     },
     /** Says to be where the ledger is not. */
     lie: (): void => {

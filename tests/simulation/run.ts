@@ -211,7 +211,7 @@ export const tell = async (seed: number, mutation: Mutation = {}, logs = false):
   const dumps: Dump[] = [];
   const look = (): void => {
     const dump = redis.dump();
-    if (dump.head['hash'] !== undefined && !redis.lies()) dumps.push(dump);
+    if (dump.head['hash'] !== undefined && !dump.lies) dumps.push(dump);
     if (scheduler.lived() < LOAD_MS + SETTLE_MS) scheduler.after(chance.between(300, 1_500), control, look);
   };
   scheduler.after(3_000, control, look);

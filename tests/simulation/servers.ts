@@ -40,15 +40,34 @@ const ACK_WAIT = 5_000;
 const MAX_AGE = 60_000;
 const MOST_QUEUED = 40;
 
-/** The way to a server and back. */
-export const newTravel = (scheduler: Scheduler, chance: Chance, trouble: Trouble, server: Actor) => {
+/**
+ * The way to a server and back. `inOrder`: as one connection of TCP carries it, nothing overtakes and nothing comes twice. NATS is
+ * given less, so that nothing relies on the order in which several connections and a cluster happen to deliver.
+ */
+export const newTravel = (
+  scheduler: Scheduler,
+  chance: Chance,
+  trouble: Trouble,
+  server: Actor,
+  inOrder = false,
+) => {
   const trip = (wire: Wire): number =>
     chance.between(0, 3) + (wire.slowBy > 0 ? chance.between(0, wire.slowBy) : 0);
+  /** When the last message arrives, by where it goes. */
+  const arrivals = new Map<Wire, Map<Actor, number>>();
+  const inTurn = (wire: Wire, to: Actor, ms: number): number => {
+    const all = arrivals.get(wire) ?? new Map<Actor, number>();
+    arrivals.set(wire, all);
+    const at = Math.max(scheduler.now() + ms, all.get(to) ?? 0);
+    all.set(to, at);
+    return at - scheduler.now();
+  };
   /** One message; whatever it does, it does once for each copy that arrives. */
   const send = (wire: Wire, to: Actor, act: () => void): void => {
     if (wire.cut || (wire.deaf && to !== server) || chance.happens(trouble.loss)) return;
-    scheduler.after(trip(wire), to, act);
-    if (chance.happens(trouble.twice)) scheduler.after(trip(wire) + chance.between(0, 500), to, act);
+    scheduler.after(inOrder ? inTurn(wire, to, trip(wire)) : trip(wire), to, act);
+    if (!inOrder && chance.happens(trouble.twice))
+      scheduler.after(trip(wire) + chance.between(0, 500), to, act);
   };
   /** One call and its answer. Rejects where no answer came in time: whether it was done is not known. `late` is told what was done after that. */
   const call = <T>(
