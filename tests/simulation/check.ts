@@ -1,151 +1,146 @@
-// What must be true of a story, whatever happened in it. The ledger is read by the audit's own rules, never by the service's fold.
+// What must be true of a story, whatever happened in it. The ledger is read twice, by the audit's rules and by the chaos suite's
+// fold, and never by the service's own, which is in turn compared with them.
 
 import { newAudit } from '@calbus/audit/audit';
-import { ledgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
-import type { LicenseFacts } from '@calbus/contracts/license';
-import type { Ask } from './processes.ts';
-
-type Decision = {
-  readonly row: string;
-  readonly decidedAt: number;
-  readonly position: { readonly generation: string; readonly sequence: number };
-  readonly outcome: {
-    readonly kind: string;
-    readonly code?: string;
-    readonly license?: string;
-    readonly licenseId?: string;
-  };
-};
+import type { Decision } from '@calbus/terminal-server/asking';
+import { poolCounts } from '../../services/inventory/src/domain/stock.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { check as checkHistory } from '../chaos/checker/check.ts';
+import { pools, type Fold } from '../chaos/checker/fold.ts';
+import type { Asked as AskedBefore, History } from '../chaos/checker/history.ts';
+import { WAITS, type Ask, type Inventory } from './processes.ts';
+import type { Dump } from './redis.ts';
+import type { Nats } from './servers.ts';
 
 /** One decision as it left an issuer. */
 export type Given = {
+  readonly decision: Decision;
+  readonly at: number;
+  /** The ledger's last sequence at that moment. */
+  readonly head: number;
+};
+
+export type Asked = {
   readonly ask: Ask;
-  readonly askedAt: number;
+  readonly by: string;
   /** The ledger's last sequence when it was first asked. */
   readonly headThen: number;
-  /** When the decision left. */
-  readonly at: number;
-  readonly issuer: string;
-  readonly body: unknown;
+  /** Each call of the library under this request id: how long it took, and how it ended. */
+  readonly calls: { readonly from: number; took: number | undefined; ended: string }[];
 };
 
 export type Evidence = {
-  readonly messages: readonly Uint8Array[];
+  readonly nats: Nats;
   readonly given: readonly Given[];
-  /** Of the requests that were made when all was well again. */
-  readonly unanswered: readonly string[];
-  readonly leaders: number;
-  readonly redis: { readonly head: string; readonly hashes: ReadonlyMap<string, string> };
+  readonly asked: ReadonlyMap<string, Asked>;
+  /** What was asked when all was well again. */
+  readonly last: readonly string[];
+  readonly inventories: readonly Inventory[];
+  readonly dumps: readonly Dump[];
+  /** By every wall clock, at the end. */
+  readonly now: number;
 };
 
-const REMEMBERED = 600_000;
 const HOUR = 3_600_000;
+/** A leader looks for what is due every five seconds. */
+const DUE_SLACK = 8_000;
+
+const asHistory = ({ nats, given, asked, dumps }: Evidence): History => ({
+  ledger: nats.stored,
+  dumps,
+  clocksMoved: true,
+  answers: given.map(({ decision, at }) => ({ decision, heardAt: at })),
+  asked: new Map(
+    [...asked].map(([id, { ask, by: terminalServerId }]): [string, AskedBefore] => {
+      const { device: hardwareId } = ask;
+      if (ask.kind === 'validated')
+        return [id, { kind: 'report', terminalServerId, licenseId: ask.licenseId, hardwareId }];
+      const { mode, version } = ask;
+      const authenticated = mode === 'per-user';
+      return [id, { kind: 'license', terminalServerId, mode, version, hardwareId, authenticated }];
+    }),
+  ),
+});
+
+/** What was answered from the state was true when it was asked, or later. */
+const stale = ({ given, asked }: Evidence, f: Fold): string[] =>
+  given.flatMap(({ decision: { requestId, row, position, outcome } }) => {
+    const then = asked.get(requestId)?.headThen ?? 0;
+    const recorded = f.recorded.has(requestId) || (outcome.kind === 'refused' && row !== 'N3');
+    const fresh = recorded || row === 'N3' || position.sequence >= then;
+    return fresh
+      ? []
+      : [`I4: ${requestId} (${row}) is as of ${position.sequence}, asked when the ledger stood at ${then}`];
+  });
+
+const early = ({ given }: Evidence): string[] =>
+  given.flatMap(({ decision: { requestId, row, position }, head }) =>
+    position.sequence > head
+      ? [`I5: ${requestId} (${row}) left before ${position.sequence} was stored, which it names`]
+      : [],
+  );
+
+const unanswered = ({ asked, last }: Evidence): string[] =>
+  [...asked.values()].flatMap(({ ask: { requestId }, calls }) =>
+    calls.flatMap(({ took, ended }) => {
+      if (took === undefined) return [`liveness: ${requestId} was never answered`];
+      if (took > WAITS) return [`liveness: ${requestId} was answered after ${took} ms (${ended})`];
+      if (last.includes(requestId) && ended !== 'a decision is heard')
+        return [`liveness: ${requestId} ended with ${ended}, though all was well again`];
+      return [];
+    }),
+  );
+
+/** Every replica has read the same ledger, and come to the same counts. */
+const replicas = ({ inventories, nats }: Evidence, f: Fold): string[] => {
+  const wrong = inventories.flatMap((i) => {
+    const follower = i.follower();
+    if (!follower) return [`liveness: ${i.name} did not start`];
+    const { sequence, hash } = follower.state.head;
+    if (sequence !== f.sequence || hash !== f.hash)
+      return [`I10: ${i.name} stands at ${sequence}, the ledger at ${f.sequence}`];
+    // A leader reads on only when it has something to append.
+    const voids = f.voids.filter((at) => at <= follower.tail()).length;
+    if (follower.voids() !== voids)
+      return [`I10: ${i.name} has skipped ${follower.voids()} messages, ${voids} are VOID`];
+    return isDeepStrictEqual(poolCounts(follower.state), pools(f))
+      ? []
+      : [`I1: ${i.name} counts ${JSON.stringify(poolCounts(follower.state))}`];
+  });
+  for (const at of f.voids)
+    if (!nats.garbage.has(at)) wrong.push(`I10: message ${at} is VOID, and a leader has sent it`);
+  return wrong;
+};
+
+const leadership = ({ inventories, now }: Evidence, f: Fold): string[] => {
+  const leaders = inventories.filter((i) => i.leading());
+  if (leaders.length !== 1) return [`leadership: ${leaders.length} lead when all is well again`];
+  if (leaders.some((l) => l.clockSuspect())) return [];
+  return [...f.licenses.values()]
+    .filter((l) => l.kind === 'full' && !l.over && l.notAfter + HOUR + DUE_SLACK < now)
+    .map((l) => `I1: the CAL of ${l.licenseId} is due since ${now - l.notAfter - HOUR} ms and not returned`);
+};
 
 export const check = (e: Evidence): string[] => {
-  const wrong: string[] = [];
   const audit = newAudit();
-  const records: { r: LedgerRecord; sequence: number; at: number }[] = [];
-  for (const [i, bytes] of e.messages.entries()) {
-    const sequence = i + 1;
-    const link = audit.take({ sequence, bytes });
-    if (link.kind === 'void') continue;
-    const batch = ledgerBatch.parse(JSON.parse(Buffer.from(bytes).toString()));
-    for (const r of batch.records) records.push({ r, sequence, at: batch.at });
-  }
-  for (const v of audit.violations.first) wrong.push(`${v.invariant} at ${v.sequence}: ${v.says}`);
-  for (const d of audit.damage.first) wrong.push(`the chain is damaged at ${d.sequence}`);
-
-  const byRequest = new Map<string, { r: LedgerRecord; sequence: number; at: number }>();
-  const byLicense = new Map<string, { sequence: number; at: number; notAfter: number; hardwareId: string }>();
-  const owners = new Map<string, string>();
-  for (const entry of records) {
-    const { r, sequence, at } = entry;
-    if ('requestId' in r && !(r.kind === 'validated' && r.within === 'request')) {
-      const earlier = byRequest.get(r.requestId);
-      if (earlier && at - earlier.at < REMEMBERED)
-        wrong.push(`I4: request ${r.requestId} is decided twice in the ledger`);
-      byRequest.set(r.requestId, entry);
-    }
-    if (r.kind === 'temporary-issued' || r.kind === 'full-issued') owners.set(r.licenseId, r.hardwareId);
-    if (r.kind === 'temporary-issued' || r.kind === 'full-issued' || r.kind === 'renewed') {
-      const { notAfter } = r;
-      byLicense.set(`${r.licenseId} ${sequence}`, {
-        sequence,
-        at,
-        notAfter,
-        hardwareId: owners.get(r.licenseId) ?? '',
-      });
-    }
-  }
-
-  const outcomes = new Map<string, { said: string; at: number }>();
-  for (const g of e.given) {
-    if ((g.body as { fault?: true }).fault) continue;
-    const d = g.body as Decision;
-    const name = `${g.ask.requestId} (${d.row})`;
-    const said = JSON.stringify([d.row, d.outcome]);
-    const earlier = outcomes.get(g.ask.requestId);
-    const recorded = [...byRequest.values()].find(
-      (x) =>
-        'requestId' in x.r &&
-        x.r.requestId === g.ask.requestId &&
-        x.r.row === d.row &&
-        x.sequence === d.position.sequence,
-    );
-    if (earlier && earlier.said !== said && recorded && d.decidedAt - earlier.at < REMEMBERED)
-      wrong.push(`I4: ${name} was answered ${earlier.said} before, and now ${said}`);
-    if (recorded) outcomes.set(g.ask.requestId, { said, at: d.decidedAt });
-
-    if (d.position.sequence > e.messages.length) wrong.push(`I5: ${name} names a place that is not there`);
-    if (d.outcome.kind === 'license') {
-      const facts = JSON.parse(d.outcome.license ?? '{}') as LicenseFacts;
-      const issued = byLicense.get(`${facts.licenseId} ${facts.position.sequence}`);
-      if (
-        issued?.hardwareId !== g.ask.device ||
-        issued.notAfter !== facts.notAfter ||
-        issued.at !== facts.issuedAt
-      )
-        wrong.push(`I5: ${name} gave a license that the ledger does not have so`);
-    }
-    const stockRefusal = d.outcome.kind === 'refused' && d.row === 'D10';
-    if (stockRefusal) {
-      const refused = records.find(
-        (x) =>
-          x.sequence === d.position.sequence &&
-          x.r.kind === 'refused' &&
-          x.r.hardwareId === g.ask.device &&
-          x.r.code === d.outcome.code,
-      );
-      if (!refused || d.decidedAt - refused.at >= HOUR)
-        wrong.push(`I5: ${name} refers to no record of the last hour`);
-    }
-    if (d.outcome.kind === 'validated') {
-      const validated = records.some(
-        (x) =>
-          x.r.kind === 'validated' &&
-          x.r.licenseId === d.outcome.licenseId &&
-          x.sequence <= d.position.sequence,
-      );
-      if (!validated) wrong.push(`I5: ${name} confirmed a log-on that has no record`);
-    }
-    // What needs no record is answered as the ledger stood when it was asked, or later.
-    const fresh = !recorded && !stockRefusal && !byRequest.has(g.ask.requestId);
-    if (fresh && d.position.sequence < g.headThen)
-      wrong.push(
-        `I4: ${name} was answered at ${d.position.sequence}, when the ledger stood at ${g.headThen} already`,
-      );
-  }
-
-  const end = audit.end();
-  if (e.redis.head !== `${end.generation} ${end.sequence} ${end.hash}`)
-    wrong.push(`I8: the live counts are at ${e.redis.head.slice(0, 40)}, the ledger at ${end.sequence}`);
-  for (const p of audit.holdings.pools()) {
-    const key = `cal:pool:${p.version}:${p.mode}`;
-    const live = JSON.parse(e.redis.hashes.get(key) ?? '{}') as Record<string, string>;
-    if (live['issued'] !== String(p.issued) || live['temporary'] !== String(p.temporary))
-      wrong.push(`I8: ${key} is ${JSON.stringify(live)}, the ledger says ${p.issued} and ${p.temporary}`);
-  }
-  if (e.leaders !== 1) wrong.push(`${e.leaders} lead when all is well again`);
-  for (const id of e.unanswered) wrong.push(`${id} was never answered, though all was well again`);
-  return wrong;
+  for (const message of e.nats.stored) audit.take(message);
+  const verdict = checkHistory(asHistory(e));
+  const { fold } = verdict;
+  const end = e.dumps.at(-1)?.head['sequence'];
+  return [
+    ...verdict.violations.map((v) => `${v.invariant}: ${v.detail}`),
+    ...audit.violations.first.map((v) => `${v.invariant} at ${v.sequence}: ${v.says}`),
+    // Two earlier messages that are put in again, one after the other, look like a chain of their own.
+    ...audit.damage.first
+      .filter((d) => !e.nats.garbage.has(d.sequence))
+      .map((d) => `the chain is damaged at ${d.sequence}`),
+    ...stale(e, fold),
+    ...early(e),
+    ...unanswered(e),
+    ...replicas(e, fold),
+    ...leadership(e, fold),
+    ...(end === String(fold.sequence)
+      ? []
+      : [`I8: the live counts end at ${end}, the ledger at ${fold.sequence}`]),
+  ];
 };

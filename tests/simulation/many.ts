@@ -12,6 +12,8 @@ export type Summary = {
   readonly batches: number;
   readonly terms: number;
   readonly seconds: number;
+  /** What was reached, in how many stories each. */
+  readonly seen: ReadonlyMap<string, number>;
   /** Stories in which something was violated, by seed. */
   readonly bad: readonly Told[];
 };
@@ -24,6 +26,7 @@ export const tellMany = async (
   const started = performance.now();
   const sums = { asked: 0, decided: 0, batches: 0, terms: 0 };
   const bad: Told[] = [];
+  const seen = new Map<string, number>();
   const threads = Math.min(availableParallelism(), seeds);
   const one = (n: number): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -33,6 +36,7 @@ export const tellMany = async (
       });
       worker.on('message', (told: Told) => {
         for (const k of Object.keys(sums) as (keyof typeof sums)[]) sums[k] += told.counts[k];
+        for (const what of told.seen) seen.set(what, (seen.get(what) ?? 0) + 1);
         if (told.violations.length > 0) bad.push(told);
         onTold(told);
       });
@@ -41,5 +45,5 @@ export const tellMany = async (
     });
   await Promise.all(Array.from({ length: threads }, (_, n) => one(n)));
   bad.sort((a, b) => a.seed - b.seed);
-  return { seeds, from, ...sums, seconds: (performance.now() - started) / 1_000, bad };
+  return { seeds, from, ...sums, seen, seconds: (performance.now() - started) / 1_000, bad };
 };

@@ -1,71 +1,106 @@
-// The processes of a simulated calbus, made of the services' own handlers: inventories, issuers, and terminal servers that
-// ask and ask again as the library does.
+// The processes of a simulated calbus, made of the services' own handlers and of the library that a terminal server embeds.
 
 import { encode, type Message } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { inventoryAllocate, type AllocationAnswer } from '@calbus/contracts/inventory-messages';
-import type { LicenseFacts } from '@calbus/contracts/license';
+import {
+  inventoryAllocate,
+  type Allocation,
+  type AllocationAnswer,
+} from '@calbus/contracts/inventory-messages';
+import { claimsOf, type LicenseFacts } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
-import { licenseRequest, licenseValidated } from '@calbus/contracts/terminal-server-messages';
+import {
+  licenseDecision,
+  licenseFault,
+  licenseRequest,
+  licenseValidated,
+} from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
+import { headBook, type Head } from '@calbus/runtime/head-beacon';
 import type { Log } from '@calbus/runtime/log';
 import type { Answer } from '@calbus/runtime/respond';
+import { createAsking, type Asking, type Decision } from '@calbus/terminal-server/asking';
+import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
 import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
 import { watchClock } from '../../services/inventory/src/handlers/clock-watch.ts';
 import { createFollower, type Follower } from '../../services/inventory/src/handlers/follow.ts';
-import { pace, startLeadership, type Leading } from '../../services/inventory/src/handlers/leadership.ts';
+import {
+  pace,
+  startLeadership,
+  type LeadershipDeps,
+  type Leading,
+} from '../../services/inventory/src/handlers/leadership.ts';
+import { keepSnapshots } from '../../services/inventory/src/handlers/snapshots.ts';
+import { startingPoint } from '../../services/inventory/src/handlers/starting-point.ts';
 import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
-import { handleBatch } from '../../services/issuer/src/handlers/requests.ts';
-import type { Ledger } from '../../services/inventory/src/ports.ts';
+import { handleBatch, type RequestDeps } from '../../services/issuer/src/handlers/requests.ts';
+import type { Ledger, SnapshotStore } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
+import type { Redis } from './redis.ts';
 import type { Actor, Chance, Scheduler } from './scheduler.ts';
-import type { Nats, Wire } from './servers.ts';
-import type { newRedis } from './servers.ts';
+import { goodWire, type Nats, type Wire } from './servers.ts';
 
 export type World = {
   readonly scheduler: Scheduler;
   readonly chance: Chance;
   readonly nats: Nats;
-  readonly redis: ReturnType<typeof newRedis>;
-  readonly log: Log;
+  readonly redis: Redis;
+  readonly snapshots: SnapshotStore;
+  readonly logOf: (process: string) => Log;
   readonly mutation: Mutation;
   readonly newId: () => string;
-  /** A leader answered from a state that was behind the ledger when it was asked. */
-  readonly stale: (what: string) => void;
+  /** Something that must never be, seen while it happened. */
+  readonly wrong: (what: string) => void;
   /** What a leader does once, as soon as it leads an empty license server. */
   readonly setUp: (leading: Leading, follower: Follower) => void;
+  /** Starts again what has ended; nothing happens to it. */
+  readonly supervisor: Actor;
 };
 
 export type Process = {
   readonly name: string;
   actor: Actor;
-  wire: Wire;
+  readonly wire: Wire;
+  /** Inventory reads and writes the ledger and the leader's key as another identity, over a connection of its own. */
+  readonly ledgerWire: Wire;
+  readonly redisWire: Wire;
   /** Of its wall clock, in milliseconds. */
   wallOffset: number;
   start: () => void;
+  /** What SIGTERM does. */
+  stop: () => void;
 };
 
-type Head = { readonly term: number; readonly generation: string; readonly sequence: number };
-
-const newProcess = (w: World, name: string, life: (p: Process, clock: Clock) => void): Process => {
+const newProcess = (
+  w: World,
+  name: string,
+  life: (p: Process, clock: Clock, signal: AbortSignal) => void,
+): Process => {
+  let end = new AbortController();
   const p: Process = {
     name,
     actor: w.scheduler.actor(name),
-    wire: { cut: false, slowBy: 0 },
+    wire: goodWire(),
+    ledgerWire: goodWire(),
+    redisWire: goodWire(),
     wallOffset: 0,
     start: () => {
       p.actor = w.scheduler.actor(name);
-      p.wire = { cut: false, slowBy: 0 };
+      end = new AbortController();
       life(
         p,
         w.scheduler.clock(p.actor, () => p.wallOffset),
+        end.signal,
       );
     },
+    stop: () => end.abort(),
   };
   return p;
 };
 
 const BEACON = 250;
+const KEEP_QUEUE = 2_000;
+const SNAPSHOT_EVERY = 12;
 /** Rows that are answered from the state, without a record. */
 const unrecorded: ReadonlySet<string> = new Set(['D13', 'D8', 'D7', 'D2n', 'U1']);
 
@@ -81,151 +116,186 @@ const noLoss = (follower: Follower): Witnesses => ({
   ended: Promise.resolve(),
 });
 
-export type Inventory = Process & { readonly leading: () => boolean; readonly follower: () => Follower };
+export type Inventory = Process & {
+  readonly leading: () => boolean;
+  /** Undefined while it starts. */
+  readonly follower: () => Follower | undefined;
+  readonly clockSuspect: () => boolean;
+};
+
+type Command = { readonly message: Message<typeof inventoryAllocate>; readonly term: number };
 
 export const newInventory = (w: World, name: string): Inventory => {
-  let isLeading = (): boolean => false;
-  let current: Follower | undefined;
-  const p = newProcess(w, name, (p, clock) => {
-    const { actor, wire } = p;
+  let now:
+    { readonly actor: Actor; readonly follower: Follower; readonly isLeading: () => boolean } | undefined;
+  let clockSuspect = (): boolean => false;
+
+  const serve = (p: Process, actor: Actor, own: LeadershipDeps) => {
     const { mutation, nats } = w;
-    const real = nats.ledgerOf(actor, wire);
-    // A mutation may need the follower, which reads through the ledger.
-    let ledger: Ledger = real;
-    const follower = createFollower(
-      { append: real.append, readFrom: (from) => ledger.readFrom(from) },
-      w.log,
-    );
-    current = follower;
-    ledger = mutation.ledger?.(real, follower, nats) ?? real;
-    const every = (ms: number, act: () => void): void =>
-      w.scheduler.after(ms, actor, () => {
-        act();
-        every(ms, act);
-      });
-    const cache = w.redis.cacheOf(follower.state, every);
-    const watch = watchClock(clock, w.log);
-    const signal = new AbortController().signal;
-    const replica = w.newId();
-    const onLead = (leading: Leading): (() => void) => {
-      mutation.onLead?.(follower);
+    const { follower, replica } = own;
+    return (given: Leading): (() => void) => {
+      const leading = mutation.onLead?.(given, own) ?? given;
       w.setUp(leading, follower);
       const { term, commit, repeats, events } = leading;
       const deps = { commit, repeats, notice: events.raise };
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
-      const stop = nats.answerOn(actor, wire, subject, async (m) => {
-        const head = nats.head();
-        const answer = await allocate(deps, m as Message<typeof inventoryAllocate>);
+      const stop = nats.answerOn(actor, p.wire, subject, async (m) => {
+        const head = nats.lastOwn();
+        const { message, term: asked } = m as Command;
+        const answer = await allocate(deps, message);
+        if (asked !== term) w.wrong(`leadership: a command of term ${asked} was decided in term ${term}`);
         for (const { requestId, row, position } of (answer.body as { items: AllocationAnswer[] }).items)
           if (unrecorded.has(row) && position.sequence < head)
-            w.stale(
-              `${name} answered ${requestId} (${row}) at ${position.sequence}, asked when the ledger stood at ${head}`,
+            w.wrong(
+              `I4: ${name} answered ${requestId} (${row}) as of ${position.sequence}, asked when the ledger stood at ${head}`,
             );
         return answer;
       });
       let over = false;
       const beat = (): void => {
         if (over) return;
-        const { generation, sequence } = follower.state.head;
-        nats.beacon(wire, { term, generation, sequence } satisfies Head);
+        const { generation, sequence, hash, time, trustRevision } = follower.state.head;
+        nats.publish(p.wire, subjects.inventory.head, {
+          term,
+          replica,
+          generation,
+          sequence,
+          hash,
+          time,
+          trustRevision,
+        } satisfies Head);
         w.scheduler.after(BEACON, actor, beat);
       };
       beat();
       return () => {
         over = true;
-        // A stale leader that still answers is what the term in the subject is for.
-        if (!mutation.subjectOf) stop();
+        stop();
       };
     };
-    const leadership = startLeadership({
+  };
+
+  const life = async (p: Process, clock: Clock, signal: AbortSignal): Promise<void> => {
+    const { actor, wire, ledgerWire } = p;
+    const { mutation, nats } = w;
+    const log = w.logOf(name);
+    const replica = w.newId();
+    const real = nats.ledgerOf(actor, ledgerWire);
+    // A mutation may need the follower, which reads through the ledger.
+    let ledger: Ledger = real;
+    const reading: Ledger = { append: real.append, readFrom: (from) => ledger.readFrom(from) };
+    const from = await startingPoint(w.snapshots, reading, log);
+    const follower = createFollower(reading, log, { from, snapshotEvery: SNAPSHOT_EVERY });
+    ledger = mutation.ledger?.(real, follower, nats) ?? real;
+    const scripts = w.redis.scriptsOf(actor, p.redisWire);
+    const cache = redisCache(mutation.scripts?.(scripts) ?? scripts, follower.state, clock, log, signal);
+    const watch = watchClock(clock, log);
+    await follower.catchUp();
+    const deps: LeadershipDeps = {
       ledger,
       follower,
-      cache: mutation.cache?.(cache, w.redis) ?? cache,
-      clock: mutation.clock?.(clock) ?? clock,
+      cache,
+      clock,
       dice: { id: w.newId, between: w.chance.between },
-      log: w.log,
-      key: nats.leaderKeyOf(actor, wire),
-      pace: mutation.pace ?? pace,
+      log,
+      key: nats.leaderKeyOf(actor, ledgerWire),
+      pace,
       watch,
       replica,
       signal,
       storageNearlyFull: () => false,
       putEvent: () => {},
-      onLead,
+      onLead: (leading) => serve(p, actor, deps)(leading),
       witnesses: noLoss(follower),
       onLoss: () => () => {},
+    };
+    const leadership = startLeadership({ ...deps, ...mutation.leadership?.(deps) });
+    const isLeading = (): boolean => leadership.leading() !== undefined;
+    void keepSnapshots({ store: w.snapshots, follower, clock, log, replica, isLeader: isLeading, signal });
+    now = { actor, follower, isLeading };
+    clockSuspect = () => watch.look(follower.state.head.time).length > 0;
+    while (!signal.aborted) {
+      await nats.keepQueue(actor, wire).catch(() => undefined);
+      await clock.sleep(KEEP_QUEUE, signal);
+    }
+  };
+
+  const p = newProcess(w, name, (p, clock, signal) => {
+    now = undefined;
+    const { actor } = p;
+    // A service that cannot start ends, and is started again by whoever started it.
+    life(p, clock, signal).catch(() => {
+      w.scheduler.kill(actor);
+      w.scheduler.after(500, w.supervisor, () => {
+        if (p.actor === actor) p.start();
+      });
     });
-    isLeading = () => actor.state === 'runs' && leadership.leading() !== undefined;
   });
   return Object.assign(p, {
-    leading: (): boolean => isLeading(),
-    follower: (): Follower => {
-      if (!current) throw new Error(`${name} was never started`);
-      return current;
-    },
+    leading: (): boolean => now !== undefined && now.actor.state === 'runs' && now.isLeading(),
+    follower: (): Follower | undefined => now?.follower,
+    clockSuspect: (): boolean => clockSuspect(),
   });
 };
 
 /** What crosses the wire is a copy, as bytes would be. */
 const copyOf = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 
+/** Not a signature, which is not what is tried here: the claims, where a signed license has them. */
+const signed = (facts: LicenseFacts): string =>
+  `unsigned.${Buffer.from(JSON.stringify(claimsOf(facts))).toString('base64url')}.unsigned`;
+
 const LANES = 2;
 const MOST = 16;
 
 /** `decided` sees every decision as it leaves. */
-export const newIssuer = (
-  w: World,
-  name: string,
-  decided: (subject: string, body: unknown, p: Process) => void,
-): Process =>
-  newProcess(w, name, (p, clock) => {
+export const newIssuer = (w: World, name: string, decided: (decision: Decision) => void): Process =>
+  newProcess(w, name, (p, clock, signal) => {
     const { actor, wire } = p;
-    const { nats } = w;
-    let head: (Head & { readonly heard: number }) | undefined;
-    nats.hear(actor, wire, (body) => {
-      const heard = body as Head;
-      const quiet = head !== undefined && clock.monotonic() - head.heard > 2_000;
-      if (!head || heard.term >= head.term || quiet) head = { ...heard, heard: clock.monotonic() };
-    });
-    const inventory = {
-      position: () => head && { generation: head.generation, sequence: head.sequence },
-      allocate: async (items: readonly unknown[]): Promise<readonly AllocationAnswer[]> => {
-        if (!head) throw new FaultError(fault('NO_LEADER'));
-        const subject = w.mutation.subjectOf?.(head.term) ?? subjects.inventory.allocate(head.term);
-        const message = { body: { items: copyOf(items) } };
-        const answer = (await nats.ask(actor, wire, subject, message, 3_000)) as Answer;
-        return copyOf((answer.body as { items: AllocationAnswer[] }).items);
-      },
+    const { nats, mutation } = w;
+    const book = headBook(clock);
+    nats.subscribe(actor, wire, subjects.inventory.head, (body) => book.take(body as Head));
+    const askLeader = async (items: readonly Allocation[]): Promise<readonly AllocationAnswer[]> => {
+      const { term } = book.leader();
+      const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
+      let forget: () => void = () => {};
+      const next = new Promise<never>((_resolve, reject) => {
+        forget = book.onNextLeader(() => reject(new FaultError(fault('NOT_LEADER'))));
+      });
+      const command = { message: { body: { items: copyOf(items) } }, term };
+      const asked = nats.ask(actor, wire, subject, command, 3_000);
+      const answer = (await Promise.race([asked, next]).finally(forget)) as Answer;
+      return copyOf((answer.body as { items: AllocationAnswer[] }).items);
     };
-    const send = (terminalServerId: string, requestId: string, body: unknown): void => {
-      // The bytes of a decision, not its object: what a terminal server keeps is nobody else's.
-      const copy: unknown = copyOf(body);
-      decided(subjects.decision.of(terminalServerId, requestId), copy, p);
-    };
-    const deps = {
+    const stamp = () => ({ id: w.newId(), sentAt: 0 });
+    const tell = (terminalServerId: string, bytes: Uint8Array): void =>
+      nats.publish(wire, subjects.decision.to(terminalServerId), bytes);
+    const deps: RequestDeps = {
       clock,
-      log: w.log,
+      log: w.logOf(name),
       dead: { put: () => Promise.resolve(true) },
-      inventory,
+      inventory: {
+        position: () => {
+          const h = book.head();
+          return h && { generation: h.generation, sequence: h.sequence };
+        },
+        allocate: askLeader,
+      },
       terminalServers: {
-        decide: (d: { terminalServerId: string; requestId: string }) =>
-          send(d.terminalServerId, d.requestId, d),
-        fault: (f: { terminalServerId: string; requestId: string }) =>
-          send(f.terminalServerId, f.requestId, { ...f, fault: true }),
+        decide: (d) => {
+          decided(copyOf(d));
+          tell(d.terminalServerId, encode(licenseDecision, stamp(), d));
+        },
+        fault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
-      // The signature is not what is tried here: the license is its facts.
-      signer: {
-        sign: (facts: LicenseFacts) => JSON.stringify(facts),
-        check: () => ({ ok: false as const, why: 'none is presented' }),
-      },
+      signer: { sign: signed, check: () => ({ ok: false, why: 'none is presented' }) },
     };
     const lane = async (): Promise<void> => {
-      for (;;) {
+      while (!signal.aborted) {
         try {
           const batch = await nats.fetch(actor, wire, MOST, () => p.wallOffset);
           if (batch.length > 0) await handleBatch(deps, batch);
         } catch {
-          await clock.sleep(500);
+          await clock.sleep(500, signal);
         }
       }
     };
@@ -239,6 +309,7 @@ export type Ask =
       readonly device: string;
       readonly mode: 'per-device' | 'per-user';
       readonly version: '2003' | '2008';
+      readonly validatedLicenseId?: string;
     }
   | {
       readonly kind: 'validated';
@@ -249,33 +320,48 @@ export type Ask =
 
 export const WAITS = 8_000;
 
-/** Publishes a request now, at 0.8 s and at 1.8 s, as the library does. */
-export const publish = (w: World, ts: Process, ask: Ask): void => {
-  const stamp = { id: w.newId(), sentAt: 0, correlationId: ask.requestId };
-  const { requestId } = ask;
-  const bytes =
-    ask.kind === 'license'
-      ? encode(licenseRequest, stamp, {
-          requestId,
-          waitsMs: WAITS,
-          mode: ask.mode,
-          version: ask.version,
-          device: { hardwareId: ask.device, name: 'desk' },
-          ...(ask.mode === 'per-user' ? { user: { name: 'ann', domain: 'd', authenticatedBy: 'pam' } } : {}),
-        })
-      : encode(licenseValidated, stamp, {
-          requestId,
-          waitsMs: WAITS,
-          licenseId: ask.licenseId,
-          hardwareId: ask.device,
-        });
-  const subject =
-    ask.kind === 'license' ? subjects.license.request(ts.name) : subjects.license.validated(ts.name);
-  const { actor, wire } = ts;
-  for (const at of [0, 800, 1_800])
-    w.scheduler.after(at, actor, () => {
-      w.nats.enqueue(actor, wire, subject, bytes).catch(() => undefined);
-    });
+const bytesOf = (ask: Ask, id: string): Uint8Array => {
+  const { requestId, device } = ask;
+  const stamp = { id, sentAt: 0, correlationId: requestId };
+  if (ask.kind === 'validated') {
+    const { licenseId } = ask;
+    return encode(licenseValidated, stamp, { requestId, waitsMs: WAITS, licenseId, hardwareId: device });
+  }
+  const { mode, version, validatedLicenseId } = ask;
+  return encode(licenseRequest, stamp, {
+    requestId,
+    waitsMs: WAITS,
+    mode,
+    version,
+    device: { hardwareId: device, name: 'desk' },
+    ...(mode === 'per-user' ? { user: { name: 'ann', domain: 'd', authenticatedBy: 'pam' } } : {}),
+    ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
+  });
 };
 
-export const newTerminalServer = (w: World, name: string): Process => newProcess(w, name, () => {});
+export type TerminalServer = Process & {
+  /** Resolves with the decision; rejects with a fault. */
+  readonly ask: (ask: Ask) => Promise<Decision>;
+  readonly reconnected: () => void;
+};
+
+export const newTerminalServer = (w: World, name: string): TerminalServer => {
+  let asking: Asking | undefined;
+  const p = newProcess(w, name, ({ actor, wire }, clock) => {
+    const enqueue = (subject: string, bytes: Uint8Array) => w.nats.enqueue(actor, wire, subject, bytes);
+    const library = createAsking(enqueue, clock.sleep, WAITS);
+    w.nats.subscribe(actor, wire, subjects.decision.to(name), (bytes) => {
+      if (!library.take(bytes as Uint8Array)) w.wrong('garbage came to a terminal server');
+    });
+    asking = library;
+  });
+  const subjectOf = ({ kind }: Ask): string =>
+    kind === 'license' ? subjects.license.request(name) : subjects.license.validated(name);
+  return Object.assign(p, {
+    ask: (ask: Ask): Promise<Decision> => {
+      if (!asking) throw new Error(`${name} was never started`);
+      return asking.ask(subjectOf(ask), ask.requestId, bytesOf(ask, w.newId()));
+    },
+    reconnected: (): void => asking?.reconnected(),
+  });
+};

@@ -1,7 +1,6 @@
 // Virtual time and chance from a seed. Between two events everything that was set off runs to its end; nothing in a run
 // waits for the real clock, so a seed is a story that is told again exactly.
 
-import { setImmediate as afterMicrotasks } from 'node:timers/promises';
 import type { Clock } from '@calbus/runtime/clock';
 
 export type Chance = {
@@ -39,19 +38,30 @@ export type Actor = {
   state: 'runs' | 'paused' | 'dead';
   readonly held: Due[];
 };
-type Due = { readonly at: number; readonly order: number; readonly actor: Actor; readonly act: () => void };
+type Due = {
+  readonly at: number;
+  readonly order: number;
+  readonly actor: Actor;
+  act: (() => void) | undefined;
+};
+
+/** So many events of one turn of Node's event loop. */
+const AT_ONCE = 64;
 
 const before = (a: Due, b: Due): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
 export type Scheduler = {
   readonly now: () => number;
   readonly actor: (name: string) => Actor;
-  readonly after: (ms: number, actor: Actor, act: () => void) => void;
+  /** What it returns calls it off. */
+  readonly after: (ms: number, actor: Actor, act: () => void) => () => void;
   readonly pause: (actor: Actor) => void;
   readonly resume: (actor: Actor) => void;
   readonly kill: (actor: Actor) => void;
   /** Time leaps for everyone: what was due meanwhile is due at once. */
   readonly leap: (ms: number) => void;
+  /** The time that has passed without leaps. */
+  readonly lived: () => number;
   /** Runs until virtual time is `until`. */
   readonly run: (until: number) => Promise<void>;
   /** A clock of this actor; its wall is `wallOffset` ahead of virtual time. */
@@ -61,6 +71,7 @@ export type Scheduler = {
 export const newScheduler = (): Scheduler => {
   const heap: Due[] = [];
   let now = 0;
+  let leapt = 0;
   let order = 0;
 
   const swap = (i: number, j: number): void => {
@@ -90,8 +101,26 @@ export const newScheduler = (): Scheduler => {
       i = smallest;
     }
   };
-  const after = (ms: number, actor: Actor, act: () => void): void =>
-    push({ at: now + ms, order: (order += 1), actor, act });
+  const after = (ms: number, actor: Actor, act: () => void): (() => void) => {
+    const due: Due = { at: now + ms, order: (order += 1), actor, act };
+    push(due);
+    return () => {
+      due.act = undefined;
+    };
+  };
+
+  /** The next thing that is to be done by `until`, or undefined where there is none. */
+  const next = (until: number): (() => void) | undefined => {
+    while (heap[0] !== undefined && heap[0].at <= until) {
+      const due = pop();
+      if (!due?.act || due.actor.state === 'dead') continue;
+      now = Math.max(now, due.at);
+      if (due.actor.state === 'runs') return due.act;
+      due.actor.held.push(due);
+    }
+    now = Math.max(now, until);
+    return undefined;
+  };
 
   return {
     now: () => now,
@@ -103,7 +132,7 @@ export const newScheduler = (): Scheduler => {
     resume: (actor) => {
       if (actor.state !== 'paused') return;
       actor.state = 'runs';
-      for (const due of actor.held.splice(0)) after(0, actor, due.act);
+      for (const { act } of actor.held.splice(0)) if (act) after(0, actor, act);
     },
     kill: (actor) => {
       actor.state = 'dead';
@@ -111,29 +140,48 @@ export const newScheduler = (): Scheduler => {
     },
     leap: (ms) => {
       now += ms;
+      leapt += ms;
     },
-    run: async (until) => {
-      while (heap[0] !== undefined && heap[0].at <= until) {
-        const due = pop();
-        if (!due || due.actor.state === 'dead') continue;
-        now = Math.max(now, due.at);
-        if (due.actor.state === 'paused') {
-          due.actor.held.push(due);
-          continue;
-        }
-        due.act();
-        await afterMicrotasks();
-      }
-      now = Math.max(now, until);
-    },
+    lived: () => now - leapt,
+    run: (until) =>
+      new Promise((resolve, reject) => {
+        let over = false;
+        const step = (): void => {
+          if (over) return;
+          try {
+            const act = next(until);
+            if (act) return act();
+            over = true;
+            resolve();
+          } catch (error) {
+            over = true;
+            reject(error);
+          }
+        };
+        // Node runs everything that was set off between two of these, and turns its event loop once for all of them.
+        const pump = (): void => {
+          for (let n = 0; n < AT_ONCE; n += 1) setImmediate(step);
+          setImmediate(() => {
+            if (!over) pump();
+          });
+        };
+        pump();
+      }),
     clock: (actor, wallOffset) => ({
       now: () => Math.floor(now + wallOffset()),
       monotonic: () => now,
       sleep: (ms, signal) =>
         new Promise((resolve) => {
           if (signal?.aborted) return resolve();
-          after(ms, actor, resolve);
-          signal?.addEventListener('abort', () => after(0, actor, resolve), { once: true });
+          const wake = (): void => {
+            callOff();
+            after(0, actor, resolve);
+          };
+          const callOff = after(ms, actor, () => {
+            signal?.removeEventListener('abort', wake);
+            resolve();
+          });
+          signal?.addEventListener('abort', wake, { once: true });
         }),
     }),
   };

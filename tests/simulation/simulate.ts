@@ -32,21 +32,22 @@ const finish = (violations: number): void => {
 };
 
 if (values.seed !== undefined) {
-  const told = await tell(whole(values.seed, 'seed'));
+  const told = await tell(whole(values.seed, 'seed'), {}, values.verbose);
   if (values.json) console.log(JSON.stringify(told));
   else show(told);
   finish(told.violations.length);
 } else {
   const [from, seeds] = [whole(values.from, 'from'), whole(values.seeds, 'seeds')];
   let done = 0;
-  const { bad, ...summary } = await tellMany(from, seeds, (told) => {
+  const { bad, seen, ...summary } = await tellMany(from, seeds, (told) => {
     done += 1;
     if (values.verbose) show(told);
     else if (process.stderr.isTTY) process.stderr.write(`\r${done} of ${seeds}`);
   });
   if (process.stderr.isTTY) process.stderr.write('\r');
   for (const told of bad.slice(0, 10)) show(told);
-  if (values.json) console.log(JSON.stringify({ ...summary, bad: bad.map((t) => t.seed) }));
+  if (values.json)
+    console.log(JSON.stringify({ ...summary, seen: Object.fromEntries(seen), bad: bad.map((t) => t.seed) }));
   else
     console.log(
       `${seeds} seeds from ${from} in ${summary.seconds.toFixed(1)} s: ${summary.asked} requests, ${summary.decided} decisions, ${summary.batches} batches, ${summary.terms} terms`,

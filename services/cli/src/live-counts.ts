@@ -52,7 +52,10 @@ const readOnce = async (redis: Redis): Promise<LiveCounts & { readonly whole: bo
   const before = await redis.hgetall(redisKeys.head);
   const keys = (await redis.smembers(redisKeys.pools)).sort();
   const pools: LivePool[] = [];
-  for (const key of keys) pools.push(poolOf(key, await redis.hgetall(key)));
+  for (const key of keys) {
+    const pool = poolOf(key, await redis.hgetall(key));
+    if (pool.installed > 0 || pool.temporary > 0) pools.push(pool);
+  }
   const after = await redis.hget(redisKeys.head, 'sequence');
   const { generation, sequence, at } = before;
   if (generation === undefined || sequence === undefined) return { head: null, pools, whole: after === null };

@@ -4,6 +4,7 @@ import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { connectNats } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
+import { cacheScripts } from './adapters/cache-scripts.ts';
 import { cryptoDice as dice } from './adapters/dice.ts';
 import { natsEvents } from './adapters/event-stream.ts';
 import { keepHeapSmall } from './adapters/heap.ts';
@@ -67,7 +68,7 @@ await runService({
     const witnesses = createWitnesses({ ledger, follower, sources, file, clock, log, signal });
     onStop('the file with the head of the ledger', () => witnesses.ended);
     const mayReplace = (): Promise<boolean> => witnesses.agrees('redis');
-    const cache = redisCache(redis, state, clock, log, signal, mayReplace);
+    const cache = redisCache(cacheScripts(redis), state, clock, log, signal, mayReplace);
     onStop('the cache', () => cache.ended);
 
     const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log);

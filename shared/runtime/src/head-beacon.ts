@@ -40,24 +40,13 @@ export type Garbled = {
   readonly bytes: Uint8Array;
 };
 
-/** Listens until the connection closes. `garbled` is told of what does not decode. */
-export const hearHead = (
-  nc: NatsConnection,
-  clock: Clock,
-  garbled: (message: Garbled) => void,
-  refused: (error: Error) => void,
-): HeadBeacon => {
+/** Who leads, by the beacons that `take` is given. */
+export const headBook = (clock: Clock): HeadBeacon & { readonly take: (head: Head) => void } => {
   let heard: Heard | undefined;
   let led: Head | undefined;
   const waiting = new Set<() => void>();
-  nc.subscribe(subjects.inventory.head, {
-    callback: (error, m) => {
-      if (error) return refused(error);
-      if (deliveredByJetStream(m)) return;
-      const decoded = decode([inventoryHead], m.data);
-      if (!decoded.ok)
-        return garbled({ subject: m.subject, fault: decoded.fault, deliveries: 1, bytes: m.data });
-      const head = decoded.message.body;
+  return {
+    take: (head) => {
       const at = clock.monotonic();
       if (!hasTheWord(head, heard, at)) return;
       heard = { head, at };
@@ -66,8 +55,6 @@ export const hearHead = (
       led = head;
       if (next) for (const then of waiting) then();
     },
-  });
-  return {
     onNextLeader: (then) => {
       waiting.add(then);
       return () => waiting.delete(then);
@@ -85,4 +72,24 @@ export const hearHead = (
       return heard.head;
     },
   };
+};
+
+/** Listens until the connection closes. `garbled` is told of what does not decode. */
+export const hearHead = (
+  nc: NatsConnection,
+  clock: Clock,
+  garbled: (message: Garbled) => void,
+  refused: (error: Error) => void,
+): HeadBeacon => {
+  const book = headBook(clock);
+  nc.subscribe(subjects.inventory.head, {
+    callback: (error, m) => {
+      if (error) return refused(error);
+      if (deliveredByJetStream(m)) return;
+      const decoded = decode([inventoryHead], m.data);
+      if (decoded.ok) book.take(decoded.message.body);
+      else garbled({ subject: m.subject, fault: decoded.fault, deliveries: 1, bytes: m.data });
+    },
+  });
+  return book;
 };

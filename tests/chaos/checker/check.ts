@@ -53,8 +53,10 @@ export const check = (history: History): Verdict => {
 
   /** Why an answer is not true as the fold stands now, within the batch at its place; undefined where it is. */
   const wrongHere = (a: Answer, sequence: number): string | undefined => {
-    const { requestId } = a.decision;
-    const recorded = f.recorded.get(requestId)?.find((r) => r.sequence === sequence);
+    const { requestId, decidedAt } = a.decision;
+    const recorded = f.recorded
+      .get(requestId)
+      ?.find((r) => r.sequence === sequence && decidedAt < r.at + OUTCOME_MEMORY);
     return recorded
       ? differsFromRecord(a.decision, recorded)
       : notTrueHere(f, a.decision, history.asked.get(requestId));
@@ -107,7 +109,8 @@ export const check = (history: History): Verdict => {
   for (const a of history.answers) {
     const { requestId, decidedAt, position } = a.decision;
     const remembered = f.recorded.get(requestId)?.find((r) => {
-      return decidedAt > r.at && decidedAt < r.at + OUTCOME_MEMORY;
+      const later = history.clocksMoved ? position.sequence >= r.sequence : decidedAt > r.at;
+      return later && decidedAt < r.at + OUTCOME_MEMORY;
     });
     if (remembered && remembered.sequence !== position.sequence)
       say('I4', `${describe(a)}: request was decided at ${remembered.sequence} before, and is remembered`);

@@ -49,6 +49,8 @@ export type History = {
   /** By request id. */
   readonly asked: ReadonlyMap<string, Asked>;
   readonly answers: readonly Answer[];
+  /** Wall clocks were moved: what is dated later need not have been decided later. */
+  readonly clocksMoved?: true;
 };
 
 export type Invariant =

@@ -42,8 +42,9 @@ export const wrongCounts = (f: Fold, dump: CacheDump): string[] => {
         wrong.push(`${key} ${field} is ${there?.[field] ?? 'missing'}, not ${value}`);
   }
   for (const [key, fields] of dump.hashes) {
-    // Nothing counted for a terminal server is as good as no key.
-    const nothing = key.startsWith('cal:ts:') && Object.values(fields).every((v) => v === '0');
+    // Nothing counted for a terminal server, or in a pool, is as good as no key.
+    const counts = key.startsWith('cal:ts:') || key.startsWith('cal:pool:');
+    const nothing = counts && Object.values(fields).every((v) => v === '0');
     if (!wanted.has(key) && !nothing) wrong.push(`${key} should not be there`);
   }
   return wrong;

@@ -1,10 +1,13 @@
 // The adapters in memory keep what the ports promise.
 
 import { describe, test } from 'node:test';
+import { createLog } from '@calbus/runtime/log';
+import { redisCache } from '../../../services/inventory/src/adapters/redis-cache.ts';
 import { changedHashes, touchedBy } from '../../../services/inventory/src/domain/live-counts.ts';
 import { story } from '../../../services/inventory/src/domain/story.ts';
 import { chanceFrom, newScheduler, type Scheduler } from '../scheduler.ts';
-import { newNats, newRedis } from '../servers.ts';
+import { newRedis } from '../redis.ts';
+import { goodWire, newNats } from '../servers.ts';
 import {
   cachePromises,
   leaderKeyPromises,
@@ -14,11 +17,12 @@ import {
   type QueueEnds,
 } from './suites.ts';
 
-const wire = { cut: false, slowBy: 0 };
+const log = createLog('test', 'silent');
+const wire = goodWire();
 
 const memory = () => {
   const scheduler = newScheduler();
-  const nats = newNats(scheduler, chanceFrom(1), { loss: 0 });
+  const nats = newNats(scheduler, chanceFrom(1), { loss: 0, twice: 0 });
   return { scheduler, nats, actor: scheduler.actor('test') };
 };
 
@@ -68,15 +72,11 @@ describe('in memory: the live counts', () => {
     test(says, () => {
       const { scheduler, actor } = memory();
       const clock = scheduler.clock(actor, () => 0);
-      const redis = newRedis();
+      const redis = newRedis(scheduler, chanceFrom(1), { loss: 0, twice: 0 });
       const s = story();
       s.activate();
-      const every = (ms: number, act: () => void): void =>
-        scheduler.after(ms, actor, () => {
-          act();
-          every(ms, act);
-        });
-      const cache = redis.cacheOf(s.state, every);
+      const scripts = redis.scriptsOf(actor, wire);
+      const cache = redisCache(scripts, s.state, clock, log, new AbortController().signal);
       const ends: CacheEnds = {
         story: s,
         cache,
@@ -88,13 +88,12 @@ describe('in memory: the live counts', () => {
           cache.committed(before, s.state.head, changedHashes(s.state, touched));
         },
         head: async () => {
-          const [, sequence = '', hash = ''] = redis.head().split(' ');
-          return redis.head() === '' ? undefined : { sequence, hash };
+          const { sequence, hash } = redis.dump().head;
+          return sequence && hash ? { sequence, hash } : undefined;
         },
-        pool: async () =>
-          JSON.parse(redis.hashes().get('cal:pool:2003:per-device') ?? '{}') as Record<string, string>,
+        pool: async () => ({ ...redis.dump().hashes.get('cal:pool:2003:per-device') }),
         flush: async () => redis.flush(),
-        lie: async () => redis.restore({ head: 'other 999 beef', hashes: new Map() }),
+        lie: async () => redis.lie(),
         pass: (ms) => clock.sleep(ms),
       };
       return drive(scheduler, holds(ends));

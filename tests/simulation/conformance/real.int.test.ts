@@ -12,6 +12,7 @@ import { testBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { testRedis } from '@calbus/testkit/servers';
 import { nextBatch } from '../../../services/issuer/src/adapters/queue.ts';
+import { cacheScripts } from '../../../services/inventory/src/adapters/cache-scripts.ts';
 import { natsLeaderKey } from '../../../services/inventory/src/adapters/nats-leader-key.ts';
 import { natsLedger } from '../../../services/inventory/src/adapters/nats-ledger.ts';
 import { redisCache } from '../../../services/inventory/src/adapters/redis-cache.ts';
@@ -81,7 +82,7 @@ describe('in Redis: the live counts', () => {
       const s = story();
       s.activate();
       const end = new AbortController();
-      const cache = redisCache(redis, s.state, systemClock, log, end.signal);
+      const cache = redisCache(cacheScripts(redis), s.state, systemClock, log, end.signal);
       const ends: CacheEnds = {
         story: s,
         cache,

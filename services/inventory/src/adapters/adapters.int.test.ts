@@ -162,7 +162,7 @@ describe('the live counts in Redis', () => {
     s.activate();
     s.install(2);
     const end = new AbortController();
-    const cache = redisCache(redis, s.state, systemClock, log, end.signal);
+    const cache = redisCache(cacheScripts(redis), s.state, systemClock, log, end.signal);
     const ask = (device: number): void => {
       const before = s.state.head;
       s.ask({ device });

@@ -2,7 +2,6 @@
 // fit (Redis was empty, restarted, behind, ahead or lying) everything is written anew from the state. Commits never wait
 // for any of this. A standby only looks, so that every replica can say how far the counts are.
 
-import type { Redis } from 'ioredis';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
@@ -10,7 +9,7 @@ import { errorFacts, type Log } from '@calbus/runtime/log';
 import { allHashes, type LiveHash } from '../domain/live-counts.ts';
 import type { BaseState, Head } from '../domain/state.ts';
 import type { Cache } from '../ports.ts';
-import { cacheScripts, type CacheHead } from './cache-scripts.ts';
+import type { CacheHead, CacheScripts } from './cache-scripts.ts';
 import { waitingSteps, type Step } from './waiting-steps.ts';
 
 const COMPARE_MS = 2_000;
@@ -32,7 +31,7 @@ export type RedisCache = Cache & {
 const isRefusal = (error: unknown): boolean => error instanceof Error && error.name === 'ReplyError';
 
 export const redisCache = (
-  redis: Redis,
+  scripts: CacheScripts,
   state: BaseState,
   clock: Clock,
   log: Log,
@@ -40,7 +39,6 @@ export const redisCache = (
   /** Whether what Redis holds may be written over; asked before anything is written. */
   mayReplace: () => Promise<boolean> = () => Promise.resolve(true),
 ): RedisCache => {
-  const scripts = cacheScripts(redis);
   const waiting = waitingSteps();
   let leading = false;
   /** `stale`: to be written anew; `rebuilding`: being written, while what is committed gathers; `following`: step by step. */

@@ -4,7 +4,7 @@ import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Device } from './license.ts';
 import type { State } from './state.ts';
-import { poolCounts } from './stock.ts';
+import { valuesOf } from './table.ts';
 
 export type LiveHash = { readonly key: string; readonly fields: Readonly<Record<string, string>> };
 
@@ -40,10 +40,16 @@ const terminalServerHash = (state: Pick<State, 'terminalServers'>, id: string): 
   return { key: redisKeys.terminalServer(id), fields };
 };
 
+/** Every pool there has been: one that is empty now has counts of zero, which take the place of its last ones. */
 export const poolHashes = (state: Pick<State, 'pools'>): LiveHash[] =>
-  poolCounts(state).map(({ version, mode, ...counts }) => ({
+  valuesOf(state.pools).map(({ version, mode, installed, issued, temporary }) => ({
     key: redisKeys.pool(version, mode),
-    fields: Object.fromEntries(Object.entries(counts).map(([k, v]) => [k, String(v)])),
+    fields: {
+      installed: String(installed),
+      issued: String(issued),
+      available: String(installed - issued),
+      temporary: String(temporary),
+    },
   }));
 
 /** Whom a batch of records touches. */
