@@ -2,36 +2,20 @@
 // its clock is right, and each CAL returns once, whoever leads then.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { firstLicense } from '@calbus/local/first-license';
-import { repositoryRoot } from '@calbus/local/repository';
-import { serviceEnvironment } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { startSystem, type System } from './system.ts';
+import { hw, startSystem, type System } from './system.ts';
 
 let s: System;
-let ahead: ServiceProcess | undefined;
 before(async () => {
   s = await startSystem();
-  const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
-  await firstLicense({
-    operator: s.operator,
-    redis: s.redis,
-    profile: s.profile,
-    addAgreement: s.addAgreement,
-    say: () => {},
-    sample: { file, text: readFileSync(file, 'utf8') },
-  });
+  await s.firstLicense();
 });
 after(async () => {
-  await ahead?.kill();
   await s?.[Symbol.asyncDispose]();
 });
 
@@ -54,11 +38,7 @@ const poolOf = (i: Awaited<ReturnType<typeof leader>>) => {
 
 test('no CAL returns on a clock that disagrees, before an operator confirms it, and then exactly once', async () => {
   assert.deepEqual(poolOf(await leader(() => true)), full);
-  ahead = await startService({
-    main: path.join(repositoryRoot, 'services/inventory/src/main.ts'),
-    env: { ...serviceEnvironment('inventory', s.deployment, s.servers), CALBUS_CLOCK_OFFSET: '100d' },
-    ready: /"state":"ready"/,
-  });
+  const ahead = await s.startAnother('inventory', { CALBUS_CLOCK_OFFSET: '100d' });
   await sleep(500); // it hears the leader's beacon
   process.kill(s.services.get('inventory')?.pid() ?? 0, 'SIGKILL');
   const moved = (i: { clockOffset?: number | undefined }): boolean => i.clockOffset !== undefined;
@@ -70,7 +50,7 @@ test('no CAL returns on a clock that disagrees, before an operator confirms it, 
   assert.deepEqual(poolOf(await leader(moved)), full);
   // Meanwhile licenses are issued, dated by the clocks that agree.
   const ts = await connectTerminalServer(s.profile, 'ts1');
-  const fresh = await ts.request({ device: { hardwareId: `00000104${'9'.padStart(32, '0')}`, name: 'd' } });
+  const fresh = await ts.request({ device: { hardwareId: hw(9), name: 'd' } });
   await ts.close();
   assert.equal(fresh.row, 'D4');
   assert.ok(Math.abs(fresh.decidedAt - Date.now()) < 60_000, new Date(fresh.decidedAt).toISOString());

@@ -2,17 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readLiveCounts } from '@calbus/cli/live-counts';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { firstLicense } from '@calbus/local/first-license';
-import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/testkit/eventually';
-import { startSystem, type System } from './system.ts';
-
-const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
-const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+import { hw, startSystem, type System } from './system.ts';
 
 let s: System;
 before(async () => {
@@ -24,16 +18,7 @@ after(async () => {
 
 const story = async (): Promise<{ lines: string[]; wasThere: boolean }> => {
   const lines: string[] = [];
-  const { operator, redis, profile, addAgreement } = s;
-  const sample = { file, text: readFileSync(file, 'utf8') };
-  const wasThere = await firstLicense({
-    operator,
-    redis,
-    profile,
-    sample,
-    addAgreement,
-    say: (l) => lines.push(l),
-  });
+  const wasThere = await s.firstLicense((l) => lines.push(l));
   return { lines, wasThere };
 };
 

@@ -7,13 +7,12 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
+import type { NatsConnection } from 'nats';
 import { exchanges, type Exchange } from '@calbus/contracts/catalogue';
 import { decode } from '@calbus/contracts/envelope';
-import { identities, terminalServerPermissions, type Role } from '@calbus/contracts/identities';
+import type { Role } from '@calbus/contracts/identities';
 import { inventoryStatus, queryStatus, serviceFault } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { readSecret } from '@calbus/cli/profile';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
 import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/testkit/eventually';
@@ -103,13 +102,6 @@ after(async () => {
   await s?.[Symbol.asyncDispose]();
 });
 
-const open = (role: Role): Promise<NatsConnection> =>
-  connect({
-    servers: s.servers.nats.url,
-    authenticator: nkeyAuthenticator(new TextEncoder().encode(readSecret(s.deployment.seedFile(role)))),
-    inboxPrefix: identities[role].inbox,
-  });
-
 const status = () =>
   s.operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus);
 
@@ -143,7 +135,7 @@ describe('spoilt messages', () => {
     const { term } = await status();
     const codes = new Map<string, number>();
     for (const exchange of exchanges.filter(asked)) {
-      const nc = await open(exchange.from[0] as Role);
+      const nc = await s.connectAs(exchange.from[0] as Role);
       for (const contract of exchange.messages) {
         const sample = { numRuns: MESSAGES_OF_A_KIND, seed };
         const messages = fc.sample(spoilt(recordingOf(contract.type)), sample);
@@ -168,12 +160,7 @@ describe('spoilt messages', () => {
   });
 
   test('of terminal servers are put aside or answered, and proper requests are decided meanwhile', async () => {
-    const seedFile = s.deployment.seedFile({ terminalServer: 'ts2' });
-    const nc = await connect({
-      servers: s.servers.nats.url,
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(readSecret(seedFile))),
-      inboxPrefix: terminalServerPermissions('ts2').inbox,
-    });
+    const nc = await s.connectAs({ terminalServer: 'ts2' });
     // A message that came through whole may have set something.
     await s.calbus('settings', 'set', 'securityGroup=off', 'serverVersion=2025', 'quotas=off');
     const ts1 = await connectTerminalServer(s.profile, 'ts1');

@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectAmqp } from 'amqplib';
-import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { link } from '@calbus/contracts/clearinghouse';
 import { identities, roles, terminalServerPermissions, type Permissions } from '@calbus/contracts/identities';
 import { inventoryHead, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
@@ -14,10 +13,10 @@ import { subjects } from '@calbus/contracts/subjects';
 import { readSecret } from '@calbus/cli/profile';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
 import { LICENSE_SERVER } from '@calbus/local/deployment';
+import type { Who } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
-import { startSystem, type System } from './system.ts';
+import { hw, startSystem, type System } from './system.ts';
 
-const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 
 let s: System;
@@ -48,13 +47,6 @@ const garbage: readonly Uint8Array[] = [
   ),
   encode(inventoryHead, { id: 'x', sentAt: 1 }, { term: -1 } as never),
 ];
-
-const open = (who: Permissions, seedFile: string): Promise<NatsConnection> =>
-  connect({
-    servers: s.servers.nats.url,
-    authenticator: nkeyAuthenticator(text(readSecret(seedFile))),
-    inboxPrefix: who.inbox,
-  });
 
 /** Every subject of calbus that this identity may publish to, made concrete; answers to others' inboxes and the servers' own API are tried elsewhere. */
 const subjectsOf = (who: Permissions, term: number): string[] =>
@@ -92,12 +84,12 @@ describe('garbage', () => {
     await ts.request({ device: { hardwareId: hw(1), name: 'd' } });
     const before = await state();
     const published = new Set<string>();
-    const everybody: [Permissions, string][] = [
-      ...roles.map((r): [Permissions, string] => [identities[r], s.deployment.seedFile(r)]),
-      [terminalServerPermissions('ts2'), s.deployment.seedFile({ terminalServer: 'ts2' })],
+    const everybody: [Permissions, Who][] = [
+      ...roles.map((r): [Permissions, Who] => [identities[r], r]),
+      [terminalServerPermissions('ts2'), { terminalServer: 'ts2' }],
     ];
-    for (const [who, seedFile] of everybody) {
-      const nc = await open(who, seedFile);
+    for (const [who, identity] of everybody) {
+      const nc = await s.connectAs(identity);
       for (const subject of subjectsOf(who, before.term)) {
         published.add(subject);
         for (const bytes of garbage) {
@@ -137,7 +129,7 @@ describe('garbage', () => {
 
   test('in the ledger itself is VOID: skipped, counted and shown, and licenses are issued on', async () => {
     const before = await state();
-    const nc = await open(identities['inventory-ledger'], s.deployment.seedFile('inventory-ledger'));
+    const nc = await s.connectAs('inventory-ledger');
     for (const bytes of garbage) await nc.jetstream().publish(subjects.ledger, bytes);
     await nc.close();
     const ts = await connectTerminalServer(s.profile, 'ts1');

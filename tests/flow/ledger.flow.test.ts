@@ -4,20 +4,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { connect, nkeyAuthenticator } from 'nats';
 import { newAudit } from '@calbus/audit/audit';
 import { ledgerReader, type ReadMessage } from '@calbus/cli/commands/ledger/read';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { readSecret } from '@calbus/cli/profile';
-import { identities } from '@calbus/contracts/identities';
 import { ledgerBatch, type LedgerBatch } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
-import { firstLicense } from '@calbus/local/first-license';
-import { repositoryRoot } from '@calbus/local/repository';
-import { startSystem, type System } from './system.ts';
+import { hw, startSystem, type System } from './system.ts';
 
-const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
-const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 
 let s: System;
@@ -33,11 +26,7 @@ const batchOf = (m: ReadMessage | undefined): LedgerBatch =>
   ledgerBatch.parse(JSON.parse(new TextDecoder().decode(m?.bytes)));
 
 const write = async (bytes: readonly Uint8Array[]): Promise<number[]> => {
-  const nc = await connect({
-    servers: s.servers.nats.url,
-    authenticator: nkeyAuthenticator(text(readSecret(s.deployment.seedFile('inventory-ledger')))),
-    inboxPrefix: identities['inventory-ledger'].inbox,
-  });
+  const nc = await s.connectAs('inventory-ledger');
   try {
     const stored: number[] = [];
     for (const b of bytes) stored.push((await nc.jetstream().publish(subjects.ledger, b)).seq);
@@ -49,9 +38,7 @@ const write = async (bytes: readonly Uint8Array[]): Promise<number[]> => {
 
 before(async () => {
   s = await startSystem();
-  const { operator, redis, profile, addAgreement } = s;
-  const sample = { file, text: readFileSync(file, 'utf8') };
-  await firstLicense({ operator, redis, profile, sample, addAgreement, say: () => {} });
+  await s.firstLicense();
   const last = (await messages()).at(-1);
   clean = { sequence: last?.sequence ?? 0, time: batchOf(last).at };
 });

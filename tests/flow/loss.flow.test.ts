@@ -12,16 +12,11 @@ import { subjects } from '@calbus/contracts/subjects';
 import { openCounts } from '@calbus/cli/live-counts';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
 import { readSecret } from '@calbus/cli/profile';
-import { firstLicense } from '@calbus/local/first-license';
 import { provisionAll } from '@calbus/local/job';
-import { repositoryRoot } from '@calbus/local/repository';
-import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
+import type { ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { startSystem, type System } from './system.ts';
-
-const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
-const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
+import type { ServiceProcess } from '@calbus/testkit/process';
+import { hw, startSystem, type System } from './system.ts';
 
 type Status = Body<typeof inventoryStatus>;
 
@@ -38,11 +33,6 @@ const leading = async (s: System): Promise<Status> =>
 const witnesses = (r: Status): string[] =>
   [...new Set((r.loss?.evidence ?? []).map((e) => e.from))].toSorted();
 
-const story = async (s: System): Promise<void> => {
-  const { operator, redis, profile, addAgreement } = s;
-  const sample = { file, text: readFileSync(file, 'utf8') };
-  await firstLicense({ operator, redis, profile, sample, addAgreement, say: () => {} });
-};
 const ask = async (s: System, n: number, waitsMs = 8_000): Promise<string> => {
   const ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs });
   try {
@@ -76,7 +66,7 @@ describe('the ledger is emptied while everything runs', () => {
   let s: System;
   before(async () => {
     s = await startSystem();
-    await story(s);
+    await s.firstLicense();
   });
   after(async () => {
     await s?.[Symbol.asyncDispose]();
@@ -152,7 +142,7 @@ describe('an older copy of the ledger is put back', () => {
     s = await startSystem();
     older = path.join(s.deployment.dataDir, 'older');
     newer = path.join(s.deployment.dataDir, 'newer');
-    await story(s);
+    await s.firstLicense();
     await whileStopped(s, (folder) => cpSync(folder, older, { recursive: true }));
     for (const n of [60, 61, 62]) assert.equal(await ask(s, n), 'D4');
   });
@@ -214,17 +204,13 @@ describe('one witness is enough', () => {
     r.disconnect();
   };
   const start = async (name: ServiceName): Promise<ServiceProcess> => {
-    const p = await startService({
-      main: path.join(repositoryRoot, 'services', name, 'src/main.ts'),
-      env: serviceEnvironment(name, s.deployment, s.servers),
-      ready: /"state":"ready"/,
-    });
+    const p = await s.startAnother(name);
     running.push(p);
     return p;
   };
   before(async () => {
     s = await startSystem();
-    await story(s);
+    await s.firstLicense();
     await eventually('Redis has the head', async () => {
       Object.assign(head, await s.redis.hgetall(redisKeys.head));
       return Number(head['sequence']) === (await leading(s)).position.sequence;

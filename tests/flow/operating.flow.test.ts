@@ -2,16 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { connect, nkeyAuthenticator } from 'nats';
-import { identities } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
-import { readSecret } from '@calbus/cli/profile';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/testkit/eventually';
-import { startSystem, type System } from './system.ts';
-
-const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+import { hw, startSystem, type System } from './system.ts';
 
 let s: System;
 let ts: TerminalServer;
@@ -99,13 +94,7 @@ test('events say what an operator should see, each with what to do', async () =>
 
 describe('the storage of the ledger', () => {
   test('nearly full: new devices are refused, everything else goes on, and status says so', async () => {
-    const nc = await connect({
-      servers: s.servers.nats.url,
-      authenticator: nkeyAuthenticator(
-        new TextEncoder().encode(readSecret(s.deployment.seedFile('provisioner-ledger'))),
-      ),
-      inboxPrefix: identities['provisioner-ledger'].inbox,
-    });
+    const nc = await s.connectAs('provisioner-ledger');
     const jsm = await nc.jetstreamManager({ checkAPI: false });
     const { state } = await jsm.streams.info(streams.ledger.name);
     await jsm.streams.update(streams.ledger.name, { max_bytes: Math.floor(state.bytes / 0.95) });

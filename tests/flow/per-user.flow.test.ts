@@ -1,27 +1,20 @@
 // Per User CALs on a real system: not counted until an operator sets it, then user by user.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { readLiveCounts } from '@calbus/cli/live-counts';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { firstLicense } from '@calbus/local/first-license';
-import { repositoryRoot } from '@calbus/local/repository';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/testkit/eventually';
-import { startSystem, type System } from './system.ts';
+import { hw, startSystem, type System } from './system.ts';
 
 const DAY = 86_400_000;
-const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
 
 let s: System;
 let ts: TerminalServer;
 before(async () => {
   s = await startSystem();
-  const { operator, redis, profile, addAgreement } = s;
-  const sample = { file, text: readFileSync(file, 'utf8') };
-  await firstLicense({ operator, redis, profile, sample, addAgreement, say: () => {} });
+  await s.firstLicense();
   ts = await connectTerminalServer(s.profile, 'ts2');
 });
 after(async () => {
@@ -31,7 +24,7 @@ after(async () => {
 
 const logOn = (name: string, device = 1): Promise<Decision> =>
   ts.request({
-    device: { hardwareId: `00000104${device.toString(16).padStart(32, '0')}`, name: `d${device}` },
+    device: { hardwareId: hw(device), name: `d${device}` },
     user: { name, domain: 'EXAMPLE', authenticatedBy: 'pam' },
   });
 const said = ({ row, outcome }: Decision): string =>

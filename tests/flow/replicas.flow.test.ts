@@ -2,88 +2,53 @@
 // answer is recorded; afterwards the ledger is read with a fold of this test's own, and everything must agree.
 
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect as connectNats, nkeyAuthenticator } from 'nats';
-import { createHash } from 'node:crypto';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
-import { identities } from '@calbus/contracts/identities';
-import { ledgerBatch, NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
-import { streams } from '@calbus/contracts/streams';
+import type { LedgerRecord } from '@calbus/contracts/ledger';
+import { newChain } from '@calbus/audit/chain';
 import { subjects } from '@calbus/contracts/subjects';
-import { readSecret } from '@calbus/cli/profile';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { firstLicense } from '@calbus/local/first-license';
-import { repositoryRoot } from '@calbus/local/repository';
-import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
+import type { ServiceName } from '@calbus/local/services';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { readFileSync } from 'node:fs';
-import { startSystem, type System } from './system.ts';
-
-const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+import type { ServiceProcess } from '@calbus/testkit/process';
+import { readLedger } from '../chaos/ledger.ts';
+import { hw, startSystem, type System } from './system.ts';
 
 let s: System;
 let ts: TerminalServer;
 const extra: ServiceProcess[] = [];
 
-const start = async (name: ServiceName): Promise<ServiceProcess> => {
-  const p = await startService({
-    main: path.join(repositoryRoot, 'services', name, 'src/main.ts'),
-    env: serviceEnvironment(name, s.deployment, s.servers),
-    ready: /"state":"ready"/,
-  });
-  extra.push(p);
-  return p;
+const start = async (name: ServiceName): Promise<void> => {
+  extra.push(await s.startAnother(name));
 };
 
 before(async () => {
   s = await startSystem();
-  const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
-  await firstLicense({
-    operator: s.operator,
-    redis: s.redis,
-    profile: s.profile,
-    addAgreement: s.addAgreement,
-    say: () => {},
-    sample: { file, text: readFileSync(file, 'utf8') },
-  });
+  await s.firstLicense();
   ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs: 20_000 });
 });
 after(async () => {
   await ts?.close();
-  for (const p of extra) await p.kill();
   await s?.[Symbol.asyncDispose]();
 });
 
-/** Every valid record of the ledger with its place, by this test's own reading of the chain. */
-const readLedger = async (): Promise<{ records: { sequence: number; r: LedgerRecord }[]; voids: number }> => {
-  const { inbox } = identities['inventory-ledger'];
-  const seed = readSecret(s.deployment.seedFile('inventory-ledger'));
-  const nc = await connectNats({
-    servers: s.servers.nats.url,
-    authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
-    inboxPrefix: inbox,
-  });
+/** Every valid record of the ledger with its place, read by the audit's own rules. */
+const readRecords = async (): Promise<{
+  records: { sequence: number; r: LedgerRecord }[];
+  voids: number;
+}> => {
+  const nc = await s.connectAs('inventory-ledger');
   try {
-    const jsm = await nc.jetstreamManager({ checkAPI: false });
-    const { state } = await jsm.streams.info(streams.ledger.name);
-    const records: { sequence: number; r: LedgerRecord }[] = [];
-    let hash = NO_HASH;
-    let voids = 0;
-    for (let seq = 1; seq <= state.last_seq; seq += 1) {
-      const { data } = await jsm.streams.getMessage(streams.ledger.name, { seq });
-      const batch = ledgerBatch.parse(JSON.parse(new TextDecoder().decode(data)));
-      if (batch.prevHash !== hash) {
-        voids += 1;
-        continue;
-      }
-      hash = createHash('sha256').update(data).digest('hex');
-      records.push(...batch.records.map((r) => ({ sequence: seq, r })));
-    }
-    return { records, voids };
+    const chain = newChain((damage) => assert.fail(`${damage.sequence}: ${damage.says}`));
+    const links = (await readLedger(nc)).map((m) => ({ sequence: m.sequence, link: chain.follow(m) }));
+    return {
+      records: links.flatMap(({ sequence, link }) =>
+        link.kind === 'valid' ? link.batch.records.map((r) => ({ sequence, r })) : [],
+      ),
+      voids: links.filter(({ link }) => link.kind === 'void').length,
+    };
   } finally {
     await nc.close();
   }
@@ -122,7 +87,7 @@ const leader = async (): Promise<{ replica: string; term: number }> => {
 };
 
 const check = async (answers: readonly Decision[]): Promise<void> => {
-  const { records } = await readLedger();
+  const { records } = await readRecords();
   const temporaries = new Map<string, { licenseId: string; sequence: number }[]>();
   for (const { sequence, r } of records) {
     if (r.kind !== 'temporary-issued') continue;
@@ -178,7 +143,7 @@ describe('replicas', () => {
       `terms ${before.term} to ${now.term}; ${answers.length} licenses; the longest answer took ${Math.round(longest)} ms`,
     );
     await check(answers);
-    const { voids } = await readLedger();
+    const { voids } = await readRecords();
     t.diagnostic(`${voids} VOID messages`);
   });
 

@@ -1,17 +1,11 @@
 // `calbus report usage` and `calbus diagnose` on a real system: figures of licenses that were really issued, and parts that are really away.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { firstLicense } from '@calbus/local/first-license';
-import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/testkit/eventually';
-import { startSystem, type System } from './system.ts';
+import { hw, startSystem, type System } from './system.ts';
 
-const file = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
-const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
 const HOSTILE = '=cmd|"/c calc"!A1';
 
 let s: System;
@@ -67,10 +61,8 @@ test('diagnose, before anything was bought: what stops licenses is said, and so 
 
 describe('with licenses issued', () => {
   before(async () => {
-    const { operator, redis, profile, addAgreement } = s;
-    const sample = { file, text: readFileSync(file, 'utf8') };
-    await firstLicense({ operator, redis, profile, sample, addAgreement, say: () => {} });
-    const ts = await connectTerminalServer(profile, 'ts1');
+    await s.firstLicense();
+    const ts = await connectTerminalServer(s.profile, 'ts1');
     try {
       await ts.request({ device: { hardwareId: hw(4), name: HOSTILE } });
     } finally {

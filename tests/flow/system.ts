@@ -1,23 +1,39 @@
 // A whole calbus for a test: real servers and real services, in a folder and on ports of its own. Made of the very
 // parts that `npm start` is made of.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
+import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { openCounts } from '@calbus/cli/live-counts';
 import { connectOperator, type Operator } from '@calbus/cli/operator';
 import { readSecret, type Profile } from '@calbus/cli/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
+import { firstLicense } from '@calbus/local/first-license';
 import { provisionAll } from '@calbus/local/job';
 import { repositoryRoot } from '@calbus/local/repository';
-import { serviceNames, startService, type LocalService, type ServiceName } from '@calbus/local/services';
+import {
+  serviceEnvironment,
+  serviceNames,
+  startService,
+  type LocalService,
+  type ServiceName,
+} from '@calbus/local/services';
 import { startNats } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import type { Servers } from '@calbus/local/start-servers';
+import { inboxOf, type Who } from '@calbus/testkit/deployment';
+import { startService as startAlone, type ServiceProcess } from '@calbus/testkit/process';
+
+/** The hardware id of the n-th device. */
+export const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
+
+/** The papers of the purchase that `npm start` shows. */
+const sampleAgreement = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
 
 export type System = {
   readonly deployment: Deployment;
@@ -28,6 +44,12 @@ export type System = {
   readonly redis: Redis;
   /** Enters an agreement at the Clearinghouse with its vendor's command. */
   readonly addAgreement: (file: string) => Promise<void>;
+  /** Activates, installs and issues as `npm start` does; whether there had been a ledger before. */
+  readonly firstLicense: (say?: (line: string) => void) => Promise<boolean>;
+  /** A connection to NATS as this identity; the caller closes it. */
+  readonly connectAs: (who: Who) => Promise<NatsConnection>;
+  /** One more process of a service, that nobody starts again; killed with the system. */
+  readonly startAnother: (name: ServiceName, env?: Record<string, string>) => Promise<ServiceProcess>;
   /** Runs `calbus …`; exit code and what it printed. */
   readonly calbus: (
     ...args: string[]
@@ -95,6 +117,12 @@ export const startSystem = async (): Promise<System> => {
       async () => end.abort(),
     );
     const profileFile = path.join(dataDir, 'operator.json');
+    const addAgreement = async (file: string): Promise<void> => {
+      const args = ['agreements', 'add', file, '--data', path.join(dataDir, 'clearinghouse')];
+      const { code, stderr } = await run('services/clearinghouse/src/cli/main.ts', args);
+      if (code !== 0) throw new Error(stderr);
+    };
+    const sample = { file: sampleAgreement, text: readFileSync(sampleAgreement, 'utf8') };
     return {
       deployment,
       servers,
@@ -102,10 +130,22 @@ export const startSystem = async (): Promise<System> => {
       profile,
       operator,
       redis,
-      addAgreement: async (file) => {
-        const args = ['agreements', 'add', file, '--data', path.join(dataDir, 'clearinghouse')];
-        const { code, stderr } = await run('services/clearinghouse/src/cli/main.ts', args);
-        if (code !== 0) throw new Error(stderr);
+      addAgreement,
+      firstLicense: (say = () => {}) => firstLicense({ operator, redis, profile, sample, addAgreement, say }),
+      connectAs: (who) =>
+        connect({
+          servers: nats.url,
+          authenticator: nkeyAuthenticator(new TextEncoder().encode(readSecret(deployment.seedFile(who)))),
+          inboxPrefix: inboxOf(who),
+        }),
+      startAnother: async (name, env = {}) => {
+        const another = await startAlone({
+          main: path.join(repositoryRoot, 'services', name, 'src/main.ts'),
+          env: { ...serviceEnvironment(name, deployment, servers), ...env },
+          ready: /"state":"ready"/,
+        });
+        undo.push(async () => void (await another.kill()));
+        return another;
       },
       calbus: (...args) => run('services/cli/src/main.ts', args, { CALBUS_PROFILE: profileFile }),
       [Symbol.asyncDispose]: dispose,
