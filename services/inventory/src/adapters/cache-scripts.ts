@@ -7,9 +7,11 @@ import type { LiveHash } from '../domain/live-counts.ts';
 import type { Head } from '../domain/state.ts';
 
 const source = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
-const commitScript = source('commit.lua');
+/** For the scripts that write hashes: a function that they call. */
+const setHash = source('set-hash.lua');
+const commitScript = setHash + source('commit.lua');
 const beginScript = source('rebuild-begin.lua');
-const writeScript = source('rebuild-write.lua');
+const writeScript = setHash + source('rebuild-write.lua');
 const endScript = source('rebuild-end.lua');
 
 /** What a cache's head says. */
@@ -30,19 +32,17 @@ const words = ({ generation, sequence, hash, time }: Head): string[] => [
 const texts = (hashes: readonly LiveHash[]): string[] => hashes.map((h) => JSON.stringify(h.fields));
 const keysOf = (hashes: readonly LiveHash[]): string[] => hashes.map((h) => h.key);
 
+/** The fields of the head as they are, whatever they are: generation, sequence, hash, at; null for each that is not there. */
+export const readHead = (redis: Redis): Promise<(string | null)[]> =>
+  redis.hmget(redisKeys.head, 'generation', 'sequence', 'hash', 'at');
+
 export const cacheScripts = (redis: Redis) => {
   const run = async (script: string, keys: readonly string[], args: readonly string[]): Promise<boolean> =>
     (await redis.eval(script, keys.length, ...keys, ...args)) === 1;
   return {
     /** Undefined where there is none: the cache is empty, or being written anew. */
     head: async (): Promise<CacheHead | undefined> => {
-      const [generation, sequence, hash, at] = await redis.hmget(
-        redisKeys.head,
-        'generation',
-        'sequence',
-        'hash',
-        'at',
-      );
+      const [generation, sequence, hash, at] = await readHead(redis);
       if (!generation || !sequence || !hash) return undefined;
       return { generation, sequence: Number(sequence), hash, at: Number(at ?? 0) };
     },

@@ -12,18 +12,7 @@ if head[1] ~= ARGV[1] or head[2] ~= ARGV[2] or head[3] ~= ARGV[3] then
   return 0
 end
 for i = 3, #KEYS do
-  local fields = cjson.decode(ARGV[i + 5])
-  local flat = {}
-  for field, value in pairs(fields) do
-    flat[#flat + 1] = field
-    flat[#flat + 1] = value
-  end
-  if #flat > 0 then
-    redis.call('HSET', KEYS[i], unpack(flat))
-    if string.sub(KEYS[i], 1, 9) == 'cal:pool:' then
-      redis.call('SADD', KEYS[2], KEYS[i])
-    end
-  end
+  setHash(KEYS[i], ARGV[i + 5], KEYS[2])
 end
 redis.call('HSET', KEYS[1], 'generation', ARGV[4], 'sequence', ARGV[5], 'hash', ARGV[6], 'at', ARGV[7])
 return 1

@@ -14,17 +14,7 @@ for i = 3, #KEYS do
   if text == '' then
     redis.call('UNLINK', KEYS[i])
   else
-    local flat = {}
-    for field, value in pairs(cjson.decode(text)) do
-      flat[#flat + 1] = field
-      flat[#flat + 1] = value
-    end
-    if #flat > 0 then
-      redis.call('HSET', KEYS[i], unpack(flat))
-      if string.sub(KEYS[i], 1, 9) == 'cal:pool:' then
-        redis.call('SADD', KEYS[2], KEYS[i])
-      end
-    end
+    setHash(KEYS[i], text, KEYS[2])
   end
 end
 return 1

@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import type { Redis } from 'ioredis';
 import type { NatsConnection } from 'nats';
 import { liaisonWitness, queryLiaisonWitness } from '@calbus/contracts/liaison-messages';
-import { redisKeys } from '@calbus/contracts/redis-keys';
 import { subjects } from '@calbus/contracts/subjects';
 import { ledgerWitness } from '@calbus/contracts/witness';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
 import type { WitnessSource } from '../ports.ts';
+import { readHead } from './cache-scripts.ts';
 
 const WAIT_MS = 600;
 
@@ -19,13 +19,7 @@ export const redisWitness = (redis: Redis): WitnessSource => ({
   ask: async () => {
     // At the start of the process the connection is on its way.
     if (redis.status !== 'ready') await once(redis, 'ready', { signal: AbortSignal.timeout(WAIT_MS) });
-    const [generation, sequence, hash, at] = await redis.hmget(
-      redisKeys.head,
-      'generation',
-      'sequence',
-      'hash',
-      'at',
-    );
+    const [generation, sequence, hash, at] = await readHead(redis);
     // Redis may be empty, and may hold anything: what is no head has seen nothing.
     const head = ledgerWitness.safeParse({ generation, sequence: Number(sequence), hash, time: Number(at) });
     return { seen: head.success && sequence !== null ? [head.data] : [], activated: false };
