@@ -5,7 +5,7 @@ import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { verifyChain } from '@calbus/trust/certificates';
 import { currentActivation } from '../domain/state.ts';
-import { accepted, acceptedBefore } from './accepted.ts';
+import { recordOnce } from './accepted.ts';
 import type { GroupCommit } from './group-commit.ts';
 
 export type ActivationDeps = { readonly roots: readonly string[]; readonly now: () => number };
@@ -22,28 +22,14 @@ export const activation = async (
   if (!chain.ok) return rejected(`${chain.why}.`);
   if (chain.leaf.commonName !== body.serverId)
     return rejected('The certificate names another license server.');
-  return await commit.submit<Answer>((draft) => {
-    const { head } = draft;
-    const earlier = draft.commands.get(body.commandId);
-    if (earlier !== undefined) return { records: [], answer: () => acceptedBefore(head, earlier) };
-    const last = currentActivation(head);
-    if (last && body.epoch <= last.epoch) {
-      const answer = rejected(`Epoch ${body.epoch} is not later than the one in force, ${last.epoch}.`);
-      return { records: [], answer: () => answer };
-    }
-    return {
-      records: [
-        {
-          kind: 'activated',
-          commandId: body.commandId,
-          serverId: body.serverId,
-          epoch: body.epoch,
-          chain: body.chain,
-          certificateNotAfter: chain.leaf.notAfter,
-          by: body.by,
-        },
-      ],
-      answer: ({ head }) => accepted(head),
-    };
-  });
+  const { commandId, serverId, epoch, by } = body;
+  return await commit.submit(
+    recordOnce(commandId, ({ head }) => {
+      const last = currentActivation(head);
+      if (last && epoch <= last.epoch)
+        return rejected(`Epoch ${epoch} is not later than the one in force, ${last.epoch}.`);
+      const certificateNotAfter = chain.leaf.notAfter;
+      return [{ kind: 'activated', commandId, serverId, epoch, chain: body.chain, certificateNotAfter, by }];
+    }),
+  );
 };

@@ -8,7 +8,7 @@ import {
 import type { Message } from '@calbus/contracts/envelope';
 import { settingsConflict, type Settings } from '@calbus/contracts/settings';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { accepted, acceptedBefore } from './accepted.ts';
+import { recordOnce } from './accepted.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { GroupCommit } from './group-commit.ts';
 
@@ -19,20 +19,15 @@ export const changeSettings = (
   commit: GroupCommit,
   { body }: Message<typeof inventorySettings>,
 ): Promise<Answer> =>
-  commit.submit<Answer>((draft) => {
-    const { head } = draft;
-    const earlier = draft.commands.get(body.commandId);
-    if (earlier !== undefined) return { records: [], answer: () => acceptedBefore(head, earlier) };
-    const { commandId, changes, by, why } = body;
-    const refuse = (detail: string) => ({ records: [], answer: () => rejected(detail) });
-    if (Object.keys(changes).length === 0) return refuse('No setting of a known name is given.');
-    const conflict = settingsConflict({ ...head.settings, ...changes } as Settings);
-    if (conflict !== undefined) return refuse(conflict);
-    return {
-      records: [{ kind: 'settings-changed', commandId, changes, by, why }],
-      answer: ({ head }) => accepted(head),
-    };
-  });
+  commit.submit(
+    recordOnce(body.commandId, ({ head }) => {
+      const { commandId, changes, by, why } = body;
+      if (Object.keys(changes).length === 0) return rejected('No setting of a known name is given.');
+      const conflict = settingsConflict({ ...head.settings, ...changes } as Settings);
+      if (conflict !== undefined) return rejected(conflict);
+      return [{ kind: 'settings-changed', commandId, changes, by, why }];
+    }),
+  );
 
 export const confirmClock = async (
   commit: GroupCommit,
@@ -40,18 +35,13 @@ export const confirmClock = async (
   { body }: Message<typeof inventoryConfirmClock>,
 ): Promise<Answer> => {
   const { commandId, by, why } = body;
-  return await commit.submit<Answer>((draft) => {
-    const { head } = draft;
-    const earlier = draft.commands.get(commandId);
-    if (earlier !== undefined) return { records: [], answer: () => acceptedBefore(head, earlier) };
-    return {
-      records: [{ kind: 'clock-confirmed', commandId, by, why }],
-      answer: ({ head }) => {
-        watch.confirm(head.time);
-        return accepted(head);
-      },
-    };
-  });
+  return await commit.submit(
+    recordOnce(
+      commandId,
+      () => [{ kind: 'clock-confirmed', commandId, by, why }],
+      ({ time }) => watch.confirm(time),
+    ),
+  );
 };
 
 /** A leader has lost nothing: where it had, it would not lead. */
