@@ -44,6 +44,10 @@ export const table = (head: readonly string[], cells: readonly (readonly string[
   for (const r of rows) say(line(r));
 };
 
+/** A license's kind, as tables show it. */
+export const kindWords = (l: { readonly kind: string; readonly validated: boolean }): string =>
+  l.kind === 'temporary' && l.validated ? 'temporary, validated' : l.kind;
+
 export const modeName = (mode: string): string => (mode === 'per-user' ? 'Per User' : 'Per Device');
 
 /** 35 characters as 7 groups of 5. */

@@ -1,6 +1,5 @@
 // Commands that list: key packs, licenses, commands to the Clearinghouse, dead letters.
 
-import { decode } from '@calbus/contracts/envelope';
 import {
   inventoryLicenses,
   inventoryPacks,
@@ -11,8 +10,9 @@ import {
 import { deadLetter, liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
+import { lastMessages } from '../last-messages.ts';
 import type { Operator } from '../operator.ts';
-import { day, dim, grouped, json, modeName, say, table, time } from '../print.ts';
+import { day, dim, grouped, json, kindWords, modeName, say, table, time } from '../print.ts';
 
 export const packs = async (operator: Operator, asJson: boolean): Promise<void> => {
   const answer = await operator.ask(
@@ -70,7 +70,7 @@ const listLicenses = (licenses: readonly HeldLicense[]): void =>
       l.hardwareId,
       l.userName ?? '',
       l.licenseId,
-      l.kind === 'temporary' && l.validated ? 'temporary, validated' : l.kind,
+      kindWords(l),
       l.version,
       l.state,
       day(l.notAfter),
@@ -98,20 +98,9 @@ export const requests = async (operator: Operator, asJson: boolean): Promise<voi
   );
 };
 
-const readDead = async (operator: Operator, limit: number) => {
-  const jsm = await operator.nc.jetstreamManager({ checkAPI: false });
-  const { state } = await jsm.streams.info(streams.deadLetters.name);
-  const letters = [];
-  for (let seq = state.last_seq; seq >= state.first_seq && seq > 0 && letters.length < limit; seq -= 1) {
-    const stored = await jsm.streams.getMessage(streams.deadLetters.name, { seq }).catch(() => undefined);
-    const decoded = stored && decode([deadLetter], stored.data);
-    if (decoded?.ok) letters.push({ at: decoded.message.sentAt, ...decoded.message.body });
-  }
-  return letters;
-};
-
 export const deadLetters = async (operator: Operator, limit: number, asJson: boolean): Promise<void> => {
-  const letters = await readDead(operator, limit);
+  const found = await lastMessages(operator, streams.deadLetters.name, deadLetter, limit);
+  const letters = found.map(({ sentAt, body }) => ({ at: sentAt, ...body }));
   if (asJson) return json(letters);
   if (letters.length === 0) return say('No dead letters.');
   table(

@@ -3,7 +3,7 @@
 import { newChain } from '@calbus/audit/chain';
 import { newHoldings, type Holdings } from '@calbus/audit/holdings';
 import type { Operator } from '../../operator.ts';
-import { day, dim, grouped, json, modeName, moment, say, table } from '../../print.ts';
+import { day, dim, grouped, json, kindWords, modeName, moment, say, table } from '../../print.ts';
 import { stateAt } from './license-state.ts';
 import { instantOf } from './places.ts';
 import { ledgerReader } from './read.ts';
@@ -83,7 +83,7 @@ export const showAt = async (
       l.hardwareId,
       l.userName ?? '',
       l.licenseId,
-      l.kind === 'temporary' && l.validated ? 'temporary, validated' : l.kind,
+      kindWords(l),
       l.version,
       l.keyPackId === null ? '' : grouped(l.keyPackId),
       l.state,
