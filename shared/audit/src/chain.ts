@@ -106,4 +106,3 @@ export const newChain = (damaged: (damage: Damage) => void) => {
     },
   };
 };
-export type Chain = ReturnType<typeof newChain>;

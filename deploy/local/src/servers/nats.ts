@@ -1,25 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { ClusterPlace } from '../../../nats/config.ts';
 import { ensureServers } from '../binaries.ts';
 import { freePorts, loopback } from '../ports.ts';
 import { type ManagedServer, type ServerOptions, startServer } from './managed-server.ts';
 import { answersWith } from './probe.ts';
 
-/** What a node of a cluster is told besides; see deploy/nats/config.ts. */
-export type NatsClusterPlace = {
-  readonly node: string;
-  readonly host: string;
-  readonly port: number;
-  readonly routes: readonly string[];
-  readonly secret: string;
-};
 /** Where this server is to listen and to keep its streams. */
 export type NatsPlace = {
   readonly host: string;
   readonly port: number;
   readonly storeDir: string;
-  readonly cluster?: NatsClusterPlace;
+  readonly cluster?: ClusterPlace;
 };
 export type NatsOptions = ServerOptions & {
   /** Renders the server's configuration; by default one account, JetStream, and every append on disk before its ack. */
@@ -61,7 +54,7 @@ export async function startNatsCluster(
 
 export const startNats = (options: NatsOptions): Promise<ManagedServer> => startNode(options);
 
-async function startNode(options: NatsOptions, cluster?: NatsClusterPlace): Promise<ManagedServer> {
+async function startNode(options: NatsOptions, cluster?: ClusterPlace): Promise<ManagedServer> {
   const { 'nats-server': file } = await ensureServers(['nats-server'], () => {});
   const { dataDir, config = plainConfig } = options;
   const configFile = path.join(dataDir, 'nats.conf');
