@@ -3,13 +3,13 @@
 import { describe, test } from 'node:test';
 import { createLog } from '@calbus/runtime/log';
 import { redisCache } from '../../../services/inventory/src/adapters/redis-cache.ts';
-import { changedHashes, touchedBy } from '../../../services/inventory/src/domain/live-counts.ts';
 import { story } from '../../../services/inventory/src/domain/story.ts';
 import { chanceFrom, newScheduler, type Scheduler } from '../scheduler.ts';
 import { newRedis } from '../redis.ts';
 import { goodWire, newNats } from '../servers.ts';
 import {
   cachePromises,
+  commitTo,
   leaderKeyPromises,
   ledgerPromises,
   queuePromises,
@@ -80,13 +80,7 @@ describe('in memory: the live counts', () => {
       const ends: CacheEnds = {
         story: s,
         cache,
-        commit: (act) => {
-          const before = s.state.head;
-          const handed = s.records.length;
-          act();
-          const touched = touchedBy(s.records.slice(handed), (id) => s.state.owners.get(id));
-          cache.committed(before, s.state.head, changedHashes(s.state, touched));
-        },
+        commit: commitTo(cache, s),
         head: async () => {
           const { sequence, hash } = redis.dump().head;
           return sequence && hash ? { sequence, hash } : undefined;

@@ -16,9 +16,15 @@ import { cacheScripts } from '../../../services/inventory/src/adapters/cache-scr
 import { natsLeaderKey } from '../../../services/inventory/src/adapters/nats-leader-key.ts';
 import { natsLedger } from '../../../services/inventory/src/adapters/nats-ledger.ts';
 import { redisCache } from '../../../services/inventory/src/adapters/redis-cache.ts';
-import { changedHashes, touchedBy } from '../../../services/inventory/src/domain/live-counts.ts';
 import { story } from '../../../services/inventory/src/domain/story.ts';
-import { cachePromises, leaderKeyPromises, ledgerPromises, queuePromises, type CacheEnds } from './suites.ts';
+import {
+  cachePromises,
+  commitTo,
+  leaderKeyPromises,
+  ledgerPromises,
+  queuePromises,
+  type CacheEnds,
+} from './suites.ts';
 
 const log = createLog('test', 'silent');
 
@@ -86,13 +92,7 @@ describe('in Redis: the live counts', () => {
       const ends: CacheEnds = {
         story: s,
         cache,
-        commit: (act) => {
-          const before = s.state.head;
-          const handed = s.records.length;
-          act();
-          const touched = touchedBy(s.records.slice(handed), (id) => s.state.owners.get(id));
-          cache.committed(before, s.state.head, changedHashes(s.state, touched));
-        },
+        commit: commitTo(cache, s),
         head: async () => {
           const [sequence, hash] = await redis.hmget(redisKeys.head, 'sequence', 'hash');
           return sequence && hash ? { sequence, hash } : undefined;

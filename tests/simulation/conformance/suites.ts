@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import type { Queued } from '../../../services/issuer/src/ports.ts';
 import type { Cache, LeaderKey, Ledger } from '../../../services/inventory/src/ports.ts';
+import { changedHashes, touchedBy } from '../../../services/inventory/src/domain/live-counts.ts';
 import type { Story } from '../../../services/inventory/src/domain/story.ts';
 
 /** One promise: what it is, and how it is tried. */
@@ -138,6 +139,16 @@ export type CacheEnds = {
   readonly lie: () => Promise<void>;
   readonly pass: (ms: number) => Promise<void>;
 };
+/** Does something with a story, and tells the cache what was committed by it. */
+export const commitTo =
+  (cache: Cache, s: Story): CacheEnds['commit'] =>
+  (act) => {
+    const before = s.state.head;
+    const handed = s.records.length;
+    act();
+    const touched = touchedBy(s.records.slice(handed), (id) => s.state.owners.get(id));
+    cache.committed(before, s.state.head, changedHashes(s.state, touched));
+  };
 const current = async (c: CacheEnds): Promise<void> => {
   for (let tries = 0; ; tries += 1) {
     const { sequence, hash } = c.story.state.head;
