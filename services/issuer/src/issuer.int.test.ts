@@ -30,11 +30,12 @@ import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond } from '@calbus/runtime/respond';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { UNACTIVATED } from '@calbus/contracts/license';
-import { testLicenseServer } from '@calbus/testkit/certificates';
+import { testLicenseServer, type TestIssuingKey, type TestLicenseServer } from '@calbus/testkit/certificates';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { privateKeyToPem } from '@calbus/trust/certificates';
+import { openJws } from '@calbus/trust/jws';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';
 
 const DAY = 86_400_000;
@@ -51,7 +52,11 @@ let bus: TestBus;
 let issuer: ServiceProcess;
 let inventory: NatsConnection;
 let ts: TerminalServer;
-let rootPem: string;
+let server: TestLicenseServer;
+/** Newest first. */
+let issuing: TestIssuingKey[] = [];
+/** What inventory answers; the beacon may be ahead of it. */
+let answeredRevision = 1;
 let asked: string[] = [];
 let fail: Body<typeof serviceFault>['code'] | undefined;
 
@@ -66,13 +71,16 @@ const head = {
 };
 const stamp = () => ({ id: newId(), sentAt: Date.now() });
 
-const publishKeys = async (): Promise<void> => {
-  const server = await testLicenseServer(UNACTIVATED);
-  ({ rootPem } = server);
-  const { kid, keys, chain } = await server.issuingKey('k1');
-  const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
+/** Publishes one more key, before those there are. */
+const publishKey = async (kid: string): Promise<void> => {
+  issuing = [await server.issuingKey(kid), ...issuing];
   const liaison = await bus.connectAs('clearinghouse-liaison');
-  const body = { keys: [{ kid, chain, ...server.span, sealed }] };
+  const body = {
+    keys: issuing.map(({ kid, keys, chain }) => {
+      const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
+      return { kid, chain, ...server.span, sealed };
+    }),
+  };
   await liaison.jetstream().publish(subjects.issuingKeys, encode(issuingKeys, stamp(), body));
 };
 
@@ -90,13 +98,12 @@ const playInventory = (): void => {
     epoch: 0,
     chains: [],
     ended: [],
-    trustRevision: 1,
   };
   respond(deps, {
     subject: subjects.inventory.query('issuer', 'trust'),
     contracts: [queryTrust],
     callers: inboxes.issuer,
-    handle: async () => answerWith(inventoryTrust, trust),
+    handle: async () => answerWith(inventoryTrust, { ...trust, trustRevision: answeredRevision }),
   });
   respond(deps, {
     subject: subjects.inventory.allocate(3),
@@ -138,7 +145,8 @@ const playInventory = (): void => {
 let beacon: NodeJS.Timeout | undefined;
 before(async () => {
   bus = await testBus();
-  await publishKeys();
+  server = await testLicenseServer(UNACTIVATED);
+  await publishKey('k1');
   inventory = await bus.connectAs('inventory');
   playInventory();
   beacon = setInterval(
@@ -150,7 +158,7 @@ before(async () => {
     env: {
       CALBUS_NATS_URL: bus.url,
       CALBUS_NATS_SEED_FILE: bus.seedFile('issuer'),
-      CALBUS_CLEARINGHOUSE_ROOT_FILE: file('root.pem', rootPem),
+      CALBUS_CLEARINGHOUSE_ROOT_FILE: file('root.pem', server.rootPem),
       CALBUS_DEPLOYMENT_SECRET_FILE: file('secret', secret),
     },
     ready: /"state":"ready"/,
@@ -164,7 +172,7 @@ before(async () => {
     terminalServerId: 'ts1',
     mode: 'per-device',
     version: '2003',
-    roots: [rootPem],
+    roots: [server.rootPem],
     waitsMs: 4_000,
   });
 });
@@ -283,6 +291,20 @@ describe('the issuer', () => {
       return found.includes(subjects.inventory.head) && found.includes(subjects.trust.request('ts2'));
     });
     assert.equal((await ts.request({ device: { hardwareId: hw(6), name: 'd' } })).row, 'D4');
+  });
+
+  test('a new key signs only once whoever asks is told of it', async () => {
+    const signedBy = async (n: number): Promise<string | undefined> => {
+      const { outcome } = await ts.request({ device: { hardwareId: hw(n), name: 'd' } });
+      return outcome.kind === 'license' ? openJws(outcome.license)?.header.kid : undefined;
+    };
+    // The replica that answers is behind, so that what is trusted cannot be brought up to date.
+    head.trustRevision = 2;
+    await publishKey('k2');
+    await new Promise((r) => setTimeout(r, 3_000)); // keys are looked at every two seconds
+    assert.equal(await signedBy(8), 'k1');
+    answeredRevision = 2;
+    await eventually('the new key signs', async () => (await signedBy(9)) === 'k2', { withinMs: 8_000 });
   });
 
   test('kill -9 while a request is in hand: another issuer answers it', async () => {

@@ -223,6 +223,16 @@ test('a key it does not know makes it ask for trust once more', async (t) => {
   assert.ok(ts.check(license).ok);
 });
 
+test('a key that the issuer it asks does not publish yet is waited for a moment', async (t) => {
+  const { issuer, ts } = await together(t, 'ts1');
+  const license = signLicense(second.keys.privateKey, 'k2', factsOf(1));
+  issuer.answer = ({ requestId }) => {
+    issuer.decide(requestId, granted(license, 1));
+    setTimeout(() => (issuer.trusted = [second, first]), 600);
+  };
+  assert.equal((await ts.request(device(1))).outcome.kind, 'license');
+});
+
 test('trust.changed makes it ask again, and a key that is gone counts no more', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   const license = signLicense(first.keys.privateKey, 'k1', factsOf(1));

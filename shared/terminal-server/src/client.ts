@@ -67,6 +67,7 @@ const newId = (): string => randomBytes(16).toString('base64url');
 /** An abort only wakes the sleeper early. */
 const sleep: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined);
 const TRUST_WAIT_MS = 3_000;
+const TRUST_AGAIN_MS = 250;
 
 export const connect = async (o: TerminalServerOptions): Promise<TerminalServer> => {
   const id = o.terminalServerId;
@@ -120,13 +121,18 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
       trustWaiters.add(done);
       askForTrust();
     });
-  /** A license signed after our last snapshot may carry a key we do not know yet: ask once before saying no. */
+  /**
+   * A license signed after our last snapshot may carry a key we do not know yet, and so may the issuer that is asked next: ask
+   * again for a while before saying no.
+   */
   const verified = async (d: Decision, hardwareId: string): Promise<Decision> => {
     if (d.outcome.kind !== 'license') return d;
     let result = check(d.outcome.license);
-    if (!result.ok) {
+    const until = performance.now() + TRUST_WAIT_MS;
+    while (!result.ok && performance.now() < until) {
       await trustChange();
       result = check(d.outcome.license);
+      if (!result.ok) await delay(TRUST_AGAIN_MS);
     }
     const { licenseId } = d.outcome;
     if (result.ok && result.claims.jti === licenseId && result.claims.sub === hardwareId) return d;

@@ -40,6 +40,8 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   const { nc, inventory, clock, log, dead, signal } = deps;
   let keys: OpenedKeys | undefined;
   let sources: TrustSources | undefined;
+  /** The keys of `sources`: a license under any other could be verified by nobody who asks here whom to trust. */
+  let signing: readonly SigningKey[] = [];
   let quiet = false;
   /** A license could not be signed with the keys at hand: look for newer ones at once. */
   let wanted = true;
@@ -55,12 +57,14 @@ export const keepTrust = (deps: TrustDeps): Trust => {
     if (!keys || revision === undefined) return;
     const sameKeys = JSON.stringify(sources?.keys) === JSON.stringify(keys.published);
     if (sources && sameKeys && revisionOf(sources) === revision) return;
-    const found = { ledger: await inventory.trust(), keys: keys.published };
+    const opened = keys;
+    const found = { ledger: await inventory.trust(), keys: opened.published };
     // Any replica answers, and one that is behind would take us back; the next look asks again.
     if (revisionOf(found) !== inventory.trustRevision()) return;
     sources = found;
+    signing = opened.signing;
     announce(found);
-    log.info({ kid: keys.signing[0]?.kid, epoch: found.ledger.epoch }, 'what is trusted is up to date');
+    log.info({ kid: signing[0]?.kid, epoch: found.ledger.epoch }, 'what is trusted is up to date');
   };
   const run = async (): Promise<void> => {
     for (let turn = 0; !signal.aborted; turn += 1) {
@@ -95,9 +99,9 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       const { licenseServerId } = facts;
       const may = (k: SigningKey): boolean =>
         licenseServerId === UNACTIVATED || k.licenseServerId === licenseServerId;
-      const signing = keys?.signing.find(may);
-      if (!signing) wanted = true;
-      return signing && signLicense(signing.key, signing.kid, facts);
+      const chosen = signing.find(may);
+      if (!chosen) wanted = true;
+      return chosen && signLicense(chosen.key, chosen.kid, facts);
     },
     check: (license) =>
       sources
