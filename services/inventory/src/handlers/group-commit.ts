@@ -58,7 +58,7 @@ type Waiting = {
   readonly reject: (e: unknown) => void;
 };
 
-const notLeader = (): FaultError => new FaultError(fault('NOT_LEADER'));
+export const notLeader = (): FaultError => new FaultError(fault('NOT_LEADER'));
 /** Records of one batch: a little less than a message may hold, for the frame around them. */
 const ROOM = MAX_BATCH_BYTES - 1_024;
 const MOST_COMMANDS = 1_024;

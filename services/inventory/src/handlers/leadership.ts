@@ -2,7 +2,6 @@
 // sequence and the hash chain of the ledger. A standby that has seen no change of the key for the takeover time of its own
 // clock takes it; its first act is a record in the ledger, and it answers nothing before that is committed.
 
-import { fault, FaultError } from '@calbus/contracts/faults';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
 import type { EventName } from '@calbus/contracts/events';
@@ -14,7 +13,7 @@ import type { ClockWatch } from './clock-watch.ts';
 import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
 import { begin, type Beginning, type Loss } from './loss.ts';
 import { countRepeats, type Repeats } from './repeats.ts';
-import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
+import { createGroupCommit, notLeader, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
 import type { Witnesses } from './witnesses.ts';
 
 /** In milliseconds of each replica's own monotonic clock. */
@@ -81,7 +80,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     /** On a slow wire a lease is over before it is known; that nothing new stands in the ledger proves as much. */
     const lease = async (): Promise<void> => {
       while (clock.monotonic() >= leaseUntil) {
-        if (over.signal.aborted) throw new FaultError(fault('NOT_LEADER'));
+        if (over.signal.aborted) throw notLeader();
         const { hash } = follower.state.head;
         try {
           await follower.catchUp();

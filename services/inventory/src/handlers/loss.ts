@@ -2,7 +2,6 @@
 // takes it, and waits until an operator accepts the loss, or the ledger is whole again.
 
 import type { Body } from '@calbus/contracts/envelope';
-import { fault, FaultError } from '@calbus/contracts/faults';
 import {
   inventoryRefused,
   type inventoryAcceptLoss,
@@ -17,6 +16,7 @@ import type { Dice } from '../domain/decision.ts';
 import type { Head } from '../domain/state.ts';
 import { accepted } from './accepted.ts';
 import type { Follower } from './follow.ts';
+import { notLeader } from './group-commit.ts';
 import type { Witnesses } from './witnesses.ts';
 
 const EXAMINE_AGAIN_MS = 2_000;
@@ -70,8 +70,6 @@ const plainBeginning = (deps: BeginDeps): Beginning => {
     failed: () => {},
   };
 };
-
-const notLeader = (): FaultError => new FaultError(fault('NOT_LEADER'));
 
 type Word = {
   readonly command: Body<typeof inventoryAcceptLoss>;
