@@ -31,10 +31,20 @@ export const events = {
     says: 'A terminal server asked that is not in the security group.',
     todo: 'Add it: calbus settings set securityGroup=…',
   },
+  CERTIFICATE_BAD: {
+    number: 17,
+    says: 'The certificate of the license server is out of date: nothing but temporary licenses is issued.',
+    todo: 'Activate the license server again: calbus activate.',
+  },
   LEDGER_DAMAGED: {
     number: 4100,
     says: 'The ledger is not what it was.',
     todo: 'calbus ledger verify says where; docs/operations.md says what to do.',
+  },
+  LICENSE_RETURN_FAILED: {
+    number: 16,
+    says: 'CALs of ended licenses could not be returned to their pools.',
+    todo: 'Read why in the log of the inventory replica that leads; it tries again by itself.',
   },
   TEMPORARY_EXPIRED: {
     number: 1011,
@@ -45,6 +55,21 @@ export const events = {
     number: 1028,
     says: 'A license within its renewal lead could not be renewed.',
     todo: 'Activate the license server: calbus activate.',
+  },
+  GRACE_ENDING: {
+    number: 1009,
+    says: 'The grace period of a terminal server ends within seven days.',
+    todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.',
+  },
+  GRACE_ENDED: {
+    number: 1008,
+    says: 'The grace period of a terminal server is over: clients without a license are refused.',
+    todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.',
+  },
+  MODE_NOT_CONFIGURED: {
+    number: 1068,
+    says: 'A terminal server has no licensing mode.',
+    todo: 'Set Per Device or Per User on the terminal server.',
   },
   INVALID_LICENSE_PRESENTED: {
     number: 1003,
@@ -80,6 +105,16 @@ export const events = {
     number: null,
     says: 'The ledger has used 90 % of its storage: no new temporary licenses.',
     todo: 'Give the ledger more storage.',
+  },
+  CLEARINGHOUSE_UNREACHABLE: {
+    number: null,
+    says: 'The liaison does not reach the Clearinghouse: what is asked of it waits.',
+    todo: 'Start RabbitMQ, or check the address that the liaison is given; licenses are issued all the same.',
+  },
+  CLONE: {
+    number: null,
+    says: 'Devices of different names take turns under one hardware id.',
+    todo: 'Give the copies an identity of their own: calbus report identities shows them.',
   },
   VOID_RECORD: {
     number: null,

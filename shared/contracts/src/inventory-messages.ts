@@ -7,7 +7,8 @@ import { faultCode } from './faults.ts';
 import { licenseFacts, licenseKind, UNACTIVATED } from './license.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
-import { perUserMode, settings, settingsChange } from './settings.ts';
+import { grace } from './ledger.ts';
+import { perUserMode, settingsChange, settingsTold, terminalServerSettings } from './settings.ts';
 import {
   certificatePem,
   compactJws,
@@ -29,7 +30,14 @@ import { lossEvidence, MAX_EVIDENCE } from './witness.ts';
 export const presentedProof = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('none') }),
   z.object({ kind: z.literal('not-genuine'), why: z.string().max(200) }),
-  z.object({ kind: z.literal('genuine'), licenseId: token, deviceId: token, position: ledgerPosition }),
+  z.object({
+    kind: z.literal('genuine'),
+    licenseId: token,
+    deviceId: token,
+    position: ledgerPosition,
+    /** What else it says, where it is of another life of the ledger than the present one (N4). */
+    license: licenseFacts.optional(),
+  }),
 ]);
 
 /** One request as the issuer understood it. The terminal server's id comes from the subject. */
@@ -55,6 +63,22 @@ export const allocation = z.discriminatedUnion('kind', [
     licenseId: token,
     hardwareId,
   }),
+  /** N4: a license on which a terminal server let a client in, and which is of an earlier life of the ledger. */
+  z.object({
+    kind: z.literal('relearn'),
+    requestId: token,
+    terminalServerId: token,
+    license: licenseFacts,
+  }),
+  /** A terminal server says how it stands. */
+  z.object({
+    kind: z.literal('stands'),
+    requestId: token,
+    terminalServerId: token,
+    version: productVersion,
+    mode: licensingMode.nullable(),
+    grace,
+  }),
 ]);
 export type Allocation = z.infer<typeof allocation>;
 
@@ -78,6 +102,8 @@ export const allocationOutcome = z.discriminatedUnion('kind', [
     notAfter: instant.nullable(),
   }),
   z.object({ kind: z.literal('validated'), licenseId: token }),
+  /** N4, T0: the ledger has it now, or had it. */
+  z.object({ kind: z.literal('noted') }),
   z.object({ kind: z.literal('refused'), code: refusalCode }),
 ]);
 export type AllocationOutcome = z.infer<typeof allocationOutcome>;
@@ -131,7 +157,12 @@ export const inventoryRefused = contract(
   'inventory.refused',
   1,
   'Inventory refuses a command; nothing changed.',
-  z.object({ code: refusalCode, detail: z.string().max(500) }),
+  z.object({
+    code: refusalCode,
+    detail: z.string().max(500),
+    /** Of REVOCATION_LIMIT: when the next license may be revoked. */
+    nextRevokeAllowedOn: instant.optional(),
+  }),
 );
 
 /** An operator's reason for what they do; it is kept in the ledger. */
@@ -149,6 +180,27 @@ export const inventoryConfirmClock = contract(
   1,
   "An operator says that the leader's clock is right: CALs of ended licenses are returned again.",
   z.object({ commandId: token, by: name, why }),
+);
+
+export const inventoryRevoke = contract(
+  'inventory.revoke',
+  1,
+  'R1: an operator ends a full Per Device license early; its CAL is free at once.',
+  z.object({ commandId: token, licenseId: token, by: name, why }),
+);
+
+export const inventoryMergeDevices = contract(
+  'inventory.merge-devices',
+  1,
+  'M1: an operator says that two hardware ids are one device: whatever `from` asks for is asked by `into` from now on.',
+  z.object({ commandId: token, from: hardwareId, into: hardwareId, by: name, why }),
+);
+
+export const inventoryUndoMerge = contract(
+  'inventory.undo-merge',
+  1,
+  'M2: an operator takes a merge back; where that gives a license back a CAL must be free.',
+  z.object({ commandId: token, from: hardwareId, by: name, why }),
 );
 
 /** A place of the ledger with its hash; the ledger's end, or null where it is empty. */
@@ -203,6 +255,12 @@ export const poolCounts = z.object({
   issued: z.int(),
   available: z.int(),
   temporary: z.int(),
+  /** Licenses that were revoked and are not past their end; absent: none. */
+  revoked: z.int().optional(),
+  /** CALs kept for licenses that are learned again; absent: none. */
+  reserved: z.int().optional(),
+  /** Licenses learned again for which there was no CAL; absent: none. */
+  deficit: z.int().optional(),
 });
 export type PoolCounts = z.infer<typeof poolCounts>;
 
@@ -273,7 +331,7 @@ export const inventorySettingsAre = contract(
   'The settings in force at a position of the ledger, and their changes, newest first.',
   z.object({
     position: ledgerPosition,
-    settings,
+    settings: settingsTold,
     changes: z
       .array(
         z.object({
@@ -335,6 +393,8 @@ export const heldLicense = z.object({
   licenseId: token,
   kind: licenseKind,
   state: z.enum(['live', 'ended']),
+  /** By what it ended; absent where by time alone, or not at all. */
+  ended: z.enum(['superseded', 'returned', 'revoked', 'merged']).optional(),
   validated: z.boolean(),
   version: productVersion,
   keyPackId: keyPackId.nullable(),
@@ -393,6 +453,7 @@ export const inventoryTrust = contract(
       z.object({ epoch: z.int().min(1), serverId, chain: z.array(certificatePem).min(1).max(4) }),
     ),
     ended: z.array(z.object({ licenseId: token, notAfter: instant })).max(10_000),
+    settings: terminalServerSettings.optional(),
     trustRevision: z.int().min(0),
   }),
   1_048_576,

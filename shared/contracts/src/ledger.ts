@@ -13,6 +13,7 @@ import {
   hardwareId,
   instant,
   keyPackId,
+  ledgerPosition,
   licensingMode,
   name,
   serverId,
@@ -23,6 +24,18 @@ import { productVersion } from './versions.ts';
 
 /** Which request a record answers, from whom, by which rule. */
 const answers = { requestId: token, terminalServerId: token, row: rowId };
+
+/** An operator's command, and who gave it why. */
+const commanded = { commandId: token, by: name, why: z.string().max(500) };
+
+/** M1: the hardware id that asked, where the ledger holds what it is given under another. */
+const askedAs = { askedAs: hardwareId.optional() };
+
+/** How a terminal server's grace period stands; null before its first client. */
+export const grace = z
+  .object({ startedAt: instant, endsAt: instant, over: z.enum(['no', 'time', 'license']) })
+  .nullable();
+export type Grace = z.infer<typeof grace>;
 
 /** A user, domain-qualified and case-folded, and the version of the CALs he counts against; they serve terminal servers up to it. */
 const userEntry = { userKey: name, version: productVersion, notAfter: instant };
@@ -60,10 +73,13 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     /** The Clearinghouse's statement itself: the proof stays with the record. */
     keyPack: compactJws,
     by: name,
+    /** So many of its CALs are kept for licenses that are learned again. */
+    reserved: z.int().min(1).optional(),
   }),
   z.object({
     kind: z.literal('temporary-issued'),
     ...answers,
+    ...askedAs,
     licenseId: token,
     hardwareId,
     deviceId: token,
@@ -75,6 +91,7 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('full-issued'),
     ...answers,
+    ...askedAs,
     licenseId: token,
     hardwareId,
     deviceId: token,
@@ -86,7 +103,7 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     /** Licenses of the device that this one takes the place of; a full one's CAL returns to its pool. */
     supersedes: z.array(token).max(16),
   }),
-  z.object({ kind: z.literal('renewed'), ...answers, licenseId: token, notAfter: instant }),
+  z.object({ kind: z.literal('renewed'), ...answers, ...askedAs, licenseId: token, notAfter: instant }),
   z.object({
     kind: z.literal('validated'),
     ...answers,
@@ -95,6 +112,53 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     within: z.enum(['report', 'request']),
   }),
   z.object({ kind: z.literal('returned'), licenseId: token }),
+  /** R1: its CAL is free at once; it holds one of the places for revoked licenses until its end. */
+  z.object({ kind: z.literal('license-revoked'), ...commanded, row: z.literal('R1'), licenseId: token }),
+  /** M1: whatever the device `from` asks for is asked by `into` from now on; its own live licenses end. */
+  z.object({
+    kind: z.literal('devices-merged'),
+    ...commanded,
+    row: z.literal('M1'),
+    from: hardwareId,
+    into: hardwareId,
+    ends: z.array(token).max(64),
+  }),
+  /** M2: `from` stands for itself again; a full license that the merge had ended, and is in date, is live again. */
+  z.object({
+    kind: z.literal('merge-undone'),
+    ...commanded,
+    row: z.literal('M2'),
+    from: hardwareId,
+    restores: token.nullable(),
+  }),
+  /** N4: a full license of an earlier life of the ledger, which holds it as it was. */
+  z.object({
+    kind: z.literal('relearned'),
+    ...answers,
+    licenseId: token,
+    hardwareId,
+    deviceId: token,
+    deviceName: name,
+    userName: name.nullable(),
+    version: productVersion,
+    issuedAt: instant,
+    notAfter: instant,
+    /** Where it stood in that life. */
+    earlier: ledgerPosition,
+    /** The key pack whose CAL it takes: reserved, or free; null where there is none, which is a deficit. */
+    keyPackId: keyPackId.nullable(),
+    reserved: z.boolean(),
+  }),
+  /** A device asked under another name than the last one that is recorded of it. */
+  z.object({ kind: z.literal('device-seen'), terminalServerId: token, hardwareId, deviceName: name }),
+  /** A terminal server stands otherwise than it last said. */
+  z.object({
+    kind: z.literal('terminal-server-stands'),
+    ...answers,
+    version: productVersion,
+    mode: licensingMode.nullable(),
+    grace,
+  }),
   /** U2: a user counts against the Per User CALs of this version, until the end. */
   z.object({ kind: z.literal('user-recorded'), ...answers, ...userEntry }),
   /** U5: within the renewal lead the same entry gets a later end. */

@@ -37,6 +37,8 @@ export const licenseFacts = z.object({
   issuedAt: instant,
   notAfter: instant,
   position: ledgerPosition,
+  /** Where the device was merged into another (M1): the hardware id under which the ledger holds the license. */
+  holder: hardwareId.optional(),
 });
 export type LicenseFacts = z.infer<typeof licenseFacts>;
 
@@ -60,6 +62,7 @@ export const licenseClaims = z.object({
   userName: name.nullable(),
   generation,
   sequence: z.int().min(0),
+  holder: hardwareId.optional(),
 });
 export type LicenseClaims = z.infer<typeof licenseClaims>;
 
@@ -82,4 +85,5 @@ export const claimsOf = (l: LicenseFacts): LicenseClaims => ({
   userName: l.userName,
   generation: l.position.generation,
   sequence: l.position.sequence,
+  ...(l.holder === undefined ? {} : { holder: l.holder }),
 });

@@ -74,6 +74,26 @@ export const refusals = {
     says: 'Only temporary licenses are marked validated; this license is a full one.',
     todo: 'Nothing: the device is fully licensed.',
   },
+  NOT_REVOCABLE: {
+    again: 'never',
+    says: 'Only a full Per Device license that is in date and not ended can be revoked.',
+    todo: 'Look at what the device holds: calbus licenses --device.',
+  },
+  REVOCATION_LIMIT: {
+    again: 'later',
+    says: 'A fifth of the installed CALs of this version are of revoked licenses that are not over yet.',
+    todo: 'Wait until the day that the detail names, or lift the limit: calbus settings set revocationLimit=none.',
+  },
+  NOT_RELEARNED: {
+    again: 'never',
+    says: 'The license is not one of an earlier life of the ledger that this one does not hold.',
+    todo: 'Nothing: the ledger decides what the device holds.',
+  },
+  MERGE_REJECTED: {
+    again: 'never',
+    says: 'The devices cannot be merged, or parted, like this.',
+    todo: 'Correct what the detail names: calbus explain shows what the ledger knows of a device.',
+  },
   KEY_PACK_REJECTED: {
     again: 'never',
     says: 'The key pack does not verify: its signature, server id or epoch is not that of this license server.',

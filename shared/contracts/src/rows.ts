@@ -1,4 +1,4 @@
-// The ids of the issuing rules a license server's decision can name; docs/issuance.md explains each.
+// The ids of the issuing rules that a decision can name; docs/issuance.md explains each.
 
 import { z } from 'zod';
 
@@ -23,6 +23,10 @@ export const rows = [
   'D16',
   // a log-on reported
   'D5',
+  // a license of an earlier life of the ledger, learned again
+  'N4',
+  // a terminal server says how it stands
+  'T0',
   // Per User
   'U0',
   'U1',
@@ -35,3 +39,7 @@ export const rows = [
 
 export const rowId = z.enum(rows);
 export type RowId = z.infer<typeof rowId>;
+
+/** Rows that a terminal server applies by itself, in their order; A1 hands on what the license server granted. */
+export const terminalServerRows = ['D0', 'G0', 'D1', 'A1', 'D3', 'G1', 'U8', 'D12'] as const;
+export type TerminalServerRow = (typeof terminalServerRows)[number];

@@ -10,12 +10,20 @@ const days = z.int().min(1).max(3_650);
 export const perUserMode = z.enum(['unmonitored', 'tracked', 'enforced']);
 export type PerUserMode = z.infer<typeof perUserMode>;
 
+/** Whether a terminal server lets authenticated users in while no license server answers. */
+export const perUserWhenUnreachable = z.enum(['admit', 'refuse']);
+
+/** How many full licenses may be revoked at once: a fifth of the installed CALs of a version, or any number. */
+export const revocationLimit = z.enum(['fifth', 'none']);
+
 const shape = {
   /** S2: terminal servers of a later version are refused. */
   serverVersion: productVersion,
   perUser: perUserMode,
   /** U3: so many users more than CALs are let in where `perUser` is enforced. */
   overdraft: z.int().min(0).max(1_000_000),
+  /** U8. */
+  perUserWhenUnreachable,
   /** V4: a terminal server gets CALs of its own version only. */
   preventLicenseUpgrade: z.boolean(),
   /** S1: the terminal servers that are given licenses; null = all, an empty list = none. */
@@ -32,6 +40,10 @@ const shape = {
   fullDays: z.object({ min: days, max: days }).refine((d) => d.min <= d.max, 'min is more than max'),
   /** A license is renewed when this many days or fewer remain. */
   renewalLeadDays: days,
+  /** A terminal server lets clients in without a license for so many days from its first client; one of version 2000 for 90 at most. */
+  graceDays: z.int().min(0).max(3_650),
+  /** R2, R3. */
+  revocationLimit,
   /** LOW_STOCK is raised when so many percent of a pool, or fewer, are left. */
   lowStockPercent: z.int().min(0).max(100),
   /** A CAL is free so many milliseconds after its license's end. */
@@ -50,16 +62,27 @@ export const settingNames = Object.keys(shape) as SettingName[];
 export const settingsChange = settings.partial();
 export type SettingsChange = z.infer<typeof settingsChange>;
 
+/** The part of the settings that terminal servers go by. */
+export const terminalServerSettings = settings.pick({
+  graceDays: true,
+  perUserWhenUnreachable: true,
+  renewalLeadDays: true,
+});
+export type TerminalServerSettings = z.infer<typeof terminalServerSettings>;
+
 export const defaultSettings: Settings = {
   serverVersion: '2025',
   perUser: 'unmonitored',
   overdraft: 0,
+  perUserWhenUnreachable: 'admit',
   preventLicenseUpgrade: false,
   securityGroup: null,
   quotas: null,
   temporaryDays: 90,
   fullDays: { min: 52, max: 89 },
   renewalLeadDays: 7,
+  graceDays: 120,
+  revocationLimit: 'fifth',
   lowStockPercent: 10,
   expirySkew: 3_600_000,
 };
@@ -69,3 +92,11 @@ export const settingsConflict = (s: Settings): string | undefined =>
   s.renewalLeadDays >= s.fullDays.min
     ? 'renewalLeadDays must be less than fullDays.min, or a license would be renewed on its first day.'
     : undefined;
+
+/** As a replica of an earlier version tells them, which does not have all of them. */
+export const settingsTold = z.object({
+  ...shape,
+  perUserWhenUnreachable: shape.perUserWhenUnreachable.default(defaultSettings.perUserWhenUnreachable),
+  graceDays: shape.graceDays.default(defaultSettings.graceDays),
+  revocationLimit: shape.revocationLimit.default(defaultSettings.revocationLimit),
+});

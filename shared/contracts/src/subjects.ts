@@ -4,6 +4,8 @@ export const subjects = {
   license: {
     request: (terminalServerId: string): string => `cal.v1.license.request.${terminalServerId}`,
     validated: (terminalServerId: string): string => `cal.v1.license.validated.${terminalServerId}`,
+    relearn: (terminalServerId: string): string => `cal.v1.license.relearn.${terminalServerId}`,
+    stands: (terminalServerId: string): string => `cal.v1.license.stands.${terminalServerId}`,
     /** Whatever a terminal server may publish to the queue. */
     of: (terminalServerId: string): string => `cal.v1.license.*.${terminalServerId}`,
     all: 'cal.v1.license.*.*',

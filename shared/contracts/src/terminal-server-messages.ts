@@ -17,7 +17,9 @@ import {
   serverId,
   token,
 } from './tokens.ts';
+import { grace } from './ledger.ts';
 import { licenseKind, UNACTIVATED } from './license.ts';
+import { terminalServerSettings } from './settings.ts';
 import { productVersion } from './versions.ts';
 
 /** How long the caller waits, from the moment the queue took the request; a duration, so that clocks need not agree. */
@@ -58,6 +60,22 @@ export const licenseValidated = contract(
   4_096,
 );
 
+export const licenseRelearn = contract(
+  'license.relearn',
+  1,
+  'A terminal server let a client in on a license of an earlier life of the ledger, and reports it (N4).',
+  z.object({ requestId: token, waitsMs, license: compactJws }),
+  32_768,
+);
+
+export const licenseStands = contract(
+  'license.stands',
+  1,
+  'A terminal server says how it stands: its version, its licensing mode, its grace period.',
+  z.object({ requestId: token, waitsMs, version: productVersion, mode: licensingMode.nullable(), grace }),
+  4_096,
+);
+
 export const decisionOutcome = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('license'),
@@ -77,6 +95,7 @@ export const decisionOutcome = z.discriminatedUnion('kind', [
     notAfter: instant.nullable(),
   }),
   z.object({ kind: z.literal('validated'), licenseId: token }),
+  z.object({ kind: z.literal('noted') }),
   z.object({
     kind: z.literal('refused'),
     code: refusalCode,
@@ -137,6 +156,8 @@ export const trustSnapshot = contract(
     /** Licenses ended early whose own end is still to come. */
     ended: z.array(z.object({ licenseId: token, notAfter: instant })).max(10_000),
     position: ledgerPosition,
+    /** What the terminal server's own rows go by; absent: the defaults. */
+    settings: terminalServerSettings.optional(),
   }),
   1_048_576,
 );
