@@ -90,6 +90,7 @@ const ask = (request: Request): string => {
     commandId,
     sequence,
     request,
+    road: 'automatic',
     by: 'ada',
     askedAt: Date.now(),
     jws: 'x',
@@ -119,7 +120,7 @@ describe('an answer', () => {
       commonName: 'Vendor',
       publicKey: rogue.publicKey,
       issuer: {
-        certificate: await vendor.certify(SERVER, signer.publicX),
+        certificate: await vendor.certify(SERVER, signer.publicX()),
         privateKey: rogue.privateKey,
       },
       ...span,
@@ -145,9 +146,9 @@ describe('an answer', () => {
     const other = newKeyPair();
     const x = other.publicKey.export({ format: 'jwk' }).x ?? '';
     for (const chain of [
-      [await stranger.certify(SERVER, signer.publicX)],
+      [await stranger.certify(SERVER, signer.publicX())],
       [await vendor.certify(SERVER, x)],
-      [await vendor.certify('T'.repeat(35), signer.publicX)],
+      [await vendor.certify('T'.repeat(35), signer.publicX())],
     ]) {
       const id = ask({ kind: 'activate', contact });
       const jws = vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId: SERVER, epoch: 1, chain }));
@@ -159,11 +160,11 @@ describe('an answer', () => {
 
   test('activates, then brings a key pack, each once; a pack of another purchase or epoch is not kept', async () => {
     const id = ask({ kind: 'activate', contact });
-    const chain = [await vendor.certify(SERVER, signer.publicX)];
+    const chain = [await vendor.certify(SERVER, signer.publicX())];
     const jws = vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId: SERVER, epoch: 1, chain }));
     assert.equal(seen(handle(jws)), 'answered');
     assert.equal(seen(handle(jws)), 'repeated');
-    assert.deepEqual(store.activation(), { serverId: SERVER, epoch: 1, chain });
+    assert.deepEqual(store.activation(), { serverId: SERVER, epoch: 1, chain, deactivated: false });
 
     const claims = {
       version: 1,

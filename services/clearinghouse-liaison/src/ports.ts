@@ -1,6 +1,6 @@
 // What the handlers need of the outside.
 
-import type { ClearinghouseCommand } from '@calbus/contracts/clearinghouse';
+import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
 import type { Message, Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
 import type { issuingKeys } from '@calbus/contracts/liaison-messages';
@@ -11,9 +11,15 @@ import type { Activation, Command, State } from './domain/command.ts';
 import type { IssuingKey } from './domain/issuing-keys.ts';
 
 /** What inventory is told, once the Clearinghouse has answered. */
+export type AnsweredPack = { readonly keyPackId: string; readonly keyPack: string };
 export type Answered =
-  | ({ readonly kind: 'activated' } & Activation)
-  | { readonly kind: 'key-pack'; readonly keyPackId: string; readonly keyPack: string };
+  | ({ readonly kind: 'activated' } & Omit<Activation, 'deactivated'>)
+  | ({ readonly kind: 'key-pack' } & AnsweredPack)
+  | { readonly kind: 'deactivated' }
+  | { readonly kind: 'recovered'; readonly packs: readonly AnsweredPack[] }
+  | { readonly kind: 'pack-changed'; readonly keyPackId: string; readonly into: AnsweredPack | null }
+  /** The Clearinghouse has not taken the CALs that inventory withholds. */
+  | { readonly kind: 'not-taken'; readonly reason: ClearinghouseReason; readonly says: string };
 
 export type Store = {
   readonly productId: string;
@@ -26,17 +32,27 @@ export type Store = {
   readonly command: (commandId: string) => Command | undefined;
   /** The newest first. */
   readonly newest: (limit: number) => readonly Command[];
-  /** Waiting or sent, in their order. */
+  /** Waiting, held or sent, in their order. */
   readonly open: () => readonly Command[];
+  /** Of those: whose CALs inventory does not withhold yet. */
+  readonly unprepared: () => readonly Command[];
+  readonly markPrepared: (commandId: string) => void;
   /** Answered and not yet recorded by inventory, in their order. */
   readonly answered: () => readonly { readonly command: Command; readonly answered: Answered }[];
   /** Keeps a new command. `make` gets its sequence. */
   readonly take: (make: (sequence: number) => Command) => Command;
   readonly markSent: (commandId: string, at: number) => void;
   /** Applies an answer in one transaction, once: false where the command was answered before. */
-  readonly apply: (commandId: string, state: State, answered: Answered | null) => boolean;
+  readonly apply: (
+    commandId: string,
+    state: State,
+    answered: Answered | null,
+    within?: () => void,
+  ) => boolean;
   /** What inventory said. */
   readonly settle: (commandId: string, state: State) => void;
+  /** Inventory has refused what a command needs before it leaves. */
+  readonly refuse: (commandId: string, state: State) => void;
   readonly keys: () => readonly IssuingKey[];
   readonly addKey: (key: IssuingKey) => void;
   /** Forgets private keys that are no longer listed with one, and dropped keys. */
@@ -46,8 +62,14 @@ export type Store = {
 /** The license server's own key. */
 export type Signer = {
   /** The `x` of its public JWK. */
-  readonly publicX: string;
+  readonly publicX: () => string;
   readonly sign: (command: ClearinghouseCommand) => string;
+  /** Signs by a new key, kept beside the one in force until `adopt`; the next one takes its place. */
+  readonly signAnew: (command: ClearinghouseCommand) => string;
+  /** The `x` of the new key's public JWK. */
+  readonly nextX: () => string | undefined;
+  /** The new key is in force. Within the transaction that applies the answer. */
+  readonly adopt: () => void;
   /** Makes an issuing key under the certificate in force. */
   readonly newIssuingKey: (activation: Activation | null, at: number) => Promise<IssuingKey>;
 };
@@ -68,6 +90,8 @@ export type Inventory = {
   /** The newest beacon heard; undefined before the first. */
   readonly head: () => Head | undefined;
   readonly record: (term: number, command: Command, answered: Answered) => Promise<Recorded>;
+  /** Withholds the CALs of a key pack that the command is about. */
+  readonly withhold: (term: number, command: Command) => Promise<Recorded>;
 };
 
 export type IssuingKeys = Message<typeof issuingKeys>['body'];

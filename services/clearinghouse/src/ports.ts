@@ -1,8 +1,14 @@
 // What the handlers need of the outside.
 
-import type { ClearinghouseCommand, Purchase, PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type {
+  ClearinghouseCommand,
+  Paper,
+  Purchase,
+  PurchaseAgreement,
+} from '@calbus/contracts/clearinghouse';
 import type { CoverCount, EnterDecision } from './domain/agreements.ts';
-import type { Cover, Pack, Server } from './domain/registry.ts';
+import type { KeyedCheck } from './domain/codes.ts';
+import type { Code, Cover, Pack, Server } from './domain/registry.ts';
 
 export type KeptAnswer = { readonly hash: string; readonly answer: string };
 
@@ -13,7 +19,12 @@ export type Registry = {
   /** Commands of this account decided since `since` (epoch milliseconds). */
   readonly tries: (user: string, since: number) => number;
   readonly server: (productId: string) => Server | undefined;
+  readonly serverById: (serverId: string) => Server | undefined;
   readonly addServer: (server: Server) => void;
+  /** Puts a license server in the place of what is kept under its id, and its key packs under its epoch. */
+  readonly replaceServer: (server: Server) => void;
+  /** A command of an earlier epoch came: there is a copy of the license server. */
+  readonly keepClone: (serverId: string, at: number) => void;
   /** The last witness a license server sent: how far its ledger was. */
   readonly keepWitness: (
     productId: string,
@@ -23,6 +34,17 @@ export type Registry = {
   readonly cover: (purchase: Purchase) => Cover;
   /** Takes the CALs off the agreement and keeps the pack. Throws where fewer are left: a decision on stale facts. */
   readonly issue: (pack: Pack) => void;
+  readonly pack: (keyPackId: string) => Pack | undefined;
+  /** Of a license server: the key packs on a paper, and how many there are on any. Those without CALs are left out. */
+  readonly packsOn: (serverId: string, paper: Paper) => readonly Pack[];
+  readonly packCount: (serverId: string) => number;
+  /** Takes CALs out of a pack; they are left on its agreement again. Throws where it has fewer. */
+  readonly giveBack: (pack: Pack, quantity: number) => void;
+  /** Takes CALs out of a pack, and keeps a new one of the other type with as many. Throws where it has fewer. */
+  readonly convert: (pack: Pack, into: Pack) => void;
+  readonly code: (number: number) => Code | undefined;
+  /** Keeps the pack of a license code, and that the code is used. Throws where it was. */
+  readonly useCode: (code: Code, pack: Pack) => void;
 };
 
 export type Store = {
@@ -50,6 +72,8 @@ export type Seal = {
   readonly keyPack: (payload: object) => string;
   /** A license server certificate under the root, in PEM. */
   readonly certify: (serverId: string, key: string, at: number) => Promise<string>;
+  /** The keyed check of retail license codes. */
+  readonly check: KeyedCheck;
 };
 
 export type Chance = { readonly id: () => string; readonly identifier: () => string };

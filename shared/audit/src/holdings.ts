@@ -43,10 +43,12 @@ export type AuditedLicense = {
 export type AuditedPack = {
   readonly version: ProductVersion;
   readonly mode: LicensingMode;
-  readonly quantity: number;
+  quantity: number;
   held: number;
   /** CALs kept for licenses that are learned again. */
   reserved: number;
+  /** CALs that nobody is given while the Clearinghouse is asked to take them. */
+  withheld: number;
 };
 
 export type AuditedPool = {
@@ -60,6 +62,7 @@ export type AuditedPool = {
   readonly revoked?: number;
   readonly reserved?: number;
   readonly deficit?: number;
+  readonly withheld?: number;
 };
 
 type RevocationLimit = Settings['revocationLimit'];
@@ -87,6 +90,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
   const deficit = productVersions.map(() => 0);
   /** Into which device one was merged, and which of its licenses that ended. */
   const merges = new Map<string, { readonly into: string; readonly ended: readonly string[] }>();
+  /** CALs withheld and not settled, by command. */
+  const withheld = new Map<string, { readonly keyPackId: string; readonly quantity: number }>();
   /** How far earlier lives of the ledger survived. */
   const survived = new Map<string, number>();
   let time = 0;
@@ -191,7 +196,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     const pack = packs.get(r.keyPackId);
     if (pack?.mode === 'per-user') wrong('I9', `a Per User CAL of ${r.keyPackId} was taken`);
     else if (pack?.version !== r.version) wrong('I2', 'a CAL of no such pack');
-    if (pack && pack.held + pack.reserved >= pack.quantity) wrong('I2', 'a CAL was taken and none was free');
+    if (pack && room(pack) <= 0) wrong('I2', 'a CAL was taken and none was free');
     if (certificateUntil < time) wrong('I2', 'a CAL was taken while not activated');
     for (const id of r.supersedes) {
       const old = licenses.get(id);
@@ -205,6 +210,32 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       wrong('I3', `two live full licenses for device ${r.hardwareId}`);
     issue(r, own);
     change(pack, 1);
+  };
+
+  const room = (p: AuditedPack): number => p.quantity - p.held - p.reserved - p.withheld;
+
+  const withhold = ({ commandId, keyPackId, quantity }: Of<'cals-withheld'>): void => {
+    const pack = packs.get(keyPackId);
+    if (!pack) return wrong('I1', `CALs of a pack were withheld that there is not: ${keyPackId}`);
+    if (room(pack) < quantity || withheld.has(commandId))
+      wrong('I2', 'CALs were withheld that were not free');
+    pack.withheld += quantity;
+    withheld.set(commandId, { keyPackId, quantity });
+    if (pack.mode === 'per-device') add(free, pack.version, -quantity);
+  };
+  const settle = ({ commandId, outcome }: Of<'cals-settled'>): void => {
+    const kept = withheld.get(commandId);
+    const pack = kept && packs.get(kept.keyPackId);
+    if (!pack) return wrong('I1', `CALs were settled that were not withheld: ${commandId}`);
+    const { quantity } = kept;
+    withheld.delete(commandId);
+    pack.withheld -= quantity;
+    if (outcome === 'given-back') {
+      if (pack.mode === 'per-device') add(free, pack.version, quantity);
+      return;
+    }
+    pack.quantity -= quantity;
+    if (pack.mode === 'per-user') add(seats, pack.version, -quantity);
   };
 
   const revoke = ({ licenseId }: Of<'license-revoked'>): void => {
@@ -244,8 +275,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     const pack = packs.get(keyPackId ?? '');
     if (!l || !ended?.includes(restores) || l.kind !== 'full' || l.endedBy !== 'merged' || l.notAfter <= time)
       return wrong('I1', `a license was restored that no merge had ended: ${restores}`);
-    if (pack?.version !== l.version || pack.held + pack.reserved >= pack.quantity)
-      wrong('I2', 'a CAL was taken and none was free');
+    if (pack?.version !== l.version || room(pack) <= 0) wrong('I2', 'a CAL was taken and none was free');
     if ((devices.get(merged) ?? []).some((o) => o.kind === 'full' && isLive(o)))
       wrong('I3', `two live full licenses for device ${merged}`);
     l.over = false;
@@ -266,13 +296,13 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       wrong('I3', `two live full licenses for device ${hardwareId}`);
     if (r.keyPackId === null) {
       const left = [...packs.values()].some(
-        (p) => p.mode === 'per-device' && p.version === version && p.held < p.quantity,
+        (p) => p.mode === 'per-device' && p.version === version && p.held + p.withheld < p.quantity,
       );
       if (left) wrong('I1', 'a deficit with a CAL left');
       add(deficit, version, 1);
     } else if (pack?.version !== version || pack.mode !== 'per-device') wrong('I2', 'a CAL of no such pack');
     else {
-      if (r.reserved ? pack.reserved === 0 : pack.held + pack.reserved >= pack.quantity)
+      if (r.reserved ? pack.reserved === 0 : room(pack) <= 0)
         wrong('I2', 'a CAL was taken and none was reserved, or free');
       if (r.reserved) {
         pack.reserved -= 1;
@@ -326,11 +356,24 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       case 'activated':
         certificateUntil = r.certificateNotAfter;
         return;
+      case 'deactivated':
+        certificateUntil = -1;
+        return;
+      case 'cals-withheld':
+        return withhold(r);
+      case 'cals-settled':
+        return settle(r);
+      case 'reserve-released':
+        for (const p of packs.values()) {
+          if (p.mode === 'per-device') add(free, p.version, p.reserved);
+          p.reserved = 0;
+        }
+        return;
       case 'pack-installed': {
         const { version, mode, quantity } = r;
         if (packs.has(r.keyPackId)) wrong('I1', `key pack ${r.keyPackId} was installed twice`);
         const reserved = r.reserved ?? 0;
-        packs.set(r.keyPackId, { version, mode, quantity, held: 0, reserved });
+        packs.set(r.keyPackId, { version, mode, quantity, held: 0, reserved, withheld: 0 });
         if (mode === 'per-device') add(free, version, quantity - reserved);
         else add(seats, version, quantity);
         return;
@@ -443,14 +486,15 @@ export const newHoldings = (found: (violation: Violation) => void) => {
           const some = {
             revoked: perDevice ? untilEnd(revoked, version) : 0,
             reserved: sum((p) => p.reserved),
+            withheld: sum((p) => p.withheld),
             deficit: perDevice ? of(deficit) : 0,
           };
           const installed = sum((p) => p.quantity);
           const held = perDevice ? sum((p) => p.held) : of(seated);
           const issued = held + some.deficit;
-          if (own.length === 0 && issued === 0 && temporary === 0 && some.revoked === 0) return [];
+          if (installed === 0 && issued === 0 && temporary === 0 && some.revoked === 0) return [];
           const shown = Object.fromEntries(Object.entries(some).filter(([, n]) => n > 0));
-          const available = installed - held - some.reserved;
+          const available = installed - held - some.reserved - some.withheld;
           return [{ version, mode, installed, issued, available, temporary, ...shown }];
         }),
       ),

@@ -9,7 +9,7 @@ import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
 import * as liaison from './liaison-messages.ts';
 import { licenseClaims } from './license.ts';
-import { subjects } from './subjects.ts';
+import { subjects, type LiaisonCommandName } from './subjects.ts';
 import * as terminalServer from './terminal-server-messages.ts';
 
 export const parties = {
@@ -62,6 +62,16 @@ const inventoryQuery = (
   to: ['inventory'],
   messages: [question],
   answers: [answer, inventory.serviceFault],
+});
+
+const liaisonCommand = (name: LiaisonCommandName, command: Contract): Exchange => ({
+  id: `liaison.${name}`,
+  subject: subjects.liaison.command(name),
+  road: 'ask',
+  from: ['operator'],
+  to: ['clearinghouse-liaison'],
+  messages: [command],
+  answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
 });
 
 export const exchanges: readonly Exchange[] = [
@@ -152,7 +162,7 @@ export const exchanges: readonly Exchange[] = [
     road: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
-    messages: [inventory.inventoryActivation],
+    messages: [inventory.inventoryActivation, inventory.inventoryDeactivation],
     answers: refusable,
   },
   {
@@ -161,7 +171,7 @@ export const exchanges: readonly Exchange[] = [
     road: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
-    messages: [inventory.inventoryInstall],
+    messages: [inventory.inventoryInstall, inventory.inventoryWithhold, inventory.inventorySettleWithheld],
     answers: refusable,
   },
   {
@@ -177,6 +187,7 @@ export const exchanges: readonly Exchange[] = [
       inventory.inventoryRevoke,
       inventory.inventoryMergeDevices,
       inventory.inventoryUndoMerge,
+      inventory.inventoryReleaseReserve,
     ],
     answers: refusable,
   },
@@ -186,24 +197,12 @@ export const exchanges: readonly Exchange[] = [
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
   inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
-  {
-    id: 'liaison.activate',
-    subject: subjects.liaison.command('activate'),
-    road: 'ask',
-    from: ['operator'],
-    to: ['clearinghouse-liaison'],
-    messages: [liaison.liaisonActivate],
-    answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
-  },
-  {
-    id: 'liaison.install',
-    subject: subjects.liaison.command('install'),
-    road: 'ask',
-    from: ['operator'],
-    to: ['clearinghouse-liaison'],
-    messages: [liaison.liaisonInstall],
-    answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
-  },
+  liaisonCommand('activate', liaison.liaisonActivate),
+  liaisonCommand('install', liaison.liaisonInstall),
+  liaisonCommand('reactivate', liaison.liaisonReactivate),
+  liaisonCommand('deactivate', liaison.liaisonDeactivate),
+  liaisonCommand('recover', liaison.liaisonRecover),
+  liaisonCommand('change-pack', liaison.liaisonChangePack),
   {
     id: 'liaison.query.status',
     subject: subjects.liaison.query('operator', 'status'),

@@ -13,6 +13,7 @@ import {
   sha256,
   token,
 } from './tokens.ts';
+import { paperProblem, RETAIL_CODE } from './papers.ts';
 import { productVersion } from './versions.ts';
 
 /** Why the Clearinghouse, or the liaison before it, rejects a command. The list only grows. */
@@ -30,6 +31,13 @@ export const clearinghouseReasons = {
   TOO_MANY_TRIES: 'Too many commands in too short a time; try again later.',
   RETIRED: 'This license server was retired.',
   DIFFERENT_COMMAND: 'This command id was used before for another command.',
+  CODE_ALREADY_USED: 'This license code was used before.',
+  UNKNOWN_CODE: 'This is no license code of this Clearinghouse: check each letter.',
+  UNKNOWN_KEY_PACK: 'No such key pack was issued to this license server.',
+  NOT_YOURS: 'No key pack of this license server was issued on that agreement.',
+  REACTIVATION_UNDER_WAY:
+    'This license server is being activated anew; what is asked now would be of the earlier epoch.',
+  PACK_TOO_SMALL: 'The key pack has fewer CALs than are to be taken from it.',
 } as const;
 export type ClearinghouseReason = keyof typeof clearinghouseReasons;
 export const clearinghouseReason = z.enum(
@@ -50,31 +58,55 @@ export const contact = z.object({
 });
 export type Contact = z.infer<typeof contact>;
 
-/** Purchase programs whose agreements are numbers of 7 digits. */
-export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla']);
+/** The programs by which CALs are bought on an agreement; what a number of each looks like stands in papers.ts. */
+export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla', 'open', 'other']);
+export type AgreementProgram = z.infer<typeof agreementProgram>;
+const onPaper = { program: agreementProgram, agreementNumber: z.string() };
+const isPaper = (p: { program: AgreementProgram; agreementNumber: string }): boolean =>
+  paperProblem(p.program, p.agreementNumber) === undefined;
+const notPaper = { error: 'is not a number of its program', path: ['agreementNumber'] };
+
+const product = { version: productVersion, mode: licensingMode };
+const quantity = z.int().min(1).max(1_000_000);
 
 /** What was bought, as the papers say it. */
-export const purchase = z.object({
-  program: agreementProgram,
-  agreementNumber: z.string().regex(/^[0-9]{7}$/),
-  version: productVersion,
-  mode: licensingMode,
-  quantity: z.int().min(1).max(1_000_000),
-});
+export const purchase = z.object({ ...onPaper, ...product, quantity }).refine(isPaper, notPaper);
 export type Purchase = z.infer<typeof purchase>;
 
-/** A license purchase agreement as the vendor enters it. */
-export const purchaseAgreement = z.object({
-  program: agreementProgram,
-  agreementNumber: z.string().regex(/^[0-9]{7}$/),
-  company: name,
-  covers: z
-    .array(
-      z.object({ version: productVersion, mode: licensingMode, quantity: z.int().min(1).max(10_000_000) }),
-    )
-    .min(1)
-    .max(100),
+/** Names an agreement. */
+export const paper = z.object(onPaper).refine(isPaper, notPaper);
+export type Paper = z.infer<typeof paper>;
+
+/** A box with a license code, which says what is in it; used once. */
+export const retailPurchase = z.object({ program: z.literal('retail'), code: z.string().regex(RETAIL_CODE) });
+export type RetailPurchase = z.infer<typeof retailPurchase>;
+
+/** What an operator has installed. */
+export const installable = z.union([purchase, retailPurchase]);
+export type Installable = z.infer<typeof installable>;
+
+/** The CALs of a key pack, and the paper by which they were bought; of a retail code the number that the vendor gave it. */
+export const bought = z.object({
+  program: z.enum([...agreementProgram.options, 'retail']),
+  agreementNumber: z.string().refine((text) => text.length <= 64, 'is longer than 64 characters'),
+  ...product,
+  quantity,
 });
+export type Bought = z.infer<typeof bought>;
+
+/** A license purchase agreement as the vendor enters it. */
+export const purchaseAgreement = z
+  .object({
+    ...onPaper,
+    company: name,
+    covers: z
+      .array(
+        z.object({ version: productVersion, mode: licensingMode, quantity: z.int().min(1).max(10_000_000) }),
+      )
+      .min(1)
+      .max(100),
+  })
+  .refine(isPaper, notPaper);
 export type PurchaseAgreement = z.infer<typeof purchaseAgreement>;
 
 /** How far the license server's ledger was when the command was made; null before inventory was ever heard. */
@@ -84,6 +116,32 @@ const statement = {
   id: token,
   version: z.literal(1),
   issuedAt: instant,
+};
+
+/** Why a license server is activated anew. */
+export const reactivationReasons = {
+  redeployed: 'The license server was set up anew.',
+  'certificate-corrupt': 'Its certificate was damaged.',
+  'key-compromised': 'Its private key is known to others.',
+  'certificate-expired': 'Its certificate is out of date.',
+  upgraded: 'It was upgraded.',
+} as const;
+export const reactivationReason = z.enum(
+  Object.keys(reactivationReasons) as [
+    keyof typeof reactivationReasons,
+    ...(keyof typeof reactivationReasons)[],
+  ],
+);
+export type ReactivationReason = z.infer<typeof reactivationReason>;
+
+/** Of a command of an activated license server. */
+const ofServer = {
+  ...statement,
+  productId,
+  serverId,
+  epoch: z.int().min(1),
+  sequence: z.int().min(1),
+  witness,
 };
 
 /** Header `typ` of a command's JWS. Its header carries the public key as `jwk`; from activation on it must be the activated one. */
@@ -106,7 +164,35 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
     epoch: z.int().min(1),
     sequence: z.int().min(1),
     witness,
-    body: purchase,
+    body: installable,
+  }),
+  /** A new key, certificate and epoch for a license server that was activated before. Signed by the new key. */
+  z.object({
+    ...statement,
+    type: z.literal('reactivate'),
+    productId,
+    serverId,
+    sequence: z.int().min(1),
+    witness,
+    body: z.object({
+      reason: reactivationReason,
+      /** An agreement on which it has key packs: the proof of who asks, since the key is a new one. */
+      paper,
+      /** How many CALs of each key pack are issued, as the ledger says. */
+      issued: z
+        .array(z.object({ keyPackId, issued: z.int().min(0) }))
+        .max(1_000)
+        .optional(),
+    }),
+  }),
+  z.object({ ...ofServer, type: z.literal('deactivate'), body: z.object({}) }),
+  /** The key packs of an agreement, for a ledger that has lost them. */
+  z.object({ ...ofServer, type: z.literal('recover'), body: z.object({ paper }) }),
+  /** CALs go back to the agreement, or into a key pack of the other type. */
+  z.object({
+    ...ofServer,
+    type: z.literal('change-pack'),
+    body: z.object({ keyPackId, quantity, to: z.enum(['agreement', 'other-mode']) }),
   }),
 ]);
 export type ClearinghouseCommand = z.infer<typeof clearinghouseCommand>;
@@ -132,6 +218,29 @@ export const clearinghouseAnswer = z.discriminatedUnion('type', [
   }),
   z.object({
     ...statement,
+    type: z.literal('deactivated'),
+    commandId: token,
+    productId,
+    body: z.object({}),
+  }),
+  z.object({
+    ...statement,
+    type: z.literal('recovered'),
+    commandId: token,
+    productId,
+    /** Of the present epoch; one that was issued before keeps its id. */
+    body: z.object({ keyPacks: z.array(z.string().max(16_384)).min(1).max(100) }),
+  }),
+  z.object({
+    ...statement,
+    type: z.literal('pack-changed'),
+    commandId: token,
+    productId,
+    /** `keyPack`: what the CALs went into, where it was one of the other type. */
+    body: z.object({ keyPackId, quantity, keyPack: z.string().max(16_384).nullable() }),
+  }),
+  z.object({
+    ...statement,
     type: z.literal('rejected'),
     commandId: token,
     productId,
@@ -149,7 +258,7 @@ export const keyPackClaims = z.object({
   serverId,
   epoch: z.int().min(1),
   issuedAt: instant,
-  purchase,
+  purchase: bought,
 });
 export type KeyPackClaims = z.infer<typeof keyPackClaims>;
 

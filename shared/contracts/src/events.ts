@@ -36,6 +36,11 @@ export const events = {
     says: 'The certificate of the license server is out of date: nothing but temporary licenses is issued.',
     todo: 'Activate the license server again: calbus activate.',
   },
+  KEY_PACK_REMOVED: {
+    number: 26,
+    says: 'CALs were taken out of a key pack: removed, or changed into the other type.',
+    todo: 'Nothing, if that was meant: calbus packs shows what is left.',
+  },
   LEDGER_DAMAGED: {
     number: 4100,
     says: 'The ledger is not what it was.',

@@ -143,7 +143,41 @@ export const inventoryInstall = contract(
   'inventory.install',
   1,
   'The liaison hands the leader a key pack signed by the Clearinghouse; the leader verifies it itself.',
-  z.object({ commandId: token, keyPack: compactJws, by: name }),
+  z.object({
+    commandId: token,
+    keyPack: compactJws,
+    by: name,
+    /** It was recovered: its CALs are kept for licenses that are learned again. */
+    recovered: z.boolean().optional(),
+  }),
+);
+
+export const inventoryDeactivation = contract(
+  'inventory.deactivation',
+  1,
+  'The liaison tells the leader that the Clearinghouse has deactivated this license server.',
+  z.object({ commandId: token, by: name }),
+);
+
+export const inventoryWithhold = contract(
+  'inventory.withhold',
+  1,
+  'Free CALs of a key pack are to be given to nobody, while the Clearinghouse is asked to take them.',
+  z.object({ commandId: token, keyPackId, quantity: z.int().min(1).max(1_000_000), by: name }),
+);
+
+export const inventorySettleWithheld = contract(
+  'inventory.settle-withheld',
+  1,
+  'What came of CALs that were withheld: the Clearinghouse has taken them, or has not.',
+  z.object({ commandId: token, outcome: z.enum(['removed', 'given-back']) }),
+);
+
+export const inventoryReleaseReserve = contract(
+  'inventory.release-reserve',
+  1,
+  'An operator frees the CALs that are kept for licenses which are learned again; so many more than were bought may then be in use.',
+  z.object({ commandId: token, by: name, why: z.string().max(500).default('') }),
 );
 
 export const inventoryAccepted = contract(
@@ -261,6 +295,8 @@ export const poolCounts = z.object({
   reserved: z.int().optional(),
   /** Licenses learned again for which there was no CAL; absent: none. */
   deficit: z.int().optional(),
+  /** CALs given to nobody while the Clearinghouse is asked to take them; absent: none. */
+  withheld: z.int().optional(),
 });
 export type PoolCounts = z.infer<typeof poolCounts>;
 
@@ -288,6 +324,8 @@ export const inventoryStatus = contract(
     hash: sha256,
     ledgerTime: instant,
     activation: z.object({ serverId, epoch: z.int().min(1), certificateNotAfter: instant }).nullable(),
+    /** It was deactivated since; absent: it was not. */
+    deactivated: z.literal(true).optional(),
     devices: z.int().min(0),
     licenses: z.object({ temporary: z.int(), full: z.int() }),
     keyPacks: z.int().min(0),
@@ -360,6 +398,9 @@ export const installedPack = z.object({
   version: productVersion,
   mode: licensingMode,
   quantity: z.int().min(1),
+  /** Kept for licenses that are learned again, or given to nobody while the Clearinghouse is asked to take them; absent: none. */
+  reserved: z.int().optional(),
+  withheld: z.int().optional(),
   issued: z.int().min(0),
   available: z.int().nullable(),
   program: z.string().max(32),

@@ -2,7 +2,7 @@
 // The fold of all valid batches is the state of inventory; nothing else is.
 
 import { z } from 'zod';
-import { agreementProgram } from './clearinghouse.ts';
+import { bought } from './clearinghouse.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
 import { settingsChange } from './settings.ts';
@@ -60,13 +60,33 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     certificateNotAfter: instant,
     by: name,
   }),
+  /** Nothing but temporary licenses is given, and nothing renewed, until it is activated again. */
+  z.object({ kind: z.literal('deactivated'), commandId: token, by: name }),
+  /** Free CALs of a pack that nobody is given while the Clearinghouse is asked to take them back, or to change their type. */
+  z.object({
+    kind: z.literal('cals-withheld'),
+    commandId: token,
+    keyPackId,
+    quantity: z.int().min(1),
+    by: name,
+  }),
+  /** What came of it: they are gone from the pack, or free again. */
+  z.object({
+    kind: z.literal('cals-settled'),
+    commandId: token,
+    keyPackId,
+    quantity: z.int().min(1),
+    outcome: z.enum(['removed', 'given-back']),
+  }),
+  /** Reserved CALs of a pack are free from now on, though licenses may still be learned again. */
+  z.object({ kind: z.literal('reserve-released'), ...commanded, released: z.int().min(0) }),
   z.object({
     kind: z.literal('pack-installed'),
     commandId: token,
     keyPackId,
     epoch: z.int().min(1),
-    program: agreementProgram,
-    agreementNumber: z.string().max(64),
+    program: bought.shape.program,
+    agreementNumber: bought.shape.agreementNumber,
     version: productVersion,
     mode: licensingMode,
     quantity: z.int().min(1),

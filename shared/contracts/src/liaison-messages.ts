@@ -1,7 +1,7 @@
 // What an operator says to the liaison, and what the liaison keeps for the issuers.
 
 import { z } from 'zod';
-import { clearinghouseReason, contact, purchase } from './clearinghouse.ts';
+import { clearinghouseReason, contact, installable, paper, reactivationReason } from './clearinghouse.ts';
 import { contract } from './envelope.ts';
 import { faultCode } from './faults.ts';
 import { refusalCode } from './refusals.ts';
@@ -9,23 +9,73 @@ import { instant, keyPackId, name, productId, serverId, token } from './tokens.t
 import { issuingCertificate } from './terminal-server-messages.ts';
 import { ledgerWitness, MAX_EVIDENCE } from './witness.ts';
 
+/** How a command gets to the Clearinghouse, and its answer back: by RabbitMQ, as files, or spoken. */
+export const road = z.enum(['automatic', 'web', 'telephone']);
+export type Road = z.infer<typeof road>;
+
 export const liaisonActivate = contract(
   'liaison.activate',
   1,
   'An operator has the license server activated by the Clearinghouse.',
-  z.object({ commandId: token, contact, by: name }),
+  z.object({ commandId: token, contact, by: name, road: road.optional() }),
 );
 
 export const liaisonInstall = contract(
   'liaison.install',
   1,
   'An operator has CALs that were bought issued to this license server.',
-  z.object({ commandId: token, purchase, by: name }),
+  z.object({ commandId: token, purchase: installable, by: name, road: road.optional() }),
+);
+
+export const liaisonReactivate = contract(
+  'liaison.reactivate',
+  1,
+  'An operator has the license server activated anew: a new key, certificate and epoch under the same license server id.',
+  z.object({
+    commandId: token,
+    reason: reactivationReason,
+    /** An agreement on which it has key packs. */
+    paper,
+    /** The id it had, where this liaison does not know it any more. */
+    serverId: serverId.optional(),
+    by: name,
+    road: road.optional(),
+  }),
+);
+
+export const liaisonDeactivate = contract(
+  'liaison.deactivate',
+  1,
+  'An operator ends the activation: nothing but temporary licenses until it is activated again.',
+  z.object({ commandId: token, by: name, road: road.optional() }),
+);
+
+export const liaisonRecover = contract(
+  'liaison.recover',
+  1,
+  'An operator has the key packs of an agreement issued again, for a ledger that has lost them.',
+  z.object({ commandId: token, paper, by: name, road: road.optional() }),
+);
+
+export const liaisonChangePack = contract(
+  'liaison.change-pack',
+  1,
+  'An operator gives free CALs of a key pack back to its agreement, or has them changed into the other type.',
+  z.object({
+    commandId: token,
+    keyPackId,
+    quantity: z.int().min(1).max(1_000_000),
+    to: z.enum(['agreement', 'other-mode']),
+    by: name,
+    road: road.optional(),
+  }),
 );
 
 export const clearinghouseCommandState = z.discriminatedUnion('state', [
   z.object({ state: z.literal('waiting') }),
   z.object({ state: z.literal('sent'), at: instant }),
+  /** It goes by file or is spoken: a person has to carry it. */
+  z.object({ state: z.literal('held'), at: instant }),
   /** The Clearinghouse answered; inventory has not confirmed its record yet. */
   z.object({ state: z.literal('answered'), at: instant }),
   /** Applied, and recorded by inventory. */
@@ -45,12 +95,14 @@ export const clearinghouseCommandState = z.discriminatedUnion('state', [
 
 export const liaisonCommand = z.object({
   commandId: token,
-  kind: z.enum(['activate', 'install']),
+  kind: z.enum(['activate', 'install', 'reactivate', 'deactivate', 'recover', 'change-pack']),
   askedAt: instant,
   by: name,
   /** What was asked, in words, without any license code. */
   about: z.string().max(500),
   state: clearinghouseCommandState,
+  /** Absent: automatic. */
+  road: road.optional(),
 });
 export type LiaisonCommand = z.infer<typeof liaisonCommand>;
 
@@ -82,7 +134,15 @@ export const liaisonStatus = contract(
   'Identity, link and outbox of the liaison.',
   z.object({
     productId,
-    activation: z.object({ serverId, epoch: z.int().min(1), certificateNotAfter: instant }).nullable(),
+    activation: z
+      .object({
+        serverId,
+        epoch: z.int().min(1),
+        certificateNotAfter: instant,
+        /** It was deactivated since; absent: it was not. */
+        deactivated: z.literal(true).optional(),
+      })
+      .nullable(),
     link: z.enum(['up', 'down']),
     issuingKey: z.object({ kid: token, notAfter: instant }).nullable(),
     /** The newest commands first. */

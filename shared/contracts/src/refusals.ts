@@ -99,6 +99,16 @@ export const refusals = {
     says: 'The key pack does not verify: its signature, server id or epoch is not that of this license server.',
     todo: 'Ask the Clearinghouse for the key pack again: calbus install.',
   },
+  NOT_FREE: {
+    again: 'after-change',
+    says: 'The key pack does not have that many free CALs.',
+    todo: 'Take fewer, or wait until some return: calbus packs shows the counts.',
+  },
+  UNKNOWN_PACK: {
+    again: 'never',
+    says: 'No such key pack is installed.',
+    todo: 'calbus packs shows those that are.',
+  },
   CERTIFICATE_REJECTED: {
     again: 'never',
     says: 'The license server certificate does not verify under the Clearinghouse root this license server trusts.',

@@ -1,5 +1,8 @@
 // Every subject of calbus, in one place. Names of terminal servers and requests are single tokens.
 
+export type LiaisonCommandName =
+  'activate' | 'install' | 'reactivate' | 'deactivate' | 'recover' | 'change-pack';
+
 export const subjects = {
   license: {
     request: (terminalServerId: string): string => `cal.v1.license.request.${terminalServerId}`,
@@ -36,7 +39,7 @@ export const subjects = {
     head: 'cal.v1.inventory.head',
   },
   liaison: {
-    command: (name: 'activate' | 'install'): string => `cal.v1.liaison.command.${name}`,
+    command: (name: LiaisonCommandName): string => `cal.v1.liaison.command.${name}`,
     commands: 'cal.v1.liaison.command.*',
     query: (role: string, name: string): string => `cal.v1.liaison.query.${role}.${name}`,
     queries: 'cal.v1.liaison.query.*.*',

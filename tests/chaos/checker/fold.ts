@@ -226,6 +226,10 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
     case 'settings-changed':
     case 'clock-confirmed':
     case 'user-dropped':
+    case 'deactivated':
+    case 'cals-withheld':
+    case 'cals-settled':
+    case 'reserve-released':
     case 'device-seen':
       return;
     case 'refusals-counted':

@@ -3,7 +3,7 @@
 import { createHash, randomBytes, type KeyObject } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { COMMAND_TYP } from '@calbus/contracts/clearinghouse';
+import { COMMAND_TYP, type ClearinghouseCommand } from '@calbus/contracts/clearinghouse';
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { transact } from '@calbus/runtime/sqlite';
 import {
@@ -12,6 +12,7 @@ import {
   newKeyPair,
   privateKeyToPem,
   publicJwk,
+  type KeyPair,
 } from '@calbus/trust/certificates';
 import { signJws } from '@calbus/trust/jws';
 import { issuingKeyContext, seal, unseal } from '@calbus/trust/seal';
@@ -27,7 +28,11 @@ const newProductId = (): string => {
   return (letters.match(/.{5}/g) ?? []).join('-');
 };
 
-const row = z.object({ sealed_key: z.string(), self_certificate: z.string() });
+const row = z.object({
+  sealed_key: z.string(),
+  self_certificate: z.string(),
+  next_key: z.string().nullable(),
+});
 
 /** Makes product id, key and self-signed certificate where there are none; two at once keep the first one's. */
 const ensureIdentity = async (db: DatabaseSync, secret: string, at: number): Promise<z.infer<typeof row>> => {
@@ -61,20 +66,42 @@ const kidOf = (key: KeyObject): string =>
 /** Throws one sentence where the secret is another one. */
 export const openSigner = async (db: DatabaseSync, secret: string, now: number): Promise<Signer> => {
   const identity = await ensureIdentity(db, secret, now);
-  const pem = unseal(secret, CONTEXT, identity.sealed_key);
-  if (!pem)
-    throw new Error(
-      "The deployment secret is not the one under which this license server's key was sealed; give the service that secret.",
-    );
-  const { privateKey, publicKey } = keyPairFromPem(pem.toString());
-  const jwk = publicJwk(publicKey);
+  const opened = (sealed: string): KeyPair => {
+    const pem = unseal(secret, CONTEXT, sealed);
+    if (!pem)
+      throw new Error(
+        "The deployment secret is not the one under which this license server's key was sealed; give the service that secret.",
+      );
+    return keyPairFromPem(pem.toString());
+  };
+  let own = opened(identity.sealed_key);
+  let next = identity.next_key === null ? undefined : opened(identity.next_key);
+  const signBy = ({ privateKey, publicKey }: KeyPair, command: ClearinghouseCommand): string =>
+    signJws(privateKey, { typ: COMMAND_TYP, jwk: publicJwk(publicKey) }, command);
+  const keepNext = db.prepare('UPDATE identity SET next_key = ?');
+  const takeNext = db.prepare(
+    'UPDATE identity SET sealed_key = next_key, next_key = NULL WHERE next_key IS NOT NULL',
+  );
   return {
-    publicX: jwk.x,
-    sign: (command) => signJws(privateKey, { typ: COMMAND_TYP, jwk }, command),
+    publicX: () => publicJwk(own.publicKey).x,
+    sign: (command) => signBy(own, command),
+    nextX: () => next && publicJwk(next.publicKey).x,
+    signAnew: (command) => {
+      const pair = newKeyPair();
+      keepNext.run(seal(secret, CONTEXT, privateKeyToPem(pair.privateKey)));
+      next = pair;
+      return signBy(pair, command);
+    },
+    adopt: () => {
+      if (!next) return;
+      takeNext.run();
+      own = next;
+      next = undefined;
+    },
     newIssuingKey: async (activation, at) => {
       const pair = newKeyPair();
       const kid = kidOf(pair.publicKey);
-      const own = activation?.chain ?? [identity.self_certificate];
+      const above = activation?.chain ?? [identity.self_certificate];
       // X.509 keeps whole seconds; what is listed beside the certificate says the same.
       const notBefore = Math.floor((at - BACKDATED_MS) / 1000) * 1000;
       const notAfter = Math.floor((at + KEY_LIFE_MS) / 1000) * 1000;
@@ -82,14 +109,14 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
         role: 'issuing',
         commonName: activation?.serverId ?? UNACTIVATED,
         publicKey: pair.publicKey,
-        issuer: { certificate: own[0] ?? '', privateKey },
+        issuer: { certificate: above[0] ?? '', privateKey: own.privateKey },
         notBefore,
         notAfter,
       });
       return {
         kid,
         epoch: activation?.epoch ?? 0,
-        chain: [certificate, ...own],
+        chain: [certificate, ...above],
         madeAt: at,
         notBefore,
         notAfter,

@@ -1,12 +1,16 @@
-// Inventory as the liaison sees it: the leader's beacon, and the two commands that are the liaison's.
+// Inventory as the liaison sees it: the leader's beacon, and the commands that are the liaison's.
 
 import type { NatsConnection } from 'nats';
+import type { Body, Contract } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
   inventoryActivation,
+  inventoryDeactivation,
   inventoryInstall,
   inventoryRefused,
+  inventorySettleWithheld,
+  inventoryWithhold,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
@@ -14,10 +18,23 @@ import type { Clock } from '@calbus/runtime/clock';
 import { hearHead } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import type { Inventory, Recorded } from '../ports.ts';
+import type { Command } from '../domain/command.ts';
+import type { Answered, AnsweredPack, Inventory, Recorded } from '../ports.ts';
 
 const ASK_MS = 5_000;
 const answers = [inventoryAccepted, inventoryRefused] as const;
+
+/** One command to the leader, when called. */
+type Tell = () => Promise<Recorded>;
+
+/** One after the other; each is recorded once, whatever is repeated, so that all can be told again. */
+const inTurn = async (tells: readonly Tell[]): Promise<Recorded> => {
+  for (const tell of tells) {
+    const recorded = await tell();
+    if (recorded.kind !== 'accepted') return recorded;
+  }
+  return { kind: 'accepted' };
+};
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): Inventory => {
   // What does not decode is put aside by the issuers, which hear it too.
@@ -27,45 +44,59 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): Inven
     () => {},
     (error) => log.error(errorFacts(error), 'the beacon cannot be heard'),
   );
-  return {
-    head: beacon.head,
-    record: async (term, { commandId, by }, answered): Promise<Recorded> => {
+  const install = subjects.inventory.install;
+  /** One command to the leader. */
+  const told =
+    <C extends Contract>(subject: string, contract: C, commandId: string, body: Body<C>): Tell =>
+    async () => {
       const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
       try {
-        const { type, body } =
-          answered.kind === 'activated'
-            ? await ask(
-                nc,
-                subjects.inventory.activation(term),
-                inventoryActivation,
-                stamp,
-                {
-                  commandId,
-                  serverId: answered.serverId,
-                  epoch: answered.epoch,
-                  chain: [...answered.chain],
-                  by,
-                },
-                answers,
-                ASK_MS,
-              )
-            : await ask(
-                nc,
-                subjects.inventory.install(term),
-                inventoryInstall,
-                stamp,
-                { commandId, keyPack: answered.keyPack, by },
-                answers,
-                ASK_MS,
-              );
-        return type === inventoryRefused.type && 'code' in body
-          ? { kind: 'refused', code: body.code, says: body.detail }
+        const { type, body: said } = await ask(nc, subject, contract, stamp, body, answers, ASK_MS);
+        return type === inventoryRefused.type && 'code' in said
+          ? { kind: 'refused', code: said.code, says: said.detail }
           : { kind: 'accepted' };
       } catch (error) {
         const fault = faultOf(error);
         if (!fault) throw error;
         return { kind: 'faulted', fault };
       }
+    };
+  const recordings = (term: number, { commandId, by }: Command, answered: Answered): Tell[] => {
+    const pack = ({ keyPack }: AnsweredPack, recovered: boolean): Tell => {
+      const body = { commandId, keyPack, by, ...(recovered ? { recovered } : {}) };
+      return told(install(term), inventoryInstall, commandId, body);
+    };
+    const settle = (outcome: 'removed' | 'given-back'): Tell =>
+      told(install(term), inventorySettleWithheld, commandId, { commandId, outcome });
+    switch (answered.kind) {
+      case 'activated': {
+        const { serverId, epoch } = answered;
+        const body = { commandId, serverId, epoch, chain: [...answered.chain], by };
+        return [told(subjects.inventory.activation(term), inventoryActivation, commandId, body)];
+      }
+      case 'deactivated':
+        return [
+          told(subjects.inventory.activation(term), inventoryDeactivation, commandId, { commandId, by }),
+        ];
+      case 'key-pack':
+        return [pack(answered, false)];
+      case 'recovered':
+        return answered.packs.map((p) => pack(p, true));
+      case 'pack-changed':
+        return [settle('removed'), ...(answered.into === null ? [] : [pack(answered.into, false)])];
+      case 'not-taken':
+        return [settle('given-back')];
+    }
+  };
+  return {
+    head: beacon.head,
+    record: (term, command, answered) => inTurn(recordings(term, command, answered)),
+    withhold: (term, { commandId, by, request }) => {
+      if (request.kind !== 'change-pack')
+        throw new Error('a command that needs no CALs was to withhold some');
+      const { keyPackId, quantity } = request;
+      const body = { commandId, keyPackId, quantity, by };
+      return inTurn([told(install(term), inventoryWithhold, commandId, body)]);
     },
   };
 };

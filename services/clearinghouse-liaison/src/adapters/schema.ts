@@ -55,4 +55,20 @@ export const schema = [
     FROM identity WHERE witness IS NOT NULL;
   UPDATE identity SET witness = NULL;
   `,
+  // The key of a reactivation that is not answered yet, whether the activation in force was ended, by which road a command goes,
+  // and whether inventory withholds the CALs that it needs.
+  `
+  ALTER TABLE identity ADD COLUMN next_key TEXT;
+  ALTER TABLE identity ADD COLUMN deactivated INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE commands ADD COLUMN road TEXT NOT NULL DEFAULT 'automatic';
+  ALTER TABLE commands ADD COLUMN prepared INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE agreements RENAME TO agreements_before;
+  CREATE TABLE agreements (
+    key_pack_id TEXT PRIMARY KEY,
+    key_pack TEXT NOT NULL,
+    kept_at INTEGER NOT NULL
+  ) STRICT;
+  INSERT OR REPLACE INTO agreements SELECT key_pack_id, key_pack, kept_at FROM agreements_before ORDER BY kept_at;
+  DROP TABLE agreements_before;
+  `,
 ] as const;

@@ -1,33 +1,48 @@
 // Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
+import type { Contract, Message } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   liaisonActivate,
+  liaisonChangePack,
+  liaisonDeactivate,
   liaisonInstall,
+  liaisonReactivate,
+  liaisonRecover,
   queryLiaison,
   queryLiaisonWitness,
 } from '@calbus/contracts/liaison-messages';
-import { subjects } from '@calbus/contracts/subjects';
-import { respond, type RespondDeps } from '@calbus/runtime/respond';
+import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
+import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
-import { takeActivate, takeInstall, type TakeDeps } from '../handlers/take.ts';
+import {
+  takeActivate,
+  takeChangePack,
+  takeDeactivate,
+  takeInstall,
+  takeReactivate,
+  takeRecover,
+  type TakeDeps,
+} from '../handlers/take.ts';
 import type { Outlet, Store } from '../ports.ts';
 
 export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: Outlet): void => {
   const callers = inboxes.operator;
-  respond(deps, {
-    subject: subjects.liaison.command('activate'),
-    contracts: [liaisonActivate],
-    callers,
-    handle: (m) => takeActivate(take, m),
-  });
-  respond(deps, {
-    subject: subjects.liaison.command('install'),
-    contracts: [liaisonInstall],
-    callers,
-    handle: (m) => takeInstall(take, m),
-  });
+  const command = <C extends Contract>(
+    name: LiaisonCommandName,
+    contract: C,
+    handle: (d: TakeDeps, m: Message<C>) => Promise<Answer>,
+  ): void => {
+    const subject = subjects.liaison.command(name);
+    respond(deps, { subject, contracts: [contract], callers, handle: (m) => handle(take, m) });
+  };
+  command('activate', liaisonActivate, takeActivate);
+  command('install', liaisonInstall, takeInstall);
+  command('reactivate', liaisonReactivate, takeReactivate);
+  command('deactivate', liaisonDeactivate, takeDeactivate);
+  command('recover', liaisonRecover, takeRecover);
+  command('change-pack', liaisonChangePack, takeChangePack);
   respond(deps, {
     subject: subjects.liaison.query('operator', 'status'),
     contracts: [queryLiaison],

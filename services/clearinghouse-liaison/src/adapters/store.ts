@@ -2,13 +2,19 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { contact, purchase } from '@calbus/contracts/clearinghouse';
-import { clearinghouseCommandState } from '@calbus/contracts/liaison-messages';
+import {
+  clearinghouseReason,
+  contact,
+  installable,
+  paper,
+  reactivationReason,
+} from '@calbus/contracts/clearinghouse';
+import { clearinghouseCommandState, road } from '@calbus/contracts/liaison-messages';
 import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
-import type { Command, State } from '../domain/command.ts';
+import { needsCals, type Command, type State } from '../domain/command.ts';
 import type { IssuingKey } from '../domain/issuing-keys.ts';
-import type { Answered, Store } from '../ports.ts';
+import type { Answered, AnsweredPack, Store } from '../ports.ts';
 
 const json = (text: string): unknown => JSON.parse(text) as unknown;
 const chainText = z.string().transform((t) => z.array(z.string()).parse(json(t)));
@@ -18,11 +24,21 @@ const identityRow = z.object({
   server_id: z.string().nullable(),
   epoch: z.int(),
   chain: chainText.nullable(),
+  deactivated: z.int(),
 });
 
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('activate'), contact }),
-  z.object({ kind: z.literal('install'), purchase }),
+  z.object({ kind: z.literal('install'), purchase: installable }),
+  z.object({ kind: z.literal('reactivate'), reason: reactivationReason, paper, serverId: z.string() }),
+  z.object({ kind: z.literal('deactivate') }),
+  z.object({ kind: z.literal('recover'), paper }),
+  z.object({
+    kind: z.literal('change-pack'),
+    keyPackId: z.string(),
+    quantity: z.int(),
+    to: z.enum(['agreement', 'other-mode']),
+  }),
 ]);
 
 const commandRow = z
@@ -32,6 +48,7 @@ const commandRow = z
     request: z.string(),
     asked_at: z.int(),
     by: z.string(),
+    road,
     jws: z.string(),
     state: z.string(),
   })
@@ -41,10 +58,12 @@ const commandRow = z
     request: request.parse(json(r.request)),
     askedAt: r.asked_at,
     by: r.by,
+    road: r.road,
     jws: r.jws,
     state: clearinghouseCommandState.parse(json(r.state)),
   }));
 
+const answeredPack = z.object({ keyPackId: z.string(), keyPack: z.string() });
 const answeredText = z.string().transform((t) =>
   z
     .discriminatedUnion('kind', [
@@ -54,10 +73,28 @@ const answeredText = z.string().transform((t) =>
         epoch: z.int(),
         chain: z.array(z.string()),
       }),
-      z.object({ kind: z.literal('key-pack'), keyPackId: z.string(), keyPack: z.string() }),
+      z.object({ kind: z.literal('key-pack'), ...answeredPack.shape }),
+      z.object({ kind: z.literal('deactivated') }),
+      z.object({ kind: z.literal('recovered'), packs: z.array(answeredPack) }),
+      z.object({ kind: z.literal('pack-changed'), keyPackId: z.string(), into: answeredPack.nullable() }),
+      z.object({ kind: z.literal('not-taken'), reason: clearinghouseReason, says: z.string() }),
     ])
     .parse(json(t)),
 );
+
+/** The key packs of an answer: each is kept with the paper by which it was bought, which it names itself. */
+const packsIn = (what: Answered | null): readonly AnsweredPack[] => {
+  switch (what?.kind) {
+    case 'key-pack':
+      return [what];
+    case 'recovered':
+      return what.packs;
+    case 'pack-changed':
+      return what.into === null ? [] : [what.into];
+    default:
+      return [];
+  }
+};
 
 const keyRow = z
   .object({
@@ -94,31 +131,42 @@ export const sqliteStore = (db: DatabaseSync): Store => {
     'SELECT generation, sequence, hash, time FROM witnesses ORDER BY seen_at DESC, rowid DESC LIMIT ?',
   );
   const recorded = db.prepare(
-    "SELECT 1 FROM commands WHERE stage = 'done' AND json_extract(request, '$.kind') = 'activate'",
+    "SELECT 1 FROM commands WHERE stage = 'done' AND json_extract(request, '$.kind') IN ('activate', 'reactivate')",
   );
   const byId = db.prepare('SELECT * FROM commands WHERE command_id = ?');
   const newest = db.prepare('SELECT * FROM commands ORDER BY sequence DESC LIMIT ?');
-  const open = db.prepare("SELECT * FROM commands WHERE stage IN ('waiting', 'sent') ORDER BY sequence");
+  const open = db.prepare(
+    "SELECT * FROM commands WHERE stage IN ('waiting', 'held', 'sent') ORDER BY sequence",
+  );
+  const unprepared = db.prepare(
+    "SELECT * FROM commands WHERE stage IN ('waiting', 'held') AND prepared = 0 ORDER BY sequence",
+  );
+  const prepared = db.prepare('UPDATE commands SET prepared = 1 WHERE command_id = ?');
+  const refuse = db.prepare(
+    "UPDATE commands SET stage = ?, state = ? WHERE command_id = ? AND stage IN ('waiting', 'held')",
+  );
+  const deactivate = db.prepare('UPDATE identity SET deactivated = 1');
   const answered = db.prepare("SELECT * FROM commands WHERE stage = 'answered' ORDER BY sequence");
   const next = db.prepare('SELECT coalesce(max(sequence), 0) + 1 AS n FROM commands');
   const add = db.prepare(
-    `INSERT INTO commands (sequence, command_id, request, asked_at, by, jws, stage, state)
-     VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?)`,
+    `INSERT INTO commands (sequence, command_id, request, asked_at, by, road, jws, stage, state, prepared)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const sent = db.prepare(
     "UPDATE commands SET stage = 'sent', state = ? WHERE command_id = ? AND stage = 'waiting'",
   );
   const answer = db.prepare(
     `UPDATE commands SET stage = ?, state = ?, answered = ?
-     WHERE command_id = ? AND stage IN ('waiting', 'sent')`,
+     WHERE command_id = ? AND stage IN ('waiting', 'held', 'sent')`,
   );
   const settle = db.prepare(
     "UPDATE commands SET stage = ?, state = ? WHERE command_id = ? AND stage = 'answered'",
   );
-  const activate = db.prepare('UPDATE identity SET server_id = ?, epoch = ?, chain = ? WHERE epoch < ?');
+  const activate = db.prepare(
+    'UPDATE identity SET server_id = ?, epoch = ?, chain = ?, deactivated = 0 WHERE epoch < ?',
+  );
   const keep = db.prepare(
-    `INSERT INTO agreements (command_id, key_pack_id, key_pack, purchase, kept_at)
-     SELECT ?1, ?2, ?3, json_extract(request, '$.purchase'), ?4 FROM commands WHERE command_id = ?1`,
+    'INSERT OR REPLACE INTO agreements (key_pack_id, key_pack, kept_at) VALUES (?, ?, ?)',
   );
   const keys = db.prepare('SELECT * FROM issuing_keys ORDER BY made_at DESC');
   const addKey = db.prepare(
@@ -131,24 +179,42 @@ export const sqliteStore = (db: DatabaseSync): Store => {
   const take = (make: (sequence: number) => Command): Command => {
     const c = make(z.object({ n: z.int() }).parse(next.get()).n);
     const [asked, state] = [JSON.stringify(c.request), JSON.stringify(c.state)];
-    add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.jws, state);
+    const ready = needsCals(c.request) ? 0 : 1;
+    add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.road, c.jws, c.state.state, state, ready);
     return c;
+  };
+  /** What was asked before an activation and is not answered is of an epoch that is over; CALs that are withheld for it are free again. */
+  const overtake = (c: Command, at: number): void => {
+    const reason = 'WRONG_EPOCH';
+    const says = 'The license server was activated anew before this was answered: ask again.';
+    const [state, what]: [State, Answered | null] = needsCals(c.request)
+      ? [
+          { state: 'answered', at },
+          { kind: 'not-taken', reason, says },
+        ]
+      : [{ state: 'rejected', at, reason, says }, null];
+    answer.run(state.state, JSON.stringify(state), what && JSON.stringify(what), c.commandId);
   };
   const apply = (commandId: string, state: State, what: Answered | null): boolean => {
     const text = what && JSON.stringify(what);
+    const at = 'at' in state ? state.at : 0;
     if (Number(answer.run(state.state, JSON.stringify(state), text, commandId).changes) !== 1) return false;
-    if (what?.kind === 'activated')
+    if (what?.kind === 'activated') {
       activate.run(what.serverId, what.epoch, JSON.stringify(what.chain), what.epoch);
-    if (what?.kind === 'key-pack' && state.state === 'answered')
-      keep.run(commandId, what.keyPackId, what.keyPack, state.at);
+      for (const row of open.all()) overtake(commandRow.parse(row), at);
+    }
+    if (what?.kind === 'deactivated') deactivate.run();
+    for (const { keyPackId, keyPack } of packsIn(what)) keep.run(keyPackId, keyPack, at);
     return true;
   };
 
   return {
     productId: readIdentity().product_id,
     activation: () => {
-      const { server_id: serverId, epoch, chain } = readIdentity();
-      return serverId === null || chain === null ? null : { serverId, epoch, chain };
+      const { server_id: serverId, epoch, chain, deactivated } = readIdentity();
+      return serverId === null || chain === null
+        ? null
+        : { serverId, epoch, chain, deactivated: deactivated === 1 };
     },
     witnesses: () => z.array(ledgerWitness).parse(witnesses.all(MAX_EVIDENCE)),
     keepWitness: (w, at) => {
@@ -158,6 +224,13 @@ export const sqliteStore = (db: DatabaseSync): Store => {
     command: (commandId) => commandRow.optional().parse(byId.get(commandId)),
     newest: (limit) => z.array(commandRow).parse(newest.all(limit)),
     open: () => z.array(commandRow).parse(open.all()),
+    unprepared: () => z.array(commandRow).parse(unprepared.all()),
+    markPrepared: (commandId) => {
+      prepared.run(commandId);
+    },
+    refuse: (commandId, state) => {
+      refuse.run(state.state, JSON.stringify(state), commandId);
+    },
     answered: () =>
       answered.all().map((row) => ({
         command: commandRow.parse(row),
@@ -167,7 +240,12 @@ export const sqliteStore = (db: DatabaseSync): Store => {
     markSent: (commandId, at) => {
       sent.run(JSON.stringify({ state: 'sent', at } satisfies State), commandId);
     },
-    apply: (commandId, state, what) => transact(db, () => apply(commandId, state, what)),
+    apply: (commandId, state, what, within = () => {}) =>
+      transact(db, () => {
+        const applied = apply(commandId, state, what);
+        if (applied) within();
+        return applied;
+      }),
     settle: (commandId, state) => {
       settle.run(state.state, JSON.stringify(state), commandId);
     },

@@ -1,12 +1,26 @@
 // A command to the Clearinghouse as the liaison keeps it, and what may be taken into the outbox.
 
-import type { Contact, Purchase } from '@calbus/contracts/clearinghouse';
+import type { Contact, Installable, Paper, ReactivationReason } from '@calbus/contracts/clearinghouse';
 import { clearinghouseReasons, type ClearinghouseReason } from '@calbus/contracts/clearinghouse';
-import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
+import type { LiaisonCommand, Road } from '@calbus/contracts/liaison-messages';
 
 export type Request =
   | { readonly kind: 'activate'; readonly contact: Contact }
-  | { readonly kind: 'install'; readonly purchase: Purchase };
+  | { readonly kind: 'install'; readonly purchase: Installable }
+  | {
+      readonly kind: 'reactivate';
+      readonly reason: ReactivationReason;
+      readonly paper: Paper;
+      readonly serverId: string;
+    }
+  | { readonly kind: 'deactivate' }
+  | { readonly kind: 'recover'; readonly paper: Paper }
+  | {
+      readonly kind: 'change-pack';
+      readonly keyPackId: string;
+      readonly quantity: number;
+      readonly to: 'agreement' | 'other-mode';
+    };
 
 export type State = LiaisonCommand['state'];
 
@@ -17,6 +31,7 @@ export type Command = {
   readonly request: Request;
   readonly askedAt: number;
   readonly by: string;
+  readonly road: Road;
   /** The signed statement: made once, so that every repeat is the same bytes. */
   readonly jws: string;
   readonly state: State;
@@ -26,9 +41,12 @@ export type Activation = {
   readonly serverId: string;
   readonly epoch: number;
   readonly chain: readonly string[];
+  /** By its own command, since. */
+  readonly deactivated: boolean;
 };
 
 const modes = { 'per-device': 'Per Device', 'per-user': 'Per User' } as const;
+const paperWords = ({ program, agreementNumber }: Paper): string => `${program} agreement ${agreementNumber}`;
 
 /** What was asked, in words, without any license code. */
 export const describe = (request: Request): string => {
@@ -38,11 +56,27 @@ export const describe = (request: Request): string => {
       return `Activate for ${company} (${firstName} ${lastName})`.slice(0, 500);
     }
     case 'install': {
-      const { quantity, mode, version, program, agreementNumber } = request.purchase;
-      return `Install ${quantity} ${modes[mode]} CALs for ${version}, ${program} agreement ${agreementNumber}`;
+      const { purchase } = request;
+      if (purchase.program === 'retail') return 'Install the CALs of a license code';
+      const { quantity, mode, version } = purchase;
+      return `Install ${quantity} ${modes[mode]} CALs for ${version}, ${paperWords(purchase)}`;
+    }
+    case 'reactivate':
+      return `Activate anew (${request.reason}), by ${paperWords(request.paper)}`;
+    case 'deactivate':
+      return 'Deactivate';
+    case 'recover':
+      return `Recover the key packs of ${paperWords(request.paper)}`;
+    case 'change-pack': {
+      const { quantity, keyPackId, to } = request;
+      const what = to === 'agreement' ? 'Give back' : 'Change the type of';
+      return `${what} ${quantity} CALs of key pack ${keyPackId}`;
     }
   }
 };
+
+/** Whether inventory must withhold CALs before the Clearinghouse is asked. */
+export const needsCals = ({ kind }: Request): boolean => kind === 'change-pack';
 
 export type TakeDecision =
   | { readonly kind: 'take' }
@@ -61,21 +95,32 @@ const same = (a: Request, b: Request): boolean => JSON.stringify(a) === JSON.str
 export const decideTake = (
   request: Request,
   known: Command | undefined,
-  activation: Activation | null,
+  { activation, open }: { readonly activation: Activation | null; readonly open: readonly Command[] },
 ): TakeDecision => {
   if (known)
     return same(known.request, request)
       ? { kind: 'repeated' }
       : refuse('DIFFERENT_COMMAND', 'Give the command a new id.');
+  const active = activation !== null && !activation.deactivated;
+  if (open.some((c) => c.request.kind === 'reactivate'))
+    return refuse('REACTIVATION_UNDER_WAY', 'Wait until it is answered: calbus requests.');
   switch (request.kind) {
     case 'activate':
-      return activation
+      return active
         ? refuse('ALREADY_ACTIVATED', `Its id is ${activation.serverId}; go on with calbus install.`)
         : { kind: 'take' };
+    case 'reactivate':
+      return activation && activation.serverId !== request.serverId
+        ? refuse('UNKNOWN_SENDER', `The id of this one is ${activation.serverId}.`)
+        : { kind: 'take' };
     case 'install':
-      return activation ? { kind: 'take' } : refuse('NOT_ACTIVATED', 'Activate it first: calbus activate.');
+    case 'deactivate':
+    case 'recover':
+    case 'change-pack':
+      return active ? { kind: 'take' } : refuse('NOT_ACTIVATED', 'Activate it first: calbus activate.');
   }
 };
 
 /** Whether the Clearinghouse has not answered yet. */
-export const isOpen = (state: State): boolean => state.state === 'waiting' || state.state === 'sent';
+export const isOpen = ({ state }: State): boolean =>
+  state === 'waiting' || state === 'held' || state === 'sent';

@@ -17,13 +17,22 @@ const install: Request = {
     quantity: 2,
   },
 };
-const activation = { serverId: 'S'.repeat(35), epoch: 1, chain: ['pem'] };
+const paper = { program: 'select', agreementNumber: '1234567' } as const;
+const recover: Request = { kind: 'recover', paper };
+const reactivate = {
+  kind: 'reactivate',
+  reason: 'redeployed',
+  paper,
+  serverId: 'S'.repeat(35),
+} as const satisfies Request;
+const activation = { serverId: 'S'.repeat(35), epoch: 1, chain: ['pem'], deactivated: false };
 const known = (request: Request): Command => ({
   commandId: 'c1',
   sequence: 1,
   request,
   askedAt: 0,
   by: 'ada',
+  road: 'automatic',
   jws: 'x',
   state: { state: 'waiting' },
 });
@@ -40,14 +49,31 @@ test('what is taken into the outbox: row by row', () => {
     [install, known(install), activation, 'repeated'],
     [other, known(activate), null, 'DIFFERENT_COMMAND'],
     [install, known(activate), activation, 'DIFFERENT_COMMAND'],
+    // After a deactivation it may be activated again, and nothing else.
+    [activate, undefined, { ...activation, deactivated: true }, 'take'],
+    [install, undefined, { ...activation, deactivated: true }, 'NOT_ACTIVATED'],
+    [recover, undefined, null, 'NOT_ACTIVATED'],
+    [recover, undefined, activation, 'take'],
+    [reactivate, undefined, activation, 'take'],
+    [reactivate, undefined, null, 'take'],
+    [{ ...reactivate, serverId: 'T'.repeat(35) }, undefined, activation, 'UNKNOWN_SENDER'],
   ] as const;
   for (const [request, before, active, expected] of rows) {
-    const d = decideTake(request, before, active);
+    const d = decideTake(request, before, { activation: active, open: [] });
     assert.equal(d.kind === 'refused' ? d.reason : d.kind, expected);
   }
 });
 
+test('while it is activated anew nothing else is asked', () => {
+  for (const request of [install, activate, recover, reactivate]) {
+    const d = decideTake(request, undefined, { activation, open: [known(reactivate)] });
+    assert.equal(d.kind === 'refused' ? d.reason : d.kind, 'REACTIVATION_UNDER_WAY');
+  }
+});
+
 test('a command is described without anything secret', () => {
+  const code = 'A'.repeat(25);
+  assert.ok(!describe({ kind: 'install', purchase: { program: 'retail', code } }).includes(code));
   assert.equal(describe(install), 'Install 2 Per Device CALs for 2003, select agreement 1234567');
   assert.equal(describe(activate), 'Activate for Example Ltd (Ada Example)');
 });

@@ -6,19 +6,23 @@ import {
   clearinghouseAnswer,
   KEY_PACK_TYP,
   keyPackClaims,
+  type Bought,
   type ClearinghouseAnswer,
+  type Installable,
+  type KeyPackClaims,
+  type Paper,
 } from '@calbus/contracts/clearinghouse';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault, type FaultCode } from '@calbus/contracts/faults';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import { publicJwk, verifyChain } from '@calbus/trust/certificates';
 import { openStatement } from '@calbus/trust/statements';
-import { isOpen, type Command, type State } from '../domain/command.ts';
-import type { Answered, Signer, Store } from '../ports.ts';
+import { isOpen, needsCals, type Command, type Request, type State } from '../domain/command.ts';
+import type { Answered, AnsweredPack, Signer, Store } from '../ports.ts';
 
 export type AnswerDeps = {
   readonly store: Store;
-  readonly signer: Pick<Signer, 'publicX'>;
+  readonly signer: Pick<Signer, 'publicX' | 'nextX' | 'adopt'>;
   /** The Clearinghouse root, in PEM. */
   readonly root: string;
   readonly now: () => number;
@@ -29,7 +33,12 @@ export type AnswerOutcome =
   | { readonly kind: 'repeated'; readonly commandId: string }
   | { readonly kind: 'dead'; readonly fault: Fault };
 
-type Verdict = { readonly state: State; readonly answered: Answered | null };
+type Verdict = {
+  readonly state: State;
+  readonly answered: Answered | null;
+  /** Done within the transaction that applies it. */
+  readonly within?: () => void;
+};
 
 const dead = (code: FaultCode, says: string): AnswerOutcome => ({ kind: 'dead', fault: fault(code, says) });
 
@@ -38,39 +47,108 @@ const spoilt = (at: number, reason: RefusalCode, says: string): Verdict => ({
   answered: null,
 });
 
-const activated = (d: AnswerDeps, a: Extract<ClearinghouseAnswer, { type: 'activated' }>): Verdict => {
+const activated = (
+  d: AnswerDeps,
+  command: Command,
+  a: Extract<ClearinghouseAnswer, { type: 'activated' }>,
+): Verdict => {
+  const anew = command.request.kind === 'reactivate';
+  const publicX = anew ? d.signer.nextX() : d.signer.publicX();
   const at = d.now();
   const { serverId, epoch, chain } = a.body;
   const checked = verifyChain(chain, [d.root], ['license-server'], at);
   if (!checked.ok) return spoilt(at, 'CERTIFICATE_REJECTED', `The certificate: ${checked.why}.`);
-  if (checked.leaf.commonName !== serverId || publicJwk(checked.leaf.publicKey).x !== d.signer.publicX)
+  if (checked.leaf.commonName !== serverId || publicJwk(checked.leaf.publicKey).x !== publicX)
     return spoilt(at, 'CERTIFICATE_REJECTED', 'The certificate is not for this license server.');
-  return { state: { state: 'answered', at }, answered: { kind: 'activated', serverId, epoch, chain } };
+  const answered = { kind: 'activated', serverId, epoch, chain } as const;
+  return { state: { state: 'answered', at }, answered, ...(anew ? { within: d.signer.adopt } : {}) };
 };
+
+type Opened =
+  { readonly ok: true; readonly claims: KeyPackClaims } | { readonly ok: false; readonly why: string };
+
+/** A key pack for this license server as it is activated now. */
+const openPack = (d: AnswerDeps, jws: string): Opened => {
+  const opened = openStatement(jws, KEY_PACK_TYP, [d.root], d.now());
+  if (!opened.ok) return { ok: false, why: `The key pack: ${opened.why}.` };
+  const claims = keyPackClaims.safeParse(opened.payload);
+  if (!claims.success) return { ok: false, why: firstIssue(claims.error) };
+  const own = d.store.activation();
+  const { serverId, epoch } = claims.data;
+  return own?.serverId === serverId && own.epoch === epoch
+    ? { ok: true, claims: claims.data }
+    : { ok: false, why: 'The key pack is of another license server or epoch.' };
+};
+
+/** Whether the pack is of what was asked for; of a license code the code itself says what is in it. */
+const isOf = (asked: Installable, purchase: Bought): boolean =>
+  asked.program === 'retail' ? purchase.program === 'retail' : isDeepStrictEqual(asked, purchase);
 
 const keyPack = (d: AnswerDeps, command: Command, jws: string): Verdict => {
   const at = d.now();
-  const opened = openStatement(jws, KEY_PACK_TYP, [d.root], at);
-  if (!opened.ok) return spoilt(at, 'KEY_PACK_REJECTED', `The key pack: ${opened.why}.`);
-  const claims = keyPackClaims.safeParse(opened.payload);
-  if (!claims.success) return spoilt(at, 'KEY_PACK_REJECTED', firstIssue(claims.error));
-  const { serverId, epoch, purchase, keyPackId } = claims.data;
-  const own = d.store.activation();
-  if (own?.serverId !== serverId || own.epoch !== epoch)
-    return spoilt(at, 'KEY_PACK_REJECTED', 'The key pack is of another license server or epoch.');
-  if (command.request.kind !== 'install' || !isDeepStrictEqual(purchase, command.request.purchase))
+  const opened = openPack(d, jws);
+  if (!opened.ok) return spoilt(at, 'KEY_PACK_REJECTED', opened.why);
+  const { purchase, keyPackId } = opened.claims;
+  if (command.request.kind !== 'install' || !isOf(command.request.purchase, purchase))
     return spoilt(at, 'KEY_PACK_REJECTED', 'The key pack is not of the purchase that was asked for.');
   return { state: { state: 'answered', at }, answered: { kind: 'key-pack', keyPackId, keyPack: jws } };
 };
 
+const recovered = (d: AnswerDeps, asked: Paper, statements: readonly string[]): Verdict => {
+  const at = d.now();
+  const packs: AnsweredPack[] = [];
+  for (const keyPack of statements) {
+    const opened = openPack(d, keyPack);
+    if (!opened.ok) return spoilt(at, 'KEY_PACK_REJECTED', opened.why);
+    const { keyPackId, purchase } = opened.claims;
+    if (purchase.program !== asked.program || purchase.agreementNumber !== asked.agreementNumber)
+      return spoilt(at, 'KEY_PACK_REJECTED', 'A key pack is of another agreement than was asked for.');
+    packs.push({ keyPackId, keyPack });
+  }
+  return { state: { state: 'answered', at }, answered: { kind: 'recovered', packs } };
+};
+
+const packChanged = (
+  d: AnswerDeps,
+  asked: Extract<Request, { kind: 'change-pack' }>,
+  { body }: Extract<ClearinghouseAnswer, { type: 'pack-changed' }>,
+): Verdict | undefined => {
+  const at = d.now();
+  const { keyPackId, quantity, keyPack } = body;
+  const isOfKind = (keyPack === null) === (asked.to === 'agreement');
+  if (keyPackId !== asked.keyPackId || quantity !== asked.quantity || !isOfKind) return undefined;
+  const changed = { kind: 'pack-changed', keyPackId } as const;
+  if (keyPack === null) return { state: { state: 'answered', at }, answered: { ...changed, into: null } };
+  const opened = openPack(d, keyPack);
+  if (!opened.ok || opened.claims.purchase.quantity !== quantity) return undefined;
+  const into = { keyPackId: opened.claims.keyPackId, keyPack };
+  return { state: { state: 'answered', at }, answered: { ...changed, into } };
+};
+
 const verdictOf = (d: AnswerDeps, command: Command, a: ClearinghouseAnswer): Verdict | undefined => {
+  const { request } = command;
+  const at = d.now();
   switch (a.type) {
     case 'activated':
-      return command.request.kind === 'activate' ? activated(d, a) : undefined;
+      return request.kind === 'activate' || request.kind === 'reactivate'
+        ? activated(d, command, a)
+        : undefined;
     case 'key-pack':
-      return command.request.kind === 'install' ? keyPack(d, command, a.body.keyPack) : undefined;
-    case 'rejected':
-      return { state: { state: 'rejected', at: d.now(), ...a.body }, answered: null };
+      return request.kind === 'install' ? keyPack(d, command, a.body.keyPack) : undefined;
+    case 'deactivated':
+      return request.kind === 'deactivate'
+        ? { state: { state: 'answered', at }, answered: { kind: 'deactivated' } }
+        : undefined;
+    case 'recovered':
+      return request.kind === 'recover' ? recovered(d, request.paper, a.body.keyPacks) : undefined;
+    case 'pack-changed':
+      return request.kind === 'change-pack' ? packChanged(d, request, a) : undefined;
+    case 'rejected': {
+      const { reason, says } = a.body;
+      return needsCals(request)
+        ? { state: { state: 'answered', at }, answered: { kind: 'not-taken', reason, says } }
+        : { state: { state: 'rejected', at, reason, says }, answered: null };
+    }
   }
 };
 
@@ -89,7 +167,7 @@ export const handleAnswer = (d: AnswerDeps, bytes: Uint8Array): AnswerOutcome =>
   if (!isOpen(command.state)) return { kind: 'repeated', commandId };
   const verdict = verdictOf(d, command, answer);
   if (!verdict) return dead('INVALID_BODY', 'The answer is of another kind than its command.');
-  return d.store.apply(commandId, verdict.state, verdict.answered)
+  return d.store.apply(commandId, verdict.state, verdict.answered, verdict.within)
     ? { kind: 'applied', commandId, state: verdict.state.state }
     : { kind: 'repeated', commandId };
 };

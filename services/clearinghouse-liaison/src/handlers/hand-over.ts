@@ -17,12 +17,26 @@ export type HandOverDeps = {
 
 const isFinal = ({ code }: Fault): boolean => faults[code].verdict === 'give-up';
 
+const doneWith = (answered: Answered, at: number): State => {
+  switch (answered.kind) {
+    case 'activated':
+      return { state: 'done', at, serverId: answered.serverId };
+    case 'key-pack':
+      return { state: 'done', at, keyPackId: answered.keyPackId };
+    case 'pack-changed':
+      return { state: 'done', at, keyPackId: answered.into?.keyPackId ?? answered.keyPackId };
+    case 'deactivated':
+    case 'recovered':
+      return { state: 'done', at };
+    case 'not-taken':
+      return { state: 'rejected', at, reason: answered.reason, says: answered.says };
+  }
+};
+
 const settledAs = (recorded: Recorded, answered: Answered, at: number): State | undefined => {
   switch (recorded.kind) {
     case 'accepted':
-      return answered.kind === 'activated'
-        ? { state: 'done', at, serverId: answered.serverId }
-        : { state: 'done', at, keyPackId: answered.keyPackId };
+      return doneWith(answered, at);
     case 'refused':
       return { state: 'rejected', at, reason: recorded.code, says: recorded.says };
     case 'faulted': {
@@ -31,6 +45,24 @@ const settledAs = (recorded: Recorded, answered: Answered, at: number): State | 
         ? { state: 'rejected', at, reason: fault.code, says: fault.detail.slice(0, 500) }
         : undefined;
     }
+  }
+};
+
+/** CALs that the Clearinghouse is to take are withheld first. One round; the next one goes on where this one stopped. */
+export const prepare = async (d: Pick<HandOverDeps, 'store' | 'inventory' | 'now'>): Promise<void> => {
+  for (const command of d.store.unprepared()) {
+    const head = d.inventory.head();
+    if (!head) return;
+    const { commandId } = command;
+    const recorded = await d.inventory.withhold(head.term, command);
+    const at = d.now();
+    if (recorded.kind === 'accepted') d.store.markPrepared(commandId);
+    else if (recorded.kind === 'refused')
+      d.store.refuse(commandId, { state: 'rejected', at, reason: recorded.code, says: recorded.says });
+    else if (isFinal(recorded.fault)) {
+      const { code, detail } = recorded.fault;
+      d.store.refuse(commandId, { state: 'rejected', at, reason: code, says: detail.slice(0, 500) });
+    } else return;
   }
 };
 

@@ -18,8 +18,10 @@ export const createOutbox = (store: Store, outlet: Outlet, clock: Clock, log: Lo
     allDue: () => sendings.clear(),
     round: async () => {
       if (!outlet.isUp()) return;
+      const unprepared = new Set(store.unprepared().map((c) => c.commandId));
       for (const command of store.open()) {
         const { commandId } = command;
+        if (command.road !== 'automatic' || unprepared.has(commandId)) continue;
         const sending = sendings.get(commandId);
         if (!isDue(sending, clock.monotonic())) continue;
         const outcome = await outlet.send(command);

@@ -15,6 +15,7 @@ export const status = async (store: Store, outlet: Pick<Outlet, 'isUp'>): Promis
       serverId: activation.serverId,
       epoch: activation.epoch,
       certificateNotAfter: certificateFacts(activation.chain[0] ?? '')?.notAfter ?? 0,
+      ...(activation.deactivated ? { deactivated: true } : {}),
     },
     link: outlet.isUp() ? 'up' : 'down',
     issuingKey: newest ? { kid: newest.kid, notAfter: newest.notAfter } : null,

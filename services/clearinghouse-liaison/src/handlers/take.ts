@@ -1,13 +1,18 @@
-// liaison.activate and liaison.install: into the outbox, and answered at once. The same command again is answered as it stands.
+// What an operator asks of the Clearinghouse: into the outbox, and answered at once. The same command again is answered as it stands.
 
 import type { ClearinghouseCommand } from '@calbus/contracts/clearinghouse';
 import type { Message } from '@calbus/contracts/envelope';
 import {
-  liaisonActivate,
-  liaisonInstall,
   liaisonRefused,
   liaisonTaken,
+  type liaisonActivate,
+  type liaisonChangePack,
   type LiaisonCommand,
+  type liaisonDeactivate,
+  type liaisonInstall,
+  type liaisonReactivate,
+  type liaisonRecover,
+  type Road,
 } from '@calbus/contracts/liaison-messages';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { decideTake, describe, type Command, type Request } from '../domain/command.ts';
@@ -29,6 +34,7 @@ export const shown = (c: Command): LiaisonCommand => ({
   by: c.by,
   about: describe(c.request),
   state: c.state,
+  ...(c.road === 'automatic' ? {} : { road: c.road }),
 });
 
 const statementOf = (d: TakeDeps, id: string, sequence: number, request: Request): ClearinghouseCommand => {
@@ -37,20 +43,40 @@ const statementOf = (d: TakeDeps, id: string, sequence: number, request: Request
   const { productId } = d.store;
   const common = { id, version: 1 as const, issuedAt: d.now(), productId, sequence, witness };
   if (request.kind === 'activate') return { ...common, type: 'activate', body: { contact: request.contact } };
+  if (request.kind === 'reactivate') {
+    const { reason, paper, serverId } = request;
+    return { ...common, type: 'reactivate', serverId, body: { reason, paper } };
+  }
   const activation = d.store.activation();
-  if (!activation) throw new Error('an install without an activation was taken');
+  if (!activation)
+    throw new Error('a command of an activated license server was taken without an activation');
   const { serverId, epoch } = activation;
-  return { ...common, type: 'install', serverId, epoch, body: request.purchase };
+  const of = { ...common, serverId, epoch };
+  switch (request.kind) {
+    case 'install':
+      return { ...of, type: 'install', body: request.purchase };
+    case 'deactivate':
+      return { ...of, type: 'deactivate', body: {} };
+    case 'recover':
+      return { ...of, type: 'recover', body: { paper: request.paper } };
+    case 'change-pack': {
+      const { keyPackId, quantity, to } = request;
+      return { ...of, type: 'change-pack', body: { keyPackId, quantity, to } };
+    }
+  }
 };
 
-const take = (d: TakeDeps, commandId: string, by: string, request: Request): Answer => {
+type Asked = { readonly commandId: string; readonly by: string; readonly road?: Road | undefined };
+
+const take = (d: TakeDeps, { commandId, by, road = 'automatic' }: Asked, request: Request): Answer => {
   const known = d.store.command(commandId);
-  const decision = decideTake(request, known, d.store.activation());
+  const decision = decideTake(request, known, { activation: d.store.activation(), open: d.store.open() });
   switch (decision.kind) {
     case 'refused':
       return answerWith(liaisonRefused, { reason: decision.reason, says: decision.says });
     case 'repeated':
     case 'take': {
+      const sign = request.kind === 'reactivate' ? d.signer.signAnew : d.signer.sign;
       const command =
         known ??
         d.store.take((sequence) => ({
@@ -58,9 +84,10 @@ const take = (d: TakeDeps, commandId: string, by: string, request: Request): Ans
           sequence,
           request,
           by,
+          road,
           askedAt: d.now(),
-          jws: d.signer.sign(statementOf(d, commandId, sequence, request)),
-          state: { state: 'waiting' },
+          jws: sign(statementOf(d, commandId, sequence, request)),
+          state: road === 'automatic' ? { state: 'waiting' } : { state: 'held', at: d.now() },
         }));
       d.onTaken();
       return answerWith(liaisonTaken, {
@@ -72,7 +99,36 @@ const take = (d: TakeDeps, commandId: string, by: string, request: Request): Ans
 };
 
 export const takeActivate = async (d: TakeDeps, { body }: Message<typeof liaisonActivate>): Promise<Answer> =>
-  take(d, body.commandId, body.by, { kind: 'activate', contact: body.contact });
+  take(d, body, { kind: 'activate', contact: body.contact });
 
 export const takeInstall = async (d: TakeDeps, { body }: Message<typeof liaisonInstall>): Promise<Answer> =>
-  take(d, body.commandId, body.by, { kind: 'install', purchase: body.purchase });
+  take(d, body, { kind: 'install', purchase: body.purchase });
+
+export const takeReactivate = async (
+  d: TakeDeps,
+  { body }: Message<typeof liaisonReactivate>,
+): Promise<Answer> => {
+  const { reason, paper } = body;
+  const serverId = body.serverId ?? d.store.activation()?.serverId;
+  if (serverId === undefined) {
+    const says = 'This license server was never activated: say which id it had, or activate it.';
+    return answerWith(liaisonRefused, { reason: 'NOT_ACTIVATED', says });
+  }
+  return take(d, body, { kind: 'reactivate', reason, paper, serverId });
+};
+
+export const takeDeactivate = async (
+  d: TakeDeps,
+  { body }: Message<typeof liaisonDeactivate>,
+): Promise<Answer> => take(d, body, { kind: 'deactivate' });
+
+export const takeRecover = async (d: TakeDeps, { body }: Message<typeof liaisonRecover>): Promise<Answer> =>
+  take(d, body, { kind: 'recover', paper: body.paper });
+
+export const takeChangePack = async (
+  d: TakeDeps,
+  { body }: Message<typeof liaisonChangePack>,
+): Promise<Answer> => {
+  const { keyPackId, quantity, to } = body;
+  return take(d, body, { kind: 'change-pack', keyPackId, quantity, to });
+};

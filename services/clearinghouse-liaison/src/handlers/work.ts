@@ -3,7 +3,7 @@
 import type { Clock } from '@calbus/runtime/clock';
 import type { Log } from '@calbus/runtime/log';
 import type { Inventory, KeyBucket, Outlet, Signer, Store } from '../ports.ts';
-import { handOver } from './hand-over.ts';
+import { handOver, prepare } from './hand-over.ts';
 import { createKeyRound } from './issuing-keys.ts';
 import { createOutbox } from './outbox.ts';
 import { startRounds } from './rounds.ts';
@@ -39,15 +39,26 @@ export const startWork = (d: WorkDeps): Work => {
   const outbox = startRounds('outbox', OUTBOX_MS, box.round, d);
   const handing = { store, inventory, keysPublished: keyRound, now: clock.now, log };
   const handOvers = startRounds('hand-over', HAND_OVER_MS, () => handOver(handing), d);
+  const prepared = async (): Promise<void> => {
+    if (store.unprepared().length === 0) return;
+    await prepare(handing);
+    outbox.kick();
+  };
+  const preparing = startRounds('preparing', HAND_OVER_MS, prepared, d);
   const keys = startRounds('issuing keys', KEYS_MS, keyRound, d);
   const witness = startRounds('witness', WITNESS_MS, keepWitness(store, inventory, clock.now), d);
   return {
-    taken: outbox.kick,
+    taken: () => {
+      preparing.kick();
+      outbox.kick();
+    },
     linkUp: () => {
       box.allDue();
       outbox.kick();
     },
     answered: handOvers.kick,
-    ended: Promise.all([outbox.ended, handOvers.ended, keys.ended, witness.ended]).then(() => {}),
+    ended: Promise.all([outbox, handOvers, preparing, keys, witness].map((rounds) => rounds.ended)).then(
+      () => {},
+    ),
   };
 };

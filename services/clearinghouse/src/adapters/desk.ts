@@ -2,28 +2,20 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { purchase } from '@calbus/contracts/clearinghouse';
+import { bought } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { decideEnter } from '../domain/agreements.ts';
 import type { AgreementLine, Desk } from '../ports.ts';
-import { serverRow } from './store.ts';
+import { packRow, serverRow } from './store.ts';
 
 const agreementRow = z.object({ program: z.string(), number: z.string(), company: z.string() });
 const coverRow = z.object({
   program: z.string(),
   number: z.string(),
-  version: purchase.shape.version,
-  mode: purchase.shape.mode,
+  version: bought.shape.version,
+  mode: bought.shape.mode,
   quantity: z.int(),
   issued: z.int(),
-});
-const packRow = coverRow.omit({ issued: true }).extend({
-  program: purchase.shape.program,
-  key_pack_id: z.string(),
-  server_id: z.string(),
-  epoch: z.int(),
-  command_id: z.string(),
-  issued_at: z.int(),
 });
 
 export const sqliteDesk = (db: DatabaseSync): Desk => {
@@ -82,22 +74,6 @@ export const sqliteDesk = (db: DatabaseSync): Desk => {
         }));
     },
     packs: () =>
-      z
-        .array(packRow)
-        .parse(db.prepare('SELECT * FROM packs ORDER BY issued_at, key_pack_id').all())
-        .map((r) => ({
-          keyPackId: r.key_pack_id,
-          serverId: r.server_id,
-          epoch: r.epoch,
-          issuedAt: r.issued_at,
-          commandId: r.command_id,
-          purchase: {
-            program: r.program,
-            agreementNumber: r.number,
-            version: r.version,
-            mode: r.mode,
-            quantity: r.quantity,
-          },
-        })),
+      z.array(packRow).parse(db.prepare('SELECT * FROM packs ORDER BY issued_at, key_pack_id').all()),
   };
 };

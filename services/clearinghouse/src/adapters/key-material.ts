@@ -2,6 +2,7 @@
 // used, what is missing is made; so they can be given beforehand, and a start that was cut off goes on where it was.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createHmac, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import { ANSWER_TYP, KEY_PACK_TYP } from '@calbus/contracts/clearinghouse';
 import {
@@ -79,7 +80,12 @@ export const openSeal = async (dataDir: string, vendor: string, at: number): Pro
       `${rootFileOf(dataDir)} is not the certificate of the root key; restore it from your backup.`,
     );
 
+  const codesSecret = await keep(path.join(keys, 'codes.secret'), 0o600, () =>
+    randomBytes(32).toString('base64url'),
+  );
+
   return {
+    check: (text) => createHmac('sha256', codesSecret).update(text).digest(),
     answer: (payload) => signStatement(signingKey.privateKey, signing, ANSWER_TYP, payload),
     keyPack: (payload) => signStatement(signingKey.privateKey, signing, KEY_PACK_TYP, payload),
     certify: (serverId, key, now) =>

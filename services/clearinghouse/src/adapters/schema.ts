@@ -55,4 +55,17 @@ export const schema = [
   ) STRICT;
   CREATE INDEX answers_by_time ON answers (user, answered_at);
   `,
+  // Where a license server stands, whether a copy of it was seen, and retail license codes.
+  `
+  ALTER TABLE servers ADD COLUMN standing TEXT NOT NULL DEFAULT 'active';
+  ALTER TABLE servers ADD COLUMN clone_at INTEGER;
+  CREATE TABLE codes (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    version TEXT NOT NULL,
+    mode TEXT NOT NULL,
+    quantity INTEGER NOT NULL,
+    generated_at INTEGER NOT NULL,
+    used_at INTEGER
+  ) STRICT;
+  `,
 ] as const;

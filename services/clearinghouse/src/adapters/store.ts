@@ -2,8 +2,9 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { contact } from '@calbus/contracts/clearinghouse';
+import { bought, contact } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
+import type { Code, Pack } from '../domain/registry.ts';
 import type { Registry, Store } from '../ports.ts';
 
 const answerRow = z.object({ hash: z.string(), answer: z.string() });
@@ -18,6 +19,7 @@ export const serverRow = z
     chain: z.string(),
     contact: z.string(),
     activated_at: z.int(),
+    standing: z.enum(['active', 'deactivated', 'retired']),
   })
   .transform((r) => ({
     productId: r.product_id,
@@ -28,7 +30,44 @@ export const serverRow = z
     chain: z.array(z.string()).parse(JSON.parse(r.chain)),
     contact: contact.parse(JSON.parse(r.contact)),
     activatedAt: r.activated_at,
+    standing: r.standing,
   }));
+export const packRow = z
+  .object({
+    key_pack_id: z.string(),
+    server_id: z.string(),
+    epoch: z.int(),
+    command_id: z.string(),
+    program: bought.shape.program,
+    number: z.string(),
+    version: bought.shape.version,
+    mode: bought.shape.mode,
+    quantity: z.int(),
+    issued_at: z.int(),
+  })
+  .transform((r): Pack => ({
+    keyPackId: r.key_pack_id,
+    serverId: r.server_id,
+    epoch: r.epoch,
+    issuedAt: r.issued_at,
+    commandId: r.command_id,
+    purchase: {
+      program: r.program,
+      agreementNumber: r.number,
+      version: r.version,
+      mode: r.mode,
+      quantity: r.quantity,
+    },
+  }));
+const codeRow = z
+  .object({
+    number: z.int(),
+    version: bought.shape.version,
+    mode: bought.shape.mode,
+    quantity: z.int(),
+    used_at: z.int().nullable(),
+  })
+  .transform(({ number, used_at: usedAt, ...contents }): Code => ({ number, contents, usedAt }));
 const coverRow = z.object({ quantity: z.int(), issued: z.int() });
 
 const registryOf = (db: DatabaseSync): Registry => {
@@ -38,6 +77,13 @@ const registryOf = (db: DatabaseSync): Registry => {
   );
   const tries = db.prepare('SELECT count(*) AS n FROM answers WHERE user = ? AND answered_at > ?');
   const server = db.prepare('SELECT * FROM servers WHERE product_id = ?');
+  const serverById = db.prepare('SELECT * FROM servers WHERE server_id = ?');
+  const replaceServer = db.prepare(
+    `UPDATE servers SET product_id = ?, user = ?, key = ?, epoch = ?, chain = ?, contact = ?, activated_at = ?, standing = ?
+     WHERE server_id = ?`,
+  );
+  const movePacks = db.prepare('UPDATE packs SET epoch = ? WHERE server_id = ?');
+  const clone = db.prepare('UPDATE servers SET clone_at = ? WHERE server_id = ?');
   const addServer = db.prepare(
     `INSERT INTO servers (product_id, user, key, server_id, epoch, chain, contact, activated_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -55,6 +101,40 @@ const registryOf = (db: DatabaseSync): Registry => {
     `INSERT INTO packs (key_pack_id, server_id, epoch, command_id, program, number, version, mode, quantity, issued_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
+  const pack = db.prepare('SELECT * FROM packs WHERE key_pack_id = ?');
+  const packsOn = db.prepare(
+    'SELECT * FROM packs WHERE server_id = ? AND program = ? AND number = ? AND quantity > 0 ORDER BY issued_at, key_pack_id',
+  );
+  const packCount = db.prepare('SELECT count(*) AS n FROM packs WHERE server_id = ?');
+  const shrinkPack = db.prepare(
+    'UPDATE packs SET quantity = quantity - ?1 WHERE key_pack_id = ?2 AND quantity >= ?1',
+  );
+  const leave = db.prepare(
+    'UPDATE covers SET issued = issued - ?1 WHERE program = ?2 AND number = ?3 AND version = ?4 AND mode = ?5',
+  );
+  const shrinkCover = db.prepare(
+    `UPDATE covers SET issued = issued - ?1, quantity = quantity - ?1
+     WHERE program = ?2 AND number = ?3 AND version = ?4 AND mode = ?5`,
+  );
+  const growCover = db.prepare(
+    `INSERT INTO covers (program, number, version, mode, quantity, issued) VALUES (?2, ?3, ?4, ?5, ?1, ?1)
+     ON CONFLICT DO UPDATE SET quantity = quantity + ?1, issued = issued + ?1`,
+  );
+  const code = db.prepare('SELECT * FROM codes WHERE number = ?');
+  const useCode = db.prepare('UPDATE codes SET used_at = ? WHERE number = ? AND used_at IS NULL');
+  const addBox = db.prepare(
+    "INSERT INTO agreements (program, number, company, entered_at) VALUES ('retail', ?, '', ?)",
+  );
+  const of = ({ program, agreementNumber, version, mode }: Pack['purchase']) =>
+    [program, agreementNumber, version, mode] as const;
+  const once = (changes: number | bigint, otherwise: string): void => {
+    if (Number(changes) !== 1) throw new Error(otherwise);
+  };
+  const keepPack = ({ keyPackId, serverId, epoch, commandId, issuedAt, purchase: p }: Pack): void => {
+    addPack.run(keyPackId, serverId, epoch, commandId, ...of(p), p.quantity, issuedAt);
+  };
+  const shrink = ({ keyPackId }: Pack, quantity: number): void =>
+    once(shrinkPack.run(quantity, keyPackId).changes, 'the key pack has fewer CALs than were to be taken');
   return {
     answerOf: (user, commandId) => answerRow.optional().parse(answer.get(user, commandId)),
     keepAnswer: (user, commandId, kept, at) => {
@@ -62,6 +142,25 @@ const registryOf = (db: DatabaseSync): Registry => {
     },
     tries: (user, since) => countRow.parse(tries.get(user, since)).n,
     server: (productId) => serverRow.optional().parse(server.get(productId)),
+    serverById: (serverId) => serverRow.optional().parse(serverById.get(serverId)),
+    replaceServer: (s) => {
+      const [chain, who] = [JSON.stringify(s.chain), JSON.stringify(s.contact)];
+      replaceServer.run(
+        s.productId,
+        s.user,
+        s.key,
+        s.epoch,
+        chain,
+        who,
+        s.activatedAt,
+        s.standing,
+        s.serverId,
+      );
+      movePacks.run(s.epoch, s.serverId);
+    },
+    keepClone: (serverId, at) => {
+      clone.run(at, serverId);
+    },
     addServer: (s) => {
       const { productId, user, key, serverId, epoch, activatedAt } = s;
       const [chain, who] = [JSON.stringify(s.chain), JSON.stringify(s.contact)];
@@ -75,11 +174,32 @@ const registryOf = (db: DatabaseSync): Registry => {
       const row = coverRow.optional().parse(cover.get(p.program, p.agreementNumber, p.version, p.mode));
       return row ? { kind: 'covered', left: row.quantity - row.issued } : { kind: 'not-covered' };
     },
-    issue: ({ keyPackId, serverId, epoch, commandId, issuedAt, purchase: p }) => {
-      const { changes } = take.run(p.quantity, p.program, p.agreementNumber, p.version, p.mode);
-      if (Number(changes) !== 1) throw new Error('fewer CALs are left than were to be issued');
-      const of = [p.program, p.agreementNumber, p.version, p.mode, p.quantity] as const;
-      addPack.run(keyPackId, serverId, epoch, commandId, ...of, issuedAt);
+    issue: (p) => {
+      const { quantity } = p.purchase;
+      once(take.run(quantity, ...of(p.purchase)).changes, 'fewer CALs are left than were to be issued');
+      keepPack(p);
+    },
+    pack: (keyPackId) => packRow.optional().parse(pack.get(keyPackId)),
+    packsOn: (serverId, { program, agreementNumber }) =>
+      z.array(packRow).parse(packsOn.all(serverId, program, agreementNumber)),
+    packCount: (serverId) => countRow.parse(packCount.get(serverId)).n,
+    giveBack: (p, quantity) => {
+      shrink(p, quantity);
+      leave.run(quantity, ...of(p.purchase));
+    },
+    convert: (p, into) => {
+      const { quantity } = into.purchase;
+      shrink(p, quantity);
+      shrinkCover.run(quantity, ...of(p.purchase));
+      growCover.run(quantity, ...of(into.purchase));
+      keepPack(into);
+    },
+    code: (number) => codeRow.optional().parse(code.get(number)),
+    useCode: ({ number }, p) => {
+      once(useCode.run(p.issuedAt, number).changes, 'the license code was used before');
+      addBox.run(p.purchase.agreementNumber, p.issuedAt);
+      growCover.run(p.purchase.quantity, ...of(p.purchase));
+      keepPack(p);
     },
   };
 };

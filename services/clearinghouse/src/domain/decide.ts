@@ -5,10 +5,10 @@ import {
   type ClearinghouseCommand,
   type ClearinghouseReason,
 } from '@calbus/contracts/clearinghouse';
-import type { Cover, Sender, Server } from './registry.ts';
+import type { Code, Cover, Pack, Sender, Server } from './registry.ts';
 
-export type Activate = Extract<ClearinghouseCommand, { type: 'activate' }>;
-export type Install = Extract<ClearinghouseCommand, { type: 'install' }>;
+type Of<T extends ClearinghouseCommand['type']> = Extract<ClearinghouseCommand, { type: T }>;
+export type OfServer = Of<'install' | 'deactivate' | 'recover' | 'change-pack'>;
 
 export type Rejection = {
   readonly kind: 'rejected';
@@ -31,39 +31,88 @@ export const TRIES_WINDOW_MS = 60_000;
 export const decideTries = (triesInWindow: number): Rejection | undefined =>
   triesInWindow < MAX_TRIES ? undefined : reject('TOO_MANY_TRIES');
 
-export type ActivateDecision = Rejection | { readonly kind: 'activate'; readonly epoch: number };
+export type ActivateDecision =
+  | Rejection
+  /** `serverId` undefined: one that has none yet. */
+  | { readonly kind: 'activate'; readonly serverId: string | undefined; readonly epoch: number };
 
-/** A product id is activated once; a new certificate for it is another command's business. */
+/** A product id is activated once; what was deactivated since is activated again under its id. */
 export const decideActivate = (known: Server | undefined, sender: Sender): ActivateDecision => {
-  if (!known) return { kind: 'activate', epoch: 1 };
+  if (!known) return { kind: 'activate', serverId: undefined, epoch: 1 };
   // Only its own account and key hear under which id.
-  return known.user === sender.user && known.key === sender.key
-    ? reject('ALREADY_ACTIVATED', `Its id is ${known.serverId}, its epoch ${known.epoch}.`)
-    : reject('ALREADY_ACTIVATED');
+  if (known.user !== sender.user || known.key !== sender.key) return reject('ALREADY_ACTIVATED');
+  switch (known.standing) {
+    case 'active':
+      return reject('ALREADY_ACTIVATED', `Its id is ${known.serverId}, its epoch ${known.epoch}.`);
+    case 'deactivated':
+      return { kind: 'activate', serverId: known.serverId, epoch: known.epoch + 1 };
+    case 'retired':
+      return reject('RETIRED');
+  }
 };
 
-export type InstallDecision = Rejection | { readonly kind: 'issue'; readonly server: Server };
-
-export const decideInstall = (
-  command: Install,
+/**
+ * A new key for a license server that was activated before. The key proves nothing, being new: what proves who asks is the account,
+ * which the broker vouches for, and the number of an agreement on which the license server has key packs.
+ */
+export const decideReactivate = (
   known: Server | undefined,
   sender: Sender,
-  cover: Cover,
-): InstallDecision => {
+  packs: { readonly onPaper: number; readonly all: number },
+): Rejection | { readonly kind: 'activate'; readonly serverId: string; readonly epoch: number } => {
   if (!known) return reject('UNKNOWN_SENDER');
   if (known.user !== sender.user) return reject('WRONG_SENDER');
-  if (known.key !== sender.key) return reject('BAD_SIGNATURE', 'It is not the key that was activated.');
-  if (known.serverId !== command.serverId) return reject('UNKNOWN_SENDER');
-  if (known.epoch !== command.epoch)
+  if (known.standing === 'retired') return reject('RETIRED');
+  if (packs.all > 0 && packs.onPaper === 0) return reject('NOT_YOURS');
+  return { kind: 'activate', serverId: known.serverId, epoch: known.epoch + 1 };
+};
+
+/** Who sends a command of an activated license server; undefined where it is the one that it says it is. */
+export const checkSender = (
+  command: OfServer,
+  known: Server | undefined,
+  sender: Sender,
+): Rejection | undefined => {
+  if (!known) return reject('UNKNOWN_SENDER');
+  if (known.user !== sender.user) return reject('WRONG_SENDER');
+  // First of all, since it says most: whoever is of an earlier epoch is a copy of what has been activated anew elsewhere.
+  if (command.epoch !== known.epoch)
     return reject('WRONG_EPOCH', `The command says ${command.epoch}, in force is ${known.epoch}.`);
+  if (known.productId !== command.productId) return reject('UNKNOWN_SENDER');
+  if (known.key !== sender.key) return reject('BAD_SIGNATURE', 'It is not the key that was activated.');
+  if (known.standing === 'retired') return reject('RETIRED');
+  if (known.standing === 'deactivated') return reject('NOT_ACTIVATED');
+  return undefined;
+};
+
+export const decideInstall = (quantity: number, cover: Cover): Rejection | { readonly kind: 'issue' } => {
   switch (cover.kind) {
     case 'no-agreement':
       return reject('UNKNOWN_AGREEMENT');
     case 'not-covered':
       return reject('PRODUCT_NOT_COVERED');
     case 'covered':
-      return cover.left < command.body.quantity
-        ? reject('NOT_ENOUGH_LEFT', `Left: ${cover.left}; asked for: ${command.body.quantity}.`)
-        : { kind: 'issue', server: known };
+      return cover.left < quantity
+        ? reject('NOT_ENOUGH_LEFT', `Left: ${cover.left}; asked for: ${quantity}.`)
+        : { kind: 'issue' };
   }
+};
+
+export const decideCode = (
+  code: Code | undefined,
+): Rejection | { readonly kind: 'issue'; readonly code: Code } => {
+  if (!code) return reject('UNKNOWN_CODE');
+  if (code.usedAt === null) return { kind: 'issue', code };
+  return reject('CODE_ALREADY_USED', `It was used on ${new Date(code.usedAt).toISOString().slice(0, 10)}.`);
+};
+
+export const decideChangePack = (
+  pack: Pack | undefined,
+  serverId: string,
+  quantity: number,
+): Rejection | { readonly kind: 'change'; readonly pack: Pack } => {
+  if (pack?.serverId !== serverId) return reject('UNKNOWN_KEY_PACK');
+  return pack.purchase.quantity < quantity
+    ? reject('PACK_TOO_SMALL', `It has ${pack.purchase.quantity}; asked for: ${quantity}.`)
+    : { kind: 'change', pack };
 };

@@ -1,8 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { createHmac } from 'node:crypto';
 import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { RETAIL_CODE } from '@calbus/contracts/papers';
 import { decideEnter } from './agreements.ts';
-import { decideActivate, decideInstall, decideTries, MAX_TRIES, type Install } from './decide.ts';
+import { codeOf, numberOf } from './codes.ts';
+import {
+  checkSender,
+  decideActivate,
+  decideChangePack,
+  decideCode,
+  decideInstall,
+  decideReactivate,
+  decideTries,
+  MAX_TRIES,
+  type OfServer,
+} from './decide.ts';
 import { identifierOf } from './identifiers.ts';
 import type { Cover, Sender, Server } from './registry.ts';
 
@@ -15,9 +28,10 @@ const server: Server = {
   chain: ['pem'],
   contact: { firstName: 'Ada', lastName: 'Example', company: 'Example Ltd', country: 'GB' },
   activatedAt: 0,
+  standing: 'active',
 };
 const own: Sender = { user: 'ls1', key: 'k1' };
-const install: Install = {
+const install: OfServer = {
   id: 'c1',
   version: 1,
   issuedAt: 0,
@@ -37,28 +51,34 @@ const install: Install = {
 };
 const covered = (left: number): Cover => ({ kind: 'covered', left });
 
-test('install: row by row', () => {
-  const rows: [string, Install, Server | undefined, Sender, Cover, string][] = [
-    ['enough is left', install, server, own, covered(3), 'issue'],
-    ['one too few', install, server, own, covered(2), 'NOT_ENOUGH_LEFT'],
-    ['nothing left', install, server, own, covered(0), 'NOT_ENOUGH_LEFT'],
-    ['unknown product id', install, undefined, own, covered(3), 'UNKNOWN_SENDER'],
-    ["another's account", install, server, { ...own, user: 'ls2' }, covered(3), 'WRONG_SENDER'],
-    ["another's key", install, server, { ...own, key: 'k2' }, covered(3), 'BAD_SIGNATURE'],
-    ['another id', { ...install, serverId: 'T'.repeat(35) }, server, own, covered(3), 'UNKNOWN_SENDER'],
-    ['a clone of before', { ...install, epoch: 1 }, server, own, covered(3), 'WRONG_EPOCH'],
-    ['an epoch never issued', { ...install, epoch: 3 }, server, own, covered(3), 'WRONG_EPOCH'],
-    ['no such agreement', install, server, own, { kind: 'no-agreement' }, 'UNKNOWN_AGREEMENT'],
-    ['another product', install, server, own, { kind: 'not-covered' }, 'PRODUCT_NOT_COVERED'],
+const said = (d: { kind: string; reason?: string } | undefined): string =>
+  d === undefined ? 'taken' : (d.reason ?? d.kind);
+
+test('who sends: row by row', () => {
+  const rows: [string, OfServer, Server | undefined, Sender, string][] = [
+    ['it is the one', install, server, own, 'taken'],
+    ['unknown id', install, undefined, own, 'UNKNOWN_SENDER'],
+    ["another's account", install, server, { ...own, user: 'ls2' }, 'WRONG_SENDER'],
+    ['a clone of before', { ...install, epoch: 1 }, server, { ...own, key: 'k0' }, 'WRONG_EPOCH'],
+    ['an epoch never issued', { ...install, epoch: 3 }, server, own, 'WRONG_EPOCH'],
+    ['another product id', { ...install, productId: 'X' }, server, own, 'UNKNOWN_SENDER'],
+    ["another's key", install, server, { ...own, key: 'k2' }, 'BAD_SIGNATURE'],
+    ['retired by the vendor', install, { ...server, standing: 'retired' }, own, 'RETIRED'],
+    ['deactivated', install, { ...server, standing: 'deactivated' }, own, 'NOT_ACTIVATED'],
   ];
-  for (const [what, command, known, sender, cover, expected] of rows) {
-    const d = decideInstall(command, known, sender, cover);
-    assert.equal(d.kind === 'rejected' ? d.reason : d.kind, expected, what);
-  }
+  for (const [what, command, known, sender, expected] of rows)
+    assert.equal(said(checkSender(command, known, sender)), expected, what);
+});
+
+test('install: as many as the agreement has left', () => {
+  assert.equal(said(decideInstall(3, covered(3))), 'issue');
+  assert.equal(said(decideInstall(3, covered(2))), 'NOT_ENOUGH_LEFT');
+  assert.equal(said(decideInstall(3, { kind: 'no-agreement' })), 'UNKNOWN_AGREEMENT');
+  assert.equal(said(decideInstall(3, { kind: 'not-covered' })), 'PRODUCT_NOT_COVERED');
 });
 
 test('activate: a product id once; only its own account and key hear under which id', () => {
-  assert.deepEqual(decideActivate(undefined, own), { kind: 'activate', epoch: 1 });
+  assert.deepEqual(decideActivate(undefined, own), { kind: 'activate', serverId: undefined, epoch: 1 });
   for (const [sender, told] of [
     [own, true],
     [{ ...own, user: 'ls2' }, false],
@@ -68,6 +88,70 @@ test('activate: a product id once; only its own account and key hear under which
     assert.ok(d.kind === 'rejected' && d.reason === 'ALREADY_ACTIVATED');
     assert.equal(d.says.includes(server.serverId), told);
   }
+  const { serverId } = server;
+  assert.deepEqual(decideActivate({ ...server, standing: 'deactivated' }, own), {
+    kind: 'activate',
+    serverId,
+    epoch: 3,
+  });
+  assert.equal(said(decideActivate({ ...server, standing: 'retired' }, own)), 'RETIRED');
+});
+
+test('reactivate: any key, but its own account, and a paper of its own', () => {
+  const fresh = { ...own, key: 'k9' };
+  const has = { onPaper: 1, all: 2 };
+  const { serverId } = server;
+  assert.deepEqual(decideReactivate(server, fresh, has), { kind: 'activate', serverId, epoch: 3 });
+  assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 2 })), 'NOT_YOURS');
+  assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 0 })), 'activate');
+  assert.equal(said(decideReactivate(undefined, fresh, has)), 'UNKNOWN_SENDER');
+  assert.equal(said(decideReactivate(server, { ...fresh, user: 'ls2' }, has)), 'WRONG_SENDER');
+  assert.equal(said(decideReactivate({ ...server, standing: 'retired' }, fresh, has)), 'RETIRED');
+});
+
+test('a code is used once; a pack gives no more than it has', () => {
+  const contents = { version: '2003', mode: 'per-device', quantity: 5 } as const;
+  assert.equal(said(decideCode(undefined)), 'UNKNOWN_CODE');
+  assert.equal(said(decideCode({ number: 1, contents, usedAt: null })), 'issue');
+  assert.equal(said(decideCode({ number: 1, contents, usedAt: 1 })), 'CODE_ALREADY_USED');
+  const bought = { program: 'select', agreementNumber: '1234567', ...contents } as const;
+  const pack = {
+    keyPackId: 'P',
+    serverId: server.serverId,
+    epoch: 2,
+    issuedAt: 0,
+    commandId: 'c',
+    purchase: bought,
+  };
+  assert.equal(said(decideChangePack(pack, server.serverId, 5)), 'change');
+  assert.equal(said(decideChangePack(pack, server.serverId, 6)), 'PACK_TOO_SMALL');
+  assert.equal(said(decideChangePack(pack, 'T'.repeat(35), 1)), 'UNKNOWN_KEY_PACK');
+  assert.equal(said(decideChangePack(undefined, server.serverId, 1)), 'UNKNOWN_KEY_PACK');
+});
+
+test('a license code has its number in it, and no other text is one', () => {
+  const check = (text: string): Uint8Array => createHmac('sha256', 'secret').update(text).digest();
+  const codes = [1, 2, 31, 32, 1_000_000].map((n) => codeOf(n, check));
+  assert.deepEqual(
+    codes.map((c) => numberOf(c, check)),
+    [1, 2, 31, 32, 1_000_000],
+  );
+  for (const code of codes) {
+    assert.match(code, RETAIL_CODE);
+    for (let i = 0; i < 25; i += 1) {
+      const other = `${code.slice(0, i)}${code[i] === 'A' ? 'B' : 'A'}${code.slice(i + 1)}`;
+      assert.equal(numberOf(other, check), undefined, `a slip at ${i}`);
+    }
+  }
+  assert.equal(
+    numberOf(
+      codeOf(1, (t) => check(`${t} other`)),
+      check,
+    ),
+    undefined,
+    'of another Clearinghouse',
+  );
+  assert.equal(numberOf('A'.repeat(25), check), undefined);
 });
 
 test('tries are limited', () => {

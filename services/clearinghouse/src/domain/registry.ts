@@ -1,6 +1,6 @@
 // What the Clearinghouse knows, as plain values. How it is kept is the store's business.
 
-import type { Contact, Purchase } from '@calbus/contracts/clearinghouse';
+import type { Bought, Contact } from '@calbus/contracts/clearinghouse';
 
 /** An activated license server. `key` is the `x` of its public JWK. */
 export type Server = {
@@ -12,6 +12,8 @@ export type Server = {
   readonly chain: readonly string[];
   readonly contact: Contact;
   readonly activatedAt: number;
+  /** Deactivated by its own command, until it is activated again; retired by the vendor, for good. */
+  readonly standing: 'active' | 'deactivated' | 'retired';
 };
 
 /** Who sent a command, as the broker and the signature say. */
@@ -29,5 +31,12 @@ export type Pack = {
   readonly epoch: number;
   readonly issuedAt: number;
   readonly commandId: string;
-  readonly purchase: Purchase;
+  readonly purchase: Bought;
+};
+
+/** A license code of a box, and what is in the box. */
+export type Code = {
+  readonly number: number;
+  readonly contents: Omit<Bought, 'program' | 'agreementNumber'>;
+  readonly usedAt: number | null;
 };

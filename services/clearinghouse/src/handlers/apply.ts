@@ -1,22 +1,171 @@
 // A decision and its effects on the register, within the caller's transaction.
 
-import type { ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
-import { decideActivate, decideInstall, type Rejection } from '../domain/decide.ts';
+import type { Bought, ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
+import { numberOf, paperOfCode } from '../domain/codes.ts';
+import {
+  checkSender,
+  decideActivate,
+  decideChangePack,
+  decideCode,
+  decideInstall,
+  decideReactivate,
+  reject,
+  type OfServer,
+  type Rejection,
+} from '../domain/decide.ts';
+import type { Pack, Sender, Server } from '../domain/registry.ts';
 import type { Registry } from '../ports.ts';
 import type { CommandDeps } from './command.ts';
 
 export type Opened =
   Rejection | { readonly kind: 'command'; readonly command: ClearinghouseCommand; readonly key: string };
 
-export type Decided = Rejection | { readonly kind: 'activated' | 'key-pack'; readonly answer: string };
+export type Decided = Rejection | { readonly kind: ClearinghouseCommand['type']; readonly answer: string };
 
 /** What an activation would hand out; made before the transaction, since a certificate cannot be made within one. */
 export type Draft = { readonly serverId: string; readonly chain: readonly string[] } | undefined;
 
+/** The id under which a license server would be activated: what it has, or a new one. */
+const idFor = (d: CommandDeps, command: ClearinghouseCommand): string | undefined => {
+  switch (command.type) {
+    case 'reactivate':
+      return command.serverId;
+    case 'activate':
+      return (
+        d.store.transact((registry) => registry.server(command.productId)?.serverId) ?? d.chance.identifier()
+      );
+    default:
+      return undefined;
+  }
+};
+
 export const draftOf = async (d: CommandDeps, opened: Opened): Promise<Draft> => {
-  if (opened.kind !== 'command' || opened.command.type !== 'activate') return undefined;
-  const serverId = d.chance.identifier();
-  return { serverId, chain: [await d.seal.certify(serverId, opened.key, d.now())] };
+  if (opened.kind !== 'command') return undefined;
+  const serverId = idFor(d, opened.command);
+  return serverId === undefined
+    ? undefined
+    : { serverId, chain: [await d.seal.certify(serverId, opened.key, d.now())] };
+};
+
+type Work = {
+  readonly d: CommandDeps;
+  readonly registry: Registry;
+  readonly sender: Sender;
+  readonly at: number;
+  /** Signs an answer to the command. */
+  readonly answer: (type: string, body: object) => string;
+};
+
+const packStatement = (w: Work, { commandId: _commandId, ...pack }: Pack): string =>
+  w.d.seal.keyPack({ version: 1, ...pack } satisfies KeyPackClaims);
+
+const activate = (
+  w: Work,
+  command: Extract<ClearinghouseCommand, { type: 'activate' | 'reactivate' }>,
+  draft: Draft,
+): Decided => {
+  const { registry, sender } = w;
+  const { productId } = command;
+  if (!draft) throw new Error('an activation without a certificate');
+  const known =
+    command.type === 'activate' ? registry.server(productId) : registry.serverById(command.serverId);
+  const decision =
+    command.type === 'activate'
+      ? decideActivate(known, sender)
+      : decideReactivate(known, sender, {
+          onPaper: registry.packsOn(command.serverId, command.body.paper).length,
+          all: registry.packCount(command.serverId),
+        });
+  if (decision.kind === 'rejected') return decision;
+  const { epoch } = decision;
+  const contact = command.type === 'activate' ? command.body.contact : known?.contact;
+  if (!contact || (known && draft.serverId !== known.serverId))
+    throw new Error('an activation of another license server than was certified');
+  const server: Server = {
+    ...draft,
+    ...{ productId, user: sender.user, key: sender.key, epoch, contact },
+    activatedAt: w.at,
+    standing: 'active',
+  };
+  if (known) registry.replaceServer(server);
+  else registry.addServer(server);
+  registry.keepWitness(productId, command.sequence, command.witness);
+  return { kind: command.type, answer: w.answer('activated', { ...draft, epoch }) };
+};
+
+const newPack = (w: Work, server: Server, commandId: string, purchase: Bought): Pack => ({
+  keyPackId: w.d.chance.identifier(),
+  serverId: server.serverId,
+  epoch: server.epoch,
+  issuedAt: w.at,
+  commandId,
+  purchase,
+});
+
+const install = (w: Work, command: Extract<OfServer, { type: 'install' }>, server: Server): Decided => {
+  const { registry, d } = w;
+  const asked = command.body;
+  const issued = (pack: Pack): Decided => ({
+    kind: 'install',
+    answer: w.answer('key-pack', { keyPack: packStatement(w, pack) }),
+  });
+  if (asked.program === 'retail') {
+    const number = numberOf(asked.code, d.seal.check);
+    const decision = decideCode(number === undefined ? undefined : registry.code(number));
+    if (decision.kind === 'rejected') return decision;
+    const { code } = decision;
+    const paper = { program: 'retail', agreementNumber: paperOfCode(code.number) } as const;
+    const pack = newPack(w, server, command.id, { ...paper, ...code.contents });
+    registry.useCode(code, pack);
+    return issued(pack);
+  }
+  const decision = decideInstall(asked.quantity, registry.cover(asked));
+  if (decision.kind === 'rejected') return decision;
+  const pack = newPack(w, server, command.id, asked);
+  registry.issue(pack);
+  return issued(pack);
+};
+
+const changePack = (
+  w: Work,
+  { id, body: { keyPackId, quantity, to } }: Extract<OfServer, { type: 'change-pack' }>,
+  server: Server,
+): Decided => {
+  const decision = decideChangePack(w.registry.pack(keyPackId), server.serverId, quantity);
+  if (decision.kind === 'rejected') return decision;
+  const { pack } = decision;
+  const answered = (keyPack: string | null): Decided => ({
+    kind: 'change-pack',
+    answer: w.answer('pack-changed', { keyPackId, quantity, keyPack }),
+  });
+  if (to === 'agreement') {
+    w.registry.giveBack(pack, quantity);
+    return answered(null);
+  }
+  const mode = pack.purchase.mode === 'per-device' ? 'per-user' : 'per-device';
+  const into = newPack(w, server, id, { ...pack.purchase, mode, quantity });
+  w.registry.convert(pack, into);
+  return answered(packStatement(w, into));
+};
+
+const ofServer = (w: Work, command: OfServer, server: Server): Decided => {
+  const { registry } = w;
+  const { serverId, epoch } = server;
+  switch (command.type) {
+    case 'install':
+      return install(w, command, server);
+    case 'deactivate':
+      registry.replaceServer({ ...server, standing: 'deactivated' });
+      return { kind: 'deactivate', answer: w.answer('deactivated', {}) };
+    case 'recover': {
+      const packs = registry.packsOn(serverId, command.body.paper);
+      if (packs.length === 0) return reject('NOT_YOURS');
+      const keyPacks = packs.map((pack) => packStatement(w, { ...pack, epoch, issuedAt: w.at }));
+      return { kind: 'recover', answer: w.answer('recovered', { keyPacks }) };
+    }
+    case 'change-pack':
+      return changePack(w, command, server);
+  }
 };
 
 export const applyCommand = (
@@ -28,49 +177,18 @@ export const applyCommand = (
 ): Decided => {
   if (opened.kind === 'rejected') return opened;
   const { command, key } = opened;
-  const sender = { user, key };
-  const known = registry.server(command.productId);
-  const issuedAt = d.now();
-  const statement = {
-    id: d.chance.id(),
-    version: 1,
-    issuedAt,
-    commandId: command.id,
-    productId: command.productId,
-  };
-  switch (command.type) {
-    case 'activate': {
-      const decision = decideActivate(known, sender);
-      if (decision.kind === 'rejected') return decision;
-      if (!draft) throw new Error('an activation without a certificate');
-      const { epoch } = decision;
-      const { productId, body } = command;
-      registry.addServer({
-        productId,
-        user,
-        key,
-        ...draft,
-        epoch,
-        contact: body.contact,
-        activatedAt: issuedAt,
-      });
-      registry.keepWitness(productId, command.sequence, command.witness);
-      const answer = d.seal.answer({ ...statement, type: 'activated', body: { ...draft, epoch } });
-      return { kind: 'activated', answer };
-    }
-    case 'install': {
-      const decision = decideInstall(command, known, sender, registry.cover(command.body));
-      if (decision.kind === 'rejected') return decision;
-      const { serverId, epoch } = decision.server;
-      const pack = { keyPackId: d.chance.identifier(), serverId, epoch, issuedAt, purchase: command.body };
-      registry.issue({ ...pack, commandId: command.id });
-      registry.keepWitness(command.productId, command.sequence, command.witness);
-      const claims: KeyPackClaims = { version: 1, ...pack };
-      const keyPack = d.seal.keyPack(claims);
-      return {
-        kind: 'key-pack',
-        answer: d.seal.answer({ ...statement, type: 'key-pack', body: { keyPack } }),
-      };
-    }
-  }
+  const at = d.now();
+  const { id: commandId, productId } = command;
+  const statement = { id: d.chance.id(), version: 1, issuedAt: at, commandId, productId };
+  const answer = (type: string, body: object): string => d.seal.answer({ ...statement, type, body });
+  const w: Work = { d, registry, sender: { user, key }, at, answer };
+  if (command.type === 'activate' || command.type === 'reactivate') return activate(w, command, draft);
+  const server = registry.serverById(command.serverId);
+  const wrong = checkSender(command, server, w.sender);
+  if (wrong?.reason === 'WRONG_EPOCH' && server && command.epoch < server.epoch)
+    registry.keepClone(server.serverId, at);
+  if (wrong) return wrong;
+  if (!server) throw new Error('a command of nobody was taken');
+  registry.keepWitness(productId, command.sequence, command.witness);
+  return ofServer(w, command, server);
 };

@@ -8,12 +8,16 @@ import {
   inventoryActivation,
   inventoryAllocate,
   inventoryConfirmClock,
+  inventoryDeactivation,
   inventoryHead,
   inventoryInstall,
   inventoryMergeDevices,
+  inventoryReleaseReserve,
   inventoryRevoke,
   inventorySettings,
+  inventorySettleWithheld,
   inventoryUndoMerge,
+  inventoryWithhold,
   queryLedger,
   queryLicenses,
   queryPacks,
@@ -27,9 +31,9 @@ import { respond, type RespondDeps } from '@calbus/runtime/respond';
 import type { BaseState, State } from '../domain/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { LedgerPages } from '../ports.ts';
-import { activation } from '../handlers/activation.ts';
+import { activation, deactivation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
-import { install } from '../handlers/install.ts';
+import { install, settle, withhold } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
 import type { Loss } from '../handlers/loss.ts';
 import {
@@ -37,6 +41,7 @@ import {
   confirmClock,
   mergeDevices,
   noLoss,
+  releaseReserves,
   revoke,
   undoMerge,
 } from '../handlers/operate.ts';
@@ -130,15 +135,24 @@ export const serveTerm = (
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),
-      contracts: [inventoryActivation],
+      contracts: [inventoryActivation, inventoryDeactivation],
       callers: liaison,
-      handle: (m) => activation(commit, { roots, now: clock.now }, m),
+      handle: (m) =>
+        m.type === inventoryActivation.type
+          ? activation(commit, { roots, now: clock.now }, m as Message<typeof inventoryActivation>)
+          : deactivation(commit, m as Message<typeof inventoryDeactivation>),
     }),
     respond(deps, {
       subject: subjects.inventory.install(term),
-      contracts: [inventoryInstall],
+      contracts: [inventoryInstall, inventoryWithhold, inventorySettleWithheld],
       callers: liaison,
-      handle: (m) => install(commit, { roots, now: clock.now }, m),
+      handle: (m) => {
+        if (m.type === inventoryWithhold.type)
+          return withhold(commit, m as Message<typeof inventoryWithhold>);
+        if (m.type === inventorySettleWithheld.type)
+          return settle(commit, m as Message<typeof inventorySettleWithheld>);
+        return install(commit, { roots, now: clock.now }, m as Message<typeof inventoryInstall>);
+      },
     }),
     respond<Operate>(deps, {
       subject: subjects.inventory.operate(term),
@@ -151,6 +165,8 @@ export const serveTerm = (
         if (m.type === inventoryRevoke.type) return revoke(commit, m as Message<typeof inventoryRevoke>);
         if (m.type === inventoryMergeDevices.type)
           return mergeDevices(commit, m as Message<typeof inventoryMergeDevices>);
+        if (m.type === inventoryReleaseReserve.type)
+          return releaseReserves(commit, m as Message<typeof inventoryReleaseReserve>);
         if (m.type === inventoryUndoMerge.type)
           return undoMerge(commit, m as Message<typeof inventoryUndoMerge>);
         return confirmClock(commit, deps.watch, m as Message<typeof inventoryConfirmClock>);
@@ -171,6 +187,7 @@ const operateContracts = [
   inventoryRevoke,
   inventoryMergeDevices,
   inventoryUndoMerge,
+  inventoryReleaseReserve,
 ] as const;
 type Operate = (typeof operateContracts)[number];
 

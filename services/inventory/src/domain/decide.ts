@@ -17,6 +17,7 @@ import { canBeRelearned, relearnedRecord } from './relearning.ts';
 import { draftOf, isActivated, licenseOf, type State } from './state.ts';
 import { entryOfId } from './users.ts';
 import { freePack, stockRefusal } from './stock.ts';
+import { reservedCals, reserveEnds } from './withholding.ts';
 
 type Report = Extract<Allocation, { kind: 'validated' }>;
 type Relearn = Extract<Allocation, { kind: 'relearn' }>;
@@ -247,6 +248,15 @@ export const dueReturns = (state: State, now: number, limit: number): LedgerReco
     if (due.length === limit) break;
   }
   return due;
+};
+
+/** What is kept for licenses that are learned again is free once none that was lost can be in date. */
+export const dueReserve = (state: State, now: number): LedgerRecord[] => {
+  const ends = reserveEnds(state);
+  if (ends === undefined || now < ends) return [];
+  const why = 'No license that was lost can be in date any more.';
+  const released = reservedCals(state);
+  return [{ kind: 'reserve-released', commandId: `reserve-${ends}`, by: 'calbus', why, released }];
 };
 
 /** U6: the users past their end at `now`, at most `limit`. */

@@ -22,6 +22,7 @@ import {
   type TerminalServerCounts,
 } from './state.ts';
 import { poolWith } from './stock.ts';
+import { releaseReserve, settleWithheld, withhold } from './withholding.ts';
 import { dropUser, putUser } from './user-stock.ts';
 
 /** Where a record stands: the batch that carries it. */
@@ -311,13 +312,25 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
     case 'activated': {
       const { serverId, epoch, chain, certificateNotAfter } = r;
       const activations = [...state.head.activations, { serverId, epoch, chain, certificateNotAfter }];
-      state.head = { ...state.head, activations, trustRevision: place.sequence };
+      state.head = { ...state.head, activations, deactivated: false, trustRevision: place.sequence };
       state.commands.set(r.commandId, place.sequence);
       return;
     }
+    case 'deactivated':
+      state.head = { ...state.head, deactivated: true };
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    case 'cals-withheld':
+      return withhold(state, r);
+    case 'cals-settled':
+      return settleWithheld(state, r);
+    case 'reserve-released':
+      releaseReserve(state);
+      state.commands.set(r.commandId, place.sequence);
+      return;
     case 'pack-installed': {
       const { keyPackId, version, mode, quantity, program, agreementNumber } = r;
-      const kept = { issued: 0, reserved: r.reserved ?? 0 };
+      const kept = { issued: 0, reserved: r.reserved ?? 0, withheld: 0 };
       const rest = { ...kept, installedAt: place.at, sequence: place.sequence };
       const pack = { keyPackId, version, mode, quantity, program, agreementNumber, ...rest };
       const before = state.packs.get(keyPackId);

@@ -52,6 +52,7 @@ export const poolHashes = (state: Pick<State, 'pools'>): LiveHash[] =>
       temporary: String(pool.temporary),
       revoked: String(pool.revoked),
       reserved: String(pool.reserved),
+      withheld: String(pool.withheld),
       deficit: String(pool.deficit),
     },
   }));

@@ -21,6 +21,7 @@ test('a pool that is empty again is written with zeros, in the place of its last
     temporary: '0',
     revoked: '0',
     reserved: '0',
+    withheld: '0',
     deficit: '0',
   });
 });

@@ -16,6 +16,7 @@ import { emptyState, setPool, type Pack, type State } from './state.ts';
 import { poolCounts, poolWith } from './stock.ts';
 import { earlier, hw, story, type Ask, type Story } from './story.ts';
 import { valuesOf } from './table.ts';
+import { freeInPack } from './withholding.ts';
 
 const MINUTE = 60_000;
 /** How long a request id has one outcome; said here anew, not taken from the service. */
@@ -41,7 +42,7 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: is('install'), quantity: fc.integer({ min: 1, max: 2 }), version, mode }),
   },
   {
-    weight: 9,
+    weight: 16,
     arbitrary: fc.record({
       do: is('ask'),
       device,
@@ -89,6 +90,19 @@ const step = fc.oneof(
       of: fc.integer({ min: 1, max: 4 }),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: is('deactivate') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is('withhold'),
+      pack: fc.integer({ min: 0, max: 3 }),
+      quantity: fc.integer({ min: 1, max: 2 }),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is('settle'), outcome: fc.constantFrom('removed', 'given-back') }),
+  },
   { weight: 2, arbitrary: fc.record({ do: is('reserve'), quantity: fc.constantFrom(1, 2), version }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -125,6 +139,7 @@ const tell = (
   const asked: Asked[] = [];
   const recorded = new Map<string, AllocationAnswer>();
   const lastOf = new Map<number, string>();
+  const withheld: string[] = [];
   let handed = 0;
 
   /** Hands what was appended since to the model; no step appends more than one batch. */
@@ -289,6 +304,27 @@ const tell = (
         asked.push({ ...q, mode: 'per-device', validatedLicenseId: null });
         return ask({ ...q, mode: 'per-device', validatedLicenseId: null });
       }
+      case 'deactivate':
+        return s.append([{ kind: 'deactivated', commandId: `c${s.records.length}`, by: 'test' }]);
+      case 'withhold': {
+        const pack = valuesOf(s.state.packs)[step.pack];
+        if (!pack || freeInPack(s.state, pack) < step.quantity) return;
+        const { keyPackId } = pack;
+        const commandId = `w${s.records.length}`;
+        withheld.push(commandId);
+        seen.add('withheld');
+        return s.append([
+          { kind: 'cals-withheld', commandId, keyPackId, quantity: step.quantity, by: 'test' },
+        ]);
+      }
+      case 'settle': {
+        const commandId = withheld.shift();
+        const kept = commandId === undefined ? undefined : s.state.withheld.get(commandId);
+        if (commandId === undefined || !kept) return;
+        const { keyPackId, quantity } = kept;
+        seen.add(step.outcome);
+        return s.append([{ kind: 'cals-settled', commandId, keyPackId, quantity, outcome: step.outcome }]);
+      }
       case 'reserve':
         return void s.install(step.quantity, step.version, 'per-device', 1);
       case 'prevent-upgrade':
@@ -340,7 +376,7 @@ test('the stories reach every row of the tables', () => {
   for (const t of fc.sample(told, { numRuns: 300, seed: 1 })) tell(t, undefined, seen);
   // Of rows that other services or other settings decide there is none here.
   const elsewhere = new Set(['N3', 'S1', 'S2', 'S3', 'S4', 'T0']);
-  const more = ['R1', 'REVOCATION_LIMIT', 'M1', 'M2'];
+  const more = ['R1', 'REVOCATION_LIMIT', 'M1', 'M2', 'withheld', 'removed', 'given-back'];
   assert.deepEqual(
     [...rows, ...more].filter((row) => !seen.has(row) && !elsewhere.has(row)),
     [],
@@ -427,6 +463,13 @@ describe('a spoilt state is found out within 300 stories', () => {
   spoilt('reserved CALs count as free', 'I2:', ({ state }) => {
     for (const pack of valuesOf(state.packs)) {
       const free = { ...pack, reserved: 0 };
+      state.packs.set(pack.keyPackId, free);
+      setPool(state, poolWith(state, pack, free));
+    }
+  });
+  spoilt('withheld CALs count as free', 'I2:', ({ state }) => {
+    for (const pack of valuesOf(state.packs)) {
+      const free = { ...pack, withheld: 0 };
       state.packs.set(pack.keyPackId, free);
       setPool(state, poolWith(state, pack, free));
     }

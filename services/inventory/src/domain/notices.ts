@@ -47,7 +47,11 @@ export const stockNotices = (
 
 export const recordNotices = (records: readonly LedgerRecord[]): Notice[] =>
   records.flatMap((r): Notice[] =>
-    r.kind === 'leadership-taken' ? [{ event: 'LEADER_CHANGED', about: `replica ${r.replica}` }] : [],
+    r.kind === 'leadership-taken'
+      ? [{ event: 'LEADER_CHANGED', about: `replica ${r.replica}` }]
+      : r.kind === 'cals-settled' && r.outcome === 'removed'
+        ? [{ event: 'KEY_PACK_REMOVED', about: `key pack ${r.keyPackId}` }]
+        : [],
   );
 
 const ofRefusal: Partial<Record<RefusalCode, EventName>> = {

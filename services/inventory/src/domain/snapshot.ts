@@ -23,6 +23,7 @@ const small = [
   'commands',
   'endedEarly',
   'merges',
+  'withheld',
   'sightings',
 ] as const;
 type Small = (typeof small)[number];
@@ -47,6 +48,7 @@ export const stillOf = (state: BaseState, voids: number): Still => ({
   commands: new Map(state.commands),
   endedEarly: new Map(state.endedEarly),
   merges: new Map(state.merges),
+  withheld: new Map(state.withheld),
   sightings: new Map(state.sightings),
   users: state.users.still(),
   devices: state.devices.still(),

@@ -26,6 +26,8 @@ export type Pack = {
   readonly issued: number;
   /** CALs kept for licenses that are learned again (N4). */
   readonly reserved: number;
+  /** CALs that nobody is given while the Clearinghouse is asked to take them. */
+  readonly withheld: number;
   readonly program: string;
   readonly agreementNumber: string;
   readonly installedAt: number;
@@ -39,6 +41,7 @@ export type Pool = {
   readonly installed: number;
   readonly issued: number;
   readonly reserved: number;
+  readonly withheld: number;
   /** Licenses learned again for which there was no CAL; they are among those issued. */
   readonly deficit: number;
   /** Revoked licenses that are not past the hour of their end. */
@@ -79,6 +82,8 @@ export type Head = {
   readonly trustRevision: number;
   /** Every activation there was, oldest first; the last one is in force. */
   readonly activations: readonly Activation[];
+  /** The last activation was ended by a deactivation. */
+  readonly deactivated: boolean;
   /** Generations that are over: their witnesses have nothing to say any more. */
   readonly settled: readonly string[];
   /** How far each of them has survived; 0 where nothing did. */
@@ -103,6 +108,9 @@ export type EndedEarly = {
 
 /** M1: into which device one was merged, null where that was undone, and which of its licenses that ended. */
 export type Merge = { readonly into: string | null; readonly ended: readonly string[] };
+
+/** CALs withheld for a command to the Clearinghouse, until that is settled. */
+export type Withheld = { readonly keyPackId: string; readonly quantity: number; readonly settled: boolean };
 
 /** How a terminal server said that it stands, and when. */
 export type Standing = {
@@ -148,6 +156,8 @@ export type State = {
   readonly endedEarly: Table<EndedEarly>;
   /** By the hardware id of the device that was merged into another. */
   readonly merges: Table<Merge>;
+  /** By command id. */
+  readonly withheld: Table<Withheld>;
   /** Devices that asked under more than one name, by hardware id. */
   readonly sightings: Table<Sighting>;
   /** By user key. */
@@ -165,6 +175,7 @@ export const startHead: Head = {
   records: 0,
   trustRevision: 0,
   activations: [],
+  deactivated: false,
   settled: [],
   survived: {},
   losses: 0,
@@ -189,6 +200,7 @@ export type BaseState = State & {
   readonly commands: Map<string, number>;
   readonly endedEarly: Map<string, EndedEarly>;
   readonly merges: Map<string, Merge>;
+  readonly withheld: Map<string, Withheld>;
   readonly sightings: Map<string, Sighting>;
   readonly users: UserTable;
 };
@@ -209,6 +221,7 @@ export const emptyState = (words = new Words()): BaseState => {
     commands: new Map(),
     endedEarly: new Map(),
     merges: new Map(),
+    withheld: new Map(),
     sightings: new Map(),
     ends: new EndTable(),
     users: new UserTable(),
@@ -230,6 +243,7 @@ export const draftOf = (state: State): State => ({
   commands: draftTable(state.commands),
   endedEarly: draftTable(state.endedEarly),
   merges: draftTable(state.merges),
+  withheld: draftTable(state.withheld),
   sightings: draftTable(state.sightings),
   ends: draftEnds(state.ends),
   users: draftTable(state.users),
@@ -244,10 +258,10 @@ export const identityOf = (head: Head): { licenseServerId: string; epoch: number
   return a ? { licenseServerId: a.serverId, epoch: a.epoch } : { licenseServerId: UNACTIVATED, epoch: 0 };
 };
 
-/** Activated, and its certificate in date. */
+/** Activated, not deactivated since, and its certificate in date. */
 export const isActivated = (head: Head, now: number): boolean => {
   const a = currentActivation(head);
-  return a !== undefined && now <= a.certificateNotAfter;
+  return a !== undefined && !head.deactivated && now <= a.certificateNotAfter;
 };
 
 export const licenseOf = (state: State, licenseId: string): License | undefined => {
@@ -266,6 +280,7 @@ export const poolOf = (state: State, version: ProductVersion, mode: LicensingMod
     installed: 0,
     issued: 0,
     reserved: 0,
+    withheld: 0,
     deficit: 0,
     revoked: 0,
     temporary: 0,

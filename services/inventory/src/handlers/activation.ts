@@ -1,6 +1,10 @@
 // inventory.activation: under which id and epoch this license server is activated. Inventory checks the certificate itself.
 
-import { inventoryActivation, inventoryRefused } from '@calbus/contracts/inventory-messages';
+import {
+  inventoryRefused,
+  type inventoryActivation,
+  type inventoryDeactivation,
+} from '@calbus/contracts/inventory-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { verifyChain } from '@calbus/trust/certificates';
@@ -33,3 +37,9 @@ export const activation = async (
     }),
   );
 };
+
+/** inventory.deactivation. */
+export const deactivation = (
+  commit: GroupCommit,
+  { body: { commandId, by } }: Message<typeof inventoryDeactivation>,
+): Promise<Answer> => commit.submit(recordOnce(commandId, () => [{ kind: 'deactivated', commandId, by }]));

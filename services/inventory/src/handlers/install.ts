@@ -1,12 +1,19 @@
-// inventory.install: a key pack. Inventory verifies the Clearinghouse's statement by itself, and records a pack once,
-// whatever is repeated.
+// What the liaison says of key packs: one is installed, whose statement inventory verifies by itself; CALs are to leave one, and
+// have, or have not. Each is recorded once, whatever is repeated.
 
 import { firstIssue, type Message } from '@calbus/contracts/envelope';
 import { KEY_PACK_TYP, keyPackClaims } from '@calbus/contracts/clearinghouse';
-import { inventoryInstall, inventoryRefused } from '@calbus/contracts/inventory-messages';
+import {
+  inventoryRefused,
+  type inventoryInstall,
+  type inventorySettleWithheld,
+  type inventoryWithhold,
+} from '@calbus/contracts/inventory-messages';
+import { refusals } from '@calbus/contracts/refusals';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { openStatement } from '@calbus/trust/statements';
 import { currentActivation } from '../domain/state.ts';
+import { freeInPack } from '../domain/withholding.ts';
 import { accepted, acceptedBefore } from './accepted.ts';
 import type { GroupCommit } from './group-commit.ts';
 
@@ -38,9 +45,49 @@ export const install = async (
     const { program, agreementNumber, version, mode, quantity } = purchase;
     const { commandId, keyPack, by } = body;
     const pack = { keyPackId, epoch, program, agreementNumber, version, mode, quantity };
+    // What is recovered is in use already, on devices that show their licenses again.
+    const kept = body.recovered === true && mode === 'per-device' ? { reserved: quantity } : {};
     return {
-      records: [{ kind: 'pack-installed', commandId, ...pack, keyPack, by }],
+      records: [{ kind: 'pack-installed', commandId, ...pack, keyPack, by, ...kept }],
       answer: ({ head }) => accepted(head),
     };
   });
 };
+
+/** inventory.withhold: free CALs that the Clearinghouse is to be asked to take. */
+export const withhold = (commit: GroupCommit, { body }: Message<typeof inventoryWithhold>): Promise<Answer> =>
+  commit.submit<Answer>((draft) => {
+    const { head } = draft;
+    const { commandId, keyPackId, quantity, by } = body;
+    if (draft.withheld.get(commandId))
+      return { records: [], answer: () => acceptedBefore(head, head.sequence) };
+    const refuse = (code: 'UNKNOWN_PACK' | 'NOT_FREE', detail: string) => ({
+      records: [],
+      answer: () => answerWith(inventoryRefused, { code, detail }),
+    });
+    const pack = draft.packs.get(keyPackId);
+    if (!pack) return refuse('UNKNOWN_PACK', refusals.UNKNOWN_PACK.says);
+    const free = freeInPack(draft, pack);
+    if (free < quantity) return refuse('NOT_FREE', `Free are ${free} of its CALs; asked for: ${quantity}.`);
+    return {
+      records: [{ kind: 'cals-withheld', commandId, keyPackId, quantity, by }],
+      answer: ({ head }) => accepted(head),
+    };
+  });
+
+/** inventory.settle-withheld: they are gone, or free again. */
+export const settle = (
+  commit: GroupCommit,
+  { body }: Message<typeof inventorySettleWithheld>,
+): Promise<Answer> =>
+  commit.submit<Answer>((draft) => {
+    const { head } = draft;
+    const { commandId, outcome } = body;
+    const kept = draft.withheld.get(commandId);
+    if (!kept || kept.settled) return { records: [], answer: () => acceptedBefore(head, head.sequence) };
+    const { keyPackId, quantity } = kept;
+    return {
+      records: [{ kind: 'cals-settled', commandId, keyPackId, quantity, outcome }],
+      answer: ({ head }) => accepted(head),
+    };
+  });

@@ -6,7 +6,7 @@ import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
 import type { EventName } from '@calbus/contracts/events';
 import { errorFacts } from '@calbus/runtime/log';
-import { dueDrops, dueReturns } from '../domain/decide.ts';
+import { dueDrops, dueReserve, dueReturns } from '../domain/decide.ts';
 import type { State } from '../domain/state.ts';
 import type { LeaderKey } from '../ports.ts';
 import type { ClockWatch } from './clock-watch.ts';
@@ -145,6 +145,8 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         const atOwnTime: Due = (draft, _now, most) => dueReturns(draft, clock.now(), most);
         const returned = await recordDue(commit, atOwnTime, MOST_RETURNS);
         if (returned > 0) log.info({ row: 'D15', returned }, 'CALs returned to their pools');
+        const released = await recordDue(commit, dueReserve, 1);
+        if (released > 0) log.info({}, 'CALs kept for licenses that could be learned again are free');
         // At the ledger's time: a user has no hour after the end, as a CAL has.
         const dropped = await recordDue(commit, dueDrops, MOST_DROPS);
         if (dropped > 0) log.info({ row: 'U6', dropped }, 'users past their end dropped');

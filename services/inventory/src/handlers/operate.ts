@@ -4,6 +4,7 @@ import {
   inventoryRefused,
   type inventoryConfirmClock,
   type inventoryMergeDevices,
+  type inventoryReleaseReserve,
   type inventoryRevoke,
   type inventorySettings,
   type inventoryUndoMerge,
@@ -14,6 +15,7 @@ import { settingsConflict, type Settings } from '@calbus/contracts/settings';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { planMerge, planUndo } from '../domain/merging.ts';
 import { mayRevoke } from '../domain/revocation.ts';
+import { reservedCals } from '../domain/withholding.ts';
 import { recordOnce } from './accepted.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { GroupCommit } from './group-commit.ts';
@@ -97,6 +99,18 @@ export const undoMerge = (
       if (!plan.ok) return refused(plan.code, plan.detail);
       const { restores, keyPackId } = plan;
       return [{ kind: 'merge-undone', commandId, row: 'M2', from, restores, keyPackId, by, why }];
+    }),
+  );
+
+/** What is kept for licenses that are learned again is free from now on. */
+export const releaseReserves = (
+  commit: GroupCommit,
+  { body }: Message<typeof inventoryReleaseReserve>,
+): Promise<Answer> =>
+  commit.submit(
+    recordOnce(body.commandId, (draft) => {
+      const { commandId, by, why } = body;
+      return [{ kind: 'reserve-released', commandId, by, why, released: reservedCals(draft) }];
     }),
   );
 

@@ -60,6 +60,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
     activation: active
       ? { serverId: active.serverId, epoch: active.epoch, certificateNotAfter: active.certificateNotAfter }
       : null,
+    ...(head.deactivated ? { deactivated: true } : {}),
     devices: head.devices,
     licenses: { temporary: head.temporary, full: head.full },
     keyPacks: valuesOf(state.packs).length,
@@ -93,17 +94,23 @@ export const packs = (state: State): Answer => {
   const counted = state.head.settings.perUser !== 'unmonitored';
   return answerWith(inventoryPacks, {
     position: positionOf(state),
-    packs: valuesOf(state.packs).map((p) => ({
-      keyPackId: p.keyPackId,
-      version: p.version,
-      mode: p.mode,
-      quantity: p.quantity,
-      issued: issuedOf(p),
-      available: p.mode === 'per-device' || counted ? p.quantity - issuedOf(p) - p.reserved : null,
-      program: p.program,
-      agreement: p.agreementNumber,
-      installedAt: p.installedAt,
-    })),
+    // One that all CALs have left is history, which the ledger tells.
+    packs: valuesOf(state.packs)
+      .filter((p) => p.quantity > 0)
+      .map((p) => ({
+        keyPackId: p.keyPackId,
+        version: p.version,
+        mode: p.mode,
+        quantity: p.quantity,
+        issued: issuedOf(p),
+        available:
+          p.mode === 'per-device' || counted ? p.quantity - issuedOf(p) - p.reserved - p.withheld : null,
+        ...(p.reserved > 0 ? { reserved: p.reserved } : {}),
+        ...(p.withheld > 0 ? { withheld: p.withheld } : {}),
+        program: p.program,
+        agreement: p.agreementNumber,
+        installedAt: p.installedAt,
+      })),
   });
 };
 

@@ -61,6 +61,14 @@ const says = (r: LedgerRecord, known: Known, superseded: readonly string[]): str
       return `${licenseWords(r.licenseId, known)} validated by a log-on`;
     case 'returned':
       return `the CAL of ${licenseWords(r.licenseId, known)} returned to its pool`;
+    case 'deactivated':
+      return `deactivated, by ${r.by}`;
+    case 'cals-withheld':
+      return `${r.quantity} CALs given to nobody while the Clearinghouse is asked to take them, by ${r.by}`;
+    case 'cals-settled':
+      return `${r.quantity} CALs ${r.outcome === 'removed' ? 'left the key pack' : 'free again: the Clearinghouse has not taken them'}`;
+    case 'reserve-released':
+      return `${r.released} CALs not kept any more for licenses learned again, by ${r.by}${reason(r.why)}`;
     case 'license-revoked':
       return `${licenseWords(r.licenseId, known)} revoked by ${r.by}${reason(r.why)}`;
     case 'devices-merged':

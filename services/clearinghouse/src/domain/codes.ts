@@ -1,0 +1,37 @@
+// Retail license codes: 25 characters of 32, of which nine are a number and sixteen a keyed check (HMAC-SHA-256 under a secret of the
+// Clearinghouse, 80 bits of it), so that a guess is not a code.
+
+const LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
+const NUMBER_LETTERS = 9;
+const CHECK_LETTERS = 16;
+
+/** Gives the check of a text, at least ten bytes. */
+export type KeyedCheck = (text: string) => Uint8Array;
+
+/** Most significant letter first. */
+const lettersOf = (value: bigint, length: number): string => {
+  let text = '';
+  for (let rest = value, i = 0; i < length; i += 1, rest >>= 5n)
+    text = `${LETTERS[Number(rest & 31n)] ?? ''}${text}`;
+  return text;
+};
+
+const checkOf = (number: number, check: KeyedCheck): string => {
+  let value = 0n;
+  for (const byte of check(`retail ${number}`).subarray(0, 10)) value = (value << 8n) | BigInt(byte);
+  return lettersOf(value, CHECK_LETTERS);
+};
+
+/** The code of a number from 1. */
+export const codeOf = (number: number, check: KeyedCheck): string =>
+  lettersOf(BigInt(number), NUMBER_LETTERS) + checkOf(number, check);
+
+/** The number of a code, or undefined where its check is not right. */
+export const numberOf = (code: string, check: KeyedCheck): number | undefined => {
+  let number = 0;
+  for (const letter of code.slice(0, NUMBER_LETTERS)) number = number * 32 + LETTERS.indexOf(letter);
+  return number > 0 && code === codeOf(number, check) ? number : undefined;
+};
+
+/** What stands in the place of an agreement's number for a pack that was bought as a box. */
+export const paperOfCode = (number: number): string => `CODE-${number}`;
