@@ -1,6 +1,6 @@
 // What the handlers need of the outside.
 
-import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
+import type { ClearinghouseCommand, ClearinghouseReason, Contact } from '@calbus/contracts/clearinghouse';
 import type { Message, Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
 import type { issuingKeys } from '@calbus/contracts/liaison-messages';
@@ -53,6 +53,10 @@ export type Store = {
   readonly settle: (commandId: string, state: State) => void;
   /** Inventory has refused what a command needs before it leaves. */
   readonly refuse: (commandId: string, state: State) => void;
+  /** The key packs that the Clearinghouse has issued, oldest first; each is a statement that names its paper. */
+  readonly keyPacks: () => readonly string[];
+  /** Who had the license server activated. */
+  readonly contact: () => Contact | null;
   readonly keys: () => readonly IssuingKey[];
   readonly addKey: (key: IssuingKey) => void;
   /** Forgets private keys that are no longer listed with one, and dropped keys. */

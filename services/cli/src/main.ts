@@ -3,11 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Redis } from 'ioredis';
-import { agreementProgram } from '@calbus/contracts/clearinghouse';
-import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode } from '@calbus/contracts/tokens';
-import { activate, install } from './commands/clearinghouse.ts';
+import { addClearinghouseCommands } from './commands/clearinghouse-commands.ts';
 import { runDiagnose } from './commands/diagnose/command.ts';
 import { events } from './commands/events.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
@@ -21,7 +19,7 @@ import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
 import { connectOperator, operatorName, type Operator } from './operator.ts';
 import { Problem } from './problem.ts';
-import { grouped, json, plain, say } from './print.ts';
+import { json, plain } from './print.ts';
 import { loadProfile, readSecret, type Profile } from './profile.ts';
 
 const program = new Command('calbus')
@@ -170,73 +168,7 @@ command('request', 'act as a terminal server: ask for a license, or report a log
     }
   });
 
-const progress =
-  (asJson: boolean) =>
-  (c: LiaisonCommand): void => {
-    if (!asJson) say(`${c.about}: ${c.state.state}`);
-  };
-const ended = (c: LiaisonCommand, asJson: boolean): void => {
-  if (asJson) return json(c);
-  if (c.state.state === 'done' && c.state.keyPackId !== undefined)
-    say(`Key pack ${grouped(c.state.keyPackId)} is installed.`);
-  if (c.state.state === 'done' && c.state.serverId !== undefined)
-    say(`Activated as ${grouped(c.state.serverId)}.`);
-};
-command('activate', 'have this license server activated by the Clearinghouse')
-  .requiredOption('--first-name <name>', 'of the contact')
-  .requiredOption('--last-name <name>', 'of the contact')
-  .requiredOption('--company <name>', 'the company')
-  .requiredOption('--country <name>', 'the country or region')
-  .option('--email <address>', 'e-mail address of the contact')
-  .action(
-    ({
-      json: asJson,
-      ...contact
-    }: {
-      json?: true;
-      firstName: string;
-      lastName: string;
-      company: string;
-      country: string;
-      email?: string;
-    }) =>
-      withOperator(async (operator) =>
-        ended(await activate(operator, contact, progress(asJson ?? false)), asJson ?? false),
-      ),
-  );
-const agreement = (text: string): string => {
-  const digits = text.replaceAll(/[\s-]/g, '');
-  if (!/^[0-9]{7}$/.test(digits)) throw new InvalidArgumentError('must have 7 digits.');
-  return digits;
-};
-command('install', 'have CALs that were bought issued to this license server, and install them')
-  .addArgument(program.createArgument('<program>', 'the purchase program').choices(agreementProgram.options))
-  .requiredOption('--agreement <number>', 'agreement or enrollment number, 7 digits', agreement)
-  .addOption(
-    new Option('--cal-version <version>', 'version of the CALs')
-      .choices(productVersions)
-      .makeOptionMandatory(),
-  )
-  .addOption(
-    new Option('--mode <mode>', 'type of the CALs').choices(licensingMode.options).makeOptionMandatory(),
-  )
-  .requiredOption('--quantity <n>', 'how many', whole)
-  .action(
-    (
-      name: string,
-      o: { json?: true; agreement: string; calVersion: string; mode: string; quantity: number },
-    ) =>
-      withOperator(async (operator) => {
-        const purchase = {
-          program: agreementProgram.parse(name),
-          agreementNumber: o.agreement,
-          version: productVersion.parse(o.calVersion),
-          mode: licensingMode.parse(o.mode),
-          quantity: o.quantity,
-        };
-        ended(await install(operator, purchase, progress(o.json ?? false)), o.json ?? false);
-      }),
-  );
+addClearinghouseCommands(program, withOperator, whole);
 
 const settingsCommand = program.command('settings').description('what is set for the whole license server');
 settingsCommand

@@ -213,6 +213,15 @@ export const exchanges: readonly Exchange[] = [
     answers: [liaison.liaisonStatus, inventory.serviceFault],
   },
   {
+    id: 'liaison.query.agreements',
+    subject: subjects.liaison.query('operator', 'agreements'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['clearinghouse-liaison'],
+    messages: [liaison.queryAgreements],
+    answers: [liaison.liaisonAgreements, inventory.serviceFault],
+  },
+  {
     id: 'liaison.query.witness',
     subject: subjects.liaison.query('inventory', 'witness'),
     road: 'ask',

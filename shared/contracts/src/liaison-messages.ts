@@ -1,7 +1,14 @@
 // What an operator says to the liaison, and what the liaison keeps for the issuers.
 
 import { z } from 'zod';
-import { clearinghouseReason, contact, installable, paper, reactivationReason } from './clearinghouse.ts';
+import {
+  clearinghouseReason,
+  contact,
+  installable,
+  keyPackClaims,
+  paper,
+  reactivationReason,
+} from './clearinghouse.ts';
 import { contract } from './envelope.ts';
 import { faultCode } from './faults.ts';
 import { refusalCode } from './refusals.ts';
@@ -149,6 +156,27 @@ export const liaisonStatus = contract(
     commands: z.array(liaisonCommand).max(100),
   }),
   262_144,
+);
+
+export const queryAgreements = contract(
+  'liaison.query.agreements',
+  1,
+  'Which purchase papers this license server has key packs on.',
+  z.object({}),
+  1_024,
+);
+
+export const liaisonAgreements = contract(
+  'liaison.agreements',
+  1,
+  'The purchase papers, each with the key packs that were issued on it; recovery needs them.',
+  z.object({
+    serverId: serverId.nullable(),
+    /** Who had the license server activated. */
+    contact: contact.nullable(),
+    keyPacks: z.array(keyPackClaims).max(10_000),
+  }),
+  4_194_304,
 );
 
 export const queryLiaisonWitness = contract(

@@ -44,7 +44,7 @@ export const normalCode = (written: string): string => written.replaceAll(/[\s-]
 /** Why a license code cannot be one, or undefined. */
 export const codeProblem = (code: string): string | undefined => {
   if (code.length !== 25) return `must have 25 characters, not ${code.length}`;
-  const at = [...code].findIndex((c) => !/[ABCDEFGHJKLMNPQRSTUVWXYZ23456789]/.test(c));
+  const at = code.search(/[^ABCDEFGHJKLMNPQRSTUVWXYZ23456789]/);
   return at < 0
     ? undefined
     : `has a character that no license code has, in group ${Math.floor(at / 5) + 1}: I, O, 0 and 1 do not occur`;

@@ -9,11 +9,13 @@ import {
   liaisonInstall,
   liaisonReactivate,
   liaisonRecover,
+  queryAgreements,
   queryLiaison,
   queryLiaisonWitness,
 } from '@calbus/contracts/liaison-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
+import { agreements } from '../handlers/agreements.ts';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
 import {
@@ -48,6 +50,12 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
     contracts: [queryLiaison],
     callers,
     handle: () => status(store, outlet),
+  });
+  respond(deps, {
+    subject: subjects.liaison.query('operator', 'agreements'),
+    contracts: [queryAgreements],
+    callers,
+    handle: () => agreements(store),
   });
   respond(deps, {
     subject: subjects.liaison.query('inventory', 'witness'),

@@ -168,6 +168,11 @@ export const sqliteStore = (db: DatabaseSync): Store => {
   const keep = db.prepare(
     'INSERT OR REPLACE INTO agreements (key_pack_id, key_pack, kept_at) VALUES (?, ?, ?)',
   );
+  const packs = db.prepare('SELECT key_pack FROM agreements ORDER BY kept_at, key_pack_id');
+  const activator = db.prepare(
+    `SELECT json_extract(request, '$.contact') AS contact FROM commands
+     WHERE stage = 'done' AND json_extract(request, '$.kind') = 'activate' ORDER BY sequence DESC LIMIT 1`,
+  );
   const keys = db.prepare('SELECT * FROM issuing_keys ORDER BY made_at DESC');
   const addKey = db.prepare(
     `INSERT INTO issuing_keys (kid, epoch, chain, made_at, not_before, not_after, sealed)
@@ -248,6 +253,15 @@ export const sqliteStore = (db: DatabaseSync): Store => {
       }),
     settle: (commandId, state) => {
       settle.run(state.state, JSON.stringify(state), commandId);
+    },
+    keyPacks: () =>
+      z
+        .array(z.object({ key_pack: z.string() }))
+        .parse(packs.all())
+        .map((r) => r.key_pack),
+    contact: () => {
+      const row = z.object({ contact: z.string() }).optional().parse(activator.get());
+      return row ? contact.parse(json(row.contact)) : null;
     },
     keys: () => z.array(keyRow).parse(keys.all()),
     addKey: (k) => {

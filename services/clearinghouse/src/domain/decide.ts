@@ -98,12 +98,14 @@ export const decideInstall = (quantity: number, cover: Cover): Rejection | { rea
   }
 };
 
+/** `usedOn`: the day on which a code was used, in words. */
 export const decideCode = (
   code: Code | undefined,
+  usedOn: (at: number) => string,
 ): Rejection | { readonly kind: 'issue'; readonly code: Code } => {
   if (!code) return reject('UNKNOWN_CODE');
   if (code.usedAt === null) return { kind: 'issue', code };
-  return reject('CODE_ALREADY_USED', `It was used on ${new Date(code.usedAt).toISOString().slice(0, 10)}.`);
+  return reject('CODE_ALREADY_USED', `It was used on ${usedOn(code.usedAt)}.`);
 };
 
 export const decideChangePack = (

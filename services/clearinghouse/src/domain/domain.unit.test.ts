@@ -111,9 +111,9 @@ test('reactivate: any key, but its own account, and a paper of its own', () => {
 
 test('a code is used once; a pack gives no more than it has', () => {
   const contents = { version: '2003', mode: 'per-device', quantity: 5 } as const;
-  assert.equal(said(decideCode(undefined)), 'UNKNOWN_CODE');
-  assert.equal(said(decideCode({ number: 1, contents, usedAt: null })), 'issue');
-  assert.equal(said(decideCode({ number: 1, contents, usedAt: 1 })), 'CODE_ALREADY_USED');
+  assert.equal(said(decideCode(undefined, String)), 'UNKNOWN_CODE');
+  assert.equal(said(decideCode({ number: 1, contents, usedAt: null }, String)), 'issue');
+  assert.equal(said(decideCode({ number: 1, contents, usedAt: 1 }, String)), 'CODE_ALREADY_USED');
   const bought = { program: 'select', agreementNumber: '1234567', ...contents } as const;
   const pack = {
     keyPackId: 'P',

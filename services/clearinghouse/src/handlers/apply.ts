@@ -47,6 +47,8 @@ export const draftOf = async (d: CommandDeps, opened: Opened): Promise<Draft> =>
     : { serverId, chain: [await d.seal.certify(serverId, opened.key, d.now())] };
 };
 
+const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
+
 type Work = {
   readonly d: CommandDeps;
   readonly registry: Registry;
@@ -83,7 +85,11 @@ const activate = (
     throw new Error('an activation of another license server than was certified');
   const server: Server = {
     ...draft,
-    ...{ productId, user: sender.user, key: sender.key, epoch, contact },
+    productId,
+    user: sender.user,
+    key: sender.key,
+    epoch,
+    contact,
     activatedAt: w.at,
     standing: 'active',
   };
@@ -111,7 +117,7 @@ const install = (w: Work, command: Extract<OfServer, { type: 'install' }>, serve
   });
   if (asked.program === 'retail') {
     const number = numberOf(asked.code, d.seal.check);
-    const decision = decideCode(number === undefined ? undefined : registry.code(number));
+    const decision = decideCode(number === undefined ? undefined : registry.code(number), day);
     if (decision.kind === 'rejected') return decision;
     const { code } = decision;
     const paper = { program: 'retail', agreementNumber: paperOfCode(code.number) } as const;

@@ -1,7 +1,7 @@
 // Commands that go to the Clearinghouse through the liaison: handed over, then followed until they end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Contact, Purchase } from '@calbus/contracts/clearinghouse';
+import type { Contact, Installable } from '@calbus/contracts/clearinghouse';
 import type { Body, Contract } from '@calbus/contracts/envelope';
 import {
   liaisonActivate,
@@ -12,7 +12,7 @@ import {
   queryLiaison,
   type LiaisonCommand,
 } from '@calbus/contracts/liaison-messages';
-import { subjects } from '@calbus/contracts/subjects';
+import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { newId, operatorName, type Operator } from '../operator.ts';
 import { Problem } from '../problem.ts';
 
@@ -70,32 +70,31 @@ const follow = async (
   );
 };
 
-export const activate = async (
+/** Hands a command to the liaison, and follows it to its end. */
+export const toClearinghouse = async <C extends Contract>(
+  operator: Operator,
+  name: LiaisonCommandName,
+  c: C,
+  body: Omit<Body<C>, 'commandId' | 'by'>,
+  progress: Progress,
+  waitMs = 60_000,
+): Promise<LiaisonCommand> => {
+  const whole = { ...body, commandId: newId(), by: operatorName() } as unknown as Body<C>;
+  return follow(operator, await hand(operator, subjects.liaison.command(name), c, whole), waitMs, progress);
+};
+
+export const activate = (
   operator: Operator,
   contact: Contact,
   progress: Progress,
-  waitMs = 60_000,
-): Promise<LiaisonCommand> => {
-  const body = { commandId: newId(), contact, by: operatorName() };
-  return follow(
-    operator,
-    await hand(operator, subjects.liaison.command('activate'), liaisonActivate, body),
-    waitMs,
-    progress,
-  );
-};
+  waitMs?: number,
+): Promise<LiaisonCommand> =>
+  toClearinghouse(operator, 'activate', liaisonActivate, { contact }, progress, waitMs);
 
-export const install = async (
+export const install = (
   operator: Operator,
-  purchase: Purchase,
+  purchase: Installable,
   progress: Progress,
-  waitMs = 60_000,
-): Promise<LiaisonCommand> => {
-  const body = { commandId: newId(), purchase, by: operatorName() };
-  return follow(
-    operator,
-    await hand(operator, subjects.liaison.command('install'), liaisonInstall, body),
-    waitMs,
-    progress,
-  );
-};
+  waitMs?: number,
+): Promise<LiaisonCommand> =>
+  toClearinghouse(operator, 'install', liaisonInstall, { purchase }, progress, waitMs);

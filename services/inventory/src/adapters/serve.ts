@@ -140,7 +140,7 @@ export const serveTerm = (
       handle: (m) =>
         m.type === inventoryActivation.type
           ? activation(commit, { roots, now: clock.now }, m as Message<typeof inventoryActivation>)
-          : deactivation(commit, m as Message<typeof inventoryDeactivation>),
+          : deactivation(commit, m),
     }),
     respond(deps, {
       subject: subjects.inventory.install(term),
@@ -165,11 +165,10 @@ export const serveTerm = (
         if (m.type === inventoryRevoke.type) return revoke(commit, m as Message<typeof inventoryRevoke>);
         if (m.type === inventoryMergeDevices.type)
           return mergeDevices(commit, m as Message<typeof inventoryMergeDevices>);
-        if (m.type === inventoryReleaseReserve.type)
-          return releaseReserves(commit, m as Message<typeof inventoryReleaseReserve>);
+        if (m.type === inventoryReleaseReserve.type) return releaseReserves(commit, m);
         if (m.type === inventoryUndoMerge.type)
           return undoMerge(commit, m as Message<typeof inventoryUndoMerge>);
-        return confirmClock(commit, deps.watch, m as Message<typeof inventoryConfirmClock>);
+        return confirmClock(commit, deps.watch, m);
       },
     }),
   ];

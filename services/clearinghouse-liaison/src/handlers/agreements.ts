@@ -1,0 +1,22 @@
+// The purchase papers: what an operator must find again after everything else is lost.
+
+import { keyPackClaims } from '@calbus/contracts/clearinghouse';
+import { liaisonAgreements } from '@calbus/contracts/liaison-messages';
+import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { openJws } from '@calbus/trust/jws';
+import type { Store } from '../ports.ts';
+
+const MOST = 10_000;
+
+export const agreements = async (
+  store: Pick<Store, 'activation' | 'contact' | 'keyPacks'>,
+): Promise<Answer> =>
+  answerWith(liaisonAgreements, {
+    serverId: store.activation()?.serverId ?? null,
+    contact: store.contact(),
+    // Each was verified when it came.
+    keyPacks: store
+      .keyPacks()
+      .slice(-MOST)
+      .flatMap((statement) => keyPackClaims.safeParse(openJws(statement)?.payload).data ?? []),
+  });

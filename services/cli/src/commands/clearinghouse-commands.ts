@@ -1,0 +1,288 @@
+// The commands that go to the Clearinghouse: activation in all its kinds, key packs, recovery. Every number is checked before anything
+// is sent.
+
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import type { Redis } from 'ioredis';
+import {
+  agreementProgram,
+  reactivationReason,
+  reactivationReasons,
+  type AgreementProgram,
+  type Installable,
+  type Paper,
+} from '@calbus/contracts/clearinghouse';
+import { inventoryReleaseReserve } from '@calbus/contracts/inventory-messages';
+import {
+  liaisonAgreements,
+  liaisonChangePack,
+  liaisonDeactivate,
+  liaisonReactivate,
+  liaisonRecover,
+  queryAgreements,
+  type LiaisonCommand,
+} from '@calbus/contracts/liaison-messages';
+import { codeProblem, normalCode, normalPaper, paperProblem } from '@calbus/contracts/papers';
+import { subjects } from '@calbus/contracts/subjects';
+import { licensingMode } from '@calbus/contracts/tokens';
+import { productVersion, productVersions } from '@calbus/contracts/versions';
+import { operate } from '../leader.ts';
+import { newId, operatorName, type Operator } from '../operator.ts';
+import { bold, day, grouped, json, modeName, plain, say, table } from '../print.ts';
+import { Problem } from '../problem.ts';
+import { activate, install, toClearinghouse } from './clearinghouse.ts';
+
+type WithOperator = (act: (operator: Operator, redis: Redis) => Promise<void>) => Promise<void>;
+type Json = { readonly json?: true };
+
+const progress =
+  (o: Json) =>
+  (c: LiaisonCommand): void => {
+    if (!o.json) say(`${c.about}: ${c.state.state}`);
+  };
+const ended = (c: LiaisonCommand, o: Json, done: string): void => {
+  if (o.json) return json(c);
+  const { state } = c;
+  if (state.state !== 'done') return;
+  if (state.keyPackId !== undefined) say(`Key pack ${grouped(state.keyPackId)}.`);
+  if (state.serverId !== undefined) say(`Activated as ${grouped(state.serverId)}.`);
+  say(done);
+};
+
+/** A 35-character id as people write it. */
+const longId = (text: string): string => {
+  const id = text.replaceAll(/[\s-]/g, '').toUpperCase();
+  if (!/^[A-Z0-9]{35}$/.test(id))
+    throw new InvalidArgumentError('must be 35 letters and digits, 7 groups of 5.');
+  return id;
+};
+
+const paperOf = (program: string, number: string | undefined): Paper => {
+  const kind: AgreementProgram = agreementProgram.parse(program);
+  const agreementNumber = normalPaper(kind, number ?? '');
+  const problem =
+    number === undefined ? 'is missing: --agreement <number>' : paperProblem(kind, agreementNumber);
+  if (problem !== undefined) throw new Problem('INVALID_BODY', `The agreement number ${problem}.`);
+  return { program: kind, agreementNumber };
+};
+
+type Bought = { agreement?: string; code?: string; calVersion?: string; mode?: string; quantity?: number };
+
+const purchaseOf = (program: string, o: Bought): Installable => {
+  if (program === 'retail') {
+    const code = normalCode(o.code ?? '');
+    const problem = o.code === undefined ? 'is missing: --code <25 characters>' : codeProblem(code);
+    if (problem !== undefined) throw new Problem('INVALID_BODY', `The license code ${problem}.`);
+    return { program, code };
+  }
+  const missing = Object.entries({
+    '--cal-version': o.calVersion,
+    '--mode': o.mode,
+    '--quantity': o.quantity,
+  })
+    .filter(([, value]) => value === undefined)
+    .map(([name]) => name);
+  if (missing.length > 0) throw new Problem('INVALID_BODY', `Say ${missing.join(', ')} too.`);
+  return {
+    ...paperOf(program, o.agreement),
+    version: productVersion.parse(o.calVersion),
+    mode: licensingMode.parse(o.mode),
+    quantity: o.quantity ?? 0,
+  };
+};
+
+const agreementList = async (operator: Operator, only: Paper | undefined) => {
+  const subject = subjects.liaison.query('operator', 'agreements');
+  const { serverId, contact, keyPacks } = await operator.ask(subject, queryAgreements, {}, liaisonAgreements);
+  const of = ({ purchase: p }: (typeof keyPacks)[number]): boolean =>
+    !only || (p.program === only.program && p.agreementNumber === only.agreementNumber);
+  return { serverId, contact, keyPacks: keyPacks.filter(of) };
+};
+type Agreements = Awaited<ReturnType<typeof agreementList>>;
+
+const showAgreements = ({ keyPacks }: Agreements): void => {
+  if (keyPacks.length === 0) return say('No key packs were issued to this license server yet.');
+  table(
+    ['program', 'agreement', 'version', 'type', 'CALs', 'key pack', 'issued'],
+    keyPacks.map(({ keyPackId, issuedAt, purchase: p }) => [
+      p.program,
+      p.agreementNumber,
+      p.version,
+      modeName(p.mode),
+      String(p.quantity),
+      grouped(keyPackId),
+      day(issuedAt),
+    ]),
+  );
+};
+
+/** As a page to be printed and put away. */
+const showPaper = (found: Agreements): void => {
+  say(bold('License purchase agreement'));
+  if (found.contact) say(plain(`Company           ${found.contact.company}, ${found.contact.country}`));
+  if (found.serverId !== null) say(`License server    ${grouped(found.serverId)}`);
+  say();
+  showAgreements(found);
+  say();
+  say(
+    'Keep this page: with the license server id and the agreement number, calbus reactivate and calbus recover',
+  );
+  say('bring these CALs back to a license server that was lost with its disk.');
+};
+
+export const addClearinghouseCommands = (
+  program: Command,
+  withOperator: WithOperator,
+  whole: (text: string) => number,
+): void => {
+  const command = (parent: Command, name: string, description: string): Command =>
+    parent.command(name).description(description).option('--json', 'print JSON');
+  const withPaper = (c: Command): Command =>
+    c
+      .addOption(
+        new Option('--program <program>', 'the purchase program')
+          .choices(agreementProgram.options)
+          .makeOptionMandatory(),
+      )
+      .requiredOption('--agreement <number>', 'agreement, enrollment or license number');
+
+  command(program, 'activate', 'have this license server activated by the Clearinghouse')
+    .requiredOption('--first-name <name>', 'of the contact')
+    .requiredOption('--last-name <name>', 'of the contact')
+    .requiredOption('--company <name>', 'the company')
+    .requiredOption('--country <name>', 'the country or region')
+    .option('--email <address>', 'e-mail address of the contact')
+    .action(({ json: asJson, ...contact }: Json & Parameters<typeof activate>[1]) =>
+      withOperator(async (operator) => {
+        const o = asJson ? { json: asJson } : {};
+        ended(await activate(operator, contact, progress(o)), o, 'Next: calbus install.');
+      }),
+    );
+
+  withPaper(
+    command(
+      program,
+      'reactivate',
+      'a new key and certificate for a license server that was activated before',
+    ),
+  )
+    .addOption(
+      new Option('--reason <reason>', 'why').choices(reactivationReason.options).makeOptionMandatory(),
+    )
+    .option('--server-id <id>', 'the id it had, where it was set up anew', longId)
+    .addHelpText(
+      'after',
+      `\nReasons:\n${Object.entries(reactivationReasons)
+        .map(([name, says]) => `  ${name.padEnd(20)} ${says}`)
+        .join('\n')}`,
+    )
+    .action((o: Json & { program: string; agreement: string; reason: string; serverId?: string }) =>
+      withOperator(async (operator) => {
+        const body = {
+          reason: reactivationReason.parse(o.reason),
+          paper: paperOf(o.program, o.agreement),
+          ...(o.serverId === undefined ? {} : { serverId: o.serverId }),
+        };
+        const done = await toClearinghouse(operator, 'reactivate', liaisonReactivate, body, progress(o));
+        ended(done, o, 'Where the ledger was lost: calbus recover brings the key packs back.');
+      }),
+    );
+
+  command(
+    program,
+    'deactivate',
+    'end the activation: nothing but temporary licenses until it is activated again',
+  ).action((o: Json) =>
+    withOperator(async (operator) => {
+      const done = await toClearinghouse(operator, 'deactivate', liaisonDeactivate, {}, progress(o));
+      ended(done, o, 'Deactivated. calbus activate activates it again under its id.');
+    }),
+  );
+
+  withPaper(
+    command(program, 'recover', 'the key packs of an agreement, for a ledger that has lost them'),
+  ).action((o: Json & { program: string; agreement: string }) =>
+    withOperator(async (operator) => {
+      const body = { paper: paperOf(o.program, o.agreement) };
+      const done = await toClearinghouse(operator, 'recover', liaisonRecover, body, progress(o));
+      const kept = 'Recovered CALs are kept for devices that show their licenses again: calbus packs.';
+      ended(done, o, kept);
+    }),
+  );
+
+  command(program, 'install', 'have CALs that were bought issued to this license server, and install them')
+    .addArgument(
+      program
+        .createArgument('<program>', 'the purchase program')
+        .choices(['retail', ...agreementProgram.options]),
+    )
+    .option('--code <code>', 'retail: the license code, 25 characters')
+    .option(
+      '--agreement <number>',
+      'agreement or enrollment number, 7 digits; open: license number and authorization number, 12345678-ABC…',
+    )
+    .addOption(new Option('--cal-version <version>', 'version of the CALs').choices(productVersions))
+    .addOption(new Option('--mode <mode>', 'type of the CALs').choices(licensingMode.options))
+    .option('--quantity <n>', 'how many', whole)
+    .action((name: string, o: Json & Bought) => {
+      const purchase = purchaseOf(name, o);
+      return withOperator(async (operator) => {
+        ended(await install(operator, purchase, progress(o)), o, 'Installed: calbus packs.');
+      });
+    });
+
+  const packs = program.commands.find((c) => c.name() === 'packs');
+  if (!packs) throw new Error('packs is not registered yet');
+  const change = (name: string, description: string, to: 'agreement' | 'other-mode'): void => {
+    command(packs, name, description)
+      .argument('<key pack>', 'its id', longId)
+      .requiredOption('--quantity <n>', 'how many of its free CALs', whole)
+      // --json stands on the parent too, which takes it first.
+      .action((keyPackId: string, o: { quantity: number }, self: Command) =>
+        withOperator(async (operator) => {
+          const all = self.optsWithGlobals<Json>();
+          const body = { keyPackId, quantity: o.quantity, to };
+          const done = await toClearinghouse(operator, 'change-pack', liaisonChangePack, body, progress(all));
+          ended(done, all, 'Done: calbus packs.');
+        }),
+      );
+  };
+  change('remove', 'give free CALs of a key pack back to its agreement', 'agreement');
+  change('convert', 'change free CALs of a key pack from Per Device to Per User, or back', 'other-mode');
+
+  const agreements = program.command('agreements').description('the purchase papers of this license server');
+  command(agreements, 'list', 'every key pack with its paper').action((o: Json) =>
+    withOperator(async (operator) => {
+      const found = await agreementList(operator, undefined);
+      if (o.json) json(found);
+      else showAgreements(found);
+    }),
+  );
+  withPaper(command(agreements, 'show', 'one agreement, as a page to be printed and put away')).action(
+    (o: Json & { program: string; agreement: string }) =>
+      withOperator(async (operator) => {
+        const only = paperOf(o.program, o.agreement);
+        const found = await agreementList(operator, only);
+        if (found.keyPacks.length === 0)
+          throw new Problem(
+            'UNKNOWN_AGREEMENT',
+            'This license server has no key pack on it: calbus agreements list.',
+          );
+        if (o.json) json(found);
+        else showPaper(found);
+      }),
+  );
+
+  const reserve = program
+    .command('reserve')
+    .description('CALs that are kept for devices which show lost licenses again');
+  command(reserve, 'release', 'free them for everybody; so many more than were bought may then be in use')
+    .option('--why <reason>', 'kept in the ledger', '')
+    .action((o: Json & { why: string }) =>
+      withOperator(async (operator) => {
+        const body = { commandId: newId(), by: operatorName(), why: o.why };
+        const accepted = await operate(operator, inventoryReleaseReserve, body);
+        if (o.json) json(accepted);
+        else say('Nothing is kept any more: calbus ledger show says how many there were.');
+      }),
+    );
+};
