@@ -6,14 +6,16 @@ import type { Redis } from 'ioredis';
 import { agreementProgram } from '@calbus/contracts/clearinghouse';
 import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
-import { licensingMode } from '@calbus/contracts/tokens';
+import { licensingMode, token } from '@calbus/contracts/tokens';
 import { activate, install } from './commands/clearinghouse.ts';
+import { addDeviceCommands } from './commands/devices.ts';
 import { runDiagnose } from './commands/diagnose/command.ts';
 import { events } from './commands/events.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
 import { addReportCommands } from './commands/report/commands.ts';
+import { revoke } from './commands/revoke.ts';
 import { confirmClock } from './commands/clock.ts';
 import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
@@ -42,6 +44,11 @@ const whole = (text: string): number => {
 const hardwareId = (text: string): string => {
   if (!/^[0-9a-fA-F]{40}$/.test(text)) throw new InvalidArgumentError('must be 40 hex digits (20 bytes).');
   return text.toLowerCase();
+};
+const licenseId = (text: string): string => {
+  if (!token.safeParse(text).success)
+    throw new InvalidArgumentError('must be a license id: letters, digits, - and _.');
+  return text;
 };
 const profileOf = (): Profile => loadProfile(program.opts<{ profile?: string }>().profile);
 
@@ -111,6 +118,14 @@ command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
 
 addLedgerCommands(program, withOperator, whole);
 addReportCommands(program, withOperator, whole);
+addDeviceCommands(program, withOperator, hardwareId);
+command('revoke', 'end a full Per Device license early, so that its CAL is free at once')
+  .argument('<licenseId>', 'the license, as calbus licenses shows it', licenseId)
+  .option('--why <reason>', 'kept in the ledger', '')
+  .addHelpText('after', '\nAn id that begins with a dash goes after two more: calbus revoke -- -x7…')
+  .action((id: string, o: { json?: true; why: string }) =>
+    withOperator((operator) => revoke(operator, id, operatorName(), o.why, o.json ?? false)),
+  );
 
 type RequestOptions = {
   json?: true;
@@ -279,7 +294,8 @@ try {
   await program.parseAsync(process.argv);
 } catch (error) {
   const asJson = process.argv.includes('--json');
-  if (asJson && error instanceof Problem) json({ error: { code: error.code, says: error.message } });
+  if (asJson && error instanceof Problem)
+    json({ error: { code: error.code, says: error.message, ...error.facts } });
   else process.stderr.write(`calbus: ${plain(error instanceof Error ? error.message : String(error))}\n`);
   process.exitCode = 1;
 }

@@ -384,6 +384,8 @@ export const queryLicenses = contract(
     /** A hardware id, or the start of a device name. */
     device: name.optional(),
     user: name.optional(),
+    /** A license id. */
+    license: token.optional(),
     limit: z.int().min(1).max(1_000).default(100),
   }),
   4_096,
