@@ -19,6 +19,7 @@ import { revoke } from './commands/revoke.ts';
 import { confirmClock } from './commands/clock.ts';
 import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
+import { terminalServers } from './commands/terminal-servers.ts';
 import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
 import { connectOperator, operatorName, type Operator } from './operator.ts';
@@ -81,6 +82,15 @@ command('licenses', 'who holds which license, until when')
     withOperator((operator) =>
       licenses(operator, { ...filter, limit: Math.min(filter.limit, 1_000) }, asJson ?? false),
     ),
+  );
+command('terminal-servers', 'what was decided for each terminal server, and how it stands')
+  .argument('[id]', 'only this one')
+  .option('--limit <n>', 'at most so many', whole, 100)
+  .action((id: string | undefined, o: { json?: true; limit: number }) =>
+    withOperator((operator) => {
+      const only = id === undefined ? {} : { terminalServerId: id };
+      return terminalServers(operator, { ...only, limit: Math.min(o.limit, 1_000) }, o.json ?? false);
+    }),
   );
 command('requests', 'what was asked of the Clearinghouse, and where it stands').action((o: { json?: true }) =>
   withOperator((operator) => requests(operator, o.json ?? false)),

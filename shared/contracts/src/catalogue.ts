@@ -185,6 +185,12 @@ export const exchanges: readonly Exchange[] = [
   inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventorySettingsAre),
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
+  inventoryQuery(
+    'terminal-servers',
+    'operator',
+    inventory.queryTerminalServers,
+    inventory.inventoryTerminalServers,
+  ),
   inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
   {
     id: 'liaison.activate',

@@ -16,6 +16,7 @@ import {
   queryPacks,
   querySettings,
   queryStatus,
+  queryTerminalServers,
   queryTrust,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
@@ -39,6 +40,7 @@ import {
   trust,
   type StatusFacts,
 } from '../handlers/queries.ts';
+import { terminalServers } from '../handlers/terminal-servers.ts';
 
 const BEACON_MS = 250;
 
@@ -80,6 +82,13 @@ export const serveQueries = (
     contracts: [queryLicenses],
     callers: operator,
     handle: async (m) => licenses(state, now(), m),
+  });
+  respond(deps, {
+    subject: query('terminal-servers'),
+    queue,
+    contracts: [queryTerminalServers],
+    callers: operator,
+    handle: async (m) => terminalServers(state, m),
   });
   respond(deps, {
     subject: query('ledger'),

@@ -1,7 +1,7 @@
 // The state of inventory: what the fold of the ledger has come to. Values in it are never changed in place, only
 // replaced, so that a draft and a query can share them.
 
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer, KnownTerminalServer } from '@calbus/contracts/inventory-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { defaultSettings, type Settings, type SettingsChange } from '@calbus/contracts/settings';
@@ -93,6 +93,8 @@ export type TerminalServerCounts = {
   /** New devices in the minute, and full licenses in the hour, of the last such license (S3). */
   readonly newDevices: Window;
   readonly fullLicenses: Window;
+  /** How it last said that it stands. */
+  readonly standing?: KnownTerminalServer['standing'];
 };
 
 /** How many there were in one stretch of ledger time, which is numbered from 1970. */

@@ -6,7 +6,7 @@ import type { Usage } from './usage.ts';
 export const sectionNames = ['pools', 'activity', 'denials', 'devices'] as const;
 export type SectionName = (typeof sectionNames)[number];
 
-const iso = (ms: number): string => new Date(ms).toISOString();
+export const iso = (ms: number): string => new Date(ms).toISOString();
 
 const heads = {
   pools: ['version', 'type', 'keyPackId', 'installed', 'issued', 'available', 'poolPeakIssued', 'poolPeakAt'],
