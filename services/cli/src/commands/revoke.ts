@@ -20,14 +20,15 @@ const licenseOf = async (operator: Operator, licenseId: string): Promise<HeldLic
   return licenses.find((l) => l.licenseId === licenseId);
 };
 
-/** Says when, and how the limit is lifted, where the limit is what refuses. */
-const withNextDay = (error: unknown): unknown => {
-  if (!(error instanceof Problem) || error.code !== 'REVOCATION_LIMIT') return error;
-  const { nextRevokeAllowedOn: next } = error.facts;
-  const when = typeof next === 'number' ? `The next license may be revoked on ${day(next)}. ` : '';
-  const says = `${error.message} ${when}To lift the limit: calbus settings set revocationLimit=none.`;
-  return new Problem(error.code, says, error.facts);
-};
+/** Where the limit is what refuses, the sentence says when there is room again; this is the other way. */
+const withTheLift = (error: unknown): unknown =>
+  error instanceof Problem && error.code === 'REVOCATION_LIMIT'
+    ? new Problem(
+        error.code,
+        `${error.message} To lift the limit: calbus settings set revocationLimit=none.`,
+        error.facts,
+      )
+    : error;
 
 export const revoke = async (
   operator: Operator,
@@ -39,7 +40,7 @@ export const revoke = async (
   const license = await licenseOf(operator, licenseId);
   const command = { commandId: newId(), licenseId, by, why };
   const { position } = await operate(operator, inventoryRevoke, command).catch((error: unknown) => {
-    throw withNextDay(error);
+    throw withTheLift(error);
   });
   if (asJson) return json({ licenseId, license: license ?? null, position });
   if (!license) return say(`License ${licenseId} is revoked; its CAL is free at once.`);

@@ -29,6 +29,7 @@ import {
   type Pack,
   type State,
 } from '../domain/state.ts';
+import { endedInDate } from '../domain/revocation.ts';
 import { poolCounts } from '../domain/stock.ts';
 import { usersByPack } from '../domain/user-stock.ts';
 import { valuesOf } from '../domain/table.ts';
@@ -105,7 +106,7 @@ export const packs = (state: State): Answer => {
       mode: p.mode,
       quantity: p.quantity,
       issued: issuedOf(p),
-      available: p.mode === 'per-device' || counted ? p.quantity - issuedOf(p) : null,
+      available: p.mode === 'per-device' || counted ? p.quantity - issuedOf(p) - p.reserved : null,
       program: p.program,
       agreement: p.agreementNumber,
       installedAt: p.installedAt,
@@ -117,6 +118,7 @@ const heldOf = (license: License, now: number): HeldLicense => ({
   licenseId: license.licenseId,
   kind: license.kind,
   state: isLive(license, now) ? 'live' : 'ended',
+  ...(license.ended === 'no' ? {} : { ended: license.ended }),
   validated: license.validated,
   version: license.version,
   keyPackId: license.keyPackId,
@@ -179,8 +181,12 @@ export const licenses = (state: BaseState, now: number, { body }: Message<typeof
   return answer(false);
 };
 
-export const trust = (state: State): Answer => {
+/** As many as a trust snapshot has room for. */
+const MOST_ENDED = 10_000;
+
+export const trust = (state: State, now: number): Answer => {
   const { licenseServerId, epoch } = identityOf(state.head);
+  const { graceDays, perUserWhenUnreachable, renewalLeadDays } = state.head.settings;
   return answerWith(inventoryTrust, {
     position: positionOf(state),
     licenseServerId,
@@ -190,8 +196,9 @@ export const trust = (state: State): Answer => {
       serverId: a.serverId,
       chain: [...a.chain],
     })),
-    // Nothing ends a license early that still would be in date on a terminal server but an upgrade, which the same terminal server brought about.
-    ended: [],
+    // A license that an upgrade ended is not among them: its device was given the later one in the same answer.
+    ended: endedInDate(state, now, MOST_ENDED),
+    settings: { graceDays, perUserWhenUnreachable, renewalLeadDays },
     trustRevision: state.head.trustRevision,
   });
 };

@@ -14,6 +14,8 @@ export type Seen = {
   user: string | null;
   readonly firstAt: number;
   lastAt: number;
+  /** When its name was last recorded. */
+  nameAt: number;
   kind: 'temporary' | 'full';
   /** The end of its license; earlier where that was ended early. */
   until: number;
@@ -46,10 +48,10 @@ export const newIdentities = (range: Range) => {
     const hardwareId = ('askedAs' in r ? r.askedAs : undefined) ?? r.hardwareId;
     const { deviceName: name, userName, notAfter: until } = r;
     const kind = r.kind === 'temporary-issued' ? 'temporary' : 'full';
-    const fresh: Seen = { hardwareId, name, user: null, firstAt: at, lastAt: at, kind, until };
+    const fresh: Seen = { hardwareId, name, user: null, firstAt: at, lastAt: at, nameAt: at, kind, until };
     const device = devices.get(hardwareId) ?? fresh;
-    turns.seen(hardwareId, device.name, name, at);
-    Object.assign(device, { name, user: userName ?? device.user, lastAt: at, kind, until });
+    turns.seen(hardwareId, device.name, device.nameAt, name, at);
+    Object.assign(device, { name, user: userName ?? device.user, lastAt: at, nameAt: at, kind, until });
     devices.set(hardwareId, device);
     owners.set(r.licenseId, device);
   };
@@ -65,14 +67,14 @@ export const newIdentities = (range: Range) => {
         const device = owners.get(r.licenseId);
         if (!device) return;
         device.lastAt = at;
-        if (r.kind === 'renewed') device.until = r.notAfter;
+        if (r.kind === 'renewed') Object.assign(device, { until: r.notAfter, nameAt: at });
         return;
       }
       case 'device-seen': {
         const device = devices.get(r.hardwareId);
         if (!device) return;
-        turns.seen(r.hardwareId, device.name, r.deviceName, at);
-        Object.assign(device, { name: r.deviceName, lastAt: at });
+        turns.seen(r.hardwareId, device.name, device.nameAt, r.deviceName, at);
+        Object.assign(device, { name: r.deviceName, lastAt: at, nameAt: at });
         return;
       }
       case 'returned':

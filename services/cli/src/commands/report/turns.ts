@@ -1,5 +1,5 @@
-// Names that take turns under one hardware id. A device that comes back under a name it had left within the last 30 days, having gone by
-// another meanwhile, is two that were copied from one disk; one that is renamed for good is not.
+// Names that take turns under one hardware id. Where one comes back that was last recorded within the last 30 days, and another was
+// recorded meanwhile, these are devices that were copied from one disk; one that is renamed for good is not.
 
 import type { Range } from './range.ts';
 
@@ -14,8 +14,8 @@ export type Clone = {
 };
 
 type Turning = {
-  /** By name, when it was last left. */
-  readonly leftAt: Map<string, number>;
+  /** By name, when it was last recorded. */
+  readonly recorded: Map<string, number>;
   readonly names: Set<string>;
   turns: number;
   lastAt: number;
@@ -28,18 +28,18 @@ export const newTurns = (range: Range) => {
   /** Of those that had more than one name, which are few. */
   const turning = new Map<string, Turning>();
   return {
-    /** A device is met under `name`, which last was met under `before`. */
-    seen: (hardwareId: string, before: string, name: string, at: number): void => {
+    /** A device is met under `name`, of which `before` was last recorded at `beforeAt`. */
+    seen: (hardwareId: string, before: string, beforeAt: number, name: string, at: number): void => {
       if (before === name) return;
-      const none: Turning = { leftAt: new Map(), names: new Set(), turns: 0, lastAt: at };
+      const none: Turning = { recorded: new Map(), names: new Set(), turns: 0, lastAt: at };
       const t = turning.get(hardwareId) ?? none;
       turning.set(hardwareId, t);
-      t.leftAt.set(before, at);
-      for (const [old, left] of t.leftAt) if (at - left > TURN_MS) t.leftAt.delete(old);
-      if (!t.leftAt.has(name) || at < range.from) return;
+      t.recorded.set(before, beforeAt);
+      for (const [old, last] of t.recorded) if (at - last > TURN_MS) t.recorded.delete(old);
+      if (!t.recorded.has(name) || at < range.from) return;
       t.turns += 1;
       t.lastAt = at;
-      for (const one of t.leftAt.keys()) if (t.names.size < MOST_NAMES) t.names.add(one);
+      for (const one of [name, before]) if (t.names.size < MOST_NAMES) t.names.add(one);
     },
     /** The busiest first. */
     clones: (): Clone[] =>
