@@ -206,6 +206,7 @@ export const newInventory = (w: World, name: string): Inventory => {
       putEvent: () => {},
       onLead: (leading) => serve(p, actor, deps)(leading),
       witnesses: noLoss(follower),
+      liaison: { look: () => Promise.resolve(undefined) },
       onLoss: () => () => {},
     };
     const leadership = startLeadership({ ...deps, ...mutation.leadership?.(deps) });

@@ -63,7 +63,8 @@ await runService({
     const from = await startingPoint(store, ledger, log);
     const follower = createFollower(ledger, log, { from, snapshotEvery: c.snapshotEvery });
     const { state } = follower;
-    const sources = [redisWitness(redis), liaisonAsWitness(nc, clock)];
+    const liaison = liaisonAsWitness(nc, clock);
+    const sources = [redisWitness(redis), liaison];
     const file = c.dataDir === undefined ? undefined : witnessFile(c.dataDir, log);
     const witnesses = createWitnesses({ ledger, follower, sources, file, clock, log, signal });
     onStop('the file with the head of the ledger', () => witnesses.ended);
@@ -80,7 +81,16 @@ await runService({
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
     const onLoss = (loss: Loss) => serveLoss(deps, state, loss);
     const putEvent = natsEvents(nc.jetstream(), clock, log);
-    const own = { pace, watch, storageNearlyFull: storage.nearlyFull, putEvent, onLead, onLoss, witnesses };
+    const own = {
+      pace,
+      watch,
+      storageNearlyFull: storage.nearlyFull,
+      putEvent,
+      onLead,
+      onLoss,
+      witnesses,
+      liaison,
+    };
     const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...own };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);

@@ -97,6 +97,12 @@ export type SnapshotStore = {
   readonly mark: (manifest: SnapshotManifest, as: SnapshotMark, replica: string) => Promise<boolean>;
 };
 
+/** The liaison's connection to the Clearinghouse. */
+export type LiaisonLink = {
+  /** Undefined where the liaison does not answer, or does not say. Never rejects. */
+  readonly look: () => Promise<'up' | 'down' | undefined>;
+};
+
 /** What a witness of the ledger has seen. */
 export type Testimony = {
   readonly seen: readonly LedgerWitness[];

@@ -38,6 +38,6 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
     subject: subjects.liaison.query('inventory', 'witness'),
     contracts: [queryLiaisonWitness],
     callers: inboxes.inventory,
-    handle: () => witness(store),
+    handle: () => witness(store, outlet),
   });
 };

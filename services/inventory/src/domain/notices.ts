@@ -5,6 +5,8 @@ import type { EventName } from '@calbus/contracts/events';
 import type { Allocation, AllocationAnswer, PoolCounts } from '@calbus/contracts/inventory-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
+import { isClone } from './identities.ts';
+import type { State } from './state.ts';
 
 export type Notice = { readonly event: EventName; readonly about: string };
 
@@ -49,6 +51,13 @@ export const recordNotices = (records: readonly LedgerRecord[]): Notice[] =>
   records.flatMap((r): Notice[] =>
     r.kind === 'leadership-taken' ? [{ event: 'LEADER_CHANGED', about: `replica ${r.replica}` }] : [],
   );
+
+/** Devices whose names, by what was just recorded, take turns. */
+export const cloneNotices = (state: State, records: readonly LedgerRecord[]): Notice[] =>
+  records.flatMap((r): Notice[] => {
+    const named = r.kind === 'device-seen' || r.kind === 'temporary-issued' || r.kind === 'full-issued';
+    return named && isClone(state, r.hardwareId) ? [{ event: 'CLONE', about: `device ${r.hardwareId}` }] : [];
+  });
 
 const ofRefusal: Partial<Record<RefusalCode, EventName>> = {
   NOTHING_INSTALLED_FOR_PRODUCT: 'NOTHING_INSTALLED_FOR_PRODUCT',

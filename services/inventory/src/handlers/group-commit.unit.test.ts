@@ -12,7 +12,7 @@ import { encodeBatch } from './chain.ts';
 import { createFollower } from './follow.ts';
 import { countRepeats } from './repeats.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { MOST_RETURNS } from './leadership.ts';
+import { MOST_RETURNS } from './returns.ts';
 import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
 import type { Body } from '@calbus/contracts/envelope';
 
