@@ -100,6 +100,38 @@ describe('events', () => {
     assert.deepEqual(w.take(), once.slice(0, 2));
   });
 
+  test('a condition is said once for as long as it holds, and again when it holds again', () => {
+    const w = watched(1);
+    const tell = (holds: boolean): void =>
+      w.book.tell({ event: 'GRACE_ENDED', about: 'terminal server ts1', holds });
+    tell(false);
+    assert.deepEqual(w.take(), []);
+    tell(true);
+    w.pass(2 * 3_600_000);
+    tell(true);
+    assert.deepEqual(w.take(), ['1008 GRACE_ENDED terminal server ts1']);
+    tell(false);
+    tell(true);
+    assert.deepEqual(w.take(), ['1008 GRACE_ENDED terminal server ts1']);
+  });
+
+  test('a hardware id whose name comes back is that of clones; one that is renamed is not', () => {
+    const w = watched(1);
+    const met = (device: number, deviceName: string): void =>
+      w.step(() =>
+        w.s.append([{ kind: 'device-seen', terminalServerId: 'ts1', hardwareId: hw(device), deviceName }]),
+      );
+    w.s.ask({ device: 1 });
+    w.s.ask({ device: 2 });
+    met(1, 'kiosk');
+    met(2, 'desk-2-new');
+    assert.deepEqual(w.take(), []);
+    w.s.now += DAY;
+    met(1, 'desk-1');
+    met(1, 'kiosk');
+    assert.deepEqual(w.take(), [`CLONE device ${hw(1)}`]);
+  });
+
   test('a leader says that it leads', () => {
     const w = watched(1);
     w.step(() => w.s.append([{ kind: 'leadership-taken', replica: 'r7' }]));
