@@ -179,7 +179,9 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.STREAM.CREATE.CAL_REQUESTS',
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
-    ...(['issuer', 'clearinghouse-liaison', 'operator'] as const).map((who) => `${inboxOf(who)}.reply1`),
+    ...(['issuer', 'clearinghouse-liaison', 'operator', 'observer'] as const).map(
+      (who) => `${inboxOf(who)}.reply1`,
+    ),
   ],
   'inventory-ledger': [
     'cal.v1.ledger',
@@ -210,6 +212,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.dead.clearinghouse-liaison',
     '$KV.CAL_KEYS.issuing',
     `${inboxOf('operator')}.reply1`,
+    `${inboxOf('observer')}.reply1`,
     `${inboxOf('inventory')}.reply1`,
     ...keysRead,
   ],
@@ -225,6 +228,12 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.STREAM.MSG.GET.CAL_DEAD_LETTERS',
     '$JS.API.STREAM.INFO.CAL_EVENTS',
     '$JS.API.STREAM.MSG.GET.CAL_EVENTS',
+  ],
+  observer: [
+    'cal.v1.inventory.query.operator.status',
+    'cal.v1.liaison.query.operator.status',
+    '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
+    '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
   ],
   provisioner: [
     ...provisions(['CAL_REQUESTS', 'CAL_DEAD_LETTERS', 'CAL_EVENTS', 'KV_CAL_KEYS']),
@@ -269,6 +278,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.event.LOW_STOCK',
     'cal.v1.event.*',
   ],
+  observer: ['cal.v1.inventory.head', 'cal.v1.event.LOW_STOCK', 'cal.v1.event.*'],
   provisioner: [],
   'provisioner-ledger': [],
 };

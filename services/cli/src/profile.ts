@@ -11,6 +11,8 @@ export const profileSchema = z.strictObject({
   /** nats://host:port, or of a cluster all nodes', with commas between them. */
   natsUrl: z.string(),
   natsSeedFile: z.string(),
+  /** Whose seed that is, an operator's where it is not said; an observer may look and command nothing. */
+  identity: z.enum(['operator', 'observer']).optional(),
   redisUrl: z.string(),
   redisUser: z.string(),
   redisPasswordFile: z.string(),
@@ -19,7 +21,12 @@ export const profileSchema = z.strictObject({
   terminalServers: z.record(
     token,
     // Without a mode it is one on which none is configured.
-    z.strictObject({ seedFile: z.string(), mode: licensingMode.optional(), version: productVersion }),
+    // Without a seed it can be asked about and not acted as.
+    z.strictObject({
+      seedFile: z.string().optional(),
+      mode: licensingMode.optional(),
+      version: productVersion,
+    }),
   ),
 });
 export type Profile = z.infer<typeof profileSchema>;

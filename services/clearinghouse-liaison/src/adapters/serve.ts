@@ -31,7 +31,7 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
   respond(deps, {
     subject: subjects.liaison.query('operator', 'status'),
     contracts: [queryLiaison],
-    callers,
+    callers: [inboxes.operator, inboxes.observer],
     handle: () => status(store, outlet),
   });
   respond(deps, {

@@ -22,6 +22,12 @@ export const connectTerminalServer = async (
   acting: Acting = {},
 ): Promise<TerminalServer> => {
   const known = terminalServerOf(profile, id);
+  const { seedFile } = known;
+  if (seedFile === undefined)
+    throw new Problem(
+      'NO_IDENTITY',
+      `The profile holds no identity of terminal server "${id}": the operator's profile does.`,
+    );
   const mode = acting.mode ?? known.mode;
   if (mode === undefined)
     throw new Problem(
@@ -31,7 +37,7 @@ export const connectTerminalServer = async (
   try {
     return await connect({
       servers: natsServers(profile),
-      seed: readSecret(known.seedFile),
+      seed: readSecret(seedFile),
       terminalServerId: id,
       mode,
       version: acting.version ?? known.version,

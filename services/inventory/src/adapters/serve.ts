@@ -63,7 +63,7 @@ export const serveQueries = (
 ): void => {
   const queue = 'inventory';
   const now = deps.clock.now;
-  const operator = inboxes.operator;
+  const operator = [inboxes.operator, inboxes.observer];
   const query = (name: string): string => subjects.inventory.query('operator', name);
   // Every replica says how it stands, so that an operator sees them all.
   respond(deps, {
