@@ -253,8 +253,9 @@ const tell = (
         if (model.due(now()) > 0) wrong('I1: a CAL that is due was not returned');
         return;
       case 'revoke': {
-        const id = lastOf.get(step.device) ?? 'none';
-        const may = s.revoke(id);
+        // Whoever has a full license: stories in which several are revoked need several.
+        const full = [...model.licenses.values()].filter((l) => l.kind === 'full' && !l.over);
+        const may = s.revoke(full[step.device % full.length]?.licenseId ?? lastOf.get(step.device) ?? 'none');
         seen.add(may.ok ? 'R1' : may.code);
         if (!may.ok && may.code === 'REVOCATION_LIMIT' && may.nextRevokeAllowedOn <= now())
           wrong('R2: the next license may be revoked on a day that is over');
@@ -416,6 +417,26 @@ describe('a spoilt state is found out within 300 stories', () => {
   spoilt('users that are gone are counted', 'I6: a user', ({ state }) => {
     for (const pool of valuesOf(state.pools))
       if (pool.mode === 'per-user') setPool(state, { ...pool, issued: pool.installed });
+  });
+  spoilt('revoked licenses hold no place', 'R2:', ({ state }) => {
+    for (const licenseId of state.endedEarly.keys()) state.endedEarly.delete(licenseId);
+  });
+  spoilt('merges are forgotten', 'I3:', ({ state }) => {
+    for (const hardwareId of state.merges.keys()) state.merges.delete(hardwareId);
+  });
+  spoilt('reserved CALs count as free', 'I2:', ({ state }) => {
+    for (const pack of valuesOf(state.packs)) {
+      const free = { ...pack, reserved: 0 };
+      state.packs.set(pack.keyPackId, free);
+      setPool(state, poolWith(state, pack, free));
+    }
+  });
+  spoilt('what survived is learned again', 'I1: license lost', ({ state }) => {
+    state.head = { ...state.head, survived: { f: 0 } };
+  });
+  spoilt('a revoked license keeps its CAL', 'I1: the counts are not those of the records', ({ state }) => {
+    const pool = valuesOf(state.pools).find((p) => p.revoked > 0);
+    if (pool) setPool(state, { ...pool, issued: pool.issued + 1 });
   });
   spoilt('free CALs count as taken', 'I6:', ({ state }) => {
     for (const pack of valuesOf(state.packs)) miscount(state, pack, pack.quantity);
