@@ -9,7 +9,20 @@ import type { Redis } from 'ioredis';
 import { readLiveCounts } from '../live-counts.ts';
 import type { Operator } from '../operator.ts';
 import { Problem } from '../problem.ts';
-import { bold, day, green, grouped, json, modeName, red, say, table, time, yellow } from '../print.ts';
+import {
+  bold,
+  day,
+  green,
+  grouped,
+  json,
+  modeName,
+  poolExtras,
+  red,
+  say,
+  table,
+  time,
+  yellow,
+} from '../print.ts';
 
 const consumerInfo = z.object({
   num_pending: z.number(),
@@ -201,4 +214,8 @@ const show = (s: Status): void => {
       String(p.temporary),
     ]),
   );
+  for (const p of s.inventory.pools) {
+    const extras = poolExtras(`${p.version} ${modeName(p.mode)}`, p);
+    if (extras !== undefined) say(extras);
+  }
 };

@@ -1,6 +1,6 @@
 // A report for people: each section as a table.
 
-import { bold, day, dim, grouped, modeName, moment, red, say, table } from '../../print.ts';
+import { bold, day, dim, grouped, modeName, moment, poolExtras, red, say, table } from '../../print.ts';
 import type { SectionName } from './sections.ts';
 import type { HeldByDevice, Usage } from './usage.ts';
 
@@ -27,14 +27,18 @@ const pools = ({ pools: all }: Usage): void => {
       }),
     ]),
   );
+  for (const p of all) {
+    const extras = poolExtras(`${p.version} ${modeName(p.mode)}`, p);
+    if (extras !== undefined) say(extras);
+  }
 };
 
 const activity = ({ activity: all }: Usage): void => {
   if (all.length === 0) return say('No license was issued, renewed or returned in the range.');
   table(
-    ['version', 'temporary', 'full', 'renewals', 'upgrades', 'returned'],
+    ['version', 'temporary', 'full', 'renewals', 'upgrades', 'restored', 'returned', 'revoked'],
     all.map((a) =>
-      [a.version, a.temporary, a.full, a.renewals, a.upgrades, a.returned].map((cell) => String(cell)),
+      [a.version, a.temporary, a.full, a.renewals, a.upgrades, a.restored, a.returned, a.revoked].map(String),
     ),
   );
 };
