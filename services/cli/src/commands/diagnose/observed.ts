@@ -85,7 +85,7 @@ const free = (packs: readonly InstalledPack[]): number =>
   packs.reduce((n, p) => n + Math.max(0, p.available ?? 0), 0);
 
 /** What a new device gets, which asks through a terminal server of this version and mode; the rules V1, V3 and V4. */
-export const verdictOn = (
+const verdictOn = (
   w: Wanted,
   packs: readonly InstalledPack[],
   pools: readonly PoolCounts[],
@@ -121,8 +121,7 @@ const wanted = (o: Observation, packs: readonly InstalledPack[]): Wanted[] => {
     .map((version) => ({ about: `${version} Per Device`, version, mode: 'per-device' }));
 };
 
-export const poolsOf = ({ seen }: Observation): readonly PoolCounts[] =>
-  (seen && leaderOf(seen)?.pools) ?? [];
+const poolsOf = ({ seen }: Observation): readonly PoolCounts[] => (seen && leaderOf(seen)?.pools) ?? [];
 
 /** Whom this verdict is on. */
 export const stockIs = (o: Observation, verdict: StockVerdict): string[] => {

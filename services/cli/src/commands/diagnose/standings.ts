@@ -1,7 +1,7 @@
 // What follows from how terminal servers said that they stand.
 
 import { serves } from '@calbus/contracts/versions';
-import { poolsOf, verdictOn, type Observation } from './observed.ts';
+import type { Observation } from './observed.ts';
 
 const DAY = 86_400_000;
 /** A grace period that ends is spoken of so long before. */
@@ -14,8 +14,8 @@ const inDays = (ms: number): string => {
 
 /** Terminal servers that told how they stand. */
 const standing = ({ seen }: Observation) =>
-  (seen?.terminalServers?.known ?? []).flatMap(({ terminalServerId, full, standing: told }) =>
-    told ? [{ about: `terminal server ${terminalServerId}`, full, ...told }] : [],
+  (seen?.terminalServers?.known ?? []).flatMap(({ terminalServerId, standing: told }) =>
+    told ? [{ about: `terminal server ${terminalServerId}`, ...told }] : [],
   );
 
 export const withoutMode = (o: Observation): string[] => {
@@ -40,14 +40,10 @@ export const graceEnds = (o: Observation): string[] =>
     return left > 0 && left <= SOON ? [`${about}, in ${inDays(left)}`] : [];
   });
 
-/** Of one that was given full licenses since, or has Per User CALs that serve it, nothing needs to be said. */
+/** One that was given a full license since says so. */
 export const graceOver = (o: Observation): string[] =>
-  standing(o).flatMap(({ about, grace, full, mode, version }) => {
-    if (!grace || grace.over === 'license' || grace.endsAt > o.now) return [];
-    const { packs, settings } = o.seen ?? {};
-    const served =
-      mode === 'per-user' && packs && settings
-        ? verdictOn({ about, version, mode }, packs, poolsOf(o), settings) === 'enough'
-        : full > 0;
-    return served ? [] : [`${about}, since ${new Date(grace.endsAt).toISOString().slice(0, 10)}`];
-  });
+  standing(o).flatMap(({ about, grace }) =>
+    grace && grace.over !== 'license' && grace.endsAt <= o.now
+      ? [`${about}, since ${new Date(grace.endsAt).toISOString().slice(0, 10)}`]
+      : [],
+  );
