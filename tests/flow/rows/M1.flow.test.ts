@@ -8,9 +8,9 @@ type Report = {
 };
 
 /** What a license says; its signature was checked by the library. */
-const claimsOf = ({ store }: Device): { hardwareId: string; holder?: string } =>
+const claimsOf = ({ store }: Device): { sub: string; holder?: string } =>
   JSON.parse(Buffer.from(store?.license.split('.')[1] ?? '', 'base64url').toString()) as {
-    hardwareId: string;
+    sub: string;
     holder?: string;
   };
 
@@ -42,8 +42,8 @@ row(
     const same = await connects(s, '2003', old);
     assert.equal(told(same), 'D13 full');
     assert.equal(licenseIdOf(same), licenseIdOf(full));
-    const { hardwareId, holder } = claimsOf(old);
-    assert.deepEqual([hardwareId, holder], [old.hardwareId, reimaged.hardwareId]);
+    const { sub, holder } = claimsOf(old);
+    assert.deepEqual([sub, holder], [old.hardwareId, reimaged.hardwareId]);
     assert.equal(await s.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
     assert.deepEqual((await done<Report>(s, 'report', 'identities', '--json')).reimaged, []);
   },
