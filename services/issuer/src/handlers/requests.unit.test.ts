@@ -96,25 +96,27 @@ const world = (
     outcome:
       i.kind === 'validated'
         ? { kind: 'validated', licenseId: i.licenseId }
-        : {
-            kind: 'license',
-            license: {
-              licenseId: `l-${i.requestId}`,
-              licenseServerId: 'unactivated',
-              epoch: 0,
-              kind: 'temporary',
-              mode: 'per-device',
-              version: i.version,
-              keyPackId: null,
-              hardwareId: i.hardwareId,
-              deviceId: 'd',
-              deviceName: i.deviceName,
-              userName: null,
-              issuedAt: NOW,
-              notAfter: NOW + 1,
-              position: { generation: 'g1', sequence: 9 },
+        : i.kind !== 'license'
+          ? { kind: 'noted' }
+          : {
+              kind: 'license',
+              license: {
+                licenseId: `l-${i.requestId}`,
+                licenseServerId: 'unactivated',
+                epoch: 0,
+                kind: 'temporary',
+                mode: 'per-device',
+                version: i.version,
+                keyPackId: null,
+                hardwareId: i.hardwareId,
+                deviceId: 'd',
+                deviceName: i.deviceName,
+                userName: null,
+                issuedAt: NOW,
+                notAfter: NOW + 1,
+                position: { generation: 'g1', sequence: 9 },
+              },
             },
-          },
   });
   const silent = (): void => {};
   return {
