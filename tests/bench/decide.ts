@@ -58,7 +58,8 @@ const median = (values: readonly number[]): number =>
 
 /** Microseconds a request, for a batch of requests of new devices as the leader decides it, its counts included. */
 const perRequest = (state: BaseState): number => {
-  const c = { now: Math.max(Date.now(), state.head.time), dice, storageNearlyFull: false };
+  const now = Math.max(Date.now(), state.head.time);
+  const c = { now, next: state.head.sequence + 1, dice, storageNearlyFull: false };
   const place = { generation: state.head.generation, sequence: 1, at: c.now, term: 1 };
   const batch = (): number => {
     const requests = Array.from({ length: BATCH }, request);

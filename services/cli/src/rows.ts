@@ -1,9 +1,10 @@
 // What each row means, in a few words; docs/issuance.md has the whole table.
 
-import type { RowId } from '@calbus/contracts/rows';
+import type { OperatorRow, RowId } from '@calbus/contracts/rows';
 
-export const rowWords: Record<RowId, string> = {
+export const rowWords: Record<RowId | OperatorRow, string> = {
   N3: 'the hardware id identifies no device',
+  N4: 'a license of an earlier life of the ledger, learned again',
   S1: 'the security group is on and the terminal server is not in it',
   S2: 'the terminal server is of a later version than is served',
   S3: 'the quota of the terminal server is used up',
@@ -20,6 +21,10 @@ export const rowWords: Record<RowId, string> = {
   D11: 'first temporary license of this version',
   D13: 'the same full license again, no second CAL',
   D16: 'upgraded: new CAL taken, old one returned',
+  R1: 'revoked by an operator: the CAL is free at once',
+  M1: 'two hardware ids are one device, says an operator',
+  M2: 'a merge of devices taken back',
+  T0: 'how the terminal server stands',
   U0: 'the user is not authenticated',
   U1: 'a Per User CAL is installed: nothing decremented',
   U2: 'the user is recorded for 60 days',

@@ -1,14 +1,15 @@
 // Who holds what: an independent fold of the ledger's records. It shares no rule with the service that writes them, and says
 // which of its invariants a record breaks. One record costs the same whatever the ledger's size.
 //
-// I1 installed = free + held, in each pool; a CAL returns once, when it is due. Where Per User is enforced, no more users are
+// I1 installed = free + held + reserved - deficit, in each pool; a CAL returns once, when it is due, or is freed by an operator. Where Per User is enforced, no more users are
 // recorded than CALs and the overdraft; a user is dropped only past the end. I2 a CAL is taken only if one was free.
 // I3 a device has at most one live full license that serves a version, a user one entry. I5 what was decided has a record that fits.
 // I6 NO_LICENSE_AVAILABLE only if no CAL that serves is free. I7 one temporary license per device and version.
 // I9 Per User CALs are not counted down, and users are recorded only where that is set. I11 ledger time never decreases.
+// And R2: no more licenses of a version are revoked at once than the limit says.
 
 import type { LedgerRecord } from '@calbus/contracts/ledger';
-import type { PerUserMode } from '@calbus/contracts/settings';
+import type { PerUserMode, Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
 
@@ -17,7 +18,7 @@ const RETURN_AFTER_BY_DEFAULT = 3_600_000;
 
 const hourOf = (at: number): number => Math.floor(at / 3_600_000);
 
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I5' | 'I6' | 'I7' | 'I9' | 'I11';
+export type Invariant = 'I1' | 'I2' | 'I3' | 'I5' | 'I6' | 'I7' | 'I9' | 'I11' | 'R2';
 export type Violation = { readonly sequence: number; readonly invariant: Invariant; readonly says: string };
 
 export type AuditedLicense = {
@@ -28,13 +29,15 @@ export type AuditedLicense = {
   readonly userName: string | null;
   readonly terminalServerId: string;
   readonly version: ProductVersion;
-  readonly keyPackId: string | null;
+  /** Of a full license null where it was learned again and there was no CAL for it. */
+  keyPackId: string | null;
   readonly issuedAt: number;
   readonly sequence: number;
   notAfter: number;
   validated: boolean;
   /** Ended by a record; a full license past its end holds its CAL until it is returned. */
   over: boolean;
+  endedBy: 'superseded' | 'returned' | 'revoked' | 'merged' | null;
 };
 
 export type AuditedPack = {
@@ -42,6 +45,8 @@ export type AuditedPack = {
   readonly mode: LicensingMode;
   readonly quantity: number;
   held: number;
+  /** CALs kept for licenses that are learned again. */
+  reserved: number;
 };
 
 export type AuditedPool = {
@@ -51,8 +56,13 @@ export type AuditedPool = {
   readonly issued: number;
   readonly available: number;
   readonly temporary: number;
+  /** Each only where there are any. */
+  readonly revoked?: number;
+  readonly reserved?: number;
+  readonly deficit?: number;
 };
 
+type RevocationLimit = Settings['revocationLimit'];
 type Of<K extends LedgerRecord['kind']> = Extract<LedgerRecord, { kind: K }>;
 type Issued = Of<'temporary-issued'> | Of<'full-issued'>;
 
@@ -68,6 +78,17 @@ export const newHoldings = (found: (violation: Violation) => void) => {
   const free = productVersions.map(() => 0);
   /** Temporary licenses not superseded, by the hour in which they end and the age of their version; counted until that hour is over. */
   const temporaries = new Map<number, number[]>();
+  /** Revoked licenses, in the same way. */
+  const revoked = new Map<number, number[]>();
+  /** The ends of revoked licenses, by the age of their version. */
+  const revokedEnds = productVersions.map((): number[] => []);
+  let revocationLimit: RevocationLimit = 'fifth';
+  /** Licenses learned again for which there was no CAL, by the age of their version. */
+  const deficit = productVersions.map(() => 0);
+  /** Into which device one was merged, and which of its licenses that ended. */
+  const merges = new Map<string, { readonly into: string; readonly ended: readonly string[] }>();
+  /** How far earlier lives of the ledger survived. */
+  const survived = new Map<string, number>();
   let time = 0;
   let returnAfter = RETURN_AFTER_BY_DEFAULT;
   let sequence = 0;
@@ -85,19 +106,21 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     counts[age(version)] = (counts[age(version)] ?? 0) + n;
   };
 
-  const addTemporary = (
+  const addUntilEnd = (
+    table: Map<number, number[]>,
     l: { readonly version: ProductVersion; readonly notAfter: number },
     n: number,
   ): void => {
     const hour = hourOf(l.notAfter);
     if (hour < hourOf(time)) return;
-    const counts = temporaries.get(hour) ?? productVersions.map(() => 0);
+    const counts = table.get(hour) ?? productVersions.map(() => 0);
     add(counts, l.version, n);
-    temporaries.set(hour, counts);
+    table.set(hour, counts);
   };
   const passTo = (at: number): void => {
     if (hourOf(at) !== hourOf(time))
-      for (const hour of temporaries.keys()) if (hour < hourOf(at)) temporaries.delete(hour);
+      for (const table of [temporaries, revoked])
+        for (const hour of table.keys()) if (hour < hourOf(at)) table.delete(hour);
     time = Math.max(time, at);
   };
 
@@ -110,14 +133,27 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     if (pack.mode === 'per-device') add(free, pack.version, -by);
   };
 
-  const end = (l: AuditedLicense): void => {
+  const end = (l: AuditedLicense, by: NonNullable<AuditedLicense['endedBy']>): void => {
     l.over = true;
-    if (l.kind === 'temporary') addTemporary(l, -1);
-    else change(packs.get(l.keyPackId ?? ''), -1);
+    l.endedBy = by;
+    if (l.kind === 'temporary') addUntilEnd(temporaries, l, -1);
+    else if (l.keyPackId === null) add(deficit, l.version, -1);
+    else change(packs.get(l.keyPackId), -1);
+  };
+  const isLive = (l: AuditedLicense): boolean => !l.over && l.notAfter > time;
+  /** M1: the device that holds what this one is given. */
+  const holderOf = (hardwareId: string): string => {
+    const into = merges.get(hardwareId)?.into;
+    return into === undefined ? hardwareId : holderOf(into);
+  };
+  const asked = (r: Issued): void => {
+    if (holderOf(r.askedAs ?? r.hardwareId) !== r.hardwareId)
+      wrong('I3', `license ${r.licenseId} is of another device than the merges say`);
   };
 
   const issue = (r: Issued, own: AuditedLicense[]): void => {
     const { licenseId, hardwareId, deviceName, userName, terminalServerId, version, notAfter } = r;
+    asked(r);
     if (licenses.has(licenseId)) wrong('I1', `license ${licenseId} was issued twice`);
     const license: AuditedLicense = {
       licenseId,
@@ -133,10 +169,14 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       notAfter,
       validated: false,
       over: false,
+      endedBy: null,
     };
-    licenses.set(licenseId, license);
+    keep(license, own);
+  };
+  const keep = (license: AuditedLicense, own: AuditedLicense[]): void => {
+    licenses.set(license.licenseId, license);
     own.push(license);
-    devices.set(hardwareId, own);
+    devices.set(license.hardwareId, own);
   };
 
   const issueTemporary = (r: Of<'temporary-issued'>): void => {
@@ -144,18 +184,18 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     if (own.some((l) => l.kind === 'temporary' && l.version === r.version))
       wrong('I7', `a second temporary license for ${r.version} on device ${r.hardwareId}`);
     issue(r, own);
-    addTemporary(r, 1);
+    addUntilEnd(temporaries, r, 1);
   };
 
   const issueFull = (r: Of<'full-issued'>): void => {
     const pack = packs.get(r.keyPackId);
     if (pack?.mode === 'per-user') wrong('I9', `a Per User CAL of ${r.keyPackId} was taken`);
     else if (pack?.version !== r.version) wrong('I2', 'a CAL of no such pack');
-    if (pack && pack.held >= pack.quantity) wrong('I2', 'a CAL was taken and none was free');
+    if (pack && pack.held + pack.reserved >= pack.quantity) wrong('I2', 'a CAL was taken and none was free');
     if (certificateUntil < time) wrong('I2', 'a CAL was taken while not activated');
     for (const id of r.supersedes) {
       const old = licenses.get(id);
-      if (old?.hardwareId === r.hardwareId && !old.over) end(old);
+      if (old?.hardwareId === r.hardwareId && !old.over) end(old, 'superseded');
       else wrong('I1', `a license was superseded that was not held: ${id}`);
     }
     // What the device cannot need any more is left out, so that it stays short over the years.
@@ -165,6 +205,84 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       wrong('I3', `two live full licenses for device ${r.hardwareId}`);
     issue(r, own);
     change(pack, 1);
+  };
+
+  const revoke = ({ licenseId }: Of<'license-revoked'>): void => {
+    const l = licenses.get(licenseId);
+    if (l?.kind !== 'full' || !isLive(l))
+      return wrong('I1', `a license was revoked that was not live: ${licenseId}`);
+    const ends = (revokedEnds[age(l.version)] ?? []).filter((at) => at > time);
+    let installed = 0;
+    for (const p of packs.values())
+      if (p.mode === 'per-device' && p.version === l.version) installed += p.quantity;
+    if (revocationLimit === 'fifth' && ends.length > 0 && (ends.length + 1) * 5 > installed)
+      wrong('R2', `more licenses of ${l.version} are revoked than a fifth of its CALs`);
+    revokedEnds[age(l.version)] = [...ends, l.notAfter];
+    addUntilEnd(revoked, l, 1);
+    end(l, 'revoked');
+  };
+
+  const merge = ({ from: merged, into, ends }: Of<'devices-merged'>): void => {
+    if (merges.has(merged) || holderOf(into) === merged)
+      wrong('I3', `device ${merged} was merged in a circle or twice`);
+    const live = (devices.get(merged) ?? []).filter(isLive);
+    if (live.length !== ends.length) wrong('I1', `a merge left licenses of device ${merged}`);
+    for (const id of ends) {
+      const l = licenses.get(id);
+      if (l && live.includes(l)) end(l, 'merged');
+      else wrong('I1', `a merge ended a license that was not held: ${id}`);
+    }
+    merges.set(merged, { into, ended: ends });
+  };
+
+  const undoMerge = ({ from: merged, restores, keyPackId }: Of<'merge-undone'>): void => {
+    const ended = merges.get(merged)?.ended;
+    if (!ended) wrong('I1', `a merge was undone that there was not: ${merged}`);
+    merges.delete(merged);
+    if (restores === null) return;
+    const l = licenses.get(restores);
+    const pack = packs.get(keyPackId ?? '');
+    if (!l || !ended?.includes(restores) || l.kind !== 'full' || l.endedBy !== 'merged' || l.notAfter <= time)
+      return wrong('I1', `a license was restored that no merge had ended: ${restores}`);
+    if (pack?.version !== l.version || pack.held + pack.reserved >= pack.quantity)
+      wrong('I2', 'a CAL was taken and none was free');
+    if ((devices.get(merged) ?? []).some((o) => o.kind === 'full' && isLive(o)))
+      wrong('I3', `two live full licenses for device ${merged}`);
+    l.over = false;
+    l.endedBy = null;
+    l.keyPackId = keyPackId;
+    change(pack, 1);
+  };
+
+  const relearn = (r: Of<'relearned'>): void => {
+    const { licenseId, hardwareId, deviceName, userName, terminalServerId, version, issuedAt, notAfter } = r;
+    const own = devices.get(hardwareId) ?? [];
+    const pack = packs.get(r.keyPackId ?? '');
+    if (licenses.has(licenseId)) wrong('I1', `license ${licenseId} was learned again and is held`);
+    if (r.earlier.sequence <= (survived.get(r.earlier.generation) ?? 0))
+      wrong('I1', `license ${licenseId} was learned again, of a part of the ledger that survived`);
+    if (notAfter <= time) wrong('I1', `license ${licenseId} was learned again past its end`);
+    if (own.some((l) => l.kind === 'full' && isLive(l)))
+      wrong('I3', `two live full licenses for device ${hardwareId}`);
+    if (r.keyPackId === null) {
+      const left = [...packs.values()].some(
+        (p) => p.mode === 'per-device' && p.version === version && p.held < p.quantity,
+      );
+      if (left) wrong('I1', 'a deficit with a CAL left');
+      add(deficit, version, 1);
+    } else if (pack?.version !== version || pack.mode !== 'per-device') wrong('I2', 'a CAL of no such pack');
+    else {
+      if (r.reserved ? pack.reserved === 0 : pack.held + pack.reserved >= pack.quantity)
+        wrong('I2', 'a CAL was taken and none was reserved, or free');
+      if (r.reserved) {
+        pack.reserved -= 1;
+        add(free, version, 1);
+      }
+      change(pack, 1);
+    }
+    const at = { issuedAt, sequence, notAfter, validated: false, over: false, endedBy: null };
+    const who = { hardwareId, deviceName, userName, terminalServerId };
+    keep({ licenseId, kind: 'full', ...who, version, keyPackId: r.keyPackId, ...at }, own);
   };
 
   const from = (counts: readonly number[], version: ProductVersion): number =>
@@ -191,6 +309,10 @@ export const newHoldings = (found: (violation: Violation) => void) => {
   const apply = (r: LedgerRecord): void => {
     switch (r.kind) {
       case 'generation-started':
+        if (r.after) survived.set(r.after.generation, r.after.sequence);
+        return;
+      case 'device-seen':
+      case 'terminal-server-stands':
       case 'leadership-taken':
       case 'refusals-counted':
       case 'clock-confirmed':
@@ -199,6 +321,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
         returnAfter = r.changes.expirySkew ?? returnAfter;
         perUser = r.changes.perUser ?? perUser;
         overdraft = r.changes.overdraft ?? overdraft;
+        revocationLimit = r.changes.revocationLimit ?? revocationLimit;
         return;
       case 'activated':
         certificateUntil = r.certificateNotAfter;
@@ -206,8 +329,10 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       case 'pack-installed': {
         const { version, mode, quantity } = r;
         if (packs.has(r.keyPackId)) wrong('I1', `key pack ${r.keyPackId} was installed twice`);
-        packs.set(r.keyPackId, { version, mode, quantity, held: 0 });
-        add(mode === 'per-device' ? free : seats, version, quantity);
+        const reserved = r.reserved ?? 0;
+        packs.set(r.keyPackId, { version, mode, quantity, held: 0, reserved });
+        if (mode === 'per-device') add(free, version, quantity - reserved);
+        else add(seats, version, quantity);
         return;
       }
       case 'temporary-issued':
@@ -229,10 +354,18 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       }
       case 'returned': {
         const l = licenses.get(r.licenseId);
-        if (l?.kind === 'full' && !l.over && l.notAfter + returnAfter <= time) end(l);
+        if (l?.kind === 'full' && !l.over && l.notAfter + returnAfter <= time) end(l, 'returned');
         else wrong('I1', `a CAL was returned that was not due: license ${r.licenseId}`);
         return;
       }
+      case 'license-revoked':
+        return revoke(r);
+      case 'devices-merged':
+        return merge(r);
+      case 'merge-undone':
+        return undoMerge(r);
+      case 'relearned':
+        return relearn(r);
       case 'user-recorded':
         return recordUser(r);
       case 'user-extended': {
@@ -261,9 +394,9 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     }
   };
 
-  const temporaryOf = (version: ProductVersion): number => {
+  const untilEnd = (table: ReadonlyMap<number, number[]>, version: ProductVersion): number => {
     let n = 0;
-    for (const counts of temporaries.values()) n += counts[age(version)] ?? 0;
+    for (const counts of table.values()) n += counts[age(version)] ?? 0;
     return n;
   };
 
@@ -272,6 +405,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     packs: packs as ReadonlyMap<string, Readonly<AuditedPack>>,
     anyFree,
     anySeat,
+    holderOf,
     /** The ends of a user's entries, by the version of the CALs they count against. */
     endsOf: (userKey: string): ReadonlyMap<ProductVersion, number> =>
       new Map(
@@ -302,12 +436,22 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       productVersions.flatMap((version) =>
         (['per-device', 'per-user'] as const).flatMap((mode) => {
           const own = [...packs.values()].filter((p) => p.version === version && p.mode === mode);
-          const temporary = mode === 'per-device' ? temporaryOf(version) : 0;
-          if (own.length === 0 && temporary === 0) return [];
-          const installed = own.reduce((n, p) => n + p.quantity, 0);
-          const held = own.reduce((n, p) => n + p.held, 0);
-          const issued = mode === 'per-user' ? (seated[age(version)] ?? 0) : held;
-          return [{ version, mode, installed, issued, available: installed - issued, temporary }];
+          const perDevice = mode === 'per-device';
+          const of = (counts: readonly number[]): number => counts[age(version)] ?? 0;
+          const sum = (what: (p: AuditedPack) => number): number => own.reduce((n, p) => n + what(p), 0);
+          const temporary = perDevice ? untilEnd(temporaries, version) : 0;
+          const some = {
+            revoked: perDevice ? untilEnd(revoked, version) : 0,
+            reserved: sum((p) => p.reserved),
+            deficit: perDevice ? of(deficit) : 0,
+          };
+          const installed = sum((p) => p.quantity);
+          const held = perDevice ? sum((p) => p.held) : of(seated);
+          const issued = held + some.deficit;
+          if (own.length === 0 && issued === 0 && temporary === 0 && some.revoked === 0) return [];
+          const shown = Object.fromEntries(Object.entries(some).filter(([, n]) => n > 0));
+          const available = installed - held - some.reserved;
+          return [{ version, mode, installed, issued, available, temporary, ...shown }];
         }),
       ),
   };

@@ -130,6 +130,8 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     row: z.literal('M2'),
     from: hardwareId,
     restores: token.nullable(),
+    /** The pack whose CAL that takes. */
+    keyPackId: keyPackId.nullable(),
   }),
   /** N4: a full license of an earlier life of the ledger, which holds it as it was. */
   z.object({
@@ -148,6 +150,8 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     /** The key pack whose CAL it takes: reserved, or free; null where there is none, which is a deficit. */
     keyPackId: keyPackId.nullable(),
     reserved: z.boolean(),
+    /** Whether a terminal server reported it, or the client showed it with a request. */
+    within: z.enum(['report', 'request']),
   }),
   /** A device asked under another name than the last one that is recorded of it. */
   z.object({ kind: z.literal('device-seen'), terminalServerId: token, hardwareId, deviceName: name }),

@@ -6,7 +6,7 @@ import type { ProductVersion } from './versions.ts';
 export const redisKeys = {
   /** Hash: generation, sequence, hash, at. What everything else in the cache is true at; only `building` while it is written anew. */
   head: 'cal:head',
-  /** Hash: installed, issued, available, temporary. */
+  /** Hash: installed, issued, available, temporary, revoked, reserved, deficit. */
   pool: (version: ProductVersion, mode: LicensingMode): string => `cal:pool:${version}:${mode}`,
   /** Set of the pool keys there are. */
   pools: 'cal:pools',

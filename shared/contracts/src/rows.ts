@@ -40,6 +40,10 @@ export const rows = [
 export const rowId = z.enum(rows);
 export type RowId = z.infer<typeof rowId>;
 
+/** Rules by which an operator's command is recorded: a license revoked, devices merged, and that taken back. */
+export const operatorRows = ['R1', 'M1', 'M2'] as const;
+export type OperatorRow = (typeof operatorRows)[number];
+
 /** Rows that a terminal server applies by itself, in their order; A1 hands on what the license server granted. */
 export const terminalServerRows = ['D0', 'G0', 'D1', 'A1', 'D3', 'G1', 'U8', 'D12'] as const;
 export type TerminalServerRow = (typeof terminalServerRows)[number];

@@ -34,6 +34,9 @@ export const differsFromRecord = (d: Decision, { record, license }: Recorded): s
         outcome.notAfter === record.notAfter
         ? undefined
         : `the answer is ${outcome.kind}, the ledger recorded user ${record.userKey}`;
+    case 'relearned':
+    case 'terminal-server-stands':
+      return outcome.kind === 'noted' ? undefined : `the answer is ${outcome.kind}, the ledger noted it`;
     case 'refused':
       return outcome.kind === 'refused' && outcome.code === record.code
         ? undefined

@@ -208,7 +208,7 @@ const issue = (
 
 /** Whether a record is the outcome of its request. A log-on said again within a request is not: the request has its own. */
 export const isOutcome = (r: LedgerRecord): r is Extract<LedgerRecord, { requestId: string }> =>
-  'requestId' in r && !(r.kind === 'validated' && r.within === 'request');
+  'requestId' in r && !('within' in r && r.within === 'request');
 
 const note = (f: Fold, record: LedgerRecord, place: Place, license?: FoldedLicense): void => {
   if (!isOutcome(record)) return;
@@ -226,6 +226,7 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
     case 'settings-changed':
     case 'clock-confirmed':
     case 'user-dropped':
+    case 'device-seen':
       return;
     case 'refusals-counted':
       for (const c of r.counts) count(f, c.terminalServerId, 'refused', c.times);
@@ -257,6 +258,24 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
       if (old) keep(f, { ...old, over: true });
       return;
     }
+    case 'license-revoked': {
+      const old = f.licenses.get(r.licenseId);
+      if (old) keep(f, { ...old, over: true });
+      return;
+    }
+    case 'devices-merged':
+      for (const id of r.ends) {
+        const old = f.licenses.get(id);
+        if (old) keep(f, { ...old, over: true });
+      }
+      return;
+    case 'merge-undone': {
+      const old = r.restores === null ? undefined : f.licenses.get(r.restores);
+      if (old) keep(f, { ...old, keyPackId: r.keyPackId, over: false });
+      return;
+    }
+    case 'relearned':
+    case 'terminal-server-stands':
     case 'user-recorded':
     case 'user-extended':
       return note(f, r, place);

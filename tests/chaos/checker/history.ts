@@ -54,6 +54,19 @@ export type History = {
 };
 
 export type Invariant =
-  'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I8' | 'I9' | 'I10' | 'I11' | 'leadership' | 'recovery';
+  | 'I1'
+  | 'I2'
+  | 'I3'
+  | 'I4'
+  | 'I5'
+  | 'I6'
+  | 'I7'
+  | 'I8'
+  | 'I9'
+  | 'I10'
+  | 'I11'
+  | 'R2'
+  | 'leadership'
+  | 'recovery';
 
 export type Violation = { readonly invariant: Invariant; readonly detail: string };

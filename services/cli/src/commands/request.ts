@@ -56,6 +56,8 @@ export const decisionWords = ({ outcome: o }: Decision): string => {
       return `granted to ${o.userKey}${o.notAfter === null ? '' : `, recorded until ${day(o.notAfter)}`}`;
     case 'validated':
       return 'marked validated';
+    case 'noted':
+      return 'noted';
     case 'refused':
       return `refused: ${o.code}`;
   }

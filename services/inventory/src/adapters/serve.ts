@@ -10,7 +10,10 @@ import {
   inventoryConfirmClock,
   inventoryHead,
   inventoryInstall,
+  inventoryMergeDevices,
+  inventoryRevoke,
   inventorySettings,
+  inventoryUndoMerge,
   queryLedger,
   queryLicenses,
   queryPacks,
@@ -29,7 +32,14 @@ import { allocate } from '../handlers/allocate.ts';
 import { install } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
 import type { Loss } from '../handlers/loss.ts';
-import { changeSettings, confirmClock, noLoss } from '../handlers/operate.ts';
+import {
+  changeSettings,
+  confirmClock,
+  mergeDevices,
+  noLoss,
+  revoke,
+  undoMerge,
+} from '../handlers/operate.ts';
 import {
   ledgerPage,
   licenses,
@@ -93,7 +103,7 @@ export const serveQueries = (
     queue,
     contracts: [queryTrust],
     callers: inboxes.issuer,
-    handle: async () => trust(state),
+    handle: async () => trust(state, now()),
   });
 };
 
@@ -138,7 +148,12 @@ export const serveTerm = (
         if (m.type === inventorySettings.type)
           return changeSettings(commit, m as Message<typeof inventorySettings>);
         if (m.type === inventoryAcceptLoss.type) return noLoss();
-        return confirmClock(commit, deps.watch, m);
+        if (m.type === inventoryRevoke.type) return revoke(commit, m as Message<typeof inventoryRevoke>);
+        if (m.type === inventoryMergeDevices.type)
+          return mergeDevices(commit, m as Message<typeof inventoryMergeDevices>);
+        if (m.type === inventoryUndoMerge.type)
+          return undoMerge(commit, m as Message<typeof inventoryUndoMerge>);
+        return confirmClock(commit, deps.watch, m as Message<typeof inventoryConfirmClock>);
       },
     }),
   ];
@@ -149,8 +164,15 @@ export const serveTerm = (
   };
 };
 
-type Operate = typeof inventorySettings | typeof inventoryConfirmClock | typeof inventoryAcceptLoss;
-const operateContracts: readonly Operate[] = [inventorySettings, inventoryConfirmClock, inventoryAcceptLoss];
+const operateContracts = [
+  inventorySettings,
+  inventoryConfirmClock,
+  inventoryAcceptLoss,
+  inventoryRevoke,
+  inventoryMergeDevices,
+  inventoryUndoMerge,
+] as const;
+type Operate = (typeof operateContracts)[number];
 
 /** While something of the ledger is lost: takes nothing but the operator's word, and says so in the beacon. */
 export const serveLoss = (deps: TermDeps, state: State, { term, accept }: Loss): (() => void) => {

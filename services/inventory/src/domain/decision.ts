@@ -18,6 +18,8 @@ export type Dice = {
 export type Circumstances = {
   /** Ledger time. */
   readonly now: number;
+  /** Which sequence the records that are decided are expected to get. */
+  readonly next: number;
   readonly dice: Dice;
   /** The ledger has used 90 % of its storage. */
   readonly storageNearlyFull: boolean;

@@ -2,10 +2,13 @@
 
 import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
-import type { Settings } from '@calbus/contracts/settings';
+import { terminalServerSettings, type Settings } from '@calbus/contracts/settings';
 import type { RowId } from '@calbus/contracts/rows';
 import { HOUR, MINUTE } from './settings.ts';
-import { endOf, factsOf, hourOf, type License } from './license.ts';
+import { noteName } from './identities.ts';
+import { endOf, hourOf, type License } from './license.ts';
+import { toldTo } from './merging.ts';
+import { changeRevoked } from './revocation.ts';
 import {
   expiryKey,
   identityOf,
@@ -13,6 +16,7 @@ import {
   poolOf,
   refusalKey,
   setPool,
+  type EndedEarly,
   type Pack,
   type State,
   type TerminalServerCounts,
@@ -109,18 +113,35 @@ const changeTemporaries = (state: State, { version, notAfter }: License, by: num
   state.head = { ...state.head, temporary: state.head.temporary + by };
 };
 
-const end = (state: State, licenseId: string, how: 'superseded' | 'returned', place: Place): void => {
+/** A license learned again for which there was no CAL has no pack. */
+const changeDeficit = (state: State, { version }: License, by: number): void => {
+  const pool = poolOf(state, version, 'per-device');
+  setPool(state, { ...pool, issued: pool.issued + by, deficit: pool.deficit + by });
+};
+
+const end = (state: State, licenseId: string, how: Exclude<License['ended'], 'no'>, place: Place): void => {
   const license = licenseOf(state, licenseId);
   if (!license || license.ended !== 'no') return;
   put(state, { ...license, ended: how });
   if (license.kind === 'full') {
-    changeIssued(state, license.keyPackId, -1);
+    if (license.keyPackId === null) changeDeficit(state, license, -1);
+    else changeIssued(state, license.keyPackId, -1);
     state.ends.drop(endOf(license));
     state.head = { ...state.head, full: state.head.full - 1 };
   } else if (hourOf(license.notAfter) >= hourOf(place.at)) {
     // Past that hour it is not counted any more.
     changeTemporaries(state, license, -1);
   }
+};
+
+/** As `end`, by an operator: those who may still be shown the license are told. */
+const endEarly = (state: State, licenseId: string, how: EndedEarly['how'], place: Place): void => {
+  const license = licenseOf(state, licenseId);
+  if (!license || license.ended !== 'no') return;
+  end(state, licenseId, how, place);
+  const { version, notAfter } = license;
+  state.endedEarly.set(licenseId, { how, version, notAfter });
+  if (how === 'revoked') changeRevoked(state, version, 1);
 };
 
 const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, place: Place): void => {
@@ -151,12 +172,13 @@ const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, plac
   } else {
     changeTemporaries(state, license, 1);
   }
+  noteName(state, license.hardwareId, license.deviceName, place.at);
   put(state, license);
   count(state, r.terminalServerId, license.kind);
   if (license.kind === 'full')
     countInWindow(state, r.terminalServerId, 'fullLicenses', Math.floor(place.at / HOUR));
   else countInWindow(state, r.terminalServerId, 'newDevices', Math.floor(place.at / MINUTE));
-  remember(state, place, r, { kind: 'license', license: factsOf(license) });
+  remember(state, place, r, { kind: 'license', license: toldTo(r.askedAs ?? license.hardwareId, license) });
 };
 
 const renew = (state: State, r: Of<'renewed'>, place: Place): void => {
@@ -177,7 +199,71 @@ const renew = (state: State, r: Of<'renewed'>, place: Place): void => {
     state.ends.note(endOf(license));
   }
   count(state, r.terminalServerId, 'renewed');
-  remember(state, place, r, { kind: 'license', license: factsOf(license) });
+  remember(state, place, r, { kind: 'license', license: toldTo(r.askedAs ?? license.hardwareId, license) });
+};
+
+const revoke = (state: State, r: Of<'license-revoked'>, place: Place): void => {
+  endEarly(state, r.licenseId, 'revoked', place);
+  state.commands.set(r.commandId, place.sequence);
+  state.head = { ...state.head, trustRevision: place.sequence };
+};
+
+const merge = (state: State, r: Of<'devices-merged'>, place: Place): void => {
+  for (const id of r.ends) endEarly(state, id, 'merged', place);
+  state.merges.set(r.from, { into: r.into, ended: r.ends });
+  state.commands.set(r.commandId, place.sequence);
+  state.head = { ...state.head, trustRevision: place.sequence };
+};
+
+const undoMerge = (state: State, r: Of<'merge-undone'>, place: Place): void => {
+  state.merges.set(r.from, { into: null, ended: [] });
+  state.commands.set(r.commandId, place.sequence);
+  const ended = r.restores === null ? undefined : licenseOf(state, r.restores);
+  if (!ended || ended.ended !== 'merged') return;
+  const license: License = { ...ended, keyPackId: r.keyPackId, ended: 'no' };
+  put(state, license);
+  hold(state, license);
+  // Nobody is told of it any more; the entry is forgotten as those are that are past their end.
+  const { licenseId, version } = license;
+  state.endedEarly.set(licenseId, { how: 'merged', version, notAfter: 0 });
+  state.head = { ...state.head, trustRevision: place.sequence };
+};
+
+/** A full license that is live from now on. */
+const hold = (state: State, license: License): void => {
+  if (license.keyPackId === null) changeDeficit(state, license, 1);
+  else changeIssued(state, license.keyPackId, 1);
+  state.head = { ...state.head, full: state.head.full + 1 };
+  state.ends.note(endOf(license));
+};
+
+const relearn = (state: State, r: Of<'relearned'>, place: Place): void => {
+  const { licenseId, hardwareId, deviceId, deviceName, userName, version, keyPackId, issuedAt, notAfter } = r;
+  const pack = r.reserved && keyPackId !== null ? state.packs.get(keyPackId) : undefined;
+  if (pack) {
+    const left = { ...pack, reserved: pack.reserved - 1 };
+    state.packs.set(left.keyPackId, left);
+    setPool(state, poolWith(state, pack, left));
+  }
+  const license: License = {
+    ...identityOf(state.head),
+    ...{ licenseId, kind: 'full', mode: 'per-device', version, keyPackId },
+    ...{ hardwareId, deviceId, deviceName, userName, issuedAt, notAfter },
+    position: { generation: place.generation, sequence: place.sequence },
+    validated: false,
+    ended: 'no',
+  };
+  put(state, license);
+  hold(state, license);
+  if (r.within === 'report') remember(state, place, r, { kind: 'noted' });
+};
+
+const noteStanding = (state: State, r: Of<'terminal-server-stands'>, place: Place): void => {
+  const { version, mode, grace } = r;
+  const counts = state.terminalServers.get(r.terminalServerId) ?? noCounts;
+  const standing = { version, mode, grace, at: place.at };
+  state.terminalServers.set(r.terminalServerId, { ...counts, standing });
+  remember(state, place, r, { kind: 'noted' });
 };
 
 const refuse = (state: State, r: Of<'refused'>, place: Place): void => {
@@ -201,12 +287,16 @@ const recordUser = (state: State, r: Of<'user-recorded'> | Of<'user-extended'>, 
 
 const begin = (state: State, r: Of<'generation-started'>, place: Place): void => {
   const { head } = state;
+  const survived = { ...head.survived };
+  for (const { generation } of r.lost ?? []) survived[generation] ??= 0;
+  if (r.after) survived[r.after.generation] = r.after.sequence;
   const over = [...(r.after ? [r.after.generation] : []), ...(r.lost ?? []).map((l) => l.generation)];
   state.head = {
     ...head,
     generation: place.generation,
     trustRevision: place.sequence,
     settled: [...new Set([...head.settled, ...over])],
+    survived,
     losses: head.losses + (r.lost ? 1 : 0),
   };
 };
@@ -227,7 +317,8 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
     }
     case 'pack-installed': {
       const { keyPackId, version, mode, quantity, program, agreementNumber } = r;
-      const rest = { issued: 0, installedAt: place.at, sequence: place.sequence };
+      const kept = { issued: 0, reserved: r.reserved ?? 0 };
+      const rest = { ...kept, installedAt: place.at, sequence: place.sequence };
       const pack = { keyPackId, version, mode, quantity, program, agreementNumber, ...rest };
       const before = state.packs.get(keyPackId);
       state.packs.set(keyPackId, pack);
@@ -248,6 +339,18 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
     }
     case 'returned':
       return end(state, r.licenseId, 'returned', place);
+    case 'license-revoked':
+      return revoke(state, r, place);
+    case 'devices-merged':
+      return merge(state, r, place);
+    case 'merge-undone':
+      return undoMerge(state, r, place);
+    case 'relearned':
+      return relearn(state, r, place);
+    case 'device-seen':
+      return noteName(state, r.hardwareId, r.deviceName, place.at);
+    case 'terminal-server-stands':
+      return noteStanding(state, r, place);
     case 'user-recorded':
     case 'user-extended':
       return recordUser(state, r, place);
@@ -262,9 +365,11 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
       const { changes, by, why } = r;
       const { head } = state;
       const change = { at: place.at, sequence: place.sequence, changes, by, why };
+      const forTerminalServers = Object.keys(changes).some((k) => k in terminalServerSettings.shape);
       state.head = {
         ...head,
         settings: { ...head.settings, ...changes } as Settings,
+        trustRevision: forTerminalServers ? place.sequence : head.trustRevision,
         settingsChanges: [...head.settingsChanges, change],
       };
       state.commands.set(r.commandId, place.sequence);

@@ -2,13 +2,14 @@
 
 import type { LedgerBatch } from '@calbus/contracts/ledger';
 import { evolve } from './evolve.ts';
+import { changeRevoked } from './revocation.ts';
 import { hourOf } from './license.ts';
 import { OUTCOME_MEMORY, OUTCOMES_AT_MOST, REFUSAL_COALESCING } from './settings.ts';
 import { poolOf, setPool, type BaseState } from './state.ts';
 import { productVersions } from '@calbus/contracts/versions';
 
 /** Bumped with each change of what a record does to the state: a snapshot of another version is not used. */
-export const FOLD_VERSION = 1;
+export const FOLD_VERSION = 2;
 
 /** Why a batch that decodes is VOID at this state, or undefined where it counts. Every reader applies the same rule. */
 export const voidReason = (state: BaseState, batch: LedgerBatch): string | undefined => {
@@ -29,7 +30,9 @@ const forget = (state: BaseState, at: number): void => {
     if (refusal.at > at - REFUSAL_COALESCING) break;
     state.refusals.delete(key);
   }
-  if (hourOf(at) !== hourOf(state.head.time)) expireTemporaries(state, at);
+  if (hourOf(at) === hourOf(state.head.time)) return;
+  expireTemporaries(state, at);
+  forgetEndedEarly(state, at);
 };
 
 /** Temporary licenses whose hour is over leave the counts; nothing in the ledger says so, so time alone does it. */
@@ -42,6 +45,15 @@ const expireTemporaries = (state: BaseState, at: number): void => {
     const pool = poolOf(state, version, 'per-device');
     setPool(state, { ...pool, temporary: pool.temporary - n });
     state.head = { ...state.head, temporary: state.head.temporary - n };
+  }
+};
+
+/** Licenses that were ended early, once they would have ended by themselves: nobody has to be told of them any more. */
+const forgetEndedEarly = (state: BaseState, at: number): void => {
+  for (const [licenseId, { how, version, notAfter }] of state.endedEarly) {
+    if (hourOf(notAfter) >= hourOf(at)) continue;
+    state.endedEarly.delete(licenseId);
+    if (how === 'revoked') changeRevoked(state, version, -1);
   }
 };
 

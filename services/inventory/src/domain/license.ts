@@ -6,8 +6,8 @@ import type { LicenseFacts } from '@calbus/contracts/license';
 export type License = LicenseFacts & {
   /** Temporary licenses: a log-on was reported. */
   readonly validated: boolean;
-  /** Ended by a record: superseded by another license, or its CAL returned after its end. */
-  readonly ended: 'no' | 'superseded' | 'returned';
+  /** Ended by a record: superseded by another license, its CAL returned after its end, or ended early by an operator. */
+  readonly ended: 'no' | 'superseded' | 'returned' | 'revoked' | 'merged';
 };
 
 export type Device = {

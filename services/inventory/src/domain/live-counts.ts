@@ -4,6 +4,7 @@ import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Device } from './license.ts';
 import type { State } from './state.ts';
+import { freeIn } from './stock.ts';
 import { valuesOf } from './table.ts';
 
 export type LiveHash = { readonly key: string; readonly fields: Readonly<Record<string, string>> };
@@ -42,13 +43,16 @@ const terminalServerHash = (state: Pick<State, 'terminalServers'>, id: string): 
 
 /** Every pool there has been: one that is empty now has counts of zero, which take the place of its last ones. */
 export const poolHashes = (state: Pick<State, 'pools'>): LiveHash[] =>
-  valuesOf(state.pools).map(({ version, mode, installed, issued, temporary }) => ({
-    key: redisKeys.pool(version, mode),
+  valuesOf(state.pools).map((pool) => ({
+    key: redisKeys.pool(pool.version, pool.mode),
     fields: {
-      installed: String(installed),
-      issued: String(issued),
-      available: String(installed - issued),
-      temporary: String(temporary),
+      installed: String(pool.installed),
+      issued: String(pool.issued),
+      available: String(freeIn(pool)),
+      temporary: String(pool.temporary),
+      revoked: String(pool.revoked),
+      reserved: String(pool.reserved),
+      deficit: String(pool.deficit),
     },
   }));
 
@@ -65,6 +69,7 @@ export const touchedBy = (
     if ('hardwareId' in r) devices.add(r.hardwareId);
     const owner = 'licenseId' in r ? ownerOf(r.licenseId) : undefined;
     if (owner !== undefined) devices.add(owner);
+    if (r.kind === 'devices-merged' || r.kind === 'merge-undone') devices.add(r.from);
   }
   return { devices, terminalServers };
 };

@@ -14,5 +14,13 @@ test('a pool that is empty again is written with zeros, in the place of its last
   assert.equal(of2008()?.['temporary'], '1');
   s.now += 91 * DAY;
   s.ask({ device: 2 });
-  assert.deepEqual(of2008(), { installed: '0', issued: '0', available: '0', temporary: '0' });
+  assert.deepEqual(of2008(), {
+    installed: '0',
+    issued: '0',
+    available: '0',
+    temporary: '0',
+    revoked: '0',
+    reserved: '0',
+    deficit: '0',
+  });
 });

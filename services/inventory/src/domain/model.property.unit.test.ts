@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { newHoldings } from '@calbus/audit/holdings';
+import type { LicenseFacts } from '@calbus/contracts/license';
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { rows } from '@calbus/contracts/rows';
@@ -13,7 +14,7 @@ import { applyBatch, voidReason } from './fold.ts';
 import { DAY, HOUR } from './settings.ts';
 import { emptyState, setPool, type Pack, type State } from './state.ts';
 import { poolCounts, poolWith } from './stock.ts';
-import { hw, story, type Ask, type Story } from './story.ts';
+import { earlier, hw, story, type Ask, type Story } from './story.ts';
 import { valuesOf } from './table.ts';
 
 const MINUTE = 60_000;
@@ -71,6 +72,24 @@ const step = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ do: is('return-due') }) },
   { weight: 1, arbitrary: fc.record({ do: is('prevent-upgrade'), on: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ do: is('revoke'), device }) },
+  { weight: 1, arbitrary: fc.record({ do: is('limit-revocation'), to: fc.constantFrom('fifth', 'none') }) },
+  { weight: 2, arbitrary: fc.record({ do: is('merge'), device, into: device }) },
+  { weight: 2, arbitrary: fc.record({ do: is('undo-merge'), device }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is('show-lost'),
+      device,
+      version,
+      lasts: days,
+      // Up to 10 what was before has survived.
+      sequence: fc.constantFrom(10, 11, 20),
+      within: fc.constantFrom('report', 'request'),
+      of: fc.integer({ min: 1, max: 4 }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: is('reserve'), quantity: fc.constantFrom(1, 2), version }) },
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 const told = fc.record({
@@ -83,7 +102,13 @@ const told = fc.record({
 });
 type Told = typeof told extends fc.Arbitrary<infer T> ? T : never;
 
-type Asked = Ask & { readonly requestId: string; readonly device: number; readonly version: ProductVersion };
+type Asked = Omit<Ask, 'shows'> & {
+  readonly shows?: LicenseFacts;
+  readonly deviceName: string;
+  readonly requestId: string;
+  readonly device: number;
+  readonly version: ProductVersion;
+};
 
 /** Tells the story and gives what is wrong with it. `meddle` spoils the state before each step. */
 const tell = (
@@ -145,17 +170,21 @@ const tell = (
     const remembered = isDeepStrictEqual(a, earlier);
     if (earlier && remembered !== now() - earlier.decidedAt < REMEMBERED)
       wrong(`I4: ${earlier.row} became ${a.row}, or was remembered too long`);
-    if (records.some((r) => r.kind !== 'validated')) recorded.set(q.requestId, a);
+    if (records.some((r) => 'requestId' in r && !('within' in r && r.within === 'request')))
+      recorded.set(q.requestId, a);
 
     if (q.mode === 'per-user') {
       const changed = records.length > 0 || counts !== JSON.stringify(poolCounts(s.state));
       if (model.perUser() === 'unmonitored' && changed) wrong('I9: Per User changed something');
       if (!remembered) userAnswered(q, a);
     } else if (a.outcome.kind === 'license') {
-      const { licenseId, notAfter, kind } = a.outcome.license;
+      const { licenseId, notAfter, kind, hardwareId, holder } = a.outcome.license;
+      if (hardwareId !== hw(q.device)) wrong('I4: a license names another hardware id than asked');
+      const held = holder ?? hardwareId;
+      if (!remembered && held !== model.holderOf(hardwareId)) wrong('I3: another holder than the merges say');
       lastOf.set(q.device, licenseId);
       const l = model.licenses.get(licenseId);
-      if (l?.hardwareId !== hw(q.device) || l.kind !== kind) wrong('I5: a license without a record');
+      if (l?.hardwareId !== held || l.kind !== kind) wrong('I5: a license without a record');
       // What is remembered was true when it was decided.
       else if (!remembered && l.notAfter !== notAfter) wrong('I5: an end without a record');
       else if (!remembered && !model.serves(l, q.version, now())) wrong('I5: a license that does not serve');
@@ -174,7 +203,7 @@ const tell = (
     seen.add('D5');
     const records = follow();
     const l = model.licenses.get(licenseId);
-    const own = l?.hardwareId === hw(device) && l.kind === 'temporary';
+    const own = l?.hardwareId === model.holderOf(hw(device)) && l.kind === 'temporary';
     if (outcome.kind === 'validated' && !(own && l.validated)) wrong('I5: a log-on without a record');
     if (outcome.kind === 'refused' && records.length > 0) wrong('I5: a record of a refused log-on');
     if (outcome.kind === 'refused' && own && !l.over && l.notAfter > now()) wrong('I5: a log-on was lost');
@@ -190,7 +219,10 @@ const tell = (
         const { device, version, mode } = step;
         const who = step.user === null ? {} : { user: step.user, authenticatedBy: 'nla' };
         const validatedLicenseId = step.reports ? (lastOf.get(device) ?? null) : null;
-        const q = { requestId: `r${asked.length}`, device, version, mode, validatedLicenseId, ...who };
+        // Once in a while under another name.
+        const deviceName = `desk-${asked.length % 5 === 0 ? 'x' : device}`;
+        const base = { requestId: `r${asked.length}`, device, deviceName, version, mode };
+        const q = { ...base, validatedLicenseId, ...who };
         asked.push(q);
         return ask(q);
       }
@@ -220,6 +252,45 @@ const tell = (
         follow();
         if (model.due(now()) > 0) wrong('I1: a CAL that is due was not returned');
         return;
+      case 'revoke': {
+        // Whoever has a full license: stories in which several are revoked need several.
+        const full = [...model.licenses.values()].filter((l) => l.kind === 'full' && !l.over);
+        const may = s.revoke(full[step.device % full.length]?.licenseId ?? lastOf.get(step.device) ?? 'none');
+        seen.add(may.ok ? 'R1' : may.code);
+        if (!may.ok && may.code === 'REVOCATION_LIMIT' && may.nextRevokeAllowedOn <= now())
+          wrong('R2: the next license may be revoked on a day that is over');
+        return;
+      }
+      case 'limit-revocation':
+        return s.set({ revocationLimit: step.to });
+      case 'merge':
+        if (s.merge(step.device, step.into)) seen.add('M1');
+        return;
+      case 'undo-merge':
+        if (s.undoMerge(step.device)) seen.add('M2');
+        return;
+      case 'show-lost': {
+        const position = { generation: 'f', sequence: step.sequence };
+        const shows = earlier(`lost${step.of}`, step.device, now() + step.lasts, {
+          version: step.version,
+          position,
+        });
+        if (step.within === 'report') {
+          const { row, outcome } = s.relearn(shows);
+          seen.add(row);
+          const learned = follow().some((r) => r.kind === 'relearned');
+          const l = model.licenses.get(shows.licenseId);
+          if (outcome.kind === 'noted' && !learned && (!l || !model.serves(l, l.version, now())))
+            wrong('I5: noted, and not held');
+          return;
+        }
+        const { device, version } = step;
+        const q = { requestId: `r${asked.length}`, device, deviceName: `desk-${device}`, version, shows };
+        asked.push({ ...q, mode: 'per-device', validatedLicenseId: null });
+        return ask({ ...q, mode: 'per-device', validatedLicenseId: null });
+      }
+      case 'reserve':
+        return void s.install(step.quantity, step.version, 'per-device', 1);
       case 'prevent-upgrade':
         return s.set({ preventLicenseUpgrade: step.on });
     }
@@ -268,9 +339,10 @@ test('the stories reach every row of the tables', () => {
   const seen = new Set<string>();
   for (const t of fc.sample(told, { numRuns: 300, seed: 1 })) tell(t, undefined, seen);
   // Of rows that other services or other settings decide there is none here.
-  const elsewhere = new Set(['N3', 'S1', 'S2', 'S3', 'S4']);
+  const elsewhere = new Set(['N3', 'S1', 'S2', 'S3', 'S4', 'T0']);
+  const more = ['R1', 'REVOCATION_LIMIT', 'M1', 'M2'];
   assert.deepEqual(
-    rows.filter((row) => !seen.has(row) && !elsewhere.has(row)),
+    [...rows, ...more].filter((row) => !seen.has(row) && !elsewhere.has(row)),
     [],
   );
 });
@@ -345,6 +417,26 @@ describe('a spoilt state is found out within 300 stories', () => {
   spoilt('users that are gone are counted', 'I6: a user', ({ state }) => {
     for (const pool of valuesOf(state.pools))
       if (pool.mode === 'per-user') setPool(state, { ...pool, issued: pool.installed });
+  });
+  spoilt('revoked licenses hold no place', 'R2:', ({ state }) => {
+    for (const licenseId of state.endedEarly.keys()) state.endedEarly.delete(licenseId);
+  });
+  spoilt('merges are forgotten', 'I3:', ({ state }) => {
+    for (const hardwareId of state.merges.keys()) state.merges.delete(hardwareId);
+  });
+  spoilt('reserved CALs count as free', 'I2:', ({ state }) => {
+    for (const pack of valuesOf(state.packs)) {
+      const free = { ...pack, reserved: 0 };
+      state.packs.set(pack.keyPackId, free);
+      setPool(state, poolWith(state, pack, free));
+    }
+  });
+  spoilt('what survived is learned again', 'I1: license lost', ({ state }) => {
+    state.head = { ...state.head, survived: { f: 0 } };
+  });
+  spoilt('a revoked license keeps its CAL', 'I1: the counts are not those of the records', ({ state }) => {
+    const pool = valuesOf(state.pools).find((p) => p.revoked > 0);
+    if (pool) setPool(state, { ...pool, issued: pool.issued + 1 });
   });
   spoilt('free CALs count as taken', 'I6:', ({ state }) => {
     for (const pack of valuesOf(state.packs)) miscount(state, pack, pack.quantity);

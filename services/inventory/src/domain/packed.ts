@@ -5,7 +5,13 @@ import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inve
 import { factsOf, type Device, type License } from './license.ts';
 import type { Words } from './words.ts';
 
-const ends = ['no', 'superseded', 'returned'] as const satisfies readonly License['ended'][];
+const ends = [
+  'no',
+  'superseded',
+  'returned',
+  'revoked',
+  'merged',
+] as const satisfies readonly License['ended'][];
 
 /** `mode` is always per-device; 0 for a name says that it is that of the license before. */
 type PackedLicense = readonly [
@@ -80,7 +86,9 @@ export const unpackDevice = (row: string, hardwareId: string, words: Words): Dev
 /** Whether a device's row has this license; in names quotes are escaped, so no name looks like it. */
 export const rowHas = (row: string, licenseId: string): boolean => row.includes(`,["${licenseId}",`);
 
-type PackedOutcome = Exclude<AllocationOutcome, { kind: 'license' }> | [string, string, PackedLicense];
+type PackedOutcome =
+  | Exclude<AllocationOutcome, { kind: 'license' }>
+  | [hardwareId: string, deviceId: string, PackedLicense, holder: string | null];
 type PackedAnswer = [AllocationAnswer['row'], number, number, number, PackedOutcome];
 
 export const packAnswer = ({ row, decidedAt, position, outcome }: AllocationAnswer, words: Words): string => {
@@ -88,7 +96,7 @@ export const packAnswer = ({ row, decidedAt, position, outcome }: AllocationAnsw
   if (outcome.kind !== 'license') return JSON.stringify([...place, outcome] satisfies PackedAnswer);
   const { license } = outcome;
   const packed = pack({ ...license, validated: false, ended: 'no' }, undefined, words);
-  const of: PackedOutcome = [license.hardwareId, license.deviceId, packed];
+  const of: PackedOutcome = [license.hardwareId, license.deviceId, packed, license.holder ?? null];
   return JSON.stringify([...place, of] satisfies PackedAnswer);
 };
 
@@ -101,7 +109,8 @@ export const unpackAnswer = (row: string, requestId: string, words: Words): Allo
     position: { generation: words.wordAt(generation), sequence },
   };
   if (!Array.isArray(packed)) return { ...place, outcome: packed };
-  const [hardwareId, deviceId, of] = packed;
-  const license = factsOf(unpack(of, { hardwareId, deviceId }, undefined, words));
+  const [hardwareId, deviceId, of, holder] = packed;
+  const facts = factsOf(unpack(of, { hardwareId, deviceId }, undefined, words));
+  const license = holder === null ? facts : { ...facts, holder };
   return { ...place, outcome: { kind: 'license', license } };
 };

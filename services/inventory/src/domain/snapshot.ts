@@ -14,7 +14,17 @@ export const SNAPSHOT_FORMAT = 1;
 export type Entry = readonly [table: string, key: string, value: string];
 
 /** Tables that stay small enough to be copied whole. */
-const small = ['packs', 'pools', 'expiring', 'terminalServers', 'refusals', 'commands'] as const;
+const small = [
+  'packs',
+  'pools',
+  'expiring',
+  'terminalServers',
+  'refusals',
+  'commands',
+  'endedEarly',
+  'merges',
+  'sightings',
+] as const;
 type Small = (typeof small)[number];
 
 /** A copy that stays as it is while the state goes on: of what is large only references are copied. */
@@ -35,6 +45,9 @@ export const stillOf = (state: BaseState, voids: number): Still => ({
   terminalServers: new Map(state.terminalServers),
   refusals: new Map(state.refusals),
   commands: new Map(state.commands),
+  endedEarly: new Map(state.endedEarly),
+  merges: new Map(state.merges),
+  sightings: new Map(state.sightings),
   users: state.users.still(),
   devices: state.devices.still(),
   outcomes: state.outcomes.still(),

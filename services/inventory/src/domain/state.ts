@@ -2,7 +2,7 @@
 // replaced, so that a draft and a query can share them.
 
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
-import { NO_HASH } from '@calbus/contracts/ledger';
+import { NO_HASH, type Grace } from '@calbus/contracts/ledger';
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { defaultSettings, type Settings, type SettingsChange } from '@calbus/contracts/settings';
 import type { RefusalCode } from '@calbus/contracts/refusals';
@@ -11,6 +11,7 @@ import type { ProductVersion } from '@calbus/contracts/versions';
 import { draftEnds, EndTable, type Ends } from './ends.ts';
 import { DeviceTable, OwnerTable } from './holdings.ts';
 import type { Device, License } from './license.ts';
+import type { Sighting } from './identities.ts';
 import { OutcomeTable } from './outcomes.ts';
 import { draftTable, type Table } from './table.ts';
 import { UserTable, type UserEntry } from './users.ts';
@@ -23,6 +24,8 @@ export type Pack = {
   readonly quantity: number;
   /** Full licenses that hold a CAL of this pack, until it is returned. */
   readonly issued: number;
+  /** CALs kept for licenses that are learned again (N4). */
+  readonly reserved: number;
   readonly program: string;
   readonly agreementNumber: string;
   readonly installedAt: number;
@@ -35,6 +38,11 @@ export type Pool = {
   readonly mode: LicensingMode;
   readonly installed: number;
   readonly issued: number;
+  readonly reserved: number;
+  /** Licenses learned again for which there was no CAL; they are among those issued. */
+  readonly deficit: number;
+  /** Revoked licenses that are not past the hour of their end. */
+  readonly revoked: number;
   /** Temporary licenses for this version that are neither superseded nor past the hour of their end. */
   readonly temporary: number;
   /** Packs with a free CAL, oldest first. */
@@ -73,6 +81,8 @@ export type Head = {
   readonly activations: readonly Activation[];
   /** Generations that are over: their witnesses have nothing to say any more. */
   readonly settled: readonly string[];
+  /** How far each of them has survived; 0 where nothing did. */
+  readonly survived: Readonly<Record<string, number>>;
   /** How many losses of the ledger were accepted. */
   readonly losses: number;
   readonly settings: Settings;
@@ -84,6 +94,24 @@ export type Head = {
 
 export type CoalescedRefusal = { readonly at: number; readonly sequence: number; readonly code: RefusalCode };
 
+/** A license that an operator ended early, until it would have ended by itself. */
+export type EndedEarly = {
+  readonly how: 'revoked' | 'merged';
+  readonly version: ProductVersion;
+  readonly notAfter: number;
+};
+
+/** M1: into which device one was merged, null where that was undone, and which of its licenses that ended. */
+export type Merge = { readonly into: string | null; readonly ended: readonly string[] };
+
+/** How a terminal server said that it stands, and when. */
+export type Standing = {
+  readonly version: ProductVersion;
+  readonly mode: LicensingMode | null;
+  readonly grace: Grace;
+  readonly at: number;
+};
+
 /** Counts by terminal server, for the live view. */
 export type TerminalServerCounts = {
   readonly temporary: number;
@@ -93,6 +121,7 @@ export type TerminalServerCounts = {
   /** New devices in the minute, and full licenses in the hour, of the last such license (S3). */
   readonly newDevices: Window;
   readonly fullLicenses: Window;
+  readonly standing?: Standing;
 };
 
 /** How many there were in one stretch of ledger time, which is numbered from 1970. */
@@ -115,6 +144,12 @@ export type State = {
   readonly commands: Table<number>;
   /** By license id. */
   readonly ends: Ends;
+  /** By license id. */
+  readonly endedEarly: Table<EndedEarly>;
+  /** By the hardware id of the device that was merged into another. */
+  readonly merges: Table<Merge>;
+  /** Devices that asked under more than one name, by hardware id. */
+  readonly sightings: Table<Sighting>;
   /** By user key. */
   readonly users: Table<readonly UserEntry[]>;
   /** By entry id. */
@@ -131,6 +166,7 @@ export const startHead: Head = {
   trustRevision: 0,
   activations: [],
   settled: [],
+  survived: {},
   losses: 0,
   settings: defaultSettings,
   settingsChanges: [],
@@ -151,6 +187,9 @@ export type BaseState = State & {
   readonly outcomes: OutcomeTable;
   readonly refusals: Map<string, CoalescedRefusal>;
   readonly commands: Map<string, number>;
+  readonly endedEarly: Map<string, EndedEarly>;
+  readonly merges: Map<string, Merge>;
+  readonly sightings: Map<string, Sighting>;
   readonly users: UserTable;
 };
 
@@ -168,6 +207,9 @@ export const emptyState = (words = new Words()): BaseState => {
     outcomes: new OutcomeTable(words),
     refusals: new Map(),
     commands: new Map(),
+    endedEarly: new Map(),
+    merges: new Map(),
+    sightings: new Map(),
     ends: new EndTable(),
     users: new UserTable(),
     userEnds: new EndTable(),
@@ -186,6 +228,9 @@ export const draftOf = (state: State): State => ({
   outcomes: draftTable(state.outcomes),
   refusals: draftTable(state.refusals),
   commands: draftTable(state.commands),
+  endedEarly: draftTable(state.endedEarly),
+  merges: draftTable(state.merges),
+  sightings: draftTable(state.sightings),
   ends: draftEnds(state.ends),
   users: draftTable(state.users),
   userEnds: draftEnds(state.userEnds),
@@ -220,6 +265,9 @@ export const poolOf = (state: State, version: ProductVersion, mode: LicensingMod
     mode,
     installed: 0,
     issued: 0,
+    reserved: 0,
+    deficit: 0,
+    revoked: 0,
     temporary: 0,
     open: [],
   };

@@ -17,13 +17,14 @@ export const poolWith = (state: State, before: Pack | undefined, pack: Pack): Po
     ...pool,
     installed: pool.installed + pack.quantity - (before?.quantity ?? 0),
     issued: pool.issued + pack.issued - (before?.issued ?? 0),
+    reserved: pool.reserved + pack.reserved - (before?.reserved ?? 0),
     open: openWith(state, pool.open, pack),
   };
 };
 
 /** Of one version the oldest pack is used first. */
 const openWith = (state: State, open: readonly string[], pack: Pack): readonly string[] => {
-  const isOpen = pack.issued < pack.quantity;
+  const isOpen = pack.issued + pack.reserved < pack.quantity;
   if (open.includes(pack.keyPackId) === isOpen) return open;
   if (!isOpen) return open.filter((id) => id !== pack.keyPackId);
   const younger = open.findIndex((id) => (state.packs.get(id)?.sequence ?? 0) > pack.sequence);
@@ -66,13 +67,21 @@ export const stockRefusal = (
   return 'NO_LICENSE_AVAILABLE';
 };
 
+/** CALs of a pool that nobody holds and nobody is to have (I1). */
+export const freeIn = ({ installed, issued, reserved, deficit }: Pool): number =>
+  installed - issued - reserved + deficit;
+
 /** The counts of every pool that has packs or temporary licenses, oldest version first. */
 export const poolCounts = (state: Pick<State, 'pools'>): PoolCounts[] =>
   productVersions.flatMap((version) =>
     (['per-device', 'per-user'] as const).flatMap((mode) => {
       const pool = state.pools.get(poolKey(version, mode));
-      if (!pool || (pool.installed === 0 && pool.temporary === 0)) return [];
-      const { installed, issued, temporary } = pool;
-      return [{ version, mode, installed, issued, available: installed - issued, temporary }];
+      if (!pool) return [];
+      const { installed, issued, temporary, revoked, reserved, deficit } = pool;
+      if (installed === 0 && issued === 0 && temporary === 0 && revoked === 0) return [];
+      const some = Object.fromEntries(
+        Object.entries({ revoked, reserved, deficit }).filter(([, n]) => n > 0),
+      );
+      return [{ version, mode, installed, issued, available: freeIn(pool), temporary, ...some }];
     }),
   );

@@ -2,12 +2,15 @@
 
 import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
+import type { LicenseFacts } from '@calbus/contracts/license';
 import type { SettingsChange } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { decide, dueDrops, dueReturns } from './decide.ts';
 import type { Circumstances } from './decision.ts';
 import { applyBatch } from './fold.ts';
+import { planMerge, planUndo } from './merging.ts';
+import { mayRevoke, type Revocation } from './revocation.ts';
 import { DAY } from './settings.ts';
 import { emptyState, type BaseState } from './state.ts';
 
@@ -23,6 +26,9 @@ export type Ask = {
   readonly requestId?: string;
   readonly terminalServerId?: string;
   readonly validatedLicenseId?: string | null;
+  readonly deviceName?: string;
+  /** A genuine license of another life of the ledger, which the client shows. */
+  readonly shows?: LicenseFacts;
 };
 
 export type Story = {
@@ -33,13 +39,50 @@ export type Story = {
   readonly set: (changes: SettingsChange) => void;
   readonly append: (records: readonly LedgerRecord[]) => void;
   readonly activate: (certificateNotAfter?: number) => void;
-  readonly install: (quantity: number, version?: ProductVersion, mode?: LicensingMode) => string;
+  readonly install: (
+    quantity: number,
+    version?: ProductVersion,
+    mode?: LicensingMode,
+    reserved?: number,
+  ) => string;
   readonly ask: (a?: Ask) => AllocationAnswer;
   readonly logOn: (licenseId: string, device?: number) => AllocationAnswer;
   /** Asks, reports the log-on, and gives the temporary license's id. */
   readonly firstLogOn: (a?: Ask) => string;
   readonly returnDue: () => number;
+  /** R1 to R3; what was decided. */
+  readonly revoke: (licenseId: string) => Revocation;
+  /** M1; whether it was done. */
+  readonly merge: (from: number, into: number) => boolean;
+  /** M2; whether it was done. */
+  readonly undoMerge: (from: number) => boolean;
+  /** A terminal server reports a license of another life of the ledger. */
+  readonly relearn: (license: LicenseFacts) => AllocationAnswer;
 };
+
+/** A full license of the life of the ledger before the story, of which what is up to 10 survived. */
+export const earlier = (
+  licenseId: string,
+  device: number,
+  notAfter: number,
+  more: Partial<LicenseFacts> = {},
+): LicenseFacts => ({
+  licenseId,
+  licenseServerId: SERVER,
+  epoch: 1,
+  kind: 'full',
+  mode: 'per-device',
+  version: '2003',
+  keyPackId: 'Q'.repeat(35),
+  hardwareId: hw(device),
+  deviceId: `d${device}`,
+  deviceName: `desk-${device}`,
+  userName: null,
+  issuedAt: notAfter - 60 * DAY,
+  notAfter,
+  position: { generation: 'f', sequence: 20 },
+  ...more,
+});
 
 /** `rolls` are what the dice show, over and over; `onBatch` hears of each batch. */
 export const story = (
@@ -52,8 +95,14 @@ export const story = (
   let rolled = 0;
   let sequence = 0;
   const id = (): string => `id${(ids += 1)}`;
+  const commanded = () => ({ commandId: id(), by: 'test', why: 'a test' });
+  const genuine = (license: LicenseFacts) => {
+    const { licenseId, deviceId, position } = license;
+    return { kind: 'genuine', licenseId, deviceId, position, license } as const;
+  };
   const circumstances = (s: Story): Circumstances => ({
     now: Math.max(s.now, state.head.time),
+    next: sequence + 1,
     storageNearlyFull: s.storageNearlyFull,
     dice: { id, between: () => rolls[rolled++ % rolls.length] ?? 60 },
   });
@@ -103,7 +152,7 @@ export const story = (
         },
       ]);
     },
-    install: (quantity, version = '2003', mode = 'per-device') => {
+    install: (quantity, version = '2003', mode = 'per-device', reserved) => {
       const keyPackId = id().toUpperCase().padStart(35, 'P');
       const agreement = { program: 'select', agreementNumber: '1234567' } as const;
       s.append([
@@ -118,6 +167,7 @@ export const story = (
           quantity,
           keyPack: 'a.b.c',
           by: 'test',
+          ...(reserved === undefined ? {} : { reserved }),
         },
       ]);
       return keyPackId;
@@ -130,10 +180,10 @@ export const story = (
         mode: a.mode ?? 'per-device',
         version: a.version ?? '2003',
         hardwareId: hw(a.device ?? 1),
-        deviceName: `desk-${a.device ?? 1}`,
+        deviceName: a.deviceName ?? `desk-${a.device ?? 1}`,
         userKey: a.user ?? null,
         authenticatedBy: a.authenticatedBy ?? null,
-        presented: { kind: 'none' },
+        presented: a.shows ? genuine(a.shows) : { kind: 'none' },
         validatedLicenseId: a.validatedLicenseId ?? null,
       }),
     logOn: (licenseId, device = 1) =>
@@ -151,6 +201,27 @@ export const story = (
       s.logOn(licenseId, a.device);
       return licenseId;
     },
+    relearn: (license) => run(s, { kind: 'relearn', requestId: id(), terminalServerId: 'ts1', license }),
+    revoke: (licenseId) => {
+      const may = mayRevoke(state, licenseId, circumstances(s).now);
+      if (may.ok) s.append([{ kind: 'license-revoked', ...commanded(), row: 'R1', licenseId }]);
+      return may;
+    },
+    merge: (a, b) => {
+      const [from, into] = [hw(a), hw(b)];
+      const plan = planMerge(state, from, into, circumstances(s).now);
+      if (plan.ok)
+        s.append([{ kind: 'devices-merged', ...commanded(), row: 'M1', from, into, ends: [...plan.ends] }]);
+      return plan.ok;
+    },
+    undoMerge: (a) => {
+      const from = hw(a);
+      const plan = planUndo(state, from, circumstances(s).now);
+      if (!plan.ok) return false;
+      const { restores, keyPackId } = plan;
+      s.append([{ kind: 'merge-undone', ...commanded(), row: 'M2', from, restores, keyPackId }]);
+      return true;
+    },
     returnDue: () => {
       const { now } = circumstances(s);
       const due = [...dueReturns(state, now, 5_000), ...dueDrops(state, now, 5_000)];
@@ -158,6 +229,7 @@ export const story = (
       return due.length;
     },
   };
-  s.append([{ kind: 'generation-started', after: null }]);
+  const hash = '1'.repeat(64);
+  s.append([{ kind: 'generation-started', after: { generation: 'f', sequence: 10, hash } }]);
   return s;
 };

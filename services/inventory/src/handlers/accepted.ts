@@ -1,6 +1,7 @@
 import { inventoryAccepted } from '@calbus/contracts/inventory-messages';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { Circumstances } from '../domain/decision.ts';
 import type { Head, State } from '../domain/state.ts';
 import type { Work } from './group-commit.ts';
 
@@ -15,14 +16,14 @@ export const accepted = ({ generation, sequence }: Head): Answer =>
 export const recordOnce =
   (
     commandId: string,
-    decide: (draft: State) => readonly LedgerRecord[] | Answer,
+    decide: (draft: State, c: Circumstances) => readonly LedgerRecord[] | Answer,
     recorded: (head: Head) => void = () => {},
   ): Work<Answer> =>
-  (draft) => {
+  (draft, c) => {
     const { head } = draft;
     const earlier = draft.commands.get(commandId);
     if (earlier !== undefined) return { records: [], answer: () => acceptedBefore(head, earlier) };
-    const decided = decide(draft);
+    const decided = decide(draft, c);
     if ('contract' in decided) return { records: [], answer: () => decided };
     return {
       records: decided,

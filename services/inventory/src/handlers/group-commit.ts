@@ -127,12 +127,13 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
   const commitOne = async (): Promise<void> => {
     const { state } = follower;
     const before = state.head;
+    const expected = follower.tail() + 1;
     const c: Circumstances = {
       now: deps.ledgerTime(before.time),
+      next: expected,
       dice: deps.dice,
       storageNearlyFull: deps.storageNearlyFull(),
     };
-    const expected = follower.tail() + 1;
     const place = { generation: deps.generation, sequence: expected, at: c.now, term: deps.term };
     const draft = draftOf(state);
     const records: LedgerRecord[] = [];

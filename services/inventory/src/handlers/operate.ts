@@ -3,17 +3,22 @@
 import {
   inventoryRefused,
   type inventoryConfirmClock,
+  type inventoryMergeDevices,
+  type inventoryRevoke,
   type inventorySettings,
+  type inventoryUndoMerge,
 } from '@calbus/contracts/inventory-messages';
 import type { Message } from '@calbus/contracts/envelope';
+import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
 import { settingsConflict, type Settings } from '@calbus/contracts/settings';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { planMerge, planUndo } from '../domain/merging.ts';
+import { mayRevoke } from '../domain/revocation.ts';
 import { recordOnce } from './accepted.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import type { GroupCommit } from './group-commit.ts';
 
-const rejected = (detail: string): Answer =>
-  answerWith(inventoryRefused, { code: 'SETTINGS_REJECTED', detail });
+const rejected = (detail: string): Answer => refused('SETTINGS_REJECTED', detail);
 
 export const changeSettings = (
   commit: GroupCommit,
@@ -43,6 +48,57 @@ export const confirmClock = async (
     ),
   );
 };
+
+const refused = (code: RefusalCode, detail: string, nextRevokeAllowedOn?: number): Answer =>
+  answerWith(inventoryRefused, {
+    code,
+    detail,
+    ...(nextRevokeAllowedOn === undefined ? {} : { nextRevokeAllowedOn }),
+  });
+
+/** R1 to R3. */
+export const revoke = (commit: GroupCommit, { body }: Message<typeof inventoryRevoke>): Promise<Answer> =>
+  commit.submit(
+    recordOnce(body.commandId, (draft, { now }) => {
+      const { commandId, licenseId, by, why } = body;
+      const may = mayRevoke(draft, licenseId, now);
+      if (may.ok) return [{ kind: 'license-revoked', commandId, row: 'R1', licenseId, by, why }];
+      if (may.code === 'NOT_REVOCABLE') return refused(may.code, refusals.NOT_REVOCABLE.says);
+      const day = new Date(may.nextRevokeAllowedOn).toISOString();
+      const detail = `${refusals.REVOCATION_LIMIT.says} The next one may be revoked on ${day}.`;
+      return refused(may.code, detail, may.nextRevokeAllowedOn);
+    }),
+  );
+
+/** M1. */
+export const mergeDevices = (
+  commit: GroupCommit,
+  { body }: Message<typeof inventoryMergeDevices>,
+): Promise<Answer> =>
+  commit.submit(
+    recordOnce(body.commandId, (draft, { now }) => {
+      const { commandId, from, into, by, why } = body;
+      const plan = planMerge(draft, from, into, now);
+      if (!plan.ok) return refused('MERGE_REJECTED', plan.detail);
+      const ends = [...plan.ends];
+      return [{ kind: 'devices-merged', commandId, row: 'M1', from, into, ends, by, why }];
+    }),
+  );
+
+/** M2. */
+export const undoMerge = (
+  commit: GroupCommit,
+  { body }: Message<typeof inventoryUndoMerge>,
+): Promise<Answer> =>
+  commit.submit(
+    recordOnce(body.commandId, (draft, { now }) => {
+      const { commandId, from, by, why } = body;
+      const plan = planUndo(draft, from, now);
+      if (!plan.ok) return refused(plan.code, plan.detail);
+      const { restores, keyPackId } = plan;
+      return [{ kind: 'merge-undone', commandId, row: 'M2', from, restores, keyPackId, by, why }];
+    }),
+  );
 
 /** A leader has lost nothing: where it had, it would not lead. */
 export const noLoss = (): Answer =>

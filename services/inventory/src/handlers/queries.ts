@@ -22,6 +22,7 @@ import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
 import type { Device, License } from '../domain/license.ts';
 import { currentActivation, identityOf, type BaseState, type Pack, type State } from '../domain/state.ts';
+import { endedInDate } from '../domain/revocation.ts';
 import { poolCounts } from '../domain/stock.ts';
 import { usersByPack } from '../domain/user-stock.ts';
 import { valuesOf } from '../domain/table.ts';
@@ -98,7 +99,7 @@ export const packs = (state: State): Answer => {
       mode: p.mode,
       quantity: p.quantity,
       issued: issuedOf(p),
-      available: p.mode === 'per-device' || counted ? p.quantity - issuedOf(p) : null,
+      available: p.mode === 'per-device' || counted ? p.quantity - issuedOf(p) - p.reserved : null,
       program: p.program,
       agreement: p.agreementNumber,
       installedAt: p.installedAt,
@@ -110,6 +111,7 @@ const heldOf = (license: License, now: number): HeldLicense => ({
   licenseId: license.licenseId,
   kind: license.kind,
   state: isLive(license, now) ? 'live' : 'ended',
+  ...(license.ended === 'no' ? {} : { ended: license.ended }),
   validated: license.validated,
   version: license.version,
   keyPackId: license.keyPackId,
@@ -167,8 +169,12 @@ export const licenses = (state: BaseState, now: number, { body }: Message<typeof
   return answer(false);
 };
 
-export const trust = (state: State): Answer => {
+/** As many as a trust snapshot has room for. */
+const MOST_ENDED = 10_000;
+
+export const trust = (state: State, now: number): Answer => {
   const { licenseServerId, epoch } = identityOf(state.head);
+  const { graceDays, perUserWhenUnreachable, renewalLeadDays } = state.head.settings;
   return answerWith(inventoryTrust, {
     position: positionOf(state),
     licenseServerId,
@@ -178,8 +184,9 @@ export const trust = (state: State): Answer => {
       serverId: a.serverId,
       chain: [...a.chain],
     })),
-    // Nothing ends a license early that still would be in date on a terminal server but an upgrade, which the same terminal server brought about.
-    ended: [],
+    // A license that an upgrade ended is not among them: its device was given the later one in the same answer.
+    ended: endedInDate(state, now, MOST_ENDED),
+    settings: { graceDays, perUserWhenUnreachable, renewalLeadDays },
     trustRevision: state.head.trustRevision,
   });
 };

@@ -2,7 +2,7 @@
 
 import type { AuditedLicense, Holdings } from '@calbus/audit/holdings';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
-import type { RowId } from '@calbus/contracts/rows';
+import type { OperatorRow, RowId } from '@calbus/contracts/rows';
 import { day, grouped } from '../../print.ts';
 import { rowWords } from '../../rows.ts';
 
@@ -12,7 +12,7 @@ export type Entry = {
   readonly kind: LedgerRecord['kind'];
   /** What happened, in words. */
   readonly says: string;
-  readonly row: RowId | null;
+  readonly row: RowId | OperatorRow | null;
   readonly rule: string | null;
   readonly requestId: string | null;
   readonly terminalServerId: string | null;
@@ -61,6 +61,21 @@ const says = (r: LedgerRecord, known: Known, superseded: readonly string[]): str
       return `${licenseWords(r.licenseId, known)} validated by a log-on`;
     case 'returned':
       return `the CAL of ${licenseWords(r.licenseId, known)} returned to its pool`;
+    case 'license-revoked':
+      return `${licenseWords(r.licenseId, known)} revoked by ${r.by}${reason(r.why)}`;
+    case 'devices-merged':
+      return `device ${r.from} merged into ${r.into} by ${r.by}${reason(r.why)}`;
+    case 'merge-undone':
+      return `the merge of device ${r.from} taken back by ${r.by}${reason(r.why)}`;
+    case 'relearned': {
+      const cal =
+        r.keyPackId === null ? 'there is no CAL for it' : r.reserved ? 'a reserved CAL' : 'a free CAL';
+      return `full license for ${r.version} until ${day(r.notAfter)} learned again: ${cal}`;
+    }
+    case 'device-seen':
+      return `device ${r.hardwareId} asked as ${r.deviceName}`;
+    case 'terminal-server-stands':
+      return `terminal server ${r.terminalServerId}: version ${r.version}, ${r.mode ?? 'no licensing mode'}`;
     case 'user-recorded':
       return `user ${r.userKey} recorded for ${r.version} until ${day(r.notAfter)}`;
     case 'user-extended':
@@ -99,7 +114,7 @@ export const entryOf = (r: LedgerRecord, batch: LedgerBatch, sequence: number, h
     terminalServerId: 'terminalServerId' in r ? r.terminalServerId : null,
     licenseId,
     keyPackId: 'keyPackId' in r ? r.keyPackId : (known?.keyPackId ?? null),
-    hardwareId: 'hardwareId' in r ? r.hardwareId : (known?.hardwareId ?? null),
+    hardwareId: 'hardwareId' in r ? r.hardwareId : 'from' in r ? r.from : (known?.hardwareId ?? null),
     deviceName: known?.deviceName ?? null,
     userName: known?.userName ?? null,
     supersedes,
