@@ -28,23 +28,21 @@ export const connectTerminalServer = async (
       'MODE_NOT_CONFIGURED',
       `The profile gives terminal server "${id}" no licensing mode: write it there, or say --mode.`,
     );
-  try {
-    return await connect({
-      servers: natsServers(profile),
-      seed: readSecret(known.seedFile),
-      terminalServerId: id,
-      mode,
-      version: acting.version ?? known.version,
-      roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
-      ...(acting.waitsMs === undefined ? {} : { waitsMs: acting.waitsMs }),
-    });
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem(
-      'UNREACHABLE',
-      `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
-    );
-  }
+  const server = await connect({
+    servers: natsServers(profile),
+    seed: readSecret(known.seedFile),
+    terminalServerId: id,
+    mode,
+    version: acting.version ?? known.version,
+    roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
+    ...(acting.waitsMs === undefined ? {} : { waitsMs: acting.waitsMs }),
+  });
+  if (server.status().link.kind === 'connected') return server;
+  await server.close();
+  throw new Problem(
+    'UNREACHABLE',
+    `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
+  );
 };
 
 /** One line that says what was decided. */
