@@ -95,8 +95,8 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
     o,
     {
       decision: (bytes) => asking.take(bytes),
-      trust: (snapshot, sentAt) => {
-        trusting.take(snapshot, sentAt);
+      trust: (snapshot) => {
+        trusting.take(snapshot);
         telling.again();
       },
       up: () => asking.reconnected(),

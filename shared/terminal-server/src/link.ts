@@ -33,7 +33,7 @@ export type Link = {
 export type LinkUser = {
   /** False where the bytes are no decision and no fault. */
   readonly decision: (bytes: Uint8Array) => boolean;
-  readonly trust: (snapshot: Body<typeof trustSnapshot>, sentAt: number) => void;
+  readonly trust: (snapshot: Body<typeof trustSnapshot>) => void;
   /** The connection is there, or is there again. */
   readonly up: () => void;
 };
@@ -75,12 +75,12 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
     at: NatsConnection,
     subject: string,
     contract: C,
-    take: (body: Body<C>, sentAt: number) => void,
+    take: (body: Body<C>) => void,
   ): void => {
     at.subscribe(subject, {
       callback: (error, m) => {
         const decoded = error ? undefined : decode([contract], m.data);
-        if (decoded?.ok) take(decoded.message.body, decoded.message.sentAt);
+        if (decoded?.ok) take(decoded.message.body);
         else ignored += 1;
       },
     });

@@ -1,7 +1,7 @@
 // For tests: a license server that a test plays on a real bus, as far as terminal servers see it.
 
 import type { NatsConnection } from 'nats';
-import { decode, encode, type Body } from '@calbus/contracts/envelope';
+import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { RowId } from '@calbus/contracts/rows';
 import { requestsConsumer } from '@calbus/contracts/streams';
@@ -133,13 +133,13 @@ export const playLicenseServer = async (nc: NatsConnection, id: string): Promise
           });
     nc.publish(subjects.decision.of(id, requestId), bytes);
   };
-  const take = <V extends Verb>(verb: V, bytes: Uint8Array): void => {
-    const decoded = decode([contracts[verb]], bytes);
+  const take = (verb: Verb, bytes: Uint8Array): void => {
+    const decoded = decode<Contract>([contracts[verb]], bytes);
     if (!decoded.ok) throw new Error(decoded.fault.detail);
-    const body = decoded.message.body as Taken[V];
-    server.took[verb].push(body);
+    const body = decoded.message.body as Taken[Verb];
+    (server.took[verb] as Taken[Verb][]).push(body);
     const rows = { request: 'D13', validated: 'D5', relearn: 'N4', stands: 'T0' } as const;
-    say(body.requestId, rows[verb], server.answers[verb](body));
+    say(body.requestId, rows[verb], (server.answers[verb] as (b: Taken[Verb]) => Says)(body));
   };
   const asked = nc.subscribe(subjects.trust.request(id), {
     callback: () => nc.publish(subjects.trust.snapshot(id), encode(trustSnapshot, stamp(), trust)),

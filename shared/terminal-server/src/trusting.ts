@@ -14,7 +14,7 @@ export type Trusting = {
   readonly check: (license: string) => LicenseCheck;
   /** N1 and N2 for a license that the device with this hardware id presents. */
   readonly counts: (license: string, hardwareId: string, mode: string) => LicenseCheck;
-  readonly take: (snapshot: Trusted, sentAt: number) => void;
+  readonly take: (snapshot: Trusted) => void;
   /** Resolves with the next snapshot, or after a while without one. */
   readonly next: () => Promise<void>;
   /** Nobody waits for a snapshot any more. */
@@ -52,6 +52,11 @@ export const createTrusting = (
   };
   const ended = (c: LicenseClaims): boolean =>
     keeping.now().trust?.ended.some((e) => e.licenseId === c.jti) ?? false;
+  const remember = (c: LicenseClaims): void =>
+    void keeping.change((k) => {
+      const epochs = epochSeen(k.epochs, c);
+      return epochs === k.epochs ? k : { ...k, epochs };
+    });
   const next = (): Promise<void> =>
     new Promise((resolve) => {
       const over = new AbortController();
@@ -73,13 +78,13 @@ export const createTrusting = (
       if (claims.sub !== hardwareId) return { ok: false, why: 'it is of another device' };
       if (claims.mode !== mode) return { ok: false, why: 'it is of the other licensing mode' };
       if (ended(claims)) return { ok: false, why: 'it was ended early' };
+      remember(claims);
       return checked;
     },
-    take: (told, sentAt) => {
+    take: (told) => {
       void keeping.change((k) => {
         const trust = trustAfter(k.trust, told);
-        const epochs = epochSeen(k.epochs, told.licenseServerId, told.epoch, sentAt);
-        return epochs === k.epochs && isDeepStrictEqual(trust, k.trust) ? k : { ...k, trust, epochs };
+        return isDeepStrictEqual(trust, k.trust) ? k : { ...k, trust };
       });
       for (const wake of waiting) wake();
     },
@@ -101,11 +106,7 @@ export const createTrusting = (
         if (!result.ok) await sleep(AGAIN_MS, never);
       }
       if (result.ok && result.claims.jti === licenseId && result.claims.sub === hardwareId) {
-        const { iss, epoch, iat } = result.claims;
-        void keeping.change((k) => {
-          const epochs = epochSeen(k.epochs, iss, epoch, iat * 1000);
-          return epochs === k.epochs ? k : { ...k, epochs };
-        });
+        remember(result.claims);
         return d;
       }
       const why = result.ok ? 'it is another license, or of another device, than was decided' : result.why;

@@ -1,24 +1,21 @@
-// The highest epoch seen of each license server. A license of a lower one that is newer than it comes from a copy of the
+// The highest epoch of the licenses seen of each license server. One of a lower one that is newer than it comes from a copy of the
 // license server that was put aside.
 
 import { z } from 'zod';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
 import { instant } from '@calbus/contracts/tokens';
 
-/** By license server id; `since` is the earliest time at which the epoch is known to have been in force. */
+/** By license server id; `since` is when the earliest license of that epoch that was seen was issued. */
 export const keptEpochs = z.record(z.string(), z.object({ epoch: z.int().min(1), since: instant }));
 export type KeptEpochs = z.infer<typeof keptEpochs>;
 
-export const epochSeen = (
-  epochs: KeptEpochs,
-  licenseServerId: string,
-  epoch: number,
-  at: number,
-): KeptEpochs => {
-  if (licenseServerId === UNACTIVATED || epoch < 1) return epochs;
-  const known = epochs[licenseServerId];
-  if (known && (known.epoch > epoch || (known.epoch === epoch && known.since <= at))) return epochs;
-  return { ...epochs, [licenseServerId]: { epoch, since: at } };
+/** A genuine license was seen. Its time of issue is the ledger's, so that no two clocks are compared. */
+export const epochSeen = (epochs: KeptEpochs, { iss, epoch, iat }: LicenseClaims): KeptEpochs => {
+  if (iss === UNACTIVATED || epoch < 1) return epochs;
+  const known = epochs[iss];
+  const since = iat * 1000;
+  if (known && (known.epoch > epoch || (known.epoch === epoch && known.since <= since))) return epochs;
+  return { ...epochs, [iss]: { epoch, since } };
 };
 
 export const ofEarlierEpoch = (epochs: KeptEpochs, claims: LicenseClaims): boolean => {

@@ -43,7 +43,7 @@ test('a license serves terminal servers of its version and of older ones', () =>
 });
 
 test('a license of a lower epoch counts where it is older than the higher one, and not where it is newer', () => {
-  const seen = epochSeen(epochSeen({}, SERVER, 1, 5_000), SERVER, 2, 9_000);
+  const seen = [claims({ epoch: 1, iat: 5 }), claims({ epoch: 2, iat: 9 })].reduce(epochSeen, {});
   assert.equal(ofEarlierEpoch(seen, claims({ epoch: 1, iat: 9 })), false);
   assert.equal(ofEarlierEpoch(seen, claims({ epoch: 1, iat: 10 })), true);
   assert.equal(ofEarlierEpoch(seen, claims({ epoch: 2, iat: 10 })), false);
@@ -51,11 +51,11 @@ test('a license of a lower epoch counts where it is older than the higher one, a
 });
 
 test('the highest epoch stays, and is known to be in force from the earliest sign of it', () => {
-  const seen = epochSeen({}, SERVER, 2, 9_000);
-  assert.equal(epochSeen(seen, SERVER, 1, 20_000), seen);
-  assert.equal(epochSeen(seen, SERVER, 2, 20_000), seen);
-  assert.deepEqual(epochSeen(seen, SERVER, 2, 4_000), { [SERVER]: { epoch: 2, since: 4_000 } });
-  assert.deepEqual(epochSeen({}, 'unactivated', 0, 1), {});
+  const seen = epochSeen({}, claims({ epoch: 2, iat: 9 }));
+  assert.equal(epochSeen(seen, claims({ epoch: 1, iat: 20 })), seen);
+  assert.equal(epochSeen(seen, claims({ epoch: 2, iat: 20 })), seen);
+  assert.deepEqual(epochSeen(seen, claims({ epoch: 2, iat: 4 })), { [SERVER]: { epoch: 2, since: 4_000 } });
+  assert.deepEqual(epochSeen({}, claims({ iss: 'unactivated', epoch: 0 })), {});
 });
 
 test('a snapshot of an earlier place does not make an ended license count again; its keys are taken', () => {
