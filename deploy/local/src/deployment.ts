@@ -12,7 +12,7 @@ import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
-import type { Servers } from './start-servers.ts';
+import type { ServerUrls } from './services.ts';
 
 export type LocalTerminalServer = { readonly mode: LicensingMode; readonly version: ProductVersion };
 
@@ -80,7 +80,7 @@ export const prepareDeployment = (
 };
 
 /** Writes the profile that `calbus` finds. Gives it, too. */
-export const writeProfile = (d: Deployment, servers: Servers): Profile => {
+export const writeProfile = (d: Deployment, servers: ServerUrls): Profile => {
   const terminalServers = Object.fromEntries(
     Object.entries(d.terminalServers).map(([id, t]) => [
       id,

@@ -73,7 +73,7 @@ await runService({
 
     const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log);
     const watch = watchClock(clock, log);
-    const storage = watchStorage(natsLedgerServer(jsm), watch, clock, log, signal);
+    const storage = watchStorage(natsLedgerServer(jsm, c.clockOffset), watch, clock, log, signal);
     onStop('the look at the storage', () => storage.ended);
     const deps = { nc, clock, log, dead, replica, watch, roots: [c.clearinghouseRootFile] };
     const key = natsLeaderKey(js, jsm);
