@@ -4,6 +4,7 @@
 import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
+import type { TerminalServerSettings } from '@calbus/contracts/settings';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import type { LicenseCheck } from '@calbus/trust/licenses';
@@ -31,6 +32,10 @@ export type TerminalServerStatus = {
   readonly grace: Grace;
   /** The generation of the license server's ledger, as last told; null where nobody has told yet. */
   readonly generation: string | null;
+  /** The settings it goes by. */
+  readonly settings: TerminalServerSettings;
+  /** How many licenses it knows to have ended early. */
+  readonly ended: number;
   /** Reports that are not confirmed yet. */
   readonly waiting: { readonly logOns: number; readonly relearns: number };
   /** Why what is to be kept could not be written; null where it was. */
@@ -169,6 +174,8 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
       link: link.state(),
       grace: graceNow(),
       generation: keeping.now().trust?.generation ?? null,
+      settings: settingsOf(keeping.now().trust),
+      ended: keeping.now().trust?.ended.length ?? 0,
       waiting: telling.waiting(),
       unsaved: keeping.unsaved(),
     }),

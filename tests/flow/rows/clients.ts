@@ -61,6 +61,8 @@ export const told = ({ row, outcome: o }: Decision): string => {
       return `${row} ${o.notAfter === null ? 'granted' : 'recorded'}`;
     case 'validated':
       return `${row} validated`;
+    case 'noted':
+      return `${row} noted`;
     case 'refused':
       return [row, o.code, o.again, o.afterSeconds].filter((word) => word !== undefined).join(' ');
   }

@@ -15,5 +15,7 @@ export const trustAfter = (before: Trusted | null, told: Trusted): Trusted =>
     ? { ...before, issuing: told.issuing }
     : told;
 
-export const settingsOf = (trust: Trusted | null): TerminalServerSettings =>
-  trust?.settings ?? defaultSettings;
+const { graceDays, perUserWhenUnreachable, renewalLeadDays } = defaultSettings;
+const defaults: TerminalServerSettings = { graceDays, perUserWhenUnreachable, renewalLeadDays };
+
+export const settingsOf = (trust: Trusted | null): TerminalServerSettings => trust?.settings ?? defaults;
