@@ -92,7 +92,8 @@ const serviceRunner = (d: Deployment, urls: ServerUrls, account: string, vendor:
     },
   };
   const stop = async (): Promise<void> => {
-    await Promise.all(running.map((s) => s.stop()));
+    // Nothing is under way, and an issuer keeps nothing: in good order it would wait for the end of an empty pull.
+    await Promise.all(running.map((s) => (s.name.includes('/issuer/') ? s.kill() : s.stop())));
     running = [];
   };
   const start = async (offset: number): Promise<void> => {
@@ -104,6 +105,7 @@ const serviceRunner = (d: Deployment, urls: ServerUrls, account: string, vendor:
         env: {
           ...serviceEnvironment(name, d, urls),
           ...own[name],
+          NODE_COMPILE_CACHE: vendor.compiledDir,
           ...(offset === 0 ? {} : { CALBUS_CLOCK_OFFSET: seconds }),
         },
         ready: /"state":"ready"/,

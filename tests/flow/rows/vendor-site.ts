@@ -24,6 +24,8 @@ export type VendorFacts = {
   readonly rabbitmqUrl: string;
   readonly passwordFile: string;
   readonly rootFile: string;
+  /** Where services may keep what they are compiled to: they start again and again. */
+  readonly compiledDir: string;
 };
 type VendorSite = { readonly facts: VendorFacts; readonly [Symbol.asyncDispose]: () => Promise<void> };
 
@@ -88,7 +90,7 @@ const startVendorSite = async (): Promise<VendorSite> => {
     if (added.code !== 0) throw new Error(added.stderr);
     const rootFile = path.join(dataDir, 'root.pem');
     return {
-      facts: { rabbitmqUrl: rabbitmq.url, passwordFile, rootFile },
+      facts: { rabbitmqUrl: rabbitmq.url, passwordFile, rootFile, compiledDir: path.join(dir, 'compiled') },
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {
