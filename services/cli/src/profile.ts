@@ -45,6 +45,16 @@ export const terminalServerOf = (profile: Profile, id: string): Profile['termina
   );
 };
 
+/** Where the identity of a terminal server is; a profile that only looks has none. */
+export const seedFileOf = (profile: Profile, id: string): string => {
+  const { seedFile } = terminalServerOf(profile, id);
+  if (seedFile !== undefined) return seedFile;
+  throw new Problem(
+    'NO_IDENTITY',
+    `The profile holds no identity of terminal server "${id}": the operator's profile does.`,
+  );
+};
+
 export const PROFILE_FILE = path.join('.calbus', 'operator.json');
 
 const findUpwards = (from: string): string | undefined => {

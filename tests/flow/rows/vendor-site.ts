@@ -84,8 +84,11 @@ const startVendorSite = async (): Promise<VendorSite> => {
     const papers = path.join(dir, 'agreement.json');
     writeFileSync(papers, JSON.stringify(agreement));
     const added = await runMain('services/clearinghouse/src/cli/main.ts', [
-      ...['agreements', 'add', papers],
-      ...['--data', dataDir],
+      'agreements',
+      'add',
+      papers,
+      '--data',
+      dataDir,
     ]);
     if (added.code !== 0) throw new Error(added.stderr);
     const rootFile = path.join(dataDir, 'root.pem');
