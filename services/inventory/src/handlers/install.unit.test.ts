@@ -25,14 +25,9 @@ const certificate = await makeCertificate({
 
 const claims = (s: Story, version: ProductVersion): KeyPackClaims => {
   const { serverId, epoch } = currentActivation(s.state.head) ?? assert.fail();
-  const purchase = {
-    program: 'select',
-    agreementNumber: '1234567',
-    version,
-    mode: 'per-device',
-    quantity: 5,
-  };
-  return { keyPackId: 'B'.repeat(35), serverId, epoch, purchase } as KeyPackClaims;
+  const agreement = { program: 'select', agreementNumber: '1234567' } as const;
+  const purchase = { ...agreement, version, mode: 'per-device', quantity: 5 } as const;
+  return { version: 1, keyPackId: 'B'.repeat(35), serverId, epoch, issuedAt: NOW, purchase };
 };
 
 /** Commits at once, and alone. */
