@@ -34,7 +34,7 @@ const claims = (s: Story, version: ProductVersion): KeyPackClaims => {
 const commitTo = (s: Story): GroupCommit => ({
   submit: async (work) => {
     const dice = { id: () => 'id', between: (min: number) => min };
-    const { records, answer } = work(s.state, { now: s.now, dice, storageNearlyFull: false });
+    const { records, answer } = work(s.state, { next: 1, now: s.now, dice, storageNearlyFull: false });
     if (records.length > 0) s.append(records);
     return answer(s.state, (a) => a);
   },
