@@ -21,6 +21,7 @@ export const decidePerUser = (state: State, c: Circumstances, q: Request): Decis
   // They count until they are dropped; nobody stands in his own way.
   const over = entries.filter((e) => e.notAfter <= c.now).map((e) => e.version);
   const stock = userStock(state, q.version, over);
+  c.saw?.({ kind: 'per-user', entries, installed: stock.installed, recorded: stock.recorded });
   const { id: row, does } = perUserRow({
     authenticated: q.userKey !== null && q.authenticatedBy !== null,
     activated: isActivated(state.head, c.now),

@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { newHoldings } from '@calbus/audit/holdings';
+import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { rows } from '@calbus/contracts/rows';
@@ -15,6 +16,7 @@ import { emptyState, setPool, type Pack, type State } from './state.ts';
 import { poolCounts, poolWith } from './stock.ts';
 import { hw, story, type Ask, type Story } from './story.ts';
 import { valuesOf } from './table.ts';
+import { traceOf } from './trace.ts';
 
 const MINUTE = 60_000;
 /** How long a request id has one outcome; said here anew, not taken from the service. */
@@ -245,6 +247,10 @@ const tell = (
     if (pools.some((p) => p.mode === 'per-device' && p.available < 0))
       wrong('I1: more is held than installed');
   }
+
+  // As it is kept: what cannot be written down is not there any more.
+  for (const facts of JSON.parse(JSON.stringify(s.decisions)) as DecisionFacts[])
+    if (!traceOf(facts).agrees) wrong(`the tables do not come to ${facts.row} on what the decision saw`);
 
   // What no record says is not in the state: another replica, that only reads, comes to the same.
   const anew = emptyState();

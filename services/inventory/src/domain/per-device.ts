@@ -64,7 +64,7 @@ export const perDevice: readonly PerDeviceRow[] = [
   row('D6',  'full',      'Its temporary license was validated by a log-on and a CAL is free: a full license.',            [holdsTemporary, loggedOn, activated, calFree]),
   row('D9',  'full',      'The device was licensed before and a CAL is free: a full license at once.',                     [nothingServes, licensedBefore, activated, calFree]),
   row('D8',  'again',     'Its temporary license is not validated by a log-on yet: the same again.',                       [holdsTemporary, noLogOn]),
-  row('D7',  'again',     'No CAL can be taken: the validated temporary license again, until its end.',                    [holdsTemporary]),
+  row('D7',  'again',     'No CAL can be taken: the validated temporary license again, until its end.',                    [holdsTemporary, loggedOn]),
   row('D4',  'temporary', 'A device never seen before: a temporary license, no CAL is taken.',                             [neverSeen]),
   row('D11', 'temporary', 'Known, but never had a temporary license of this version: it gets its one.',                    [nothingServes, noTemporaryYet]),
   row('D10', 'refuse',    'It had its temporary license of this version and no CAL can be taken: refused.',                []),
