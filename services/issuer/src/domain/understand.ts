@@ -4,6 +4,7 @@
 import type { Allocation } from '@calbus/contracts/inventory-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LicenseClaims } from '@calbus/contracts/license';
+import { identifiesNobody } from '@calbus/contracts/tokens';
 import type { licenseRequest, licenseValidated } from '@calbus/contracts/terminal-server-messages';
 
 export type Proof = Extract<Allocation, { kind: 'license' }>['presented'];
@@ -30,9 +31,6 @@ export const proofOf = (presented: Presented | undefined, hardwareId: string, mo
 /** The key of a Per User license: domain-qualified, case-folded. */
 export const userKeyOf = (user: { name: string; domain?: string | undefined }): string =>
   (user.domain === undefined ? user.name : `${user.domain}\\${user.name}`).toLowerCase().slice(0, 256);
-
-/** N3: all zero, or a PlatformId (the first four bytes, MS-RDPELE) of zero: what clients send that keep no identity. */
-export const identifiesNobody = (hardwareId: string): boolean => hardwareId.startsWith('00000000');
 
 export type Understood =
   | { readonly kind: 'ask'; readonly item: Allocation }
