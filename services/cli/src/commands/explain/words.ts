@@ -72,7 +72,7 @@ const seenLines = ({ seen, at }: Facts): void => {
       const entries = seen.entries.map((e) => `recorded for ${e.version} until ${day(e.notAfter)}`);
       list('held', entries.length === 0 ? ['the user was not recorded'] : entries);
       line('CALs', `${seen.installed} that serve, ${seen.recorded} users recorded against them`);
-      list('', stockWords(seen.stock ?? []));
+      if (seen.stock) list('', stockWords(seen.stock));
       break;
     }
     case 'report':
