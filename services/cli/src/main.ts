@@ -7,6 +7,8 @@ import { agreementProgram } from '@calbus/contracts/clearinghouse';
 import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode, token } from '@calbus/contracts/tokens';
+import type { LicenseAsk } from '@calbus/terminal-server/client';
+import { admit, admitModes } from './commands/admit.ts';
 import { activate, install } from './commands/clearinghouse.ts';
 import { addDeviceCommands } from './commands/devices.ts';
 import { runDiagnose } from './commands/diagnose/command.ts';
@@ -151,6 +153,16 @@ type RequestOptions = {
   productVersion?: string;
   requestId?: string;
 };
+const userOf = (o: { user?: string; domain?: string; authenticatedBy?: string }): Pick<LicenseAsk, 'user'> =>
+  o.user === undefined
+    ? {}
+    : {
+        user: {
+          name: o.user,
+          ...(o.domain === undefined ? {} : { domain: o.domain }),
+          ...(o.authenticatedBy === undefined ? {} : { authenticatedBy: o.authenticatedBy }),
+        },
+      };
 command('request', 'act as a terminal server: ask for a license, or report a log-on with --validated')
   .requiredOption('--terminal-server <id>', "which of the profile's terminal servers to be")
   .requiredOption('--hardware-id <hex>', '40 hex digits', hardwareId)
@@ -175,17 +187,9 @@ command('request', 'act as a terminal server: ask for a license, or report a log
     const server = await connectTerminalServer(profileOf(), o.terminalServer, acting);
     try {
       if (o.validated !== undefined) return await report(server, o.validated, o.hardwareId, o.json ?? false);
-      const user =
-        o.user === undefined
-          ? undefined
-          : {
-              name: o.user,
-              ...(o.domain === undefined ? {} : { domain: o.domain }),
-              ...(o.authenticatedBy === undefined ? {} : { authenticatedBy: o.authenticatedBy }),
-            };
       const ask = {
         device: { hardwareId: o.hardwareId, name: o.deviceName },
-        ...(user ? { user } : {}),
+        ...userOf(o),
         ...(o.presented === undefined ? {} : { presented: readFileSync(o.presented, 'utf8').trim() }),
         ...(o.requestId === undefined ? {} : { requestId: o.requestId }),
       };
@@ -194,6 +198,39 @@ command('request', 'act as a terminal server: ask for a license, or report a log
       await server.close();
     }
   });
+
+type AdmitCommandOptions = Omit<RequestOptions, 'presented' | 'validated' | 'mode'> & {
+  store: string;
+  client?: string;
+  mode?: (typeof admitModes)[number];
+};
+command('admit', 'act as a terminal server at a log-on: is the client let in, by which row, and with what')
+  .requiredOption('--terminal-server <id>', "which of the profile's terminal servers to be")
+  .requiredOption('--hardware-id <hex>', '40 hex digits', hardwareId)
+  .requiredOption('--store <file>', 'what the terminal server keeps: its grace period, whom it trusts')
+  .option('--client <file>', 'what the client keeps: its license is presented from there, and put there')
+  .option('--device-name <name>', 'the name of the device', 'unnamed')
+  .option('--user <name>', 'the user who logs on')
+  .option('--domain <name>', "the user's domain")
+  .option('--authenticated-by <what>', 'by what the user was authenticated, such as pam')
+  .addOption(new Option('--mode <mode>', "instead of the profile's licensing mode").choices(admitModes))
+  .addOption(
+    new Option('--product-version <version>', "instead of the profile's version").choices(productVersions),
+  )
+  .action((o: AdmitCommandOptions) =>
+    admit(
+      profileOf(),
+      o.terminalServer,
+      {
+        storeFile: o.store,
+        ...(o.client === undefined ? {} : { clientFile: o.client }),
+        ...(o.mode === undefined ? {} : { mode: o.mode }),
+        ...(o.productVersion === undefined ? {} : { version: productVersion.parse(o.productVersion) }),
+      },
+      { device: { hardwareId: o.hardwareId, name: o.deviceName }, ...userOf(o) },
+      o.json ?? false,
+    ),
+  );
 
 const progress =
   (asJson: boolean) =>

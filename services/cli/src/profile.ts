@@ -45,6 +45,14 @@ export const terminalServerOf = (profile: Profile, id: string): Profile['termina
   );
 };
 
+/** Of one that this profile may act as. */
+export const actingAs = (profile: Profile, id: string) => {
+  const { seedFile, ...known } = terminalServerOf(profile, id);
+  if (seedFile !== undefined) return { ...known, seedFile };
+  const says = `The profile holds no identity of terminal server "${id}": the operator's profile does.`;
+  throw new Problem('NO_IDENTITY', says);
+};
+
 export const PROFILE_FILE = path.join('.calbus', 'operator.json');
 
 const findUpwards = (from: string): string | undefined => {

@@ -19,6 +19,7 @@ export type SigningKey = {
   readonly key: KeyObject;
   /** The license server its certificate names. */
   readonly licenseServerId: string;
+  readonly notAfter: number;
 };
 
 export type OpenedKeys = {
@@ -43,10 +44,10 @@ export const readKeys = async (nc: NatsConnection, secret: string): Promise<Open
   const decoded = decode([issuingKeys], data);
   if (!decoded.ok) return undefined;
   const published = decoded.message.body;
-  const signing = published.keys.flatMap(({ kid, sealed, chain }): SigningKey[] => {
+  const signing = published.keys.flatMap(({ kid, sealed, chain, notAfter }): SigningKey[] => {
     const key = sealed === null ? undefined : openKey(secret, kid, sealed);
     const facts = certificateFacts(chain[0] ?? '');
-    return key && facts ? [{ kid, key, licenseServerId: facts.commonName }] : [];
+    return key && facts ? [{ kid, key, licenseServerId: facts.commonName, notAfter }] : [];
   });
   return { published, signing };
 };
