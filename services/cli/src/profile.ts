@@ -45,12 +45,14 @@ export const terminalServerOf = (profile: Profile, id: string): Profile['termina
   );
 };
 
-/** Of one that this profile may act as. */
-export const actingAs = (profile: Profile, id: string) => {
-  const { seedFile, ...known } = terminalServerOf(profile, id);
-  if (seedFile !== undefined) return { ...known, seedFile };
-  const says = `The profile holds no identity of terminal server "${id}": the operator's profile does.`;
-  throw new Problem('NO_IDENTITY', says);
+/** Where the identity of a terminal server is; a profile that only looks has none. */
+export const seedFileOf = (profile: Profile, id: string): string => {
+  const { seedFile } = terminalServerOf(profile, id);
+  if (seedFile !== undefined) return seedFile;
+  throw new Problem(
+    'NO_IDENTITY',
+    `The profile holds no identity of terminal server "${id}": the operator's profile does.`,
+  );
 };
 
 export const PROFILE_FILE = path.join('.calbus', 'operator.json');

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { actingAs, readSecret } from '@calbus/cli/profile';
+import { readSecret, seedFileOf } from '@calbus/cli/profile';
 import {
   connect,
   type Admission,
@@ -46,14 +46,14 @@ export const atTerminalServer = async (
   { version, mode }: Configured,
 ): Promise<AtTerminalServer> => {
   const id = terminalServerId(version, mode === 'per-user' ? 'per-user' : 'per-device');
-  const known = actingAs(s.profile, id);
+  const seedFile = seedFileOf(s.profile, id);
   const { hostname, port } = new URL(s.profile.natsUrl);
   const wire = await cuttableWire({ host: hostname, port: Number(port) });
-  const store = path.join(path.dirname(known.seedFile), `${id}.${mode}.kept.json`);
+  const store = path.join(path.dirname(seedFile), `${id}.${mode}.kept.json`);
   const start = (): Promise<TerminalServer> =>
     connect({
       servers: `nats://${wire.host}:${wire.port}`,
-      seed: readSecret(known.seedFile),
+      seed: readSecret(seedFile),
       terminalServerId: id,
       ...(mode === 'none' ? {} : { mode }),
       version,

@@ -83,10 +83,8 @@ const startVendorSite = async (): Promise<VendorSite> => {
     undo.push(service.stop);
     const papers = path.join(dir, 'agreement.json');
     writeFileSync(papers, JSON.stringify(agreement));
-    const added = await runMain('services/clearinghouse/src/cli/main.ts', [
-      ...['agreements', 'add', papers],
-      ...['--data', dataDir],
-    ]);
+    const args = ['agreements', 'add', papers, '--data', dataDir];
+    const added = await runMain('services/clearinghouse/src/cli/main.ts', args);
     if (added.code !== 0) throw new Error(added.stderr);
     const rootFile = path.join(dataDir, 'root.pem');
     return {

@@ -11,7 +11,7 @@ import {
 import { fileStore } from '@calbus/terminal-server/file-store';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { bold, day, green, json, plain, red, say } from '../print.ts';
-import { natsServers, readSecret, actingAs, type Profile } from '../profile.ts';
+import { natsServers, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
 import { admissionWords, rowWords } from '../rows.ts';
 import { decisionWords } from './request.ts';
 
@@ -27,12 +27,12 @@ export type AdmitOptions = {
 };
 
 const connectAs = async (profile: Profile, id: string, o: AdmitOptions): Promise<TerminalServer> => {
-  const known = actingAs(profile, id);
+  const known = terminalServerOf(profile, id);
   const chosen = o.mode ?? known.mode ?? 'none';
   const mode: TerminalServerMode | undefined = chosen === 'none' ? undefined : chosen;
   return connect({
     servers: natsServers(profile),
-    seed: readSecret(known.seedFile),
+    seed: readSecret(seedFileOf(profile, id)),
     terminalServerId: id,
     ...(mode === undefined ? {} : { mode }),
     version: o.version ?? known.version,

@@ -6,7 +6,7 @@ import { connect, type Decision, type LicenseAsk, type TerminalServer } from '@c
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { Problem } from '../problem.ts';
-import { natsServers, readSecret, actingAs, type Profile } from '../profile.ts';
+import { natsServers, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
 import { bold, day, green, grouped, json, plain, red, say } from '../print.ts';
 import { rowWords } from '../rows.ts';
 
@@ -21,7 +21,7 @@ export const connectTerminalServer = async (
   id: string,
   acting: Acting = {},
 ): Promise<TerminalServer> => {
-  const known = actingAs(profile, id);
+  const known = terminalServerOf(profile, id);
   const mode = acting.mode ?? known.mode;
   if (mode === undefined)
     throw new Problem(
@@ -30,7 +30,7 @@ export const connectTerminalServer = async (
     );
   const server = await connect({
     servers: natsServers(profile),
-    seed: readSecret(known.seedFile),
+    seed: readSecret(seedFileOf(profile, id)),
     terminalServerId: id,
     mode,
     version: acting.version ?? known.version,

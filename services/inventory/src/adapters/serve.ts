@@ -162,7 +162,7 @@ export const serveTerm = (
           return mergeDevices(commit, m as Message<typeof inventoryMergeDevices>);
         if (m.type === inventoryUndoMerge.type)
           return undoMerge(commit, m as Message<typeof inventoryUndoMerge>);
-        return confirmClock(commit, deps.watch, m as Message<typeof inventoryConfirmClock>);
+        return confirmClock(commit, deps.watch, m);
       },
     }),
   ];

@@ -32,7 +32,7 @@ export type EventBookDeps = {
 };
 
 export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook => {
-  const levelsNow = () => stockLevels(poolCounts(state), state.head.settings.lowStockPercent);
+  const levelsNow = () => stockLevels(poolCounts(state), state.head.settings);
   // What is low when a term begins was raised in the one before.
   let levels = levelsNow();
   const raised = new Map<string, number>();

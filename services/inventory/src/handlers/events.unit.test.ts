@@ -57,12 +57,33 @@ describe('events', () => {
     const logOn = (user: string): void =>
       void w.step(() => w.s.ask({ mode: 'per-user', user, authenticatedBy: 'pam' }));
     logOn('ann');
-    assert.deepEqual(w.take(), []);
+    assert.deepEqual(w.take(), ['20 LOW_STOCK 2003 Per User']);
     logOn('bob');
     logOn('cid');
     assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
     w.step(() => w.s.install(2, '2003', 'per-user'));
     logOn('dan');
+    assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
+  });
+
+  test('where users are enforced their pool runs low, then empty; an overdraft is used before that', () => {
+    const w = watched(0);
+    w.step(() => w.s.install(3, '2003', 'per-user'));
+    w.step(() => w.s.set({ perUser: 'enforced', lowStockPercent: 40, overdraft: 1 }));
+    const logOn = (user: string): void =>
+      void w.step(() => w.s.ask({ mode: 'per-user', user, authenticatedBy: 'pam' }));
+    logOn('ann');
+    assert.deepEqual(w.take(), []);
+    logOn('bob');
+    assert.deepEqual(w.take(), ['20 LOW_STOCK 2003 Per User']);
+    logOn('cid');
+    assert.deepEqual(w.take(), []);
+    logOn('dan');
+    assert.deepEqual(w.take(), ['21 NO_LICENSE_LEFT 2003 Per User']);
+    w.step(() => w.s.set({ overdraft: 3 }));
+    assert.deepEqual(w.take(), []);
+    w.step(() => w.s.set({ perUser: 'unmonitored' }));
+    w.step(() => w.s.set({ perUser: 'tracked' }));
     assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
   });
 
