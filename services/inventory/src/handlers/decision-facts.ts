@@ -1,5 +1,8 @@
 // Keeps what each decision saw. Gathered for a quarter of a second and stored as one message, since every message costs the
 // server of the ledger a write to disk. No decision waits for it: what cannot be stored for long is dropped, and counted.
+//
+// Each is written down at once, into one buffer that is used again and again, so that memory is bounded in bytes and no garbage is
+// kept alive until the message is full.
 
 import { encode } from '@calbus/contracts/envelope';
 import {
@@ -13,17 +16,11 @@ import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { DecisionStore } from '../ports.ts';
 
 const GATHER_MS = 250;
-/** So many come to about as many bytes as one message holds. */
-const MANY = 256;
-/** Of encoded messages that wait, in bytes. */
+/** No decision sees more than this. */
+const LARGEST = 131_072;
+/** Of messages that wait, in bytes. */
 const MOST_WAITING = 16 * 1024 * 1024;
-/** Of those that are not encoded yet. */
-const MOST_GATHERED = 20_000;
 const LAST_MS = 2_000;
-
-/** To find the exact length would cost as much as to encode it twice. */
-const aboutBytes = ({ seen }: DecisionFacts): number =>
-  900 + (seen.kind === 'per-device' ? 140 * seen.held.length : 0);
 
 export type DecisionFactsKeeper = {
   readonly keep: (facts: DecisionFacts) => void;
@@ -37,7 +34,9 @@ export const keepDecisionFacts = (
   clock: Clock,
   log: Log,
 ): DecisionFactsKeeper => {
-  let gathered: DecisionFacts[] = [];
+  const buffer = Buffer.allocUnsafe(DECISION_FACTS_BYTES + LARGEST);
+  let used = 0;
+  let decisions = 0;
   const waiting: { readonly id: string; readonly bytes: Uint8Array }[] = [];
   let waitingBytes = 0;
   let dropped = 0;
@@ -45,37 +44,26 @@ export const keepDecisionFacts = (
   let wake = new AbortController();
   const end = new AbortController();
 
-  const drop = (decisions: number): void => {
-    dropped += decisions;
+  const drop = (number: number): void => {
+    dropped += number;
     if (told) return;
     told = true;
     log.warn({ dropped }, 'what decisions saw cannot be stored: they cannot be explained later');
   };
-  const push = (decisions: DecisionFacts[]): void => {
-    if (decisions.length === 0) return;
+  /** What is gathered becomes a message. */
+  const seal = (): void => {
+    if (decisions === 0) return;
     const id = newId();
-    const bytes = encode(inventoryDecisionFacts, { id, sentAt: clock.now() }, { decisions });
-    const tooMany = waitingBytes + bytes.byteLength > MOST_WAITING;
-    if (tooMany || bytes.byteLength > inventoryDecisionFacts.maxBytes) return drop(decisions.length);
-    waiting.push({ id, bytes });
-    waitingBytes += bytes.byteLength;
-  };
-  /** Message by message, so that decisions go on in between. */
-  const encodeGathered = async (): Promise<void> => {
-    const all = gathered;
-    gathered = [];
-    let together: DecisionFacts[] = [];
-    let size = 0;
-    for (const facts of all) {
-      size += aboutBytes(facts);
-      together.push(facts);
-      if (size < DECISION_FACTS_BYTES) continue;
-      push(together);
-      together = [];
-      size = 0;
-      await clock.sleep(0);
+    const frame = Buffer.from(encode(inventoryDecisionFacts, { id, sentAt: clock.now() }, { decisions: [] }));
+    const place = frame.lastIndexOf('[') + 1;
+    const bytes = Buffer.concat([frame.subarray(0, place), buffer.subarray(0, used), frame.subarray(place)]);
+    if (waitingBytes + bytes.byteLength > MOST_WAITING) drop(decisions);
+    else {
+      waiting.push({ id, bytes });
+      waitingBytes += bytes.byteLength;
     }
-    push(together);
+    used = 0;
+    decisions = 0;
   };
   const send = async (): Promise<void> => {
     for (let next = waiting[0]; next; next = waiting[0]) {
@@ -90,7 +78,7 @@ export const keepDecisionFacts = (
     while (!end.signal.aborted) {
       wake = new AbortController();
       await clock.sleep(GATHER_MS, AbortSignal.any([end.signal, wake.signal]));
-      await encodeGathered();
+      seal();
       await send().catch((error: unknown) =>
         log.debug(errorFacts(error), 'what decisions saw cannot be stored now'),
       );
@@ -99,15 +87,22 @@ export const keepDecisionFacts = (
   const running = run();
   return {
     keep: (facts) => {
-      if (gathered.length >= MOST_GATHERED) return drop(1);
-      if (gathered.push(facts) === MANY) wake.abort();
+      const text = JSON.stringify(facts);
+      // A character is three bytes at most.
+      if (text.length * 3 + 1 > LARGEST) return drop(1);
+      if (decisions > 0) used += buffer.write(',', used);
+      used += buffer.write(text, used);
+      decisions += 1;
+      if (used < DECISION_FACTS_BYTES) return;
+      seal();
+      wake.abort();
     },
     dropped: () => dropped,
     stop: async () => {
       end.abort();
       const last = async (): Promise<void> => {
         await running;
-        await encodeGathered();
+        seal();
         await send();
       };
       await Promise.race([last().catch(() => undefined), clock.sleep(LAST_MS)]);
