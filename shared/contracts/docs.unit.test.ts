@@ -31,7 +31,7 @@ suite('docs/errors.md', () => {
       const when = {
         never: 'never',
         'after-change': 'after a change',
-        later: `later, after ${afterSeconds} s`,
+        later: afterSeconds === undefined ? 'later' : `later, after ${afterSeconds} s`,
       };
       return [code, refusals[code].says, when[again], refusals[code].todo];
     });

@@ -1,7 +1,8 @@
 // The whole path, from the papers of a purchase to a CAL on a device, over real servers and services.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readLiveCounts } from '@calbus/cli/live-counts';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
@@ -107,6 +108,38 @@ describe('the first license', () => {
     );
     assert.equal((await s.calbus('request', '--terminal-server', 'ts1', '--hardware-id', 'xyz')).code, 2);
     assert.equal((await s.calbus('nonsense')).code, 2);
+  });
+
+  test('calbus admit acts as a terminal server at a log-on, on what it keeps in a file', async () => {
+    const store = path.join(s.deployment.dataDir, 'admit.json');
+    const client = path.join(s.deployment.dataDir, 'client.license');
+    const as = ['admit', '--terminal-server', 'ts1', '--store', store];
+    type Admitted = { row: string; admit: boolean; license: string | null; grace: { over: string } | null };
+    const desk = [...as, '--hardware-id', hw(1), '--client', client];
+    const first = await json<Admitted>(...desk);
+    assert.deepEqual([first.row, first.grace?.over], ['A1', 'license']);
+    assert.equal(readFileSync(client, 'utf8').trim(), first.license);
+    const second = await s.calbus(...desk);
+    assert.equal(second.code, 0, second.stderr);
+    assert.match(second.stdout, /let in\nrow +D1: .*\nclient +is given nothing new\ngrace +ended with/);
+    const stolen = await s.calbus(...as, '--hardware-id', hw(999), '--client', client);
+    assert.match(
+      stolen.stdout,
+      /let in\nrow +A1.*\nserver +D4.*\npresented a license that does not count: it is of another/s,
+    );
+
+    const admin = await json<Admitted>(...desk, '--mode', 'remote-administration');
+    assert.equal(admin.row, 'D0');
+    const unset = await s.calbus(...desk, '--mode', 'none');
+    assert.match(unset.stdout, /refused: MODE_NOT_CONFIGURED\nrow +G0/);
+    writeFileSync(store, 'junk');
+    const broken = await s.calbus(...desk);
+    assert.equal(broken.code, 1);
+    assert.match(
+      broken.stderr,
+      /^calbus: .*admit\.json is not what a terminal server keeps .*Put back a copy.*\n$/,
+    );
+    assert.equal(readFileSync(store, 'utf8'), 'junk');
   });
 
   test('calbus watch shows counts, and a decision as it is made', async () => {

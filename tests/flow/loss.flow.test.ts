@@ -2,7 +2,7 @@
 // left until an operator has accepted the loss.
 
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, globSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
@@ -12,10 +12,10 @@ import { subjects } from '@calbus/contracts/subjects';
 import { openCounts } from '@calbus/cli/live-counts';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
 import { readSecret } from '@calbus/cli/profile';
-import { provisionAll } from '@calbus/local/job';
 import type { ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
+import { putBack, whileStopped, wipe } from './ledger-on-disk.ts';
 import { hw, startSystem, type System } from './system.ts';
 
 type Status = Body<typeof inventoryStatus>;
@@ -42,24 +42,6 @@ const ask = async (s: System, n: number, waitsMs = 8_000): Promise<string> => {
   } finally {
     await ts.close();
   }
-};
-
-const ledgerFolder = (s: System): string => {
-  const [found] = globSync('**/streams/CAL_LEDGER', { cwd: s.servers.nats.dataDir });
-  return path.join(s.servers.nats.dataDir, found ?? assert.fail('no CAL_LEDGER on disk'));
-};
-/** Changes the store of NATS while it is stopped. */
-const whileStopped = async (s: System, change: (ledger: string) => void): Promise<void> => {
-  const folder = ledgerFolder(s);
-  await s.servers.nats.stop();
-  change(folder);
-  await s.servers.nats.restart();
-  await provisionAll(s.servers.nats.url, s.deployment);
-};
-const wipe = (folder: string): void => rmSync(folder, { recursive: true });
-const putBack = (copy: string) => (folder: string) => {
-  wipe(folder);
-  cpSync(copy, folder, { recursive: true });
 };
 
 describe('the ledger is emptied while everything runs', () => {

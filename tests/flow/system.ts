@@ -2,8 +2,6 @@
 // parts that `npm start` is made of.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
@@ -28,6 +26,7 @@ import { startRedis } from '@calbus/local/servers/redis';
 import type { Servers } from '@calbus/local/start-servers';
 import { inboxOf, type Who } from '@calbus/testkit/deployment';
 import { startService as startAlone, type ServiceProcess } from '@calbus/testkit/process';
+import { runMain, type Ran } from './run-main.ts';
 
 /** The hardware id of the n-th device. */
 export const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
@@ -51,24 +50,8 @@ export type System = {
   /** One more process of a service, that nobody starts again; killed with the system. */
   readonly startAnother: (name: ServiceName, env?: Record<string, string>) => Promise<ServiceProcess>;
   /** Runs `calbus …`; exit code and what it printed. */
-  readonly calbus: (
-    ...args: string[]
-  ) => Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }>;
+  readonly calbus: (...args: string[]) => Promise<Ran>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
-};
-
-const runFile = promisify(execFile);
-
-const run = async (main: string, args: readonly string[], env: Record<string, string> = {}) => {
-  try {
-    const { stdout, stderr } = await runFile(process.execPath, [path.join(repositoryRoot, main), ...args], {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-    });
-    return { code: 0, stdout, stderr };
-  } catch (error) {
-    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
-    return { code, stdout, stderr };
-  }
 };
 
 /** Starts everything; terminal servers ts1 (Per Device) and ts2 (Per User), both 2003. */
@@ -119,7 +102,7 @@ export const startSystem = async (): Promise<System> => {
     const profileFile = path.join(dataDir, 'operator.json');
     const addAgreement = async (file: string): Promise<void> => {
       const args = ['agreements', 'add', file, '--data', path.join(dataDir, 'clearinghouse')];
-      const { code, stderr } = await run('services/clearinghouse/src/cli/main.ts', args);
+      const { code, stderr } = await runMain('services/clearinghouse/src/cli/main.ts', args);
       if (code !== 0) throw new Error(stderr);
     };
     const sample = { file: sampleAgreement, text: readFileSync(sampleAgreement, 'utf8') };
@@ -147,7 +130,7 @@ export const startSystem = async (): Promise<System> => {
         undo.push(async () => void (await another.kill()));
         return another;
       },
-      calbus: (...args) => run('services/cli/src/main.ts', args, { CALBUS_PROFILE: profileFile }),
+      calbus: (...args) => runMain('services/cli/src/main.ts', args, { CALBUS_PROFILE: profileFile }),
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {

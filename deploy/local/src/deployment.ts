@@ -12,7 +12,7 @@ import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
-import type { Servers } from './start-servers.ts';
+import type { ServerUrls } from './services.ts';
 
 export type LocalTerminalServer = { readonly mode: LicensingMode; readonly version: ProductVersion };
 
@@ -79,25 +79,32 @@ export const prepareDeployment = (
   };
 };
 
-/** Writes the profile that `calbus` finds. Gives it, too. */
-export const writeProfile = (d: Deployment, servers: Servers): Profile => {
-  const terminalServers = Object.fromEntries(
-    Object.entries(d.terminalServers).map(([id, t]) => [
-      id,
-      { seedFile: d.seedFile({ terminalServer: id }), ...t },
-    ]),
-  );
-  const profile: Profile = {
+/** Writes the profile that `calbus` finds, and one for observers beside it. Gives the former, too. */
+export const writeProfile = (d: Deployment, servers: ServerUrls): Profile => {
+  const observer: Profile = {
     natsUrl: servers.nats.url,
-    natsSeedFile: d.seedFile('operator'),
+    natsSeedFile: d.seedFile('observer'),
+    identity: 'observer',
     redisUrl: servers.redis.url,
     redisUser: 'operator',
     redisPasswordFile: d.secretFile('redis-operator'),
     clearinghouseRootFile: d.rootFile,
-    terminalServers,
+    terminalServers: d.terminalServers,
   };
-  writeFileSync(path.join(d.dataDir, 'operator.json'), `${JSON.stringify(profile, null, 2)}\n`, {
-    mode: 0o600,
-  });
-  return profile;
+  const operator: Profile = {
+    ...observer,
+    identity: 'operator',
+    natsSeedFile: d.seedFile('operator'),
+    terminalServers: Object.fromEntries(
+      Object.entries(d.terminalServers).map(([id, t]) => [
+        id,
+        { seedFile: d.seedFile({ terminalServer: id }), ...t },
+      ]),
+    ),
+  };
+  for (const [name, profile] of Object.entries({ operator, observer }))
+    writeFileSync(path.join(d.dataDir, `${name}.json`), `${JSON.stringify(profile, null, 2)}\n`, {
+      mode: 0o600,
+    });
+  return operator;
 };

@@ -10,6 +10,8 @@ const isVendored = (name: string): boolean => name.includes('node_modules') || n
 
 // Two files at a time for two cores; what hangs fails, a test after three minutes and a file that does not end soon after its tests.
 const watchdog = new URL('test-watchdog.ts', import.meta.url).href;
+// The flow tests of the rows share what takes longest to start.
+const sharedSite = { of: 'tests/flow/rows/', setup: 'tests/flow/rows/vendor-site.ts' };
 const limits = ['--test', '--test-reporter=spec', '--test-concurrency=2', '--test-timeout=180000'];
 
 leaveWithParent();
@@ -37,7 +39,9 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
-  return await runNode([...limits, `--import=${watchdog}`, ...options, ...files]);
+  const needsSite = files.some((file) => file.startsWith(sharedSite.of) && file.endsWith('.flow.test.ts'));
+  const setup = needsSite ? [`--test-global-setup=${sharedSite.setup}`] : [];
+  return await runNode([...limits, ...setup, `--import=${watchdog}`, ...options, ...files]);
 }
 
 function runNode(args: readonly string[]): Promise<number> {

@@ -34,8 +34,15 @@ const MOST_RESTARTS = 5;
 /** For inventory, which holds all licenses in memory: the space for what is new does not grow with it. */
 export const inventoryNodeOptions = '--max-semi-space-size=16';
 
+/** Where the servers are; who only runs services need not have started them. */
+export type ServerUrls = { readonly [name in keyof Servers]: Pick<Servers[name], 'url'> };
+
 /** The settings of one service in this deployment. */
-export const serviceEnvironment = (name: ServiceName, d: Deployment, s: Servers): Record<string, string> => {
+export const serviceEnvironment = (
+  name: ServiceName,
+  d: Deployment,
+  s: ServerUrls,
+): Record<string, string> => {
   const nats = { CALBUS_NATS_URL: s.nats.url };
   const trust = { CALBUS_CLEARINGHOUSE_ROOT_FILE: d.rootFile };
   const sealed = { CALBUS_DEPLOYMENT_SECRET_FILE: d.secretFile('deployment') };

@@ -9,10 +9,24 @@ import { after, before, test } from 'node:test';
 import { Redis } from 'ioredis';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import { encode } from '@calbus/contracts/envelope';
+import { inboxes } from '@calbus/contracts/identities';
+import {
+  inventoryAccepted,
+  inventoryHead,
+  inventoryLicenses,
+  inventoryMergeDevices,
+  inventoryRefused,
+  inventoryRevoke,
+  inventoryUndoMerge,
+  queryLicenses,
+} from '@calbus/contracts/inventory-messages';
 import { deadLetter } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
+import { systemClock } from '@calbus/runtime/clock';
+import { createLog } from '@calbus/runtime/log';
+import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService } from '@calbus/testkit/process';
@@ -159,6 +173,151 @@ test('status says what does not answer, and ends with 1 where inventory does not
   assert.match(err, /^calbus: .+\.\n$/);
 });
 
+/** An inventory that leads and answers commands as it is told to. */
+const leading = async (answer: (type: string) => Answer) => {
+  const nc = await bus.connectAs('inventory');
+  const commands: { type: string; body: unknown }[] = [];
+  const log = createLog('test', 'silent');
+  const dead = { put: () => Promise.resolve(true) };
+  const deps = { nc, clock: systemClock, log, dead };
+  const operate = [inventoryRevoke, inventoryMergeDevices, inventoryUndoMerge];
+  respond<(typeof operate)[number]>(deps, {
+    subject: subjects.inventory.operate(3),
+    contracts: operate,
+    callers: inboxes.operator,
+    handle: async ({ type, body }) => {
+      commands.push({ type, body });
+      return answer(type);
+    },
+  });
+  respond(deps, {
+    subject: subjects.inventory.query('operator', 'licenses'),
+    contracts: [queryLicenses],
+    callers: inboxes.operator,
+    handle: async ({ body }) =>
+      answerWith(inventoryLicenses, {
+        position,
+        licenses: body.license === 'L-1' ? [license] : [],
+        more: false,
+      }),
+  });
+  const head = { term: 3, replica: 'r1', ...position, hash: '0'.repeat(64), time: 1, trustRevision: 0 };
+  const beacon = setInterval(
+    () => nc.publish(subjects.inventory.head, encode(inventoryHead, { id: 'h', sentAt: 1 }, head)),
+    100,
+  );
+  return {
+    commands,
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      clearInterval(beacon);
+      await nc.close();
+    },
+  };
+};
+const position = { generation: 'g1', sequence: 7 };
+const license = {
+  licenseId: 'L-1',
+  kind: 'full',
+  state: 'live',
+  validated: true,
+  version: '2008',
+  keyPackId: 'K'.repeat(35),
+  hardwareId: 'a'.repeat(40),
+  deviceName: 'desk-1\u202e',
+  userName: null,
+  issuedAt: 1,
+  notAfter: Date.parse('2030-01-02'),
+  position,
+} as const;
+const A = '0A'.repeat(20);
+const B = '0b'.repeat(20);
+
+test('revoke, merge and unmerge say what was done, and what was sent is what was meant', async () => {
+  await using inventory = await leading(() => answerWith(inventoryAccepted, { position, repeated: false }));
+  const ran = async (...args: string[]): Promise<string> => {
+    const { code, out, err } = await calbus(args);
+    assert.equal(code, 0, err);
+    return out;
+  };
+  const revoked = await ran('revoke', 'L-1', '--why', 'sold');
+  assert.match(revoked, /^desk-1· \(a{40}\) has lost its full license for 2008\.\n/);
+  assert.match(revoked, /Its CAL of key pack KKKKK(-KKKKK){6} is free at once\./);
+  assert.match(revoked, /until its end, 2030-01-02\./);
+  assert.deepEqual(JSON.parse(await ran('revoke', '--json', '--', '-x')), {
+    licenseId: '-x',
+    license: null,
+    position,
+  });
+  assert.match(await ran('devices', 'merge', A, '--into', B), /calbus devices unmerge (0a){20}\./);
+  const from = A.toLowerCase();
+  assert.deepEqual(JSON.parse(await ran('devices', 'unmerge', A, '--json')), { from, position });
+  const sent = inventory.commands.map(({ type, body }) => {
+    const { commandId, by, ...rest } = body as { commandId: string; by: string };
+    assert.ok(commandId !== '' && by !== '');
+    return [type, rest];
+  });
+  assert.deepEqual(sent, [
+    ['inventory.revoke', { licenseId: 'L-1', why: 'sold' }],
+    ['inventory.revoke', { licenseId: '-x', why: '' }],
+    ['inventory.merge-devices', { from, into: B, why: '' }],
+    ['inventory.undo-merge', { from, why: '' }],
+  ]);
+});
+
+test('what inventory refuses is said in its sentence; beyond the limit also when, and how it is lifted', async () => {
+  const next = Date.parse('2030-01-02');
+  await using _inventory = await leading((type) =>
+    type === inventoryRevoke.type
+      ? answerWith(inventoryRefused, {
+          code: 'REVOCATION_LIMIT',
+          detail: 'Too many. The next one may be revoked on 2030-01-02T00:00:00.000Z.',
+          nextRevokeAllowedOn: next,
+        })
+      : answerWith(inventoryRefused, { code: 'MERGE_REJECTED', detail: 'The ledger knows no such device.' }),
+  );
+  const limit = await calbus(['revoke', 'L-1']);
+  assert.equal(limit.code, 1);
+  assert.match(limit.err, /^calbus: Too many\. .*2030-01-02.* calbus settings set revocationLimit=none\.\n$/);
+  const asJson = await calbus(['revoke', 'L-1', '--json']);
+  const { error } = JSON.parse(asJson.out) as { error: { code: string; nextRevokeAllowedOn: number } };
+  assert.deepEqual([error.code, error.nextRevokeAllowedOn], ['REVOCATION_LIMIT', next]);
+  const merge = await calbus(['devices', 'merge', A, '--into', B]);
+  assert.deepEqual([merge.code, merge.err], [1, 'calbus: The ledger knows no such device.\n']);
+});
+
+test('an observer may look, and is told what it may not do', async () => {
+  const observer = path.join(dir, 'observer.json');
+  const written = JSON.parse(readFileSync(profile, 'utf8')) as object;
+  const ts1 = { mode: 'per-device', version: '2003' };
+  writeFileSync(
+    observer,
+    JSON.stringify({
+      ...written,
+      natsSeedFile: bus.seedFile('observer'),
+      identity: 'observer',
+      terminalServers: { ts1 },
+    }),
+  );
+  const looked = await calbus(['diagnose', '--json'], observer);
+  assert.deepEqual(
+    (JSON.parse(looked.out) as { findings: { code: string }[] }).findings.map((f) => f.code),
+    ['NO_INVENTORY', 'NO_ISSUER', 'LIAISON_AWAY', 'DEAD_LETTERS'],
+  );
+  await using _inventory = await leading(() => answerWith(inventoryAccepted, { position, repeated: false }));
+  const cases: readonly (readonly [readonly string[], RegExp])[] = [
+    [['settings', 'set', 'overdraft=1'], /profile is that of an observer/],
+    [['devices', 'unmerge', A], /profile is that of an observer/],
+    [['clock', 'confirm'], /profile is that of an observer/],
+    [['dead-letters'], /profile is that of an observer/],
+    [['request', '--terminal-server', 'ts1', '--hardware-id', A], /no identity of terminal server "ts1"/],
+  ];
+  for (const [args, says] of cases) {
+    const { code, err } = await calbus(args, observer);
+    assert.equal(code, 1, args.join(' '));
+    assert.match(err, says, args.join(' '));
+  }
+});
+
 test('every mistake is one sentence, without a stack, and has its exit code', async () => {
   const broken = path.join(dir, 'broken.json');
   writeFileSync(broken, '{"natsUrl": 5}');
@@ -194,6 +353,15 @@ test('every mistake is one sentence, without a stack, and has its exit code', as
     [['install', 'select'], profile, 2, /--agreement/],
     [['request', '--terminal-server', 'ts9', '--hardware-id', '1'.repeat(40)], profile, 1, /ts9/],
     [['request', '--terminal-server', 'ts1', '--hardware-id', 'xyz'], profile, 2, /40 hex/],
+    [['revoke', 'no id'], profile, 2, /license id/],
+    [['revoke', 'L-1'], profile, 1, /Nobody answers|running/],
+    [['devices', 'merge', 'xyz', '--into', B], profile, 2, /40 hex/],
+    [['devices', 'merge', A, '--into', 'xyz'], profile, 2, /40 hex/],
+    [['devices', 'merge', A], profile, 2, /--into/],
+    [['devices', 'unmerge', A.slice(1)], profile, 2, /40 hex/],
+    [['report', 'identities', '--csv'], profile, 2, /needs --section: clones, reimaged/],
+    [['report', 'identities', '--from', 'soon'], profile, 1, /"soon" is no time/],
+    [['terminal-servers'], profile, 1, /Nobody answers|running/],
   ];
   const ran = await Promise.all(cases.map(([args, from]) => calbus(args, from)));
   for (const [i, [args, , code, says]] of cases.entries()) {

@@ -5,11 +5,12 @@ import type { Operator } from './operator.ts';
 
 /** At most so many, newest first; what does not decode is left out. */
 export const lastMessages = async <C extends Contract>(
-  { nc }: Operator,
+  { nc, permit }: Operator,
   stream: string,
   contract: C,
   limit: number,
 ): Promise<Message<C>[]> => {
+  permit(`$JS.API.STREAM.MSG.GET.${stream}`);
   const jsm = await nc.jetstreamManager({ checkAPI: false });
   const { state } = await jsm.streams.info(stream);
   const found: Message<C>[] = [];

@@ -29,8 +29,8 @@ export const operate = async <C extends Contract>(
         inventoryRefused,
       ] as const);
       if (answer.type === inventoryAccepted.type) return answer.body as Body<typeof inventoryAccepted>;
-      const { code, detail } = answer.body as Body<typeof inventoryRefused>;
-      throw new Problem(code, detail);
+      const { code, detail, ...facts } = answer.body as Body<typeof inventoryRefused>;
+      throw new Problem(code, detail, facts);
     } catch (error) {
       if (!(error instanceof Problem) || !passing.has(error.code) || tries === TRIES) throw error;
       await sleep(BETWEEN_MS);

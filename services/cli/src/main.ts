@@ -4,17 +4,23 @@ import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Redis } from 'ioredis';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
-import { licensingMode } from '@calbus/contracts/tokens';
+import { licensingMode, token } from '@calbus/contracts/tokens';
+import type { LicenseAsk } from '@calbus/terminal-server/client';
+import { admit, admitModes } from './commands/admit.ts';
 import { addClearinghouseCommands } from './commands/clearinghouse-commands.ts';
+import { addDeviceCommands } from './commands/devices.ts';
 import { runDiagnose } from './commands/diagnose/command.ts';
 import { events } from './commands/events.ts';
+import { aboutOf, explain } from './commands/explain/command.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
 import { addReportCommands } from './commands/report/commands.ts';
+import { revoke } from './commands/revoke.ts';
 import { confirmClock } from './commands/clock.ts';
 import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
+import { terminalServers } from './commands/terminal-servers.ts';
 import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
 import { connectOperator, operatorName, type Operator } from './operator.ts';
@@ -40,6 +46,11 @@ const whole = (text: string): number => {
 const hardwareId = (text: string): string => {
   if (!/^[0-9a-fA-F]{40}$/.test(text)) throw new InvalidArgumentError('must be 40 hex digits (20 bytes).');
   return text.toLowerCase();
+};
+const licenseId = (text: string): string => {
+  if (!token.safeParse(text).success)
+    throw new InvalidArgumentError('must be a license id: letters, digits, - and _.');
+  return text;
 };
 const profileOf = (): Profile => loadProfile(program.opts<{ profile?: string }>().profile);
 
@@ -73,6 +84,15 @@ command('licenses', 'who holds which license, until when')
       licenses(operator, { ...filter, limit: Math.min(filter.limit, 1_000) }, asJson ?? false),
     ),
   );
+command('terminal-servers', 'what was decided for each terminal server, and how it stands')
+  .argument('[id]', 'only this one')
+  .option('--limit <n>', 'at most so many', whole, 100)
+  .action((id: string | undefined, o: { json?: true; limit: number }) =>
+    withOperator((operator) => {
+      const only = id === undefined ? {} : { terminalServerId: id };
+      return terminalServers(operator, { ...only, limit: Math.min(o.limit, 1_000) }, o.json ?? false);
+    }),
+  );
 command('requests', 'what was asked of the Clearinghouse, and where it stands').action((o: { json?: true }) =>
   withOperator((operator) => requests(operator, o.json ?? false)),
 );
@@ -95,6 +115,14 @@ command('diagnose', 'what is wrong, worst first, and what to do about it; change
   .action((o: { json?: true; terminalServer?: string }) =>
     runDiagnose(profileOf(), o.terminalServer, o.json ?? false),
   );
+command('explain', 'why did this device, or this user, get that: what was looked at, rule by rule')
+  .argument('[id]', 'a request id, or a hardware id (40 hex digits): what that device was given last')
+  .option('--user <name>', 'what this user was given last, as DOMAIN\\name')
+  .option('--limit <n>', 'of a device or a user the last n decisions, newest first; 20 at most', whole, 1)
+  .action((id: string | undefined, o: { json?: true; user?: string; limit: number }) => {
+    const about = aboutOf(id, o.user);
+    return withOperator((operator) => explain(operator, about, o.limit, o.json ?? false));
+  });
 command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   .option('--for <seconds>', 'end by itself after so long', whole)
   .action((o: { json?: true; for?: number }) =>
@@ -109,6 +137,14 @@ command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
 
 addLedgerCommands(program, withOperator, whole);
 addReportCommands(program, withOperator, whole);
+addDeviceCommands(program, withOperator, hardwareId);
+command('revoke', 'end a full Per Device license early, so that its CAL is free at once')
+  .argument('<licenseId>', 'the license, as calbus licenses shows it', licenseId)
+  .option('--why <reason>', 'kept in the ledger', '')
+  .addHelpText('after', '\nAn id that begins with a dash goes after two more: calbus revoke -- -x7…')
+  .action((id: string, o: { json?: true; why: string }) =>
+    withOperator((operator) => revoke(operator, id, operatorName(), o.why, o.json ?? false)),
+  );
 
 type RequestOptions = {
   json?: true;
@@ -124,6 +160,16 @@ type RequestOptions = {
   productVersion?: string;
   requestId?: string;
 };
+const userOf = (o: { user?: string; domain?: string; authenticatedBy?: string }): Pick<LicenseAsk, 'user'> =>
+  o.user === undefined
+    ? {}
+    : {
+        user: {
+          name: o.user,
+          ...(o.domain === undefined ? {} : { domain: o.domain }),
+          ...(o.authenticatedBy === undefined ? {} : { authenticatedBy: o.authenticatedBy }),
+        },
+      };
 command('request', 'act as a terminal server: ask for a license, or report a log-on with --validated')
   .requiredOption('--terminal-server <id>', "which of the profile's terminal servers to be")
   .requiredOption('--hardware-id <hex>', '40 hex digits', hardwareId)
@@ -148,17 +194,9 @@ command('request', 'act as a terminal server: ask for a license, or report a log
     const server = await connectTerminalServer(profileOf(), o.terminalServer, acting);
     try {
       if (o.validated !== undefined) return await report(server, o.validated, o.hardwareId, o.json ?? false);
-      const user =
-        o.user === undefined
-          ? undefined
-          : {
-              name: o.user,
-              ...(o.domain === undefined ? {} : { domain: o.domain }),
-              ...(o.authenticatedBy === undefined ? {} : { authenticatedBy: o.authenticatedBy }),
-            };
       const ask = {
         device: { hardwareId: o.hardwareId, name: o.deviceName },
-        ...(user ? { user } : {}),
+        ...userOf(o),
         ...(o.presented === undefined ? {} : { presented: readFileSync(o.presented, 'utf8').trim() }),
         ...(o.requestId === undefined ? {} : { requestId: o.requestId }),
       };
@@ -167,6 +205,39 @@ command('request', 'act as a terminal server: ask for a license, or report a log
       await server.close();
     }
   });
+
+type AdmitCommandOptions = Omit<RequestOptions, 'presented' | 'validated' | 'mode'> & {
+  store: string;
+  client?: string;
+  mode?: (typeof admitModes)[number];
+};
+command('admit', 'act as a terminal server at a log-on: is the client let in, by which row, and with what')
+  .requiredOption('--terminal-server <id>', "which of the profile's terminal servers to be")
+  .requiredOption('--hardware-id <hex>', '40 hex digits', hardwareId)
+  .requiredOption('--store <file>', 'what the terminal server keeps: its grace period, whom it trusts')
+  .option('--client <file>', 'what the client keeps: its license is presented from there, and put there')
+  .option('--device-name <name>', 'the name of the device', 'unnamed')
+  .option('--user <name>', 'the user who logs on')
+  .option('--domain <name>', "the user's domain")
+  .option('--authenticated-by <what>', 'by what the user was authenticated, such as pam')
+  .addOption(new Option('--mode <mode>', "instead of the profile's licensing mode").choices(admitModes))
+  .addOption(
+    new Option('--product-version <version>', "instead of the profile's version").choices(productVersions),
+  )
+  .action((o: AdmitCommandOptions) =>
+    admit(
+      profileOf(),
+      o.terminalServer,
+      {
+        storeFile: o.store,
+        ...(o.client === undefined ? {} : { clientFile: o.client }),
+        ...(o.mode === undefined ? {} : { mode: o.mode }),
+        ...(o.productVersion === undefined ? {} : { version: productVersion.parse(o.productVersion) }),
+      },
+      { device: { hardwareId: o.hardwareId, name: o.deviceName }, ...userOf(o) },
+      o.json ?? false,
+    ),
+  );
 
 addClearinghouseCommands(program, withOperator, whole);
 
@@ -211,7 +282,8 @@ try {
   await program.parseAsync(process.argv);
 } catch (error) {
   const asJson = process.argv.includes('--json');
-  if (asJson && error instanceof Problem) json({ error: { code: error.code, says: error.message } });
+  if (asJson && error instanceof Problem)
+    json({ error: { code: error.code, says: error.message, ...error.facts } });
   else process.stderr.write(`calbus: ${plain(error instanceof Error ? error.message : String(error))}\n`);
   process.exitCode = 1;
 }

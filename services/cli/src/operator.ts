@@ -38,7 +38,16 @@ export type Operator = {
     body: Body<C>,
     answers: readonly A[],
   ) => Promise<{ readonly type: string; readonly body: Body<A> }>;
+  /** Throws a sentence where the profile's identity may not publish there. */
+  readonly permit: (subject: string) => void;
   readonly close: () => Promise<void>;
+};
+
+const matches = (pattern: string, subject: string): boolean => {
+  const [wanted, given] = [pattern.split('.'), subject.split('.')];
+  const rest = wanted.at(-1) === '>';
+  if (rest ? given.length < wanted.length : given.length !== wanted.length) return false;
+  return wanted.every((token, i) => token === '*' || token === '>' || token === given[i]);
 };
 
 /** Who acts, for the ledger. */
@@ -51,13 +60,14 @@ export const newId = (): string => randomBytes(12).toString('base64url');
 
 export const connectOperator = async (profile: Profile): Promise<Operator> => {
   const seed = readSecret(profile.natsSeedFile);
+  const who = profile.identity ?? 'operator';
   let nc: NatsConnection;
   try {
     nc = await connect({
       servers: natsServers(profile),
       name: 'calbus',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
-      inboxPrefix: identities.operator.inbox,
+      inboxPrefix: identities[who].inbox,
       timeout: 3_000,
       maxReconnectAttempts: 5,
     });
@@ -67,7 +77,15 @@ export const connectOperator = async (profile: Profile): Promise<Operator> => {
       `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
     );
   }
+  const permit: Operator['permit'] = (subject) => {
+    if (identities[who].publish.some((pattern) => matches(pattern, subject))) return;
+    throw new Problem(
+      'NOT_PERMITTED',
+      `The profile is that of an ${who}, who may not do this: name the operator's with --profile.`,
+    );
+  };
   const askAny: Operator['askAny'] = async (subject, c, body, answers) => {
+    permit(subject);
     try {
       return await ask(nc, subject, c, { id: newId(), sentAt: Date.now() }, body, answers, ASK_MS);
     } catch (error) {
@@ -81,6 +99,7 @@ export const connectOperator = async (profile: Profile): Promise<Operator> => {
   };
   return {
     nc,
+    permit,
     askAny,
     askAll: async (subject, c, body, answer) => {
       const found: Body<typeof answer>[] = [];

@@ -53,3 +53,17 @@ export const modeName = (mode: string): string => (mode === 'per-user' ? 'Per Us
 /** 35 characters as 7 groups of 5. */
 export const grouped = (id: string): string =>
   /^[A-Z0-9]{35}$/.test(id) ? (id.match(/.{5}/g) ?? []).join('-') : id;
+
+/** What only some pools have: licenses revoked, CALs kept, and CALs that are missing. */
+export const poolExtras = (
+  pool: string,
+  n: Readonly<Partial<Record<'revoked' | 'reserved' | 'deficit', number | undefined>>>,
+): string | undefined => {
+  const { revoked = 0, reserved = 0, deficit = 0 } = n;
+  const words = [
+    ...(revoked > 0 ? [`${revoked} revoked and not past their end`] : []),
+    ...(reserved > 0 ? [`${reserved} kept for licenses that are learned again`] : []),
+    ...(deficit > 0 ? [`${deficit} issued for which there is no CAL`] : []),
+  ];
+  return words.length === 0 ? undefined : `${pool}: ${words.join(', ')}.`;
+};

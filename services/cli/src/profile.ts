@@ -11,6 +11,8 @@ export const profileSchema = z.strictObject({
   /** nats://host:port, or of a cluster all nodes', with commas between them. */
   natsUrl: z.string(),
   natsSeedFile: z.string(),
+  /** Whose seed that is, an operator's where it is not said; an observer may look and command nothing. */
+  identity: z.enum(['operator', 'observer']).optional(),
   redisUrl: z.string(),
   redisUser: z.string(),
   redisPasswordFile: z.string(),
@@ -19,7 +21,12 @@ export const profileSchema = z.strictObject({
   terminalServers: z.record(
     token,
     // Without a mode it is one on which none is configured.
-    z.strictObject({ seedFile: z.string(), mode: licensingMode.optional(), version: productVersion }),
+    // Without a seed it can be asked about and not acted as.
+    z.strictObject({
+      seedFile: z.string().optional(),
+      mode: licensingMode.optional(),
+      version: productVersion,
+    }),
   ),
 });
 export type Profile = z.infer<typeof profileSchema>;
@@ -35,6 +42,16 @@ export const terminalServerOf = (profile: Profile, id: string): Profile['termina
   throw new Problem(
     'UNKNOWN_TERMINAL_SERVER',
     `The profile has no terminal server "${id}"; it has: ${ids || 'none'}.`,
+  );
+};
+
+/** Where the identity of a terminal server is; a profile that only looks has none. */
+export const seedFileOf = (profile: Profile, id: string): string => {
+  const { seedFile } = terminalServerOf(profile, id);
+  if (seedFile !== undefined) return seedFile;
+  throw new Problem(
+    'NO_IDENTITY',
+    `The profile holds no identity of terminal server "${id}": the operator's profile does.`,
   );
 };
 

@@ -1,6 +1,6 @@
 // What each row means, in a few words; docs/issuance.md has the whole table.
 
-import type { OperatorRow, RowId } from '@calbus/contracts/rows';
+import type { OperatorRow, RowId, TerminalServerRow } from '@calbus/contracts/rows';
 
 export const rowWords: Record<RowId | OperatorRow, string> = {
   N3: 'the hardware id identifies no device',
@@ -32,4 +32,16 @@ export const rowWords: Record<RowId | OperatorRow, string> = {
   U4: 'no Per User CAL that serves',
   U5: 'a known user, in date: extended within the lead',
   U9: 'the license server is not activated: known users only',
+};
+
+/** The rows that a terminal server applies by itself. */
+export const admissionWords: Record<TerminalServerRow, string> = {
+  D0: 'Remote Administration mode: the license server is not asked',
+  G0: 'no licensing mode is configured: let in during the grace period only',
+  D1: 'a full license is presented, with more than the lead left: the license server is not asked',
+  A1: 'the license server granted it',
+  D3: 'the license server is unreachable or takes nothing new: let in on the license presented',
+  G1: 'the license server refused or is unreachable: let in, in the grace period',
+  U8: 'Per User, the license server is unreachable: as the setting perUserWhenUnreachable says',
+  D12: 'nothing lets the client in',
 };

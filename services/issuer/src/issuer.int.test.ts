@@ -117,25 +117,28 @@ const playInventory = (): void => {
         row: 'D4',
         decidedAt: Date.now(),
         position: { generation: 'g1', sequence: 8 },
-        outcome: {
-          kind: 'license',
-          license: {
-            licenseId: `l-${i.hardwareId.slice(-4)}`,
-            licenseServerId: 'unactivated',
-            epoch: 0,
-            kind: 'temporary',
-            mode: 'per-device',
-            version: '2003',
-            keyPackId: null,
-            hardwareId: i.hardwareId,
-            deviceId: 'd',
-            deviceName: 'desk',
-            userName: null,
-            issuedAt: Date.now(),
-            notAfter: Date.now() + DAY,
-            position: { generation: 'g1', sequence: 8 },
-          },
-        },
+        outcome:
+          i.kind !== 'license'
+            ? { kind: 'noted' }
+            : {
+                kind: 'license',
+                license: {
+                  licenseId: `l-${i.hardwareId.slice(-4)}`,
+                  licenseServerId: 'unactivated',
+                  epoch: 0,
+                  kind: 'temporary',
+                  mode: 'per-device',
+                  version: '2003',
+                  keyPackId: null,
+                  hardwareId: i.hardwareId,
+                  deviceId: 'd',
+                  deviceName: 'desk',
+                  userName: null,
+                  issuedAt: Date.now(),
+                  notAfter: Date.now() + DAY,
+                  position: { generation: 'g1', sequence: 8 },
+                },
+              },
       }));
       return answerWith(inventoryAllocated, { items });
     },

@@ -39,6 +39,11 @@ const userRecorded = (userKey: string, notAfter = 1_060 * DAY): LedgerRecord => 
   version: '2003',
   notAfter,
 });
+/** A Per User CAL of 2016. */
+const for2016 = (): LedgerRecord =>
+  ({ ...installed(1, 'per-user'), keyPackId: 'C'.repeat(35), version: '2016' }) as LedgerRecord;
+const recordedFor2016 = (userKey: string): LedgerRecord =>
+  ({ ...userRecorded(userKey), version: '2016' }) as LedgerRecord;
 const userDropped = (userKey: string): LedgerRecord => ({ kind: 'user-dropped', userKey, version: '2003' });
 const counted = (perUser: 'tracked' | 'enforced', overdraft = 0): LedgerRecord[] => [
   ...first,
@@ -360,6 +365,31 @@ describe('who holds what', () => {
         .append([userDropped('ann')], 1_060 * DAY - 1)
         .audit(),
       ['2 I1 a user was dropped'],
+    ],
+    [
+      'a user dropped before the end, and recorded for the same version',
+      ledger()
+        .append([...counted('tracked'), userRecorded('ann')])
+        .append([userDropped('ann'), userRecorded('ann')])
+        .audit(),
+      ['2 I1 a user was dropped'],
+    ],
+    [
+      'a user dropped, and recorded for a later version in another batch',
+      ledger()
+        .append([...counted('tracked'), for2016(), userRecorded('ann')])
+        .append([userDropped('ann')])
+        .append([recordedFor2016('ann')])
+        .audit(),
+      ['2 I1 a user was dropped'],
+    ],
+    [
+      'a user dropped for the sake of an entry of a later version',
+      ledger()
+        .append([...counted('enforced'), for2016(), userRecorded('ann')])
+        .append([userDropped('ann'), recordedFor2016('ann'), userRecorded('bob')])
+        .audit(),
+      [],
     ],
     [
       'a user extended after the end',

@@ -102,6 +102,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
   let overdraft = 0;
   /** The ends of users' entries, by user and the age of the version of the CALs they count against. */
   const users = new Map<string, Map<number, number>>();
+  /** Entries dropped before their end, within one batch: each must make room for the user's one of a later version. */
+  const making = new Map<string, number>();
   /** Per User CALs, and users recorded against them, by the age of their version. */
   const seats = productVersions.map(() => 0);
   const seated = productVersions.map(() => 0);
@@ -289,6 +291,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     const own = devices.get(hardwareId) ?? [];
     const pack = packs.get(r.keyPackId ?? '');
     if (licenses.has(licenseId)) wrong('I1', `license ${licenseId} was learned again and is held`);
+    if (holderOf(hardwareId) !== hardwareId)
+      wrong('I3', `license ${licenseId} was learned again for a device that is merged into another`);
     if (r.earlier.sequence <= (survived.get(r.earlier.generation) ?? 0))
       wrong('I1', `license ${licenseId} was learned again, of a part of the ledger that survived`);
     if (notAfter <= time) wrong('I1', `license ${licenseId} was learned again past its end`);
@@ -331,6 +335,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     for (const [at, end] of own)
       if (at >= n && end > time) wrong('I3', `two live entries for user ${userKey}`);
     users.set(userKey, own.set(n, notAfter));
+    if (n > (making.get(userKey) ?? n)) making.delete(userKey);
     add(seated, version, 1);
     if (perUser === 'enforced' && (seated[n] ?? 0) > (seats[n] ?? 0) + overdraft)
       wrong('I1', `more users are recorded than Per User CALs of ${version}, and the overdraft`);
@@ -423,8 +428,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       case 'user-dropped': {
         const entries = users.get(r.userKey);
         const end = entries?.get(age(r.version));
-        if (end === undefined || end > time)
-          return wrong('I1', `a user was dropped that was not due: ${r.userKey}`);
+        if (end === undefined) return wrong('I1', `a user was dropped that was not there: ${r.userKey}`);
+        if (end > time) making.set(r.userKey, Math.max(age(r.version), making.get(r.userKey) ?? 0));
         entries?.delete(age(r.version));
         add(seated, r.version, -1);
         return;
@@ -463,6 +468,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
       if (at < time) wrong('I11', 'ledger time went back');
       passTo(at);
       for (const r of records) apply(r);
+      for (const userKey of making.keys()) wrong('I1', `a user was dropped that was not due: ${userKey}`);
+      making.clear();
     },
     serves: (l: Readonly<AuditedLicense>, version: ProductVersion, now: number): boolean =>
       !l.over && l.notAfter > now && newEnough(l.version, version),

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
+import { inventoryDecisionFacts, inventoryExplained, queryExplain } from './explain-messages.ts';
 import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
 import * as liaison from './liaison-messages.ts';
@@ -196,7 +197,14 @@ export const exchanges: readonly Exchange[] = [
   inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventorySettingsAre),
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
+  inventoryQuery(
+    'terminal-servers',
+    'operator',
+    inventory.queryTerminalServers,
+    inventory.inventoryTerminalServers,
+  ),
   inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
+  inventoryQuery('explain', 'operator', queryExplain, inventoryExplained),
   liaisonCommand('activate', liaison.liaisonActivate),
   liaisonCommand('install', liaison.liaisonInstall),
   liaisonCommand('reactivate', liaison.liaisonReactivate),
@@ -237,6 +245,14 @@ export const exchanges: readonly Exchange[] = [
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
     messages: [liaison.issuingKeys],
+  },
+  {
+    id: 'decision-facts',
+    subject: subjects.decisionFacts,
+    road: 'letter',
+    from: ['inventory'],
+    to: ['inventory'],
+    messages: [inventoryDecisionFacts],
   },
   {
     id: 'event',

@@ -37,6 +37,7 @@ export const inboxes = {
   'inventory-ledger': '_INBOX_inventory_ledger',
   'clearinghouse-liaison': '_INBOX_liaison',
   operator: '_INBOX_operator',
+  observer: '_INBOX_observer',
   provisioner: '_INBOX_provisioner',
   'provisioner-ledger': '_INBOX_provisioner_ledger',
 } as const;
@@ -75,6 +76,7 @@ export const identities = {
       `${inboxes.issuer}.>`,
       `${inboxes['clearinghouse-liaison']}.>`,
       `${inboxes.operator}.>`,
+      `${inboxes.observer}.>`,
     ],
     subscribe: [
       subjects.inventory.head,
@@ -100,6 +102,12 @@ export const identities = {
       subjects.snapshot.all,
       `$JS.API.STREAM.MSG.GET.${streams.snapshots.name}`,
       `$JS.API.DIRECT.GET.${streams.snapshots.name}.>`,
+      subjects.decisionFacts,
+      `$JS.API.STREAM.INFO.${streams.decisions.name}`,
+      `$JS.API.CONSUMER.CREATE.${streams.decisions.name}.>`,
+      `$JS.API.CONSUMER.INFO.${streams.decisions.name}.*`,
+      `$JS.API.CONSUMER.DELETE.${streams.decisions.name}.*`,
+      `$JS.API.CONSUMER.MSG.NEXT.${streams.decisions.name}.*`,
       `$JS.API.STREAM.INFO.${streams.leader.name}`,
       `$JS.API.STREAM.CREATE.${streams.leader.name}`,
       `$JS.API.STREAM.MSG.GET.${streams.leader.name}`,
@@ -117,6 +125,7 @@ export const identities = {
       '$KV.CAL_KEYS.>',
       ...keysRead,
       `${inboxes.operator}.>`,
+      `${inboxes.observer}.>`,
       `${inboxes.inventory}.>`,
     ],
     subscribe: [
@@ -142,6 +151,18 @@ export const identities = {
       `$JS.API.STREAM.MSG.GET.${streams.events.name}`,
     ],
     subscribe: [subjects.inventory.head, subjects.decision.all, subjects.events],
+  },
+  /** Whoever may look and command nothing: `calbus diagnose`, `status`, lists and reports need no more. Licenses themselves it never sees. */
+  observer: {
+    account: 'CAL',
+    inbox: inboxes.observer,
+    publish: [
+      subjects.inventory.query('operator', '*'),
+      subjects.liaison.query('operator', '*'),
+      `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
+      `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
+    ],
+    subscribe: [subjects.inventory.head, subjects.events],
   },
   provisioner: {
     account: 'CAL',

@@ -425,6 +425,8 @@ export const queryLicenses = contract(
     /** A hardware id, or the start of a device name. */
     device: name.optional(),
     user: name.optional(),
+    /** A license id. */
+    license: token.optional(),
     limit: z.int().min(1).max(1_000).default(100),
   }),
   4_096,
@@ -447,6 +449,45 @@ export const heldLicense = z.object({
   position: ledgerPosition,
 });
 export type HeldLicense = z.infer<typeof heldLicense>;
+
+export const queryTerminalServers = contract(
+  'inventory.query.terminal-servers',
+  1,
+  'Which terminal servers are known, and how they stand.',
+  z.object({
+    /** Only this one. */
+    terminalServerId: token.optional(),
+    limit: z.int().min(1).max(1_000).default(100),
+  }),
+  4_096,
+);
+
+/** What was decided for a terminal server, and how it last said that it stands. */
+export const knownTerminalServer = z.object({
+  terminalServerId: token,
+  /** Licenses that were given through it, and recorded refusals with their repeats. */
+  temporary: z.int().min(0),
+  full: z.int().min(0),
+  renewed: z.int().min(0),
+  refused: z.int().min(0),
+  /** Absent where it never said; a mode of null is one that is not configured. */
+  standing: z
+    .object({ version: productVersion, mode: licensingMode.nullable(), grace, at: instant })
+    .optional(),
+});
+export type KnownTerminalServer = z.infer<typeof knownTerminalServer>;
+
+export const inventoryTerminalServers = contract(
+  'inventory.terminal-servers',
+  1,
+  'Terminal servers at a position of the ledger, by their ids; `more` says that the limit cut the list.',
+  z.object({
+    position: ledgerPosition,
+    terminalServers: z.array(knownTerminalServer).max(1_000),
+    more: z.boolean(),
+  }),
+  1_048_576,
+);
 
 /** A user recorded against the Per User CALs of a version. */
 export const recordedUser = z.object({

@@ -191,7 +191,12 @@ export const liaisonWitness = contract(
   'liaison.witness',
   1,
   'How far the liaison has seen each generation of the ledger, newest first, and whether inventory has recorded an activation.',
-  z.object({ seen: z.array(ledgerWitness).max(MAX_EVIDENCE), activated: z.boolean() }),
+  z.object({
+    seen: z.array(ledgerWitness).max(MAX_EVIDENCE),
+    activated: z.boolean(),
+    /** Whether the liaison reaches the Clearinghouse. */
+    link: z.enum(['up', 'down']).optional(),
+  }),
 );
 
 export const issuingKeys = contract(

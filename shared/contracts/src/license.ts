@@ -87,3 +87,22 @@ export const claimsOf = (l: LicenseFacts): LicenseClaims => ({
   sequence: l.position.sequence,
   ...(l.holder === undefined ? {} : { holder: l.holder }),
 });
+
+/** What a license says of itself, as the facts it was signed from; times are whole seconds there. */
+export const factsOf = (c: LicenseClaims): LicenseFacts => ({
+  licenseId: c.jti,
+  licenseServerId: c.iss,
+  epoch: c.epoch,
+  kind: c.kind,
+  mode: c.mode,
+  version: c.version,
+  keyPackId: c.pack,
+  hardwareId: c.sub,
+  deviceId: c.deviceId,
+  deviceName: c.deviceName,
+  userName: c.userName,
+  issuedAt: c.iat * 1000,
+  notAfter: c.exp * 1000,
+  position: { generation: c.generation, sequence: c.sequence },
+  ...(c.holder === undefined ? {} : { holder: c.holder }),
+});

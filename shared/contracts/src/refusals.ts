@@ -96,8 +96,8 @@ export const refusals = {
   },
   KEY_PACK_REJECTED: {
     again: 'never',
-    says: 'The key pack does not verify: its signature, server id or epoch is not that of this license server.',
-    todo: 'Ask the Clearinghouse for the key pack again: calbus install.',
+    says: 'The key pack does not verify: its signature, server id or epoch is not that of this license server; or it is of a later version.',
+    todo: 'Ask the Clearinghouse for the key pack again: calbus install; for a later version raise the setting serverVersion first.',
   },
   NOT_FREE: {
     again: 'after-change',

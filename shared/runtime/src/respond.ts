@@ -24,8 +24,8 @@ export type Responder<C extends Contract> = {
   readonly queue?: string;
   /** What is taken here. */
   readonly contracts: readonly C[];
-  /** The inbox of the only callers that get an answer. */
-  readonly callers: string;
+  /** The inboxes of the only callers that get an answer. */
+  readonly callers: string | readonly string[];
   readonly handle: (message: Message<C>, subject: string) => Promise<Answer>;
 };
 
@@ -41,7 +41,7 @@ const answerFault = (f: Fault): Answer =>
 
 const one = async <C extends Contract>(deps: RespondDeps, r: Responder<C>, msg: Msg): Promise<void> => {
   const reply = msg.reply ?? '';
-  if (!reply.startsWith(`${r.callers}.`)) {
+  if (![r.callers].flat().some((inbox) => reply.startsWith(`${inbox}.`))) {
     await deps.dead.put({
       subject: msg.subject,
       fault: fault('FORBIDDEN_REPLY'),

@@ -48,7 +48,7 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
   respond(deps, {
     subject: subjects.liaison.query('operator', 'status'),
     contracts: [queryLiaison],
-    callers,
+    callers: [inboxes.operator, inboxes.observer],
     handle: () => status(store, outlet),
   });
   respond(deps, {
@@ -61,6 +61,6 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
     subject: subjects.liaison.query('inventory', 'witness'),
     contracts: [queryLiaisonWitness],
     callers: inboxes.inventory,
-    handle: () => witness(store),
+    handle: () => witness(store, outlet),
   });
 };

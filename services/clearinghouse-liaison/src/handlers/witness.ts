@@ -3,7 +3,7 @@
 
 import { liaisonWitness } from '@calbus/contracts/liaison-messages';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
-import type { Inventory, Store } from '../ports.ts';
+import type { Inventory, Outlet, Store } from '../ports.ts';
 
 /** One round; a head that is kept already is not written again. */
 export const keepWitness = (
@@ -21,5 +21,12 @@ export const keepWitness = (
   };
 };
 
-export const witness = async (store: Pick<Store, 'witnesses' | 'activationRecorded'>): Promise<Answer> =>
-  answerWith(liaisonWitness, { seen: [...store.witnesses()], activated: store.activationRecorded() });
+export const witness = async (
+  store: Pick<Store, 'witnesses' | 'activationRecorded'>,
+  outlet: Pick<Outlet, 'isUp'>,
+): Promise<Answer> =>
+  answerWith(liaisonWitness, {
+    seen: [...store.witnesses()],
+    activated: store.activationRecorded(),
+    link: outlet.isUp() ? 'up' : 'down',
+  });

@@ -72,7 +72,7 @@ const listLicenses = (licenses: readonly HeldLicense[]): void =>
       l.licenseId,
       kindWords(l),
       l.version,
-      l.state,
+      l.ended === undefined ? l.state : `ended: ${l.ended}`,
       day(l.notAfter),
     ]),
   );

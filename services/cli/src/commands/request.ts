@@ -6,7 +6,7 @@ import { connect, type Decision, type LicenseAsk, type TerminalServer } from '@c
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { Problem } from '../problem.ts';
-import { natsServers, readSecret, terminalServerOf, type Profile } from '../profile.ts';
+import { natsServers, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
 import { bold, day, green, grouped, json, plain, red, say } from '../print.ts';
 import { rowWords } from '../rows.ts';
 
@@ -28,23 +28,21 @@ export const connectTerminalServer = async (
       'MODE_NOT_CONFIGURED',
       `The profile gives terminal server "${id}" no licensing mode: write it there, or say --mode.`,
     );
-  try {
-    return await connect({
-      servers: natsServers(profile),
-      seed: readSecret(known.seedFile),
-      terminalServerId: id,
-      mode,
-      version: acting.version ?? known.version,
-      roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
-      ...(acting.waitsMs === undefined ? {} : { waitsMs: acting.waitsMs }),
-    });
-  } catch (error) {
-    if (error instanceof Problem) throw error;
-    throw new Problem(
-      'UNREACHABLE',
-      `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
-    );
-  }
+  const server = await connect({
+    servers: natsServers(profile),
+    seed: readSecret(seedFileOf(profile, id)),
+    terminalServerId: id,
+    mode,
+    version: acting.version ?? known.version,
+    roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
+    ...(acting.waitsMs === undefined ? {} : { waitsMs: acting.waitsMs }),
+  });
+  if (server.status().link.kind === 'connected') return server;
+  await server.close();
+  throw new Problem(
+    'UNREACHABLE',
+    `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
+  );
 };
 
 /** One line that says what was decided. */

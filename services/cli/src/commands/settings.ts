@@ -29,6 +29,9 @@ export const get = async (operator: Operator, names: readonly string[], asJson: 
 const notASetting = (name: string): Problem =>
   new Problem('INVALID_BODY', `${name} is no setting. Settings: ${settingNames.join(', ')}.`);
 
+/** What `off` is, where it is not null. */
+const offIs: Readonly<Record<string, unknown>> = { preventLicenseUpgrade: false, revocationLimit: 'none' };
+
 /** `name=value`; the value is JSON, a bare word, or `off`. */
 const parse = (text: string): [string, unknown] => {
   const at = text.indexOf('=');
@@ -37,7 +40,7 @@ const parse = (text: string): [string, unknown] => {
   const name = text.slice(0, at);
   if (!settingNames.includes(name as never)) throw notASetting(name);
   const value = text.slice(at + 1);
-  if (value === 'off') return [name, name === 'preventLicenseUpgrade' ? false : null];
+  if (value === 'off') return [name, offIs[name] ?? null];
   if (name === 'serverVersion') return [name, value.replaceAll('"', '')];
   try {
     return [name, JSON.parse(value) as unknown];

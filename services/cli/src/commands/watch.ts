@@ -52,7 +52,9 @@ export const watch = async (
   signal: AbortSignal,
 ): Promise<void> => {
   operator.nc.subscribe(subjects.decision.all, {
-    callback: (_error, m) => {
+    callback: (error, m) => {
+      // An observer sees counts only.
+      if (error) return;
       const decoded = decode<typeof licenseDecision | typeof licenseFault>(
         [licenseDecision, licenseFault],
         m.data,

@@ -113,15 +113,17 @@ describe('the ledger and the leader key on NATS', () => {
     const { state } = await jsm.streams.info(streams.ledger.name);
     await theirs.streams.update(streams.ledger.name, { max_bytes: state.bytes + 10 });
     assert.deepEqual(await ledger.append(new Uint8Array(2_000), state.last_seq), { kind: 'full' });
-    assert.equal((await natsLedgerServer(jsm).look()).used?.toFixed(1), '1.0');
+    assert.equal((await natsLedgerServer(jsm, 0).look()).used?.toFixed(1), '1.0');
     await theirs.streams.update(streams.ledger.name, { max_bytes: -1 });
-    assert.equal((await natsLedgerServer(jsm).look()).used, undefined);
+    assert.equal((await natsLedgerServer(jsm, 0).look()).used, undefined);
     assert.equal((await ledger.append(new Uint8Array(2_000), state.last_seq)).kind, 'stored');
   });
 
   test('the server says what its clock shows', async () => {
-    const { time } = await natsLedgerServer(jsm).look();
+    const { time } = await natsLedgerServer(jsm, 0).look();
     assert.ok(time !== undefined && Math.abs(time - Date.now()) < 5_000, String(time));
+    const { time: moved } = await natsLedgerServer(jsm, 86_400_000).look();
+    assert.ok(moved !== undefined && Math.abs(moved - Date.now() - 86_400_000) < 5_000, String(moved));
   });
 
   test('the leader key is taken once on each revision', async () => {

@@ -1,6 +1,7 @@
 // Which subjects inventory answers, and for whom: queries always, the command families of a term while leading.
 
 import { encode, type Message } from '@calbus/contracts/envelope';
+import { queryExplain, type DecisionFacts } from '@calbus/contracts/explain-messages';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { inboxes } from '@calbus/contracts/identities';
 import {
@@ -23,6 +24,7 @@ import {
   queryPacks,
   querySettings,
   queryStatus,
+  queryTerminalServers,
   queryTrust,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
@@ -30,9 +32,10 @@ import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
 import type { BaseState, State } from '../domain/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
-import type { LedgerPages } from '../ports.ts';
+import type { DecisionStore, LedgerPages } from '../ports.ts';
 import { activation, deactivation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
+import { explain } from '../handlers/explain.ts';
 import { install, settle, withhold } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
 import type { Loss } from '../handlers/loss.ts';
@@ -54,6 +57,7 @@ import {
   trust,
   type StatusFacts,
 } from '../handlers/queries.ts';
+import { terminalServers } from '../handlers/terminal-servers.ts';
 
 const BEACON_MS = 250;
 
@@ -62,11 +66,12 @@ export const serveQueries = (
   deps: RespondDeps,
   state: BaseState,
   ledger: LedgerPages,
+  decisions: Pick<DecisionStore, 'extent' | 'read'>,
   facts: () => StatusFacts,
 ): void => {
   const queue = 'inventory';
   const now = deps.clock.now;
-  const operator = inboxes.operator;
+  const operator = [inboxes.operator, inboxes.observer];
   const query = (name: string): string => subjects.inventory.query('operator', name);
   // Every replica says how it stands, so that an operator sees them all.
   respond(deps, {
@@ -97,11 +102,25 @@ export const serveQueries = (
     handle: async (m) => licenses(state, now(), m),
   });
   respond(deps, {
+    subject: query('terminal-servers'),
+    queue,
+    contracts: [queryTerminalServers],
+    callers: operator,
+    handle: async (m) => terminalServers(state, m),
+  });
+  respond(deps, {
     subject: query('ledger'),
     queue,
     contracts: [queryLedger],
     callers: operator,
     handle: (m) => ledgerPage(ledger, state, m),
+  });
+  respond(deps, {
+    subject: query('explain'),
+    queue,
+    contracts: [queryExplain],
+    callers: operator,
+    handle: (m) => explain({ store: decisions, clock: deps.clock, log: deps.log }, m),
   });
   respond(deps, {
     subject: subjects.inventory.query('issuer', 'trust'),
@@ -116,6 +135,7 @@ export type TermDeps = RespondDeps & {
   readonly roots: readonly string[];
   readonly replica: string;
   readonly watch: ClockWatch;
+  readonly decided: (facts: DecisionFacts) => void;
 };
 
 /** Answers the commands of one term and sends the beacon; what it returns ends both. */
@@ -131,7 +151,7 @@ export const serveTerm = (
       subject: subjects.inventory.allocate(term),
       contracts: [inventoryAllocate],
       callers: inboxes.issuer,
-      handle: (m) => allocate({ commit, repeats, notice: events.raise }, m),
+      handle: (m) => allocate({ commit, repeats, notice: events.raise, decided: deps.decided }, m),
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),

@@ -9,7 +9,7 @@ import { ledgerWitness } from '@calbus/contracts/witness';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
-import type { WitnessSource } from '../ports.ts';
+import type { LiaisonLink, WitnessSource } from '../ports.ts';
 import { readHead } from './cache-scripts.ts';
 
 const WAIT_MS = 600;
@@ -26,11 +26,15 @@ export const redisWitness = (redis: Redis): WitnessSource => ({
   },
 });
 
-export const liaisonAsWitness = (nc: NatsConnection, clock: Clock): WitnessSource => ({
-  name: 'liaison',
-  ask: async () => {
+export const liaisonAsWitness = (nc: NatsConnection, clock: Clock): WitnessSource & LiaisonLink => {
+  const question = async () => {
     const subject = subjects.liaison.query('inventory', 'witness');
     const stamp = { id: newId(), sentAt: clock.now() };
     return (await ask(nc, subject, queryLiaisonWitness, stamp, {}, [liaisonWitness], WAIT_MS)).body;
-  },
-});
+  };
+  return {
+    name: 'liaison',
+    ask: question,
+    look: async () => (await question().catch(() => undefined))?.link,
+  };
+};

@@ -1,11 +1,12 @@
 // One request of a terminal server in Per User mode.
 
 import type { LedgerRecord } from '@calbus/contracts/ledger';
+import { serves } from '@calbus/contracts/versions';
 import { known, refuse, type Circumstances, type Decision, type Request } from './decision.ts';
 import { perUserRow } from './per-user.ts';
 import { DAY, USER_DAYS } from './settings.ts';
 import { isActivated, type State } from './state.ts';
-import { stockRefusal } from './stock.ts';
+import { isInstalled, stockRefusal } from './stock.ts';
 import { userStock } from './user-stock.ts';
 import { servingEntry, type UserEntry } from './users.ts';
 
@@ -21,13 +22,17 @@ export const decidePerUser = (state: State, c: Circumstances, q: Request): Decis
   // They count until they are dropped; nobody stands in his own way.
   const over = entries.filter((e) => e.notAfter <= c.now).map((e) => e.version);
   const stock = userStock(state, q.version, over);
+  const { installed, recorded } = stock;
+  // V4 is about new users: a known one keeps his entry, of whatever version.
+  const served = entry ? isInstalled(state, 'per-user', q.version) : installed > 0;
+  c.saw?.({ kind: 'per-user', entries, installed, recorded, served });
   const { id: row, does } = perUserRow({
     authenticated: q.userKey !== null && q.authenticatedBy !== null,
     activated: isActivated(state.head, c.now),
-    installed: stock.installed > 0,
+    installed: served,
     perUser: settings.perUser,
     known: entry !== undefined,
-    room: stock.recorded < stock.installed + settings.overdraft,
+    room: recorded < installed + settings.overdraft,
   });
   const again = (e: UserEntry | undefined): Decision => {
     if (!e) throw new Error(`row ${row} matched without an entry`);
@@ -53,7 +58,9 @@ export const decidePerUser = (state: State, c: Circumstances, q: Request): Decis
       const { version } = stock;
       if (version === undefined) throw new Error(`row ${row} matched without a CAL`);
       const notAfter = c.now + USER_DAYS * DAY;
-      const dropped = over.map((v): LedgerRecord => ({ kind: 'user-dropped', userKey, version: v }));
+      // What he is recorded for now serves wherever an older entry did: he counts once.
+      const replaced = entries.map((e) => e.version).filter((v) => over.includes(v) || serves(version, v));
+      const dropped = replaced.map((v): LedgerRecord => ({ kind: 'user-dropped', userKey, version: v }));
       return {
         kind: 'recorded',
         records: [
@@ -63,7 +70,8 @@ export const decidePerUser = (state: State, c: Circumstances, q: Request): Decis
       };
     }
     case 'refuse': {
-      if (does.code === 'NO_LICENSE_AVAILABLE') return refuse(state, c, q, row, does.code, []);
+      if (does.code === 'NO_LICENSE_AVAILABLE')
+        return refuse(state, c, q, row, stock.prevented > 0 ? 'UPGRADE_PREVENTED' : does.code, []);
       const code = does.code === 'stock' ? stockRefusal(state, 'per-user', q.version, c.now) : does.code;
       return known(state, c, requestId, row, { kind: 'refused', code });
     }

@@ -406,6 +406,45 @@ describe('Per User', () => {
     assert.equal(s.ask({ ...user, version: '2019' }).row, 'U3');
   });
 
+  test('V4: a new user counts against CALs of the own version only, a known one keeps his entry', () => {
+    const s = story();
+    s.activate();
+    s.install(1, '2022', 'per-user');
+    s.set({ perUser: 'enforced' });
+    assert.equal(s.ask(user).row, 'U2');
+    s.set({ preventLicenseUpgrade: true });
+    assert.equal(s.ask(user).row, 'U5');
+    assert.deepEqual([s.ask(bob).row, code(s.ask(bob))], ['U4', 'UPGRADE_PREVENTED']);
+    s.install(1, '2003', 'per-user');
+    assert.equal(s.ask(bob).row, 'U2');
+    assert.deepEqual([pool(s)?.issued, pool(s, '2022')?.issued], [1, 1]);
+    const cid = { ...user, user: 'corp\\cid' };
+    assert.equal(code(s.ask(cid)), 'NO_LICENSE_AVAILABLE');
+    s.install(1, '2022', 'per-user');
+    assert.deepEqual([s.ask(cid).row, code(s.ask(cid))], ['U3', 'UPGRADE_PREVENTED']);
+    assert.equal(s.ask({ ...cid, version: '2022' }).row, 'U2');
+  });
+
+  test('V4: unmonitored, too, only CALs of the own version let anyone in', () => {
+    const s = story();
+    s.activate();
+    s.install(1, '2022', 'per-user');
+    s.set({ preventLicenseUpgrade: true });
+    assert.deepEqual([s.ask(user).row, code(s.ask(user))], ['U4', 'UPGRADE_PREVENTED']);
+    assert.equal(s.ask({ ...user, version: '2022' }).row, 'U1');
+  });
+
+  test('recorded for a later version, a user counts no more against the older one', () => {
+    const s = counting('tracked');
+    s.install(1, '2022', 'per-user');
+    s.ask(user);
+    const later = s.ask({ ...user, version: '2019' });
+    assert.equal(later.row, 'U2');
+    assert.deepEqual([pool(s)?.issued, pool(s, '2022')?.issued], [0, 1]);
+    const older = s.ask(user);
+    assert.deepEqual([older.row, older.outcome], ['U5', later.outcome]);
+  });
+
   test('a remembered request id keeps its entry', () => {
     const s = counting('tracked');
     const first = s.ask({ ...user, requestId: 'r' });

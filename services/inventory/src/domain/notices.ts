@@ -5,30 +5,45 @@ import type { EventName } from '@calbus/contracts/events';
 import type { Allocation, AllocationAnswer, PoolCounts } from '@calbus/contracts/inventory-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
+import { isClone } from './identities.ts';
+import type { State } from './state.ts';
+import type { Settings } from '@calbus/contracts/settings';
 
 export type Notice = { readonly event: EventName; readonly about: string };
 
 export type StockLevel = 'enough' | 'low' | 'none' | 'over';
 
+type StockSettings = Pick<Settings, 'perUser' | 'overdraft' | 'lowStockPercent'>;
+
 const poolName = (p: { version: string; mode: string }): string =>
   `${p.version} ${p.mode === 'per-user' ? 'Per User' : 'Per Device'}`;
 
-/** How much of each Per Device pool is left, and whether users are recorded beyond a Per User pool. */
+/** Users are counted against a pool as `perUser` says: it can be low where they are, and empty only where more are refused. */
+const userLevel = (p: PoolCounts, { perUser, overdraft, lowStockPercent }: StockSettings): StockLevel => {
+  if (perUser === 'unmonitored') return 'enough';
+  if (perUser === 'enforced' && p.available + overdraft <= 0) return 'none';
+  if (p.available < 0) return 'over';
+  return p.available * 100 <= p.installed * lowStockPercent ? 'low' : 'enough';
+};
+
+const deviceLevel = (p: PoolCounts, { lowStockPercent }: StockSettings): StockLevel => {
+  if (p.available <= 0) return 'none';
+  return p.available * 100 <= p.installed * lowStockPercent ? 'low' : 'enough';
+};
+
+/** How much of each pool is left, and whether users are recorded beyond a Per User pool. */
 export const stockLevels = (
   pools: readonly PoolCounts[],
-  lowStockPercent: number,
+  settings: StockSettings,
 ): ReadonlyMap<string, StockLevel> =>
   new Map(
     pools
       .filter((p) => p.installed > 0)
-      .map((p) => {
-        if (p.mode === 'per-user') return [poolName(p), p.available < 0 ? 'over' : 'enough'];
-        const low = p.available * 100 <= p.installed * lowStockPercent;
-        return [poolName(p), p.available <= 0 ? 'none' : low ? 'low' : 'enough'];
-      }),
+      .map((p) => [poolName(p), (p.mode === 'per-user' ? userLevel : deviceLevel)(p, settings)]),
   );
 
-const rank = { enough: 0, low: 1, none: 2, over: 3 } as const;
+// Where users are refused, an overdraft is used before nothing is left.
+const rank = { enough: 0, low: 1, over: 2, none: 3 } as const;
 const stockEvents = {
   low: 'LOW_STOCK',
   none: 'NO_LICENSE_LEFT',
@@ -53,6 +68,13 @@ export const recordNotices = (records: readonly LedgerRecord[]): Notice[] =>
         ? [{ event: 'KEY_PACK_REMOVED', about: `key pack ${r.keyPackId}` }]
         : [],
   );
+
+/** Devices whose names, by what was just recorded, take turns. */
+export const cloneNotices = (state: State, records: readonly LedgerRecord[]): Notice[] =>
+  records.flatMap((r): Notice[] => {
+    const named = r.kind === 'device-seen' || r.kind === 'temporary-issued' || r.kind === 'full-issued';
+    return named && isClone(state, r.hardwareId) ? [{ event: 'CLONE', about: `device ${r.hardwareId}` }] : [];
+  });
 
 const ofRefusal: Partial<Record<RefusalCode, EventName>> = {
   NOTHING_INSTALLED_FOR_PRODUCT: 'NOTHING_INSTALLED_FOR_PRODUCT',

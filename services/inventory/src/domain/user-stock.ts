@@ -7,27 +7,34 @@ import { entryIdOf, type UserEntry } from './users.ts';
 import { valuesOf } from './table.ts';
 
 export type UserStock = {
-  /** CALs that serve, and users recorded against them. */
+  /** CALs that a further user may count against, and users recorded against them. */
   readonly installed: number;
   readonly recorded: number;
+  /** Later CALs that would serve, were it not for the setting `preventLicenseUpgrade`: how many more users they have room for. */
+  readonly prevented: number;
   /** Against which a further user counts: the lowest version with a CAL left, or else the lowest that is installed. */
   readonly version: ProductVersion | undefined;
 };
 
-/** What serves a terminal server of this version; V1, V3. `over`: versions with one entry that counts no more. */
+/** What serves a terminal server of this version; V1, V3, V4. `over`: versions with one entry that counts no more. */
 export const userStock = (
   state: State,
   version: ProductVersion,
   over: readonly ProductVersion[],
 ): UserStock => {
-  const pools = versionsServing(version)
+  const serving = versionsServing(version)
     .map((v) => poolOf(state, v, 'per-user'))
     .map((p) => ({ ...p, issued: p.issued - (over.includes(p.version) ? 1 : 0) }))
     .filter((p) => p.installed > 0);
+  const { preventLicenseUpgrade } = state.head.settings;
+  const pools = preventLicenseUpgrade ? serving.filter((p) => p.version === version) : serving;
   const takes = pools.find((p) => p.issued < p.installed) ?? pools[0];
   return {
     installed: pools.reduce((n, p) => n + p.installed, 0),
     recorded: pools.reduce((n, p) => n + p.issued, 0),
+    prevented: serving
+      .filter((p) => !pools.includes(p))
+      .reduce((n, p) => n + Math.max(0, p.installed - p.issued), 0),
     version: takes?.version,
   };
 };

@@ -6,7 +6,8 @@ import type { Body } from '@calbus/contracts/envelope';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Clock } from '@calbus/runtime/clock';
 import type { Log } from '@calbus/runtime/log';
-import { recordNotices, stockLevels, stockNotices, type Notice } from '../domain/notices.ts';
+import type { Condition } from '../domain/conditions.ts';
+import { cloneNotices, recordNotices, stockLevels, stockNotices, type Notice } from '../domain/notices.ts';
 import type { State } from '../domain/state.ts';
 import { poolCounts } from '../domain/stock.ts';
 
@@ -18,8 +19,8 @@ export type EventBook = {
   /** What a committed batch brought about. */
   readonly committed: (records: readonly LedgerRecord[]) => void;
   readonly raise: (notice: Notice) => void;
-  /** The condition is over. */
-  readonly clear: (notice: Notice) => void;
+  /** Raises it once for as long as it holds, however often it is told. */
+  readonly tell: (condition: Condition) => void;
 };
 
 export type EventBookDeps = {
@@ -31,10 +32,11 @@ export type EventBookDeps = {
 };
 
 export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook => {
-  const levelsNow = () => stockLevels(poolCounts(state), state.head.settings.lowStockPercent);
+  const levelsNow = () => stockLevels(poolCounts(state), state.head.settings);
   // What is low when a term begins was raised in the one before.
   let levels = levelsNow();
   const raised = new Map<string, number>();
+  const holding = new Set<string>();
   const keyOf = ({ event, about }: Notice): string => `${event} ${about}`;
   const raise = (notice: Notice): void => {
     const key = keyOf(notice);
@@ -55,6 +57,7 @@ export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook
   return {
     committed: (records) => {
       for (const notice of recordNotices(records)) raise(notice);
+      for (const notice of cloneNotices(state, records)) raise(notice);
       const before = levels;
       levels = levelsNow();
       for (const notice of stockNotices(before, levels)) raise(notice);
@@ -65,8 +68,12 @@ export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook
       }
     },
     raise,
-    clear: (notice) => {
-      raised.delete(keyOf(notice));
+    tell: ({ holds, ...notice }) => {
+      const key = keyOf(notice);
+      if (holds && !holding.has(key)) raise(notice);
+      if (holds) holding.add(key);
+      // Over: it may be raised again.
+      else if (holding.delete(key)) raised.delete(key);
     },
   };
 };

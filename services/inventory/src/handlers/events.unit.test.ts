@@ -57,12 +57,33 @@ describe('events', () => {
     const logOn = (user: string): void =>
       void w.step(() => w.s.ask({ mode: 'per-user', user, authenticatedBy: 'pam' }));
     logOn('ann');
-    assert.deepEqual(w.take(), []);
+    assert.deepEqual(w.take(), ['20 LOW_STOCK 2003 Per User']);
     logOn('bob');
     logOn('cid');
     assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
     w.step(() => w.s.install(2, '2003', 'per-user'));
     logOn('dan');
+    assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
+  });
+
+  test('where users are enforced their pool runs low, then empty; an overdraft is used before that', () => {
+    const w = watched(0);
+    w.step(() => w.s.install(3, '2003', 'per-user'));
+    w.step(() => w.s.set({ perUser: 'enforced', lowStockPercent: 40, overdraft: 1 }));
+    const logOn = (user: string): void =>
+      void w.step(() => w.s.ask({ mode: 'per-user', user, authenticatedBy: 'pam' }));
+    logOn('ann');
+    assert.deepEqual(w.take(), []);
+    logOn('bob');
+    assert.deepEqual(w.take(), ['20 LOW_STOCK 2003 Per User']);
+    logOn('cid');
+    assert.deepEqual(w.take(), []);
+    logOn('dan');
+    assert.deepEqual(w.take(), ['21 NO_LICENSE_LEFT 2003 Per User']);
+    w.step(() => w.s.set({ overdraft: 3 }));
+    assert.deepEqual(w.take(), []);
+    w.step(() => w.s.set({ perUser: 'unmonitored' }));
+    w.step(() => w.s.set({ perUser: 'tracked' }));
     assert.deepEqual(w.take(), ['PER_USER_OVER_ALLOCATED 2003 Per User']);
   });
 
@@ -98,6 +119,38 @@ describe('events', () => {
     w.pass(3_600_000);
     w.ask(1);
     assert.deepEqual(w.take(), once.slice(0, 2));
+  });
+
+  test('a condition is said once for as long as it holds, and again when it holds again', () => {
+    const w = watched(1);
+    const tell = (holds: boolean): void =>
+      w.book.tell({ event: 'GRACE_ENDED', about: 'terminal server ts1', holds });
+    tell(false);
+    assert.deepEqual(w.take(), []);
+    tell(true);
+    w.pass(2 * 3_600_000);
+    tell(true);
+    assert.deepEqual(w.take(), ['1008 GRACE_ENDED terminal server ts1']);
+    tell(false);
+    tell(true);
+    assert.deepEqual(w.take(), ['1008 GRACE_ENDED terminal server ts1']);
+  });
+
+  test('a hardware id whose name comes back is that of clones; one that is renamed is not', () => {
+    const w = watched(1);
+    const met = (device: number, deviceName: string): void =>
+      w.step(() =>
+        w.s.append([{ kind: 'device-seen', terminalServerId: 'ts1', hardwareId: hw(device), deviceName }]),
+      );
+    w.s.ask({ device: 1 });
+    w.s.ask({ device: 2 });
+    met(1, 'kiosk');
+    met(2, 'desk-2-new');
+    assert.deepEqual(w.take(), []);
+    w.s.now += DAY;
+    met(1, 'desk-1');
+    met(1, 'kiosk');
+    assert.deepEqual(w.take(), [`CLONE device ${hw(1)}`]);
   });
 
   test('a leader says that it leads', () => {

@@ -12,7 +12,7 @@ import { encodeBatch } from './chain.ts';
 import { createFollower } from './follow.ts';
 import { countRepeats } from './repeats.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { MOST_RETURNS } from './leadership.ts';
+import { MOST_RETURNS } from './returns.ts';
 import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
 import type { Body } from '@calbus/contracts/envelope';
 
@@ -105,7 +105,7 @@ const leader = () => {
       sentAt: 0,
     };
     const answer = await allocate(
-      { commit, repeats: countRepeats(), notice: () => {} },
+      { commit, repeats: countRepeats(), notice: () => {}, decided: () => {} },
       { ...header, body: { items } },
     );
     return (answer.body as Body<typeof inventoryAllocated>).items;

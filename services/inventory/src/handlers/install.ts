@@ -10,6 +10,7 @@ import {
   type inventoryWithhold,
 } from '@calbus/contracts/inventory-messages';
 import { refusals } from '@calbus/contracts/refusals';
+import { compareVersions } from '@calbus/contracts/versions';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { openStatement } from '@calbus/trust/statements';
 import { currentActivation } from '../domain/state.ts';
@@ -43,6 +44,12 @@ export const install = async (
     if (active.epoch !== epoch)
       return refuse(`The key pack is of epoch ${epoch}; in force is ${active.epoch}.`);
     const { program, agreementNumber, version, mode, quantity } = purchase;
+    // V2.
+    const { serverVersion } = head.settings;
+    if (compareVersions(version, serverVersion) > 0)
+      return refuse(
+        `The key pack is of version ${version}; this license server is of version ${serverVersion} (setting serverVersion).`,
+      );
     const { commandId, keyPack, by } = body;
     const pack = { keyPackId, epoch, program, agreementNumber, version, mode, quantity };
     // What is recovered is in use already, on devices that show their licenses again.

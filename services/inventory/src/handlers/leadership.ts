@@ -2,17 +2,17 @@
 // sequence and the hash chain of the ledger. A standby that has seen no change of the key for the takeover time of its own
 // clock takes it; its first act is a record in the ledger, and it answers nothing before that is committed.
 
-import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
 import type { EventName } from '@calbus/contracts/events';
 import { errorFacts } from '@calbus/runtime/log';
-import { dueDrops, dueReserve, dueReturns } from '../domain/decide.ts';
-import type { State } from '../domain/state.ts';
-import type { LeaderKey } from '../ports.ts';
+import { conditions } from '../domain/conditions.ts';
+import type { LeaderKey, LiaisonLink } from '../ports.ts';
+import { watchClearinghouse } from './clearinghouse-watch.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
 import { begin, type Beginning, type Loss } from './loss.ts';
 import { countRepeats, type Repeats } from './repeats.ts';
+import { hasLostTheLead, returnWhatIsDue } from './returns.ts';
 import { createGroupCommit, notLeader, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
 import type { Witnesses } from './witnesses.ts';
 
@@ -27,13 +27,7 @@ export type Pace = {
 export const pace: Pace = { takeover: 1_200, heartbeat: 300, lease: 500 };
 const FOLLOW_MS = 200;
 const EXPIRY_MS = 5_000;
-/** So many records fit into one batch, however long their ids are. */
-export const MOST_RETURNS = 2_500;
-/** User keys may be longer. */
-export const MOST_DROPS = 150;
 const COUNT_REPEATS_MS = 60_000;
-
-type Due = (state: State, now: number, most: number) => LedgerRecord[];
 
 export type Leading = {
   readonly term: number;
@@ -53,6 +47,7 @@ export type LeadershipDeps = Omit<
   readonly replica: string;
   readonly signal: AbortSignal;
   readonly witnesses: Witnesses;
+  readonly liaison: LiaisonLink;
   /** Called where a term cannot begin, since something of the ledger is lost; what it returns is called when that is over. */
   readonly onLoss: (loss: Loss) => () => void;
   /** Called once a term's first record is committed; what it returns is called when the term is over. */
@@ -117,24 +112,11 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     };
 
     const tell = (event: EventName, about: string, holds: boolean): void =>
-      holds ? events.raise({ event, about }) : events.clear({ event, about });
-    /** Looked at in the moment of the decision: a replica that was paused wakes up with another time. */
+      events.tell({ event, about, holds });
     const clockIsSuspect = (ledgerTime: number): boolean => {
       const suspect = deps.watch.look(ledgerTime).length > 0;
       tell('CLOCK_SUSPECT', 'the leader', suspect);
       return suspect;
-    };
-    /** Records what is due, batch by batch; how many there were. */
-    const recordDue = async (commit: GroupCommit, due: Due, most: number): Promise<number> => {
-      let all = 0;
-      for (;;) {
-        const recorded = await commit.submit((draft, c) => {
-          const records = clockIsSuspect(draft.head.time) ? [] : due(draft, c.now, most);
-          return { records, answer: () => records.length };
-        });
-        all += recorded;
-        if (recorded < most) return all;
-      }
     };
     const returnCals = async (commit: GroupCommit): Promise<void> => {
       while (!over.signal.aborted) {
@@ -142,14 +124,9 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         if (over.signal.aborted) return;
         tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
         tell('CACHE_BEHIND', 'Redis', deps.cache.status() !== 'current');
-        const atOwnTime: Due = (draft, _now, most) => dueReturns(draft, clock.now(), most);
-        const returned = await recordDue(commit, atOwnTime, MOST_RETURNS);
-        if (returned > 0) log.info({ row: 'D15', returned }, 'CALs returned to their pools');
-        const released = await recordDue(commit, dueReserve, 1);
-        if (released > 0) log.info({}, 'CALs kept for licenses that could be learned again are free');
-        // At the ledger's time: a user has no hour after the end, as a CAL has.
-        const dropped = await recordDue(commit, dueDrops, MOST_DROPS);
-        if (dropped > 0) log.info({ row: 'U6', dropped }, 'users past their end dropped');
+        const { state } = follower;
+        for (const c of conditions(state, deps.watch.ledgerTime(state.head.time))) events.tell(c);
+        await returnWhatIsDue({ commit, events, clock, log, clockIsSuspect });
       }
     };
 
@@ -158,7 +135,12 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       while (!over.signal.aborted) {
         await clock.sleep(COUNT_REPEATS_MS, over.signal);
         if (over.signal.aborted) return;
-        await commit.submit(() => ({ records: repeats.take(), answer: () => undefined }));
+        await commit
+          .submit(() => ({ records: repeats.take(), answer: () => undefined }))
+          .catch((error: unknown) => {
+            if (hasLostTheLead(error)) throw error;
+            log.warn(errorFacts(error), 'repeats of refusals could not be counted');
+          });
       }
     };
 
@@ -196,7 +178,12 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       deps.cache.lead();
       leading = { term, commit, repeats, events };
       end = deps.onLead(leading);
-      const duties = [returnCals(commit), recordRepeats(commit), witnesses.watch(over.signal, stop)];
+      const duties = [
+        returnCals(commit),
+        recordRepeats(commit),
+        watchClearinghouse(deps.liaison, events, clock, over.signal),
+        witnesses.watch(over.signal, stop),
+      ];
       for (const duty of duties)
         duty.catch((error: unknown) =>
           log.info(errorFacts(error), 'a duty of the leader ended with its term'),

@@ -21,7 +21,14 @@ import { answerWith, type Answer } from '@calbus/runtime/respond';
 import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
 import type { Device, License } from '../domain/license.ts';
-import { currentActivation, identityOf, type BaseState, type Pack, type State } from '../domain/state.ts';
+import {
+  currentActivation,
+  identityOf,
+  licenseOf,
+  type BaseState,
+  type Pack,
+  type State,
+} from '../domain/state.ts';
 import { endedInDate } from '../domain/revocation.ts';
 import { poolCounts } from '../domain/stock.ts';
 import { usersByPack } from '../domain/user-stock.ts';
@@ -151,6 +158,11 @@ function* usersNamed(state: BaseState, user: string | undefined, now: number): G
 
 export const licenses = (state: BaseState, now: number, { body }: Message<typeof queryLicenses>): Answer => {
   const found: HeldLicense[] = [];
+  if (body.license !== undefined) {
+    const license = licenseOf(state, body.license);
+    const one = license ? [heldOf(license, now)] : [];
+    return answerWith(inventoryLicenses, { position: positionOf(state), licenses: one, more: false });
+  }
   const name = body.device?.toLowerCase();
   const user = body.user?.toLowerCase();
   for (const device of devicesOf(state, body.device, body.user)) {

@@ -8,12 +8,13 @@ import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
-import { UNACTIVATED } from '@calbus/contracts/license';
+import { UNACTIVATED, type LicenseFacts } from '@calbus/contracts/license';
 import { testLicenseServer } from '@calbus/testkit/certificates';
 import { testBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
 import { privateKeyToPem } from '@calbus/trust/certificates';
+import { openJws } from '@calbus/trust/jws';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { keepTrust } from './trust.ts';
@@ -23,6 +24,23 @@ const stamp = () => ({ id: crypto.randomUUID(), sentAt: Date.now() });
 const bus = oncePerFile(() => testBus(['ts1', 'ts2']));
 
 const server = await testLicenseServer(UNACTIVATED);
+
+const facts: LicenseFacts = {
+  licenseId: 'l1',
+  licenseServerId: UNACTIVATED,
+  epoch: 0,
+  kind: 'temporary',
+  mode: 'per-device',
+  version: '2003',
+  keyPackId: null,
+  hardwareId: '0'.repeat(40),
+  deviceId: 'd',
+  deviceName: 'desk',
+  userName: null,
+  issuedAt: Date.now(),
+  notAfter: Date.now() + 1,
+  position: { generation: 'g1', sequence: 9 },
+};
 
 type Published = Body<typeof issuingKeys>['keys'][number];
 const key = async (kid: string): Promise<Published> => {
@@ -117,8 +135,10 @@ test('an answer of a replica that is behind is not taken; it is asked again unti
   const asked = says.asked;
   await eventually('to be asked a few times', () => says.asked >= asked + 3);
   assert.equal((await snapshot())?.epoch, 0);
-  says.answers = ledgerAt(2, 1);
+  const settings = { graceDays: 30, perUserWhenUnreachable: 'refuse', renewalLeadDays: 5 } as const;
+  says.answers = { ...ledgerAt(2, 1), settings };
   await eventually('the new epoch', async () => (await snapshot())?.epoch === 1);
+  assert.deepEqual((await snapshot())?.settings, settings);
   assert.equal(changes(), told + 1);
 });
 
@@ -134,6 +154,17 @@ test('a new key found while inventory is away is published when it is back', asy
   await eventually('the new key to be seen', () => says.asked >= asked + 2, { withinMs: 8_000 });
   says.away = false;
   await eventually('k2, then k1', async () => (await kids()) === 'k2,k1');
+});
+
+test('a key that is over signs no more; its successor does', async (t) => {
+  const [k1, k2] = [await key('k1'), await key('k2')];
+  await publishKeys({ ...k1, notAfter: Date.now() + 1_500 });
+  const { trust } = await start(t);
+  const signedBy = (): string | undefined => openJws(trust.sign(facts) ?? '')?.header.kid;
+  await eventually('k1 signs', () => signedBy() === 'k1');
+  await eventually('nothing signs', () => signedBy() === undefined);
+  await publishKeys(k2, { ...k1, notAfter: Date.now() - 1 });
+  await eventually('k2 signs', () => signedBy() === 'k2');
 });
 
 test('garbage in the bucket leaves the last good keys; a snapshot goes to nobody but the one who asked', async (t) => {

@@ -95,11 +95,13 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   });
   return {
     sign: (facts) => {
+      // Under a certificate that is over, a license would verify nowhere.
+      const inDate = (k: SigningKey): boolean => clock.now() <= k.notAfter;
       // A license from before activation may be signed by any of our keys; one of an activated server only by a key certified for it.
       const { licenseServerId } = facts;
       const may = (k: SigningKey): boolean =>
         licenseServerId === UNACTIVATED || k.licenseServerId === licenseServerId;
-      const chosen = signing.find(may);
+      const chosen = signing.find((k) => inDate(k) && may(k));
       if (!chosen) wanted = true;
       return chosen && signLicense(chosen.key, chosen.kid, facts);
     },

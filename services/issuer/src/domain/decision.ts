@@ -36,6 +36,7 @@ const outcomeOf = (
     }
     case 'per-user':
     case 'validated':
+    case 'noted':
       return outcome;
     case 'refused':
       return refused(outcome.code);

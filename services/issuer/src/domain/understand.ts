@@ -3,8 +3,14 @@
 
 import type { Allocation } from '@calbus/contracts/inventory-messages';
 import type { Body } from '@calbus/contracts/envelope';
-import type { LicenseClaims } from '@calbus/contracts/license';
-import type { licenseRequest, licenseValidated } from '@calbus/contracts/terminal-server-messages';
+import { factsOf, type LicenseClaims } from '@calbus/contracts/license';
+import type {
+  licenseRelearn,
+  licenseRequest,
+  licenseStands,
+  licenseValidated,
+} from '@calbus/contracts/terminal-server-messages';
+import { identifiesNobody } from '@calbus/contracts/tokens';
 
 export type Proof = Extract<Allocation, { kind: 'license' }>['presented'];
 
@@ -12,8 +18,16 @@ export type Proof = Extract<Allocation, { kind: 'license' }>['presented'];
 export type Presented =
   { readonly ok: true; readonly claims: LicenseClaims } | { readonly ok: false; readonly why: string };
 
-/** N1: what does not check, or is another device's or mode's, counts as nothing presented. */
-export const proofOf = (presented: Presented | undefined, hardwareId: string, mode: string): Proof => {
+/**
+ * N1: what does not check, or is another device's or mode's, counts as nothing presented. `generation` is the present life of
+ * the ledger, where it is known.
+ */
+export const proofOf = (
+  presented: Presented | undefined,
+  hardwareId: string,
+  mode: string,
+  generation: string | undefined,
+): Proof => {
   if (!presented) return { kind: 'none' };
   if (!presented.ok) return { kind: 'not-genuine', why: presented.why.slice(0, 200) };
   const { claims } = presented;
@@ -24,15 +38,14 @@ export const proofOf = (presented: Presented | undefined, hardwareId: string, mo
     licenseId: claims.jti,
     deviceId: claims.deviceId,
     position: { generation: claims.generation, sequence: claims.sequence },
+    // The ledger may not hold it (N4).
+    ...(generation !== undefined && claims.generation !== generation ? { license: factsOf(claims) } : {}),
   };
 };
 
 /** The key of a Per User license: domain-qualified, case-folded. */
 export const userKeyOf = (user: { name: string; domain?: string | undefined }): string =>
   (user.domain === undefined ? user.name : `${user.domain}\\${user.name}`).toLowerCase().slice(0, 256);
-
-/** N3: all zero, or a PlatformId (the first four bytes, MS-RDPELE) of zero: what clients send that keep no identity. */
-export const identifiesNobody = (hardwareId: string): boolean => hardwareId.startsWith('00000000');
 
 export type Understood =
   | { readonly kind: 'ask'; readonly item: Allocation }
@@ -41,12 +54,19 @@ export type Understood =
       readonly row: 'N3';
       readonly code: 'NO_DEVICE_IDENTITY';
       readonly requestId: string;
+    }
+  | {
+      readonly kind: 'refuse';
+      readonly row: 'N4';
+      readonly code: 'NOT_RELEARNED';
+      readonly requestId: string;
     };
 
 export const understandRequest = (
   terminalServerId: string,
   body: Body<typeof licenseRequest>,
   presented: Presented | undefined,
+  generation: string | undefined,
 ): Understood => {
   const { requestId, mode, version, device, user } = body;
   if (mode === 'per-device' && identifiesNobody(device.hardwareId)) {
@@ -62,7 +82,7 @@ export const understandRequest = (
     deviceName: device.name,
     userKey: user ? userKeyOf(user) : null,
     authenticatedBy: user?.authenticatedBy ?? null,
-    presented: proofOf(presented, device.hardwareId, mode),
+    presented: proofOf(presented, device.hardwareId, mode, generation),
     validatedLicenseId: body.validatedLicenseId ?? null,
   };
   return { kind: 'ask', item };
@@ -75,3 +95,25 @@ export const understandReport = (
   const { requestId, licenseId, hardwareId } = body;
   return { kind: 'ask', item: { kind: 'validated', requestId, terminalServerId, licenseId, hardwareId } };
 };
+
+/** N4. What is not genuine is nothing to learn again. */
+export const understandRelearn = (
+  terminalServerId: string,
+  body: Body<typeof licenseRelearn>,
+  checked: Presented,
+): Understood => {
+  const { requestId } = body;
+  if (!checked.ok) return { kind: 'refuse', row: 'N4', code: 'NOT_RELEARNED', requestId };
+  return {
+    kind: 'ask',
+    item: { kind: 'relearn', requestId, terminalServerId, license: factsOf(checked.claims) },
+  };
+};
+
+export const understandStanding = (
+  terminalServerId: string,
+  { requestId, version, mode, grace }: Body<typeof licenseStands>,
+): Understood => ({
+  kind: 'ask',
+  item: { kind: 'stands', requestId, terminalServerId, version, mode, grace },
+});

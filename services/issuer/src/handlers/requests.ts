@@ -1,20 +1,19 @@
-// license.request and license.validated: one batch of the queue, in one order: decode, understand, ask the leader,
+// What terminal servers put into the queue (license.request, validated, relearn, stands): one batch of the queue, in one order: decode, understand, ask the leader,
 // sign, publish, and only then take the requests off the queue. A crash before that means redelivery, and the
 // request id gives the same outcome.
 
 import { z } from 'zod';
-import { decode, type Body, type Message } from '@calbus/contracts/envelope';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import { parseLicenseSubject } from '@calbus/contracts/subjects';
-import { licenseRequest, licenseValidated } from '@calbus/contracts/terminal-server-messages';
 import { token } from '@calbus/contracts/tokens';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { decisionOf } from '../domain/decision.ts';
-import { understandReport, understandRequest, type Understood } from '../domain/understand.ts';
+import type { Understood } from '../domain/understand.ts';
 import type { Inventory, Queued, Signer, TerminalServers } from '../ports.ts';
+import { isVerb, openMessage } from './messages.ts';
 
 export type RequestDeps = {
   readonly clock: Clock;
@@ -37,7 +36,6 @@ const AGAIN_MS = 200;
 const WORKING_MS = 2_000;
 /** A message that faults this often is put aside. */
 const MOST_FAULTS = 3;
-const contracts = { request: [licenseRequest], validated: [licenseValidated] } as const;
 
 /** The request id of a message that does not decode, where one can be found, so that its sender can be told. */
 const requestIdIn = (bytes: Uint8Array): string | undefined => {
@@ -73,47 +71,22 @@ const late = (deps: RequestDeps, q: Queued, waitsMs: number): boolean =>
 
 const take = async (deps: RequestDeps, q: Queued): Promise<Taken | undefined> => {
   const subject = parseLicenseSubject(q.subject);
-  const verb = subject?.verb;
-  if (!subject || (verb !== 'request' && verb !== 'validated')) {
+  if (!subject || !isVerb(subject.verb)) {
     await putAside(deps, q, fault('WRONG_SUBJECT'));
     return undefined;
   }
-  const decoded = decode<typeof licenseRequest | typeof licenseValidated>(contracts[verb], q.bytes);
-  if (!decoded.ok) {
-    await putAside(deps, q, decoded.fault);
+  const opened = openMessage[subject.verb](deps, q.bytes);
+  if (!opened.ok) {
+    await putAside(deps, q, opened.fault);
     return undefined;
   }
-  const { message } = decoded;
-  if (late(deps, q, message.body.waitsMs)) {
+  const { id, waitsMs, understand } = opened.message;
+  if (late(deps, q, waitsMs)) {
     q.done(); // nobody waits for the answer any more
     return undefined;
   }
   const { terminalServerId } = subject;
-  return {
-    queued: q,
-    terminalServerId,
-    id: message.id,
-    asks: understood(deps, terminalServerId, verb, message),
-  };
-};
-
-const understood = (
-  deps: RequestDeps,
-  terminalServerId: string,
-  verb: 'request' | 'validated',
-  message: Message<typeof licenseRequest | typeof licenseValidated>,
-): Understood => {
-  if (verb === 'validated')
-    return understandReport(terminalServerId, message.body as Body<typeof licenseValidated>);
-  const body = message.body as Body<typeof licenseRequest>;
-  const presented = body.presented === undefined ? undefined : deps.signer.check(body.presented);
-  if (presented && !presented.ok) {
-    deps.log.warn(
-      { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, row: 'N1', why: presented.why },
-      'a presented license is not genuine',
-    );
-  }
-  return understandRequest(terminalServerId, body, presented);
+  return { queued: q, terminalServerId, id, asks: understand(terminalServerId) };
 };
 
 /** What the issuer answers by itself, true at the newest place of the ledger it heard of. */

@@ -3,9 +3,11 @@ import { describe, test } from 'node:test';
 import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
 import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
-import type { LicenseClaims } from '@calbus/contracts/license';
+import { claimsOf, type LicenseClaims } from '@calbus/contracts/license';
 import {
+  licenseRelearn,
   licenseRequest,
+  licenseStands,
   licenseValidated,
   type licenseDecision,
 } from '@calbus/contracts/terminal-server-messages';
@@ -96,25 +98,27 @@ const world = (
     outcome:
       i.kind === 'validated'
         ? { kind: 'validated', licenseId: i.licenseId }
-        : {
-            kind: 'license',
-            license: {
-              licenseId: `l-${i.requestId}`,
-              licenseServerId: 'unactivated',
-              epoch: 0,
-              kind: 'temporary',
-              mode: 'per-device',
-              version: i.version,
-              keyPackId: null,
-              hardwareId: i.hardwareId,
-              deviceId: 'd',
-              deviceName: i.deviceName,
-              userName: null,
-              issuedAt: NOW,
-              notAfter: NOW + 1,
-              position: { generation: 'g1', sequence: 9 },
+        : i.kind !== 'license'
+          ? { kind: 'noted' }
+          : {
+              kind: 'license',
+              license: {
+                licenseId: `l-${i.requestId}`,
+                licenseServerId: 'unactivated',
+                epoch: 0,
+                kind: 'temporary',
+                mode: 'per-device',
+                version: i.version,
+                keyPackId: null,
+                hardwareId: i.hardwareId,
+                deviceId: 'd',
+                deviceName: i.deviceName,
+                userName: null,
+                issuedAt: NOW,
+                notAfter: NOW + 1,
+                position: { generation: 'g1', sequence: 9 },
+              },
             },
-          },
   });
   const silent = (): void => {};
   return {
@@ -304,7 +308,7 @@ describe('before the leader is asked', () => {
   });
 
   test('N1: a presented license is a proof only when it is genuine and of this device', async () => {
-    const genuine = { ok: true, claims: claims({}) } as const;
+    const genuine = { ok: true, claims: claims({ generation: 'g1' }) } as const;
     const of = async (check: LicenseCheck | undefined, n: number, presented?: string) => {
       const w = world(check ? { check } : {});
       await run(w, [message(ask(n, presented === undefined ? {} : { presented }))]);
@@ -320,8 +324,84 @@ describe('before the leader is asked', () => {
       kind: 'genuine',
       licenseId: 'l1',
       deviceId: 'd1',
-      position: { generation: 'g0', sequence: 4 },
+      position: { generation: 'g1', sequence: 4 },
     });
     assert.equal((await of(genuine, 2, 'a.b.c'))?.kind, 'not-genuine');
+  });
+
+  test('N4: a proof of another life of the ledger carries what the license says; one of this life does not', async () => {
+    const proofOf = async (c: LicenseClaims, position = true) => {
+      const w = world({ check: { ok: true, claims: c }, position });
+      await run(w, [message(ask(1, { presented: 'a.b.c' }))]);
+      const item = w.asked[0]?.[0];
+      return item?.kind === 'license' && item.presented.kind === 'genuine' ? item.presented : undefined;
+    };
+    const other = claims({ generation: 'g0', holder: hw(9) });
+    const proof = await proofOf(other);
+    assert.ok(proof?.license);
+    assert.deepEqual(claimsOf(proof.license), other);
+    assert.equal((await proofOf(claims({ generation: 'g1' })))?.license, undefined);
+    assert.equal((await proofOf(other, false))?.license, undefined, 'no life of the ledger is known yet');
+  });
+});
+
+describe('what a terminal server says of its own accord', () => {
+  const relearn = (): Message =>
+    message(
+      encode(
+        licenseRelearn,
+        { id: 'm1', sentAt: NOW },
+        { requestId: 'r1', waitsMs: 8_000, license: 'a.b.c' },
+      ),
+      { subject: 'cal.v1.license.relearn.ts1' },
+    );
+
+  test('license.relearn: a genuine license goes to the leader as facts, and is noted', async () => {
+    const w = world({ check: { ok: true, claims: claims({ kind: 'full' }) } });
+    assert.deepEqual(await run(w, [relearn()]), ['done']);
+    const item = w.asked[0]?.[0];
+    assert.ok(item?.kind === 'relearn' && item.terminalServerId === 'ts1');
+    assert.deepEqual(claimsOf(item.license), claims({ kind: 'full' }));
+    assert.deepEqual(w.decided[0]?.outcome, { kind: 'noted' });
+  });
+
+  test('license.relearn: one that is not genuine is refused without asking', async () => {
+    const w = world();
+    assert.deepEqual(await run(w, [relearn()]), ['done']);
+    const [d] = w.decided;
+    assert.ok(d?.outcome.kind === 'refused');
+    assert.deepEqual([d.row, d.outcome.code], ['N4', 'NOT_RELEARNED']);
+    assert.deepEqual(w.asked, []);
+  });
+
+  test('license.stands: version, mode and grace go to the leader, from the terminal server of the subject', async () => {
+    const grace = { startedAt: NOW, endsAt: NOW + 1, over: 'no' } as const;
+    for (const stands of [
+      { version: '2003', mode: 'per-user', grace },
+      { version: '2000', mode: null, grace: null },
+    ] as const) {
+      const w = world();
+      const bytes = encode(
+        licenseStands,
+        { id: 'm1', sentAt: NOW },
+        { requestId: 'r1', waitsMs: 8_000, ...stands },
+      );
+      assert.deepEqual(await run(w, [message(bytes, { subject: 'cal.v1.license.stands.ts7' })]), ['done']);
+      assert.deepEqual(w.asked, [[{ kind: 'stands', requestId: 'r1', terminalServerId: 'ts7', ...stands }]]);
+      assert.deepEqual(w.decided[0]?.outcome, { kind: 'noted' });
+    }
+  });
+
+  test('both are dropped past their deadline, and put aside where they do not decode', async () => {
+    const w = world();
+    const { bytes, subject } = relearn().queued;
+    const old = message(bytes, { subject, storedAt: NOW - 8_001 });
+    const wrong = message(bytes, { subject: 'cal.v1.license.stands.ts1' });
+    assert.deepEqual(await run(w, [old, wrong]), ['done', 'done']);
+    assert.deepEqual(
+      w.dead.map((d) => d.code),
+      ['UNKNOWN_TYPE'],
+    );
+    assert.deepEqual([w.asked, w.decided], [[], []]);
   });
 });

@@ -19,6 +19,7 @@ export const snapshotOf = ({ ledger, keys }: TrustSources): Body<typeof trustSna
   issuing: keys.keys.map(({ kid, chain }) => ({ kid, chain })),
   ended: ledger.ended,
   position: ledger.position,
+  ...(ledger.settings ? { settings: ledger.settings } : {}),
 });
 
 export const licenseTrustOf = (roots: readonly string[], { ledger, keys }: TrustSources): LicenseTrust => ({

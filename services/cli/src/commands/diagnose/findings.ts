@@ -3,8 +3,8 @@
 import { events } from '@calbus/contracts/events';
 import { refusals } from '@calbus/contracts/refusals';
 import { lossReasons } from '@calbus/contracts/witness';
-import { compareVersions } from '@calbus/contracts/versions';
 import { leaderOf, lowPools, stockIs, type Observation, type Passing, type Replica } from './observed.ts';
+import { graceEnds, graceOver, ofLaterVersion, withoutMode } from './standings.ts';
 
 /** `stops`: somebody who should get a license does not. `warns`: that will be so, or something else is wrong. */
 export const severities = ['stops', 'warns', 'note'] as const;
@@ -44,12 +44,6 @@ const leader = (of: (r: Replica, o: Observation) => readonly string[]): Row['whe
 const lasting = (what: Passing, about: (s: Seen) => string): Row['when'] =>
   seen((s) => (s.lasting.includes(what) ? [about(s)] : []));
 const when = (is: boolean | null | undefined, about: string): string[] => (is ? [about] : []);
-const terminalServer =
-  (of: (ts: NonNullable<Observation['terminalServer']>, s: Seen) => boolean): Row['when'] =>
-  (o) =>
-    o.terminalServer && o.seen && of(o.terminalServer, o.seen)
-      ? [`terminal server ${o.terminalServer.id}`]
-      : [];
 const sameAs = ({ says, todo }: { says: string; todo: string }): { says: string; todo: string } => ({
   says,
   todo,
@@ -75,6 +69,8 @@ const notRead = seen((s) =>
         ...when(s.packs === null, 'key packs'),
         ...when(s.settings === null, 'settings'),
         ...when(s.deadLetters === null, 'dead letters'),
+        ...when(s.terminalServers === null, 'terminal servers'),
+        ...when(s.terminalServers?.more, 'terminal servers beyond the first 1000'),
       ],
 );
 
@@ -87,8 +83,8 @@ export const rows: readonly Row[] = [
   { id: 'NO_QUEUE', severity: 'stops', when: seen((s) => when(s.queue === null, 'CAL_REQUESTS')), says: 'The queue of requests cannot be read.', todo: 'Inventory makes it anew: check that it runs, and read its log.' },
   { id: 'NO_ISSUER', severity: 'stops', when: lasting('no-issuer', (s) => `${s.queue?.waiting ?? 0} requests waiting`), says: 'No issuer takes requests from the queue for seconds.', todo: 'Start an issuer, or read its log.' },
   { id: 'ISSUING_KEY_ENDED', severity: 'stops', when: seen((s, o) => when(s.liaison && (s.liaison.issuingKey?.notAfter ?? 0) <= o.now, 'the issuing key')), says: 'No issuing key is in date, so that no license can be signed.', todo: "Read the liaison's log; it makes a key by itself." },
-  { id: 'MODE_NOT_CONFIGURED', severity: 'stops', when: terminalServer((ts) => ts.mode === undefined), ...sameAs(refusals.MODE_NOT_CONFIGURED) },
-  { id: 'SERVER_TOO_OLD', severity: 'stops', when: terminalServer((ts, { settings }) => settings !== null && compareVersions(ts.version, settings.serverVersion) > 0), ...sameAs(refusals.SERVER_TOO_OLD) },
+  { id: 'MODE_NOT_CONFIGURED', severity: 'stops', when: withoutMode, ...sameAs(refusals.MODE_NOT_CONFIGURED) },
+  { id: 'SERVER_TOO_OLD', severity: 'stops', when: ofLaterVersion, ...sameAs(refusals.SERVER_TOO_OLD) },
   { id: 'TERMINAL_SERVER_NOT_IN_GROUP', severity: 'stops', when: outsideGroup, ...sameAs(refusals.TERMINAL_SERVER_NOT_IN_GROUP) },
   { id: 'NOT_ACTIVATED', severity: 'stops', when: leader((r) => when(r.activation === null, 'the license server')), ...sameAs(refusals.NOT_ACTIVATED) },
   { id: 'CERTIFICATE_EXPIRED', severity: 'stops', when: certificate((left) => left <= 0), says: 'The certificate of the license server has ended: temporary licenses only.', todo: 'Activate again: calbus activate.' },
@@ -99,6 +95,8 @@ export const rows: readonly Row[] = [
   { id: 'STORAGE_NEARLY_FULL', severity: 'stops', when: replicas((r) => ((r.storageUsed ?? 0) >= 0.9 ? [`, ${Math.floor((r.storageUsed ?? 0) * 100)} % used`] : [])), ...sameAs(events.STORAGE_NEARLY_FULL) },
 
   { id: 'CERTIFICATE_ENDS', severity: 'warns', when: certificate((left) => left > 0 && left <= MONTH), says: 'The certificate of the license server ends within 30 days.', todo: 'Activate again: calbus activate.' },
+  { id: 'GRACE_OVER', severity: 'warns', when: graceOver, says: 'Its grace period is over, and it was given no full license: clients without a license are refused.', todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.' },
+  { id: 'GRACE_ENDS', severity: 'warns', when: graceEnds, says: 'Its grace period ends; from then on clients without a license are refused.', todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.' },
   { id: 'LOW_STOCK', severity: 'warns', when: lowPools, ...sameAs(events.LOW_STOCK) },
   { id: 'CLOCK_SUSPECT', severity: 'warns', when: replicas((r) => (r.clockSuspect ?? []).map((c) => `, ${Math.round(c.departsBy / 1_000)} s from ${c.source}`)), ...sameAs(events.CLOCK_SUSPECT) },
   { id: 'CLOCK_MOVED', severity: 'warns', when: replicas((r) => when(r.clockOffset !== undefined, `, by ${Math.round((r.clockOffset ?? 0) / 1_000)} s`)), says: 'Its clock is moved, which is for trials only.', todo: 'Start it without CALBUS_CLOCK_OFFSET.' },

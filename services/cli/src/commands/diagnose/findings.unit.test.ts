@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
-import type { InstalledPack } from '@calbus/contracts/inventory-messages';
+import type { InstalledPack, KnownTerminalServer } from '@calbus/contracts/inventory-messages';
 import { defaultSettings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
@@ -75,6 +75,7 @@ const well: Seen = {
   lasting: [],
   packs: [pack('2008', 5)],
   settings: defaultSettings,
+  terminalServers: { known: [], more: false },
 };
 
 const ts = (version: ProductVersion, mode?: LicensingMode): Partial<Observation> => ({
@@ -85,6 +86,14 @@ const has = (seen: Partial<Seen>, about: Partial<Observation> = {}): Observation
   natsUrl: 'nats://127.0.0.1:4222',
   ...about,
   seen: { ...well, ...seen },
+});
+const standing = (told: Partial<NonNullable<KnownTerminalServer['standing']>>): Partial<Seen> => {
+  const standing = { version: '2008', mode: 'per-device', grace: null, at: NOW, ...told } as const;
+  const known = [{ terminalServerId: 'ts7', temporary: 1, full: 0, renewed: 0, refused: 0, standing }];
+  return { terminalServers: { known, more: false } };
+};
+const grace = (endsInDays: number, over: 'no' | 'time' | 'license' = 'no') => ({
+  grace: { startedAt: NOW - 90 * DAY, endsAt: NOW + endsInDays * DAY, over },
 });
 const leader = (changes: Partial<Replica>): Observation =>
   has({ replicas: [{ ...leading, ...changes }, standby] });
@@ -135,6 +144,15 @@ const cases: readonly (readonly [code: string, about: string, Observation])[] = 
   ['NO_LICENSE_AVAILABLE', 'terminal server ts1 (2003, Per Device)', has({ packs: [pack('2003', 0), pack('2008', 0)] }, ts('2003', 'per-device'))],
   ['STORAGE_NEARLY_FULL', 'replica r1, 93 % used', leader({ storageUsed: 0.935 })],
   ['CERTIFICATE_ENDS', 'certificate until 2024-11-03', leader(endsIn(30))],
+  ['MODE_NOT_CONFIGURED', 'terminal server ts7', has(standing({ mode: null }))],
+  ['SERVER_TOO_OLD', 'terminal server ts7', has({ ...settings({ serverVersion: '2003' }), ...standing({}) })],
+  ['GRACE_OVER', 'terminal server ts7, since 2024-10-03', has(standing(grace(-1)))],
+  ['GRACE_OVER', 'terminal server ts7, since 2024-10-04', has(standing(grace(0, 'time')))],
+  ['GRACE_OVER', 'terminal server ts7, since 2024-10-03', has(standing({ mode: 'per-user', ...grace(-1, 'time') }))],
+  ['GRACE_ENDS', 'terminal server ts7, in 30 days', has(standing(grace(30)))],
+  ['GRACE_ENDS', 'terminal server ts7, in 1 day', has(standing(grace(0.1)))],
+  ['NOT_READ', 'terminal servers', has({ terminalServers: null })],
+  ['NOT_READ', 'terminal servers beyond the first 1000', has({ terminalServers: { known: [], more: true } })],
   ['LOW_STOCK', '2008 Per Device, 5 of 50 left', leader(pool(5))],
   ['CLOCK_SUSPECT', 'replica r1, 90 s from nats', leader({ clockSuspect: [{ source: 'nats', departsBy: 90_000 }] })],
   ['CLOCK_MOVED', 'replica r1, by -60 s', leader({ clockOffset: -60_000 })],
@@ -174,6 +192,10 @@ suite('one thing wrong, one finding', () => {
 suite('nothing wrong', () => {
   const fine: readonly (readonly [string, Observation])[] = [
     ['all is well', has({})],
+    ['grace for more than 30 days', has(standing(grace(31)))],
+    ['no client yet', has(standing({}))],
+    ['grace over with the first license', has(standing(grace(3, 'license')))],
+    ['grace over with the first license, after its time', has(standing(grace(-9, 'license')))],
     ['a terminal server of the version', has({}, ts('2008', 'per-device'))],
     ['of an older version, whose own CALs nobody bought', has({}, ts('2000', 'per-device'))],
     ['a Per User terminal server', has({ packs: [pack('2008', 0, 'per-user')] }, ts('2003', 'per-user'))],

@@ -14,6 +14,7 @@ import { Problem } from '../../problem.ts';
 import { readSecret, terminalServerOf, type Profile } from '../../profile.ts';
 import { progressOf } from '../../progress.ts';
 import { attempt, readStatus } from '../status.ts';
+import { askTerminalServers } from '../terminal-servers.ts';
 import { passingOf, type Observation, type Passing } from './observed.ts';
 
 /** A standby leads 1.2 s after the last sign of life, and an issuer's pull ends after a second. */
@@ -29,7 +30,11 @@ const connected = async (profile: Profile): Promise<Operator | null> => {
   }
 };
 
-const look = async (operator: Operator, profile: Profile): Promise<Observation['seen']> => {
+const look = async (
+  operator: Operator,
+  profile: Profile,
+  terminalServerId: string | undefined,
+): Promise<Observation['seen']> => {
   const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
   const progress = progressOf('Looking');
   try {
@@ -46,24 +51,42 @@ const look = async (operator: Operator, profile: Profile): Promise<Observation['
     const query = (name: string): string => subjects.inventory.query('operator', name);
     const packs = await attempt(operator.ask(query('packs'), queryPacks, {}, inventoryPacks));
     const settings = await attempt(operator.ask(query('settings'), querySettings, {}, inventorySettingsAre));
-    return { ...status, lasting, packs: packs?.packs ?? null, settings: settings?.settings ?? null };
+    const filter = { limit: 1_000, ...(terminalServerId === undefined ? {} : { terminalServerId }) };
+    const servers = await attempt(askTerminalServers(operator, filter));
+    return {
+      ...status,
+      lasting,
+      packs: packs?.packs ?? null,
+      settings: settings?.settings ?? null,
+      terminalServers: servers && { known: servers.terminalServers, more: servers.more },
+    };
   } finally {
     progress.end();
     redis.disconnect();
   }
 };
 
+/** As it last said that it stands; before it has, as the profile has it. */
+const askedAbout = (
+  profile: Profile,
+  id: string,
+  seen: Observation['seen'],
+): NonNullable<Observation['terminalServer']> => {
+  const told = seen?.terminalServers?.known.find((t) => t.terminalServerId === id)?.standing;
+  if (!told) return { id, ...terminalServerOf(profile, id) };
+  return { id, version: told.version, ...(told.mode === null ? {} : { mode: told.mode }) };
+};
+
 export const observe = async (
   profile: Profile,
   terminalServerId: string | undefined,
 ): Promise<Observation> => {
-  const about =
-    terminalServerId === undefined
-      ? {}
-      : { terminalServer: { id: terminalServerId, ...terminalServerOf(profile, terminalServerId) } };
   const operator = await connected(profile);
   try {
-    const seen = operator && (await look(operator, profile));
+    const seen = operator && (await look(operator, profile, terminalServerId));
+    const terminalServer =
+      terminalServerId === undefined ? undefined : askedAbout(profile, terminalServerId, seen);
+    const about = terminalServer ? { terminalServer } : {};
     return { now: Date.now(), natsUrl: profile.natsUrl, ...about, seen };
   } finally {
     await operator?.close();

@@ -1,7 +1,12 @@
 // What the diagnoser looks at, as plain data, and what follows from it by itself. Pure: the time is in the observation.
 
 import type { Body } from '@calbus/contracts/envelope';
-import type { InstalledPack, inventoryStatus, PoolCounts } from '@calbus/contracts/inventory-messages';
+import type {
+  InstalledPack,
+  inventoryStatus,
+  KnownTerminalServer,
+  PoolCounts,
+} from '@calbus/contracts/inventory-messages';
 import type { liaisonStatus } from '@calbus/contracts/liaison-messages';
 import type { Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
@@ -41,6 +46,11 @@ export type Observation = {
         readonly lasting: readonly Passing[];
         readonly packs: readonly InstalledPack[] | null;
         readonly settings: Settings | null;
+        /** Those that are known, or the one asked about; `more`: there are others, which were not looked at. */
+        readonly terminalServers: {
+          readonly known: readonly KnownTerminalServer[];
+          readonly more: boolean;
+        } | null;
       })
     | null;
 };
@@ -111,11 +121,13 @@ const wanted = (o: Observation, packs: readonly InstalledPack[]): Wanted[] => {
     .map((version) => ({ about: `${version} Per Device`, version, mode: 'per-device' }));
 };
 
+const poolsOf = ({ seen }: Observation): readonly PoolCounts[] => (seen && leaderOf(seen)?.pools) ?? [];
+
 /** Whom this verdict is on. */
 export const stockIs = (o: Observation, verdict: StockVerdict): string[] => {
   const { packs, settings } = o.seen ?? {};
   if (!packs || !settings) return [];
-  const pools = (o.seen && leaderOf(o.seen)?.pools) ?? [];
+  const pools = poolsOf(o);
   if (packs.length === 0 && !o.terminalServer)
     return verdict === 'nothing-installed' ? ['the license server'] : [];
   return wanted(o, packs)

@@ -6,19 +6,22 @@ import type { Operator } from '../../operator.ts';
 import { json } from '../../print.ts';
 import { Problem } from '../../problem.ts';
 import { ledgerReader } from '../ledger/read.ts';
-import { csvLine } from './csv.ts';
+import { csvLine, type Cells } from './csv.ts';
+import { newIdentities, type Identities } from './identities.ts';
+import { identitySectionOf, identitySections, type IdentitySection } from './identity-sections.ts';
+import { showIdentities } from './show-identities.ts';
 import { rangeOf, type Range } from './range.ts';
 import { sectionNames, sectionOf, type SectionName } from './sections.ts';
 import { DAMAGED, showUsage } from './show.ts';
 import { newUsage, type Usage } from './usage.ts';
 
 type With = (act: (operator: Operator) => Promise<void>) => Promise<void>;
-type Options = {
+type Options<Section extends string> = {
   readonly from?: string;
   readonly to?: string;
   readonly json?: true;
   readonly csv?: true;
-  readonly section?: SectionName;
+  readonly section?: Section;
   readonly limit: number;
 };
 
@@ -28,11 +31,17 @@ export const readUsage = async (operator: Operator, range: Range): Promise<Usage
   return usage.result();
 };
 
-const writeCsv = async (usage: Usage, section: SectionName): Promise<void> => {
+const readIdentities = async (operator: Operator, range: Range): Promise<Identities> => {
+  const identities = newIdentities(range);
+  for await (const m of ledgerReader(operator, 'Reading the ledger').read()) if (!identities.take(m)) break;
+  return identities.result();
+};
+
+const writeCsv = async (lines: Iterable<Cells>): Promise<void> => {
   const out = process.stdout;
   let broken: NodeJS.ErrnoException | undefined;
   out.on('error', (error) => (broken = error));
-  for (const cells of sectionOf(section, usage)) {
+  for (const cells of lines) {
     if (broken) break;
     if (!out.write(csvLine(cells)) && !broken) await Promise.race([once(out, 'drain'), once(out, 'close')]);
   }
@@ -41,13 +50,41 @@ const writeCsv = async (usage: Usage, section: SectionName): Promise<void> => {
     throw new Problem('CANNOT_WRITE', `The report cannot be written (${broken.code ?? 'error'}).`);
 };
 
-const report = async (operator: Operator, range: Range, o: Options): Promise<void> => {
-  const usage = await readUsage(operator, range);
-  if (usage.damaged) process.exitCode = 1;
-  if (o.json) return json({ ...usage, devices: [...usage.devices()] });
-  if (!o.csv) return showUsage(usage, o.section ? [o.section] : sectionNames, o.limit);
-  if (usage.damaged) process.stderr.write(`calbus: ${DAMAGED}\n`);
-  if (o.section) await writeCsv(usage, o.section);
+/** What a report says, in each of the ways in which it is said. */
+type Said<Section extends string> = {
+  readonly damaged: boolean;
+  readonly asJson: () => unknown;
+  readonly section: (name: Section) => Iterable<Cells>;
+  readonly show: (names: readonly Section[]) => void;
+};
+
+const tell = async <S extends string>(said: Said<S>, all: readonly S[], o: Options<S>): Promise<void> => {
+  if (said.damaged) process.exitCode = 1;
+  if (o.json) return json(said.asJson());
+  if (!o.csv) return said.show(o.section ? [o.section] : all);
+  if (said.damaged) process.stderr.write(`calbus: ${DAMAGED}\n`);
+  if (o.section) await writeCsv(said.section(o.section));
+};
+
+const sayUsage = (usage: Usage, limit: number): Said<SectionName> => ({
+  damaged: usage.damaged,
+  asJson: () => ({ ...usage, devices: [...usage.devices()] }),
+  section: (name) => sectionOf(name, usage),
+  show: (names) => showUsage(usage, names, limit),
+});
+
+const sayIdentities = (found: Identities, limit: number): Said<IdentitySection> => ({
+  damaged: found.damaged,
+  asJson: () => found,
+  section: (name) => identitySectionOf(name, found),
+  show: (names) => showIdentities(found, names, limit),
+});
+
+type Report<S extends string> = {
+  readonly name: string;
+  readonly description: string;
+  readonly sections: readonly S[];
+  readonly read: (operator: Operator, range: Range, limit: number) => Promise<Said<S>>;
 };
 
 export const addReportCommands = (
@@ -56,22 +93,38 @@ export const addReportCommands = (
   whole: (text: string) => number,
 ): void => {
   const time = 'as 2026-11-24, or 2026-11-24T07:05Z; without a zone it is UTC';
-  program
-    .command('report')
-    .description('figures over a range of time, out of the ledger')
-    .command('usage')
-    .description('what was installed, issued, denied, and who holds what')
-    .option('--from <time>', `the beginning of the range, ${time} (default: of the ledger)`)
-    .option('--to <time>', 'its end, included; a day is meant to its end (default: now)')
-    .option('--limit <n>', 'at most so many licenses in the table', whole, 100)
-    .addOption(new Option('--section <name>', 'only this one').choices(sectionNames).conflicts('json'))
-    .addOption(new Option('--csv', 'print one section for a spreadsheet; needs --section').conflicts('json'))
-    .option('--json', 'print JSON, everything')
-    .addHelpText('after', '\nExit code 1 where the ledger is damaged, so that no figure is to be trusted.')
-    .action((o: Options, command: Command) => {
-      if (o.csv && o.section === undefined)
-        command.error(`error: option '--csv' needs --section: ${sectionNames.join(', ')}`);
-      const range = rangeOf(o.from, o.to, Date.now());
-      return withOperator((operator) => report(operator, range, o));
-    });
+  const group = program.command('report').description('figures over a range of time, out of the ledger');
+  const add = <S extends string>({ name, description, sections, read }: Report<S>): void => {
+    group
+      .command(name)
+      .description(description)
+      .option('--from <time>', `the beginning of the range, ${time} (default: of the ledger)`)
+      .option('--to <time>', 'its end, included; a day is meant to its end (default: now)')
+      .option('--limit <n>', 'at most so many lines in a long table', whole, 100)
+      .addOption(new Option('--section <name>', 'only this one').choices(sections).conflicts('json'))
+      .addOption(
+        new Option('--csv', 'print one section for a spreadsheet; needs --section').conflicts('json'),
+      )
+      .option('--json', 'print JSON, everything')
+      .addHelpText('after', '\nExit code 1 where the ledger is damaged, so that no figure is to be trusted.')
+      .action((o: Options<S>, command: Command) => {
+        if (o.csv && o.section === undefined)
+          command.error(`error: option '--csv' needs --section: ${sections.join(', ')}`);
+        const range = rangeOf(o.from, o.to, Date.now());
+        return withOperator(async (operator) => tell(await read(operator, range, o.limit), sections, o));
+      });
+  };
+  add({
+    name: 'usage',
+    description: 'what was installed, issued, denied, and who holds what',
+    sections: sectionNames,
+    read: async (operator, range, limit) => sayUsage(await readUsage(operator, range), limit),
+  });
+  add({
+    name: 'identities',
+    description:
+      'devices under one hardware id that are several, and several hardware ids that are one device',
+    sections: identitySections,
+    read: async (operator, range, limit) => sayIdentities(await readIdentities(operator, range), limit),
+  });
 };

@@ -6,11 +6,23 @@ import type { Usage } from './usage.ts';
 export const sectionNames = ['pools', 'activity', 'denials', 'devices'] as const;
 export type SectionName = (typeof sectionNames)[number];
 
-const iso = (ms: number): string => new Date(ms).toISOString();
+export const iso = (ms: number): string => new Date(ms).toISOString();
 
 const heads = {
-  pools: ['version', 'type', 'keyPackId', 'installed', 'issued', 'available', 'poolPeakIssued', 'poolPeakAt'],
-  activity: ['version', 'temporary', 'full', 'renewals', 'upgrades', 'returned'],
+  pools: [
+    'version',
+    'type',
+    'keyPackId',
+    'installed',
+    'issued',
+    'available',
+    'poolPeakIssued',
+    'poolPeakAt',
+    'poolRevoked',
+    'poolReserved',
+    'poolDeficit',
+  ],
+  activity: ['version', 'temporary', 'full', 'renewals', 'upgrades', 'returned', 'revoked', 'restored'],
   denials: ['code', 'terminalServerId', 'times', 'devices', 'lastAt', 'reason'],
   devices: [
     'hardwareId',
@@ -29,14 +41,24 @@ const heads = {
 const rows: Record<SectionName, (u: Usage) => Iterable<Cells>> = {
   // One line a key pack, so that columns can be added up; the peak is its pool's.
   pools: (u) =>
-    u.pools.flatMap(({ version, mode, peak, packs }) =>
+    u.pools.flatMap(({ version, mode, peak, packs, revoked, reserved, deficit }) =>
       packs.map((p): Cells => {
         const peaked = peak ? [peak.issued, iso(peak.at)] : [0, null];
-        return [version, mode, p.keyPackId, p.installed, p.issued, p.available, ...peaked];
+        const own = [p.keyPackId, p.installed, p.issued, p.available];
+        return [version, mode, ...own, ...peaked, revoked ?? 0, reserved ?? 0, deficit ?? 0];
       }),
     ),
   activity: (u) =>
-    u.activity.map((a) => [a.version, a.temporary, a.full, a.renewals, a.upgrades, a.returned]),
+    u.activity.map((a) => [
+      a.version,
+      a.temporary,
+      a.full,
+      a.renewals,
+      a.upgrades,
+      a.returned,
+      a.revoked,
+      a.restored,
+    ]),
   denials: (u) =>
     u.denials.map((d) => [d.code, d.terminalServerId, d.times, d.devices, iso(d.lastAt), d.reason]),
   *devices(u) {

@@ -1,6 +1,6 @@
 // A report for people: each section as a table.
 
-import { bold, day, dim, grouped, modeName, moment, red, say, table } from '../../print.ts';
+import { bold, day, dim, grouped, modeName, moment, poolExtras, red, say, table } from '../../print.ts';
 import type { SectionName } from './sections.ts';
 import type { HeldByDevice, Usage } from './usage.ts';
 
@@ -27,14 +27,18 @@ const pools = ({ pools: all }: Usage): void => {
       }),
     ]),
   );
+  for (const p of all) {
+    const extras = poolExtras(`${p.version} ${modeName(p.mode)}`, p);
+    if (extras !== undefined) say(extras);
+  }
 };
 
 const activity = ({ activity: all }: Usage): void => {
   if (all.length === 0) return say('No license was issued, renewed or returned in the range.');
   table(
-    ['version', 'temporary', 'full', 'renewals', 'upgrades', 'returned'],
+    ['version', 'temporary', 'full', 'renewals', 'upgrades', 'restored', 'returned', 'revoked'],
     all.map((a) =>
-      [a.version, a.temporary, a.full, a.renewals, a.upgrades, a.returned].map((cell) => String(cell)),
+      [a.version, a.temporary, a.full, a.renewals, a.upgrades, a.restored, a.returned, a.revoked].map(String),
     ),
   );
 };
@@ -88,13 +92,22 @@ const titles: Record<SectionName, string> = {
 export const DAMAGED =
   'The ledger is damaged, or was written by a later version, so these figures are not to be trusted: calbus ledger verify says where.';
 
-export const showUsage = (u: Usage, names: readonly SectionName[], limit: number): void => {
-  const from = u.range.from === 0 ? 'the beginning' : `${moment(u.range.from)} UTC`;
-  const last = u.position.sequence === 0 ? 'no record' : `the last record is ${u.position.sequence}`;
+/** Of what time a report is, and whether it can be trusted. */
+export const showRange = ({
+  range,
+  position,
+  damaged,
+}: Pick<Usage, 'range' | 'position' | 'damaged'>): void => {
+  const from = range.from === 0 ? 'the beginning' : `${moment(range.from)} UTC`;
+  const last = position.sequence === 0 ? 'no record' : `the last record is ${position.sequence}`;
   say(
-    `From ${from} to ${moment(u.range.to)} UTC; ${last}${u.position.sequence ? `, of ${moment(u.position.time)}` : ''}.`,
+    `From ${from} to ${moment(range.to)} UTC; ${last}${position.sequence ? `, of ${moment(position.time)}` : ''}.`,
   );
-  if (u.damaged) say(red(DAMAGED));
+  if (damaged) say(red(DAMAGED));
+};
+
+export const showUsage = (u: Usage, names: readonly SectionName[], limit: number): void => {
+  showRange(u);
   const sections = { pools, activity, denials, devices: () => devices(u, limit) };
   for (const name of names) {
     say();

@@ -2,7 +2,7 @@
 // the audit's rules. Kinds of records that have no part in a report are left to the fold.
 
 import { newChain, type LedgerMessage } from '@calbus/audit/chain';
-import { newHoldings, type AuditedLicense, type AuditedPack } from '@calbus/audit/holdings';
+import { newHoldings, type AuditedLicense, type AuditedPack, type AuditedPool } from '@calbus/audit/holdings';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
@@ -21,18 +21,25 @@ export type Peak = { readonly issued: number; readonly at: number };
 export type PoolUsage = Omit<PackUsage, 'keyPackId'> & {
   readonly version: ProductVersion;
   readonly mode: LicensingMode;
+  /** Each only where there are any: revoked and not past their end; kept for licenses that are learned again; such for which there was no CAL. */
+  readonly revoked?: number;
+  readonly reserved?: number;
+  readonly deficit?: number;
   /** The most issued at one time within the range, and when it was first reached; null where nothing ever was. */
   readonly peak: Peak | null;
   readonly packs: readonly PackUsage[];
 };
-/** CALs that changed hands in the range: what is issued has grown by `full` and `upgrades`, and shrunk by `returned`. */
+/** CALs that changed hands in the range: what is issued has grown by `full`, `upgrades` and `restored`, and shrunk by `returned` and `revoked`. */
 export type Activity = {
   readonly version: ProductVersion;
   temporary: number;
   full: number;
   renewals: number;
   upgrades: number;
+  /** Learned again after a loss, or given back as a merge was undone. */
+  restored: number;
   returned: number;
+  revoked: number;
 };
 export type HeldByDevice = {
   readonly hardwareId: string;
@@ -40,7 +47,7 @@ export type HeldByDevice = {
   readonly userName: string | null;
   readonly licenseId: string;
   readonly kind: AuditedLicense['kind'];
-  readonly state: 'live' | 'past its end';
+  readonly state: 'live' | 'past its end' | 'revoked' | 'merged';
   readonly version: ProductVersion;
   readonly keyPackId: string | null;
   readonly issuedAt: number;
@@ -62,30 +69,40 @@ type Pool = {
   version: ProductVersion;
   mode: LicensingMode;
   packs: [string, Readonly<AuditedPack>][];
-  /** Full licenses that hold a CAL, or users recorded. */
-  issued: number;
+  counts: AuditedPool;
 };
+
+/** By what an operator ended it, while it would still be in date. */
+const endedEarly = (
+  { endedBy, notAfter }: Pick<AuditedLicense, 'endedBy' | 'notAfter'>,
+  at: number,
+): 'revoked' | 'merged' | undefined =>
+  (endedBy === 'revoked' || endedBy === 'merged') && notAfter > at ? endedBy : undefined;
 
 const order = (a: { version: ProductVersion }, b: { version: ProductVersion }): number =>
   compareVersions(a.version, b.version);
-const sum = (packs: Pool['packs'], of: 'quantity'): number => packs.reduce((n, [, p]) => n + p[of], 0);
 const left = (mode: LicensingMode, installed: number, issued: number): number | null =>
   mode === 'per-user' ? null : installed - issued;
 
 const usageOf = (
-  { version, mode, packs, issued }: Pool,
+  { version, mode, packs, counts }: Pool,
   peak: Peak | undefined,
   usersCounted: boolean,
 ): PoolUsage => {
-  const installed = sum(packs, 'quantity');
+  const { installed, issued, available: free, revoked, reserved, deficit } = counts;
   const own = packs.map(([keyPackId, p]) => ({
     keyPackId,
     installed: p.quantity,
     issued: p.held,
-    available: left(mode, p.quantity, p.held),
+    available: left(mode, p.quantity, p.held + p.reserved),
   }));
-  const available = usersCounted ? installed - issued : left(mode, installed, issued);
-  return { version, mode, installed, issued, available, peak: peak ?? null, packs: own };
+  const available = mode === 'per-device' || usersCounted ? free : null;
+  const some = {
+    ...(revoked === undefined ? {} : { revoked }),
+    ...(reserved === undefined ? {} : { reserved }),
+    ...(deficit === undefined ? {} : { deficit }),
+  };
+  return { version, mode, installed, issued, available, ...some, peak: peak ?? null, packs: own };
 };
 
 export const newUsage = (range: Range) => {
@@ -100,23 +117,20 @@ export const newUsage = (range: Range) => {
 
   const pools = (): Pool[] => {
     const found = new Map<string, Pool>();
-    const issuedOf = new Map(holdings.pools().map((p) => [`${p.version} ${p.mode}`, p.issued]));
-    for (const [id, p] of holdings.packs) {
-      const key = `${p.version} ${p.mode}`;
-      const pool = found.get(key) ?? {
-        version: p.version,
-        mode: p.mode,
-        packs: [],
-        issued: issuedOf.get(key) ?? 0,
-      };
-      pool.packs.push([id, p]);
-      found.set(key, pool);
+    for (const counts of holdings.pools()) {
+      const { version, mode } = counts;
+      found.set(`${version} ${mode}`, { version, mode, packs: [], counts });
     }
+    for (const [id, p] of holdings.packs) found.get(`${p.version} ${p.mode}`)?.packs.push([id, p]);
+    // One that has nothing but temporary licenses is no pool of key packs.
+    for (const [key, { packs, counts }] of found)
+      if (packs.length === 0 && counts.issued === 0) found.delete(key);
     return [...found.values()].sort((a, b) => order(a, b) || a.mode.localeCompare(b.mode));
   };
   const keepPeaks = (at: number): void => {
-    for (const { version, mode, issued } of pools()) {
+    for (const { version, mode, counts } of pools()) {
       const key = `${version} ${mode}`;
+      const { issued } = counts;
       if (issued > (peaks.get(key)?.issued ?? 0)) peaks.set(key, { issued, at });
     }
   };
@@ -128,7 +142,16 @@ export const newUsage = (range: Range) => {
 
   const of = (version: ProductVersion | undefined): Activity | undefined => {
     if (version === undefined) return undefined;
-    const none = { version, temporary: 0, full: 0, renewals: 0, upgrades: 0, returned: 0 };
+    const none = {
+      version,
+      temporary: 0,
+      full: 0,
+      renewals: 0,
+      upgrades: 0,
+      restored: 0,
+      returned: 0,
+      revoked: 0,
+    };
     const found = activity.get(version) ?? none;
     activity.set(version, found);
     return found;
@@ -153,6 +176,17 @@ export const newUsage = (range: Range) => {
         return add(versionOf(r.licenseId), 'renewals');
       case 'returned':
         return add(versionOf(r.licenseId), 'returned');
+      case 'license-revoked':
+        return add(versionOf(r.licenseId), 'revoked');
+      case 'relearned':
+        return add(r.version, 'restored');
+      case 'merge-undone':
+        if (r.restores !== null) add(versionOf(r.restores), 'restored');
+        return;
+      case 'devices-merged':
+        for (const id of r.ends)
+          if (holdings.licenses.get(id)?.kind === 'full') add(versionOf(id), 'returned');
+        return;
       case 'refused':
         return denials.add(r, 1, at);
       case 'refusals-counted':
@@ -175,7 +209,7 @@ export const newUsage = (range: Range) => {
 
   const devices = function* (): Generator<HeldByDevice> {
     for (const l of holdings.licenses.values()) {
-      const state = stateAt(l, range.to);
+      const state = stateAt(l, range.to) ?? endedEarly(l, range.to);
       if (state === undefined) continue;
       const { hardwareId, deviceName, userName, licenseId, kind, version, keyPackId } = l;
       const who = { hardwareId, deviceName, userName };

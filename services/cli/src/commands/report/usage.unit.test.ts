@@ -93,10 +93,13 @@ const days: readonly (readonly [number, readonly LedgerRecord[]])[] = [
   [7, [upgrade(2), { kind: 'renewed', ...asked, row: 'D2', licenseId: 'f3', notAfter: on(70) }]],
 ];
 
+const none = { restored: 0, revoked: 0 };
+
 type Message = { readonly sequence: number; readonly bytes: Uint8Array };
-const messages = (): Message[] => {
+type Days = typeof days;
+const messages = (all: Days = days): Message[] => {
   let prevHash = NO_HASH;
-  return days.map(([day, records], i) => {
+  return all.map(([day, records], i) => {
     const place = { format: 1, generation: 'g', term: 1, nonce: `n${i}`, prevHash, at: on(day) };
     const bytes = Buffer.from(JSON.stringify({ ...place, records }));
     prevHash = createHash('sha256').update(bytes).digest('hex');
@@ -125,14 +128,14 @@ suite('usage', () => {
       ],
     );
     assert.deepEqual(u.activity, [
-      { version: '2003', temporary: 2, full: 3, renewals: 1, upgrades: 0, returned: 2 },
-      { version: '2008', temporary: 0, full: 0, renewals: 0, upgrades: 1, returned: 0 },
+      { ...none, version: '2003', temporary: 2, full: 3, renewals: 1, upgrades: 0, returned: 2 },
+      { ...none, version: '2008', temporary: 0, full: 0, renewals: 0, upgrades: 1, returned: 0 },
     ]);
     for (const p of u.pools) {
       const a: Usage['activity'][number] | undefined = u.activity.find(
         (found) => found.version === p.version,
       );
-      assert.equal(p.issued, a && a.full + a.upgrades - a.returned, p.version);
+      assert.equal(p.issued, a && a.full + a.upgrades + a.restored - a.returned - a.revoked, p.version);
     }
     assert.deepEqual(
       u.denials.map((d) => [d.code, d.terminalServerId, d.times, d.devices, d.lastAt]),
@@ -155,7 +158,7 @@ suite('usage', () => {
     assert.equal(u.pools[0].issued, 2);
     assert.equal(u.pools[1]?.peak, null);
     assert.deepEqual(u.activity, [
-      { version: '2003', temporary: 1, full: 0, renewals: 0, upgrades: 0, returned: 1 },
+      { ...none, version: '2003', temporary: 1, full: 0, renewals: 0, upgrades: 0, returned: 1 },
     ]);
     assert.equal(u.denials[0]?.times, 7);
     assert.equal(usageOf(on(4), on(6)).denials[0]?.times, 6);
@@ -178,6 +181,76 @@ suite('usage', () => {
   test('of a time after the last record the peak is what was issued all along', () => {
     assert.deepEqual(usageOf(on(20), on(30)).pools[0]?.peak, { issued: 1, at: on(20) });
     assert.deepEqual(usageOf(on(20), on(30)).activity, []);
+  });
+
+  test('what an operator ended: its CAL is free, and it is listed with what ended it until its own end', () => {
+    const commanded = { commandId: 'c', by: 'ann', why: '' } as const;
+    const ended: Days = [
+      ...days,
+      [8, [{ kind: 'license-revoked', ...commanded, row: 'R1', licenseId: 'f3' }]],
+      [9, [{ kind: 'devices-merged', ...commanded, row: 'M1', from: hw(2), into: hw(5), ends: ['u2'] }]],
+    ];
+    const u = usageOf(on(8), on(10), messages(ended));
+    assert.deepEqual(
+      u.pools.map((p) => [p.version, p.issued, p.available, p.revoked]),
+      [
+        ['2003', 0, 3, 1],
+        ['2008', 0, 2, undefined],
+      ],
+    );
+    assert.deepEqual(
+      u.activity.map((a) => [a.version, a.revoked, a.returned]),
+      [
+        ['2003', 1, 0],
+        ['2008', 0, 1],
+      ],
+    );
+    assert.deepEqual(devices(u), [
+      'desk-3 full 2003 revoked',
+      'desk-5 temporary 2003 live',
+      'desk-2 full 2008 merged',
+    ]);
+    assert.deepEqual(devices(usageOf(0, on(100), messages(ended))), []);
+    const parted: Days = [
+      ...ended,
+      [10, [{ kind: 'merge-undone', ...commanded, row: 'M2', from: hw(2), restores: 'u2', keyPackId: NEW }]],
+    ];
+    const again = usageOf(on(10), on(11), messages(parted));
+    assert.deepEqual([again.pools[1]?.issued, again.activity[0]?.restored], [1, 1]);
+  });
+
+  test('CALs that are kept for what was lost, and one that is missing', () => {
+    const known = {
+      deviceName: 'd',
+      userName: null,
+      version: '2003',
+      issuedAt: on(0),
+      notAfter: on(60),
+    } as const;
+    const again = (n: number, keyPackId: string | null, reserved: boolean): LedgerRecord => ({
+      kind: 'relearned',
+      ...asked,
+      row: 'N4',
+      licenseId: `l${n}`,
+      hardwareId: hw(n),
+      deviceId: `d${n}`,
+      ...known,
+      earlier: { generation: 'before', sequence: 9 },
+      keyPackId,
+      reserved,
+      within: 'report',
+    });
+    const [start] = days;
+    assert.ok(start);
+    const all: Days = [
+      start,
+      [1, [{ ...pack(NEW, '2003', 4), reserved: 2 } as LedgerRecord]],
+      [2, [again(1, NEW, true), again(2, null, false)]],
+    ];
+    const [p] = usageOf(0, on(3), messages(all)).pools;
+    assert.deepEqual([p?.installed, p?.issued, p?.available, p?.reserved, p?.deficit], [7, 2, 5, 1, 1]);
+    const [row] = [...sectionOf('pools', usageOf(0, on(3), messages(all)))].slice(1);
+    assert.deepEqual(row?.slice(-3), [0, 1, 1]);
   });
 
   test('a ledger with other bytes is said to be damaged', () => {
@@ -230,7 +303,7 @@ suite('CSV', () => {
     }
     assert.equal(
       csv('pools', u).split('\r\n')[1],
-      `2003,per-device,${OLD},3,1,2,3,${new Date(on(2)).toISOString()}`,
+      `2003,per-device,${OLD},3,1,2,3,${new Date(on(2)).toISOString()},0,0,0`,
     );
     const first = csv('devices', usageOf(0, on(1))).split('\r\n')[1];
     assert.ok(first?.startsWith(`${hw(1)},desk-1,"'=HYPERLINK(""x"")",f1,full,live,2003,${OLD},`), first);

@@ -1,0 +1,94 @@
+// Acting as a terminal server at a log-on: whether the client is let in, by which row, and what it is given.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import {
+  connect,
+  type Admission,
+  type LicenseAsk,
+  type TerminalServer,
+  type TerminalServerMode,
+} from '@calbus/terminal-server/client';
+import { fileStore } from '@calbus/terminal-server/file-store';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import { bold, day, green, json, plain, red, say } from '../print.ts';
+import { natsServers, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
+import { admissionWords, rowWords } from '../rows.ts';
+import { decisionWords } from './request.ts';
+
+/** `none`: no licensing mode is configured. */
+export const admitModes = ['per-device', 'per-user', 'remote-administration', 'none'] as const;
+
+export type AdmitOptions = {
+  readonly storeFile: string;
+  readonly mode?: (typeof admitModes)[number];
+  readonly version?: ProductVersion;
+  /** A file for the license that the client is to keep, and from which it is presented. */
+  readonly clientFile?: string;
+};
+
+const connectAs = async (profile: Profile, id: string, o: AdmitOptions): Promise<TerminalServer> => {
+  const known = terminalServerOf(profile, id);
+  const chosen = o.mode ?? known.mode ?? 'none';
+  const mode: TerminalServerMode | undefined = chosen === 'none' ? undefined : chosen;
+  return connect({
+    servers: natsServers(profile),
+    seed: readSecret(seedFileOf(profile, id)),
+    terminalServerId: id,
+    ...(mode === undefined ? {} : { mode }),
+    version: o.version ?? known.version,
+    roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
+    store: fileStore(o.storeFile),
+  });
+};
+
+const presentedFrom = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+};
+
+const graceWords = (server: TerminalServer, daysLeft: number | null): string => {
+  const { grace } = server.status();
+  if (daysLeft !== null) return `${daysLeft} days left`;
+  if (grace === null) return 'not begun';
+  if (grace.over === 'license') return 'ended with the first full license';
+  return `${grace.over === 'time' ? 'ended' : 'ends'} ${day(grace.endsAt)}`;
+};
+
+const show = (server: TerminalServer, a: Admission): void => {
+  say(a.admit ? green('let in') : red(`refused: ${a.refusal.code}`));
+  say(`${bold('row')}       ${a.row}: ${admissionWords[a.row]}`);
+  if (a.decision) {
+    const { row } = a.decision;
+    say(`${bold('server')}    ${row}: ${decisionWords(a.decision)} (${rowWords[row]})`);
+  }
+  if (a.fault) say(`${bold('server')}    ${plain(`${a.fault.detail} (${a.fault.code})`)}`);
+  if (a.notCounted !== null)
+    say(`${bold('presented')} ${plain(`a license that does not count: ${a.notCounted}`)}`);
+  say(`${bold('client')}    ${a.license === null ? 'is given nothing new' : 'is given a license to keep'}`);
+  say(`${bold('grace')}     ${graceWords(server, a.graceDaysLeft)}`);
+  if (!a.admit) say(plain(`${a.refusal.says} ${a.refusal.todo}`));
+};
+
+export const admit = async (
+  profile: Profile,
+  id: string,
+  o: AdmitOptions,
+  ask: LicenseAsk,
+  asJson: boolean,
+): Promise<void> => {
+  const server = await connectAs(profile, id, o);
+  try {
+    const presented = o.clientFile === undefined ? undefined : presentedFrom(o.clientFile);
+    const a = await server.admit({ ...ask, ...(presented === undefined ? {} : { presented }) });
+    if (o.clientFile !== undefined && a.license !== null)
+      writeFileSync(o.clientFile, `${a.license}\n`, { mode: 0o600 });
+    if (asJson) json({ ...a, grace: server.status().grace });
+    else show(server, a);
+  } finally {
+    await server.close();
+  }
+};

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { KEY_PACK_TYP, type KeyPackClaims } from '@calbus/contracts/clearinghouse';
+import { inventoryAccepted, inventoryInstall } from '@calbus/contracts/inventory-messages';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
+import { signStatement } from '@calbus/trust/statements';
+import { currentActivation } from '../domain/state.ts';
+import { story, type Story } from '../domain/story.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { install } from './install.ts';
+
+const NOW = Date.parse('2026-11-24T00:00:00Z');
+const span = { notBefore: NOW - 1_000, notAfter: NOW + 1_000 };
+const root = newKeyPair();
+const rootPem = await makeCertificate({ role: 'root', commonName: 'Test', ...root, ...span });
+const vendor = newKeyPair();
+const certificate = await makeCertificate({
+  role: 'clearinghouse',
+  commonName: 'Test',
+  publicKey: vendor.publicKey,
+  issuer: { certificate: rootPem, privateKey: root.privateKey },
+  ...span,
+});
+
+const claims = (s: Story, version: ProductVersion): KeyPackClaims => {
+  const { serverId, epoch } = currentActivation(s.state.head) ?? assert.fail();
+  const agreement = { program: 'select', agreementNumber: '1234567' } as const;
+  const purchase = { ...agreement, version, mode: 'per-device', quantity: 5 } as const;
+  return { version: 1, keyPackId: 'B'.repeat(35), serverId, epoch, issuedAt: NOW, purchase };
+};
+
+/** Commits at once, and alone. */
+const commitTo = (s: Story): GroupCommit => ({
+  submit: async (work) => {
+    const dice = { id: () => 'id', between: (min: number) => min };
+    const { records, answer } = work(s.state, { next: 1, now: s.now, dice, storageNearlyFull: false });
+    if (records.length > 0) s.append(records);
+    return answer(s.state, (a) => a);
+  },
+  stop: () => {},
+});
+
+const installs = (s: Story, statement: KeyPackClaims) =>
+  install(
+    commitTo(s),
+    { roots: [rootPem], now: () => NOW },
+    {
+      id: 'm',
+      type: inventoryInstall.type,
+      version: 1,
+      sentAt: NOW,
+      correlationId: 'm',
+      causationId: null,
+      body: {
+        commandId: 'c',
+        keyPack: signStatement(vendor.privateKey, certificate, KEY_PACK_TYP, statement),
+        by: 'test',
+      },
+    },
+  );
+
+describe('V2: a key pack', () => {
+  test('of the version of the license server is installed', async () => {
+    const s = story();
+    s.activate();
+    s.set({ serverVersion: '2016' });
+    const { contract } = await installs(s, claims(s, '2016'));
+    assert.equal(contract, inventoryAccepted);
+    assert.equal(s.records.at(-1)?.kind, 'pack-installed');
+  });
+
+  test('of a later version is not, until the license server is of that version', async () => {
+    const s = story();
+    s.activate();
+    s.set({ serverVersion: '2012' });
+    const { body } = await installs(s, claims(s, '2016'));
+    assert.deepEqual(body, {
+      code: 'KEY_PACK_REJECTED',
+      detail:
+        'The key pack is of version 2016; this license server is of version 2012 (setting serverVersion).',
+    });
+    assert.equal(s.records.at(-1)?.kind, 'settings-changed');
+    s.set({ serverVersion: '2016' });
+    assert.equal((await installs(s, claims(s, '2016'))).contract, inventoryAccepted);
+  });
+});

@@ -1,0 +1,67 @@
+// The messages that terminal servers put into the queue: how each is opened, and what it asks for.
+
+import { decode, type Body, type Contract, type Decoded } from '@calbus/contracts/envelope';
+import {
+  licenseRelearn,
+  licenseRequest,
+  licenseStands,
+  licenseValidated,
+} from '@calbus/contracts/terminal-server-messages';
+import type { Log } from '@calbus/runtime/log';
+import {
+  understandRelearn,
+  understandReport,
+  understandRequest,
+  understandStanding,
+  type Presented,
+  type Understood,
+} from '../domain/understand.ts';
+import type { Inventory, Signer } from '../ports.ts';
+
+type MessageDeps = { readonly log: Log; readonly inventory: Inventory; readonly signer: Signer };
+
+/** N1, with a word in the log. */
+const checked = ({ signer, log }: MessageDeps, terminalServerId: string, license: string): Presented => {
+  const check = signer.check(license);
+  if (!check.ok) {
+    log.warn(
+      { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, row: 'N1', why: check.why },
+      'a presented license is not genuine',
+    );
+  }
+  return check;
+};
+
+export type Opened = {
+  readonly id: string;
+  readonly waitsMs: number;
+  readonly understand: (terminalServerId: string) => Understood;
+};
+
+const open = <C extends Contract>(
+  c: C,
+  bytes: Uint8Array,
+  understand: (terminalServerId: string, body: Body<C>) => Understood,
+): Decoded<Opened> => {
+  const decoded = decode([c], bytes);
+  if (!decoded.ok) return decoded;
+  const { id, body } = decoded.message;
+  const { waitsMs } = body as { readonly waitsMs: number };
+  return { ok: true, message: { id, waitsMs, understand: (ts) => understand(ts, body) } };
+};
+
+type Verb = 'request' | 'validated' | 'relearn' | 'stands';
+/** By the verb of the subject: the message, or why it does not decode. */
+export const openMessage: Readonly<Record<Verb, (deps: MessageDeps, bytes: Uint8Array) => Decoded<Opened>>> =
+  {
+    request: (deps, bytes) =>
+      open(licenseRequest, bytes, (ts, body) => {
+        const presented = body.presented === undefined ? undefined : checked(deps, ts, body.presented);
+        return understandRequest(ts, body, presented, deps.inventory.position()?.generation);
+      }),
+    validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
+    relearn: (deps, bytes) =>
+      open(licenseRelearn, bytes, (ts, body) => understandRelearn(ts, body, checked(deps, ts, body.license))),
+    stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),
+  };
+export const isVerb = (verb: string): verb is Verb => Object.hasOwn(openMessage, verb);

@@ -1,0 +1,393 @@
+// Letting clients in, on a real bus; the license server is played by the test.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test, type TestContext } from 'node:test';
+import type { RefusalCode } from '@calbus/contracts/refusals';
+import type { DecisionOutcome } from '@calbus/contracts/terminal-server-messages';
+import { cuttableWire } from '@calbus/testkit/cut';
+import { testBus } from '@calbus/testkit/deployment';
+import { eventually } from '@calbus/testkit/eventually';
+import { oncePerFile } from '@calbus/testkit/servers';
+import { connect, type Admission, type TerminalServer, type TerminalServerOptions } from './client.ts';
+import { fileStore } from './file-store.ts';
+import { memoryStore } from './memory-store.ts';
+import {
+  facts,
+  grant,
+  hw,
+  playLicenseServer,
+  rootPem,
+  SERVER,
+  signed,
+  type PlayedLicenseServer,
+} from './played-license-server.ts';
+import type { Store } from './store.ts';
+
+const DAY = 86_400_000;
+const dir = mkdtempSync(path.join(tmpdir(), 'calbus-admit-'));
+after(() => rmSync(dir, { recursive: true, force: true }));
+const bus = oncePerFile(() => testBus(['ts1']));
+
+type Options = Partial<Omit<TerminalServerOptions, 'mode'>> & {
+  readonly mode?: TerminalServerOptions['mode'] | 'none';
+};
+const start = async (options: Options = {}): Promise<TerminalServer> => {
+  const b = await bus();
+  const { mode = 'per-device', ...rest } = options;
+  return connect({
+    servers: b.url,
+    seed: b.seed({ terminalServer: 'ts1' }),
+    terminalServerId: 'ts1',
+    ...(mode === 'none' ? {} : { mode }),
+    version: '2003',
+    roots: [rootPem],
+    waitsMs: 400,
+    ...rest,
+  });
+};
+const played = async (t: TestContext): Promise<PlayedLicenseServer> => {
+  const nc = await (await bus()).connectAs('issuer');
+  const ls = await playLicenseServer(nc, 'ts1');
+  t.after(ls.end);
+  return ls;
+};
+const together = async (
+  t: TestContext,
+  options: Options = {},
+): Promise<[PlayedLicenseServer, TerminalServer]> => {
+  const ls = await played(t);
+  const ts = await start(options);
+  t.after(ts.close);
+  return [ls, ts];
+};
+const device = (n: number, presented?: string) => ({
+  device: { hardwareId: hw(n), name: `desk-${n}` },
+  ...(presented === undefined ? {} : { presented }),
+});
+const refused = (code: RefusalCode): DecisionOutcome => ({
+  kind: 'refused',
+  code,
+  says: 'so',
+  again: 'later',
+});
+const noGrace = { graceDays: 0, perUserWhenUnreachable: 'admit', renewalLeadDays: 7 } as const;
+const words = (a: Admission): string =>
+  `${a.row} ${a.admit ? 'admit' : a.refusal.code}${a.graceDaysLeft === null ? '' : ` ${a.graceDaysLeft}`}`;
+
+describe('a presented license', () => {
+  test('D1: a good full one lets its device in without asking; what does not count is asked about', async (t) => {
+    const [ls, ts] = await together(t);
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    const good = signed(facts(1));
+    assert.equal(words(await ts.admit(device(1, good))), 'D1 admit');
+    assert.equal((await ts.admit(device(1, good))).license, null);
+    assert.equal(ls.took.request.length, 0);
+    for (const [presented, why] of [
+      [signed(facts(2)), 'another device'],
+      [`${good.slice(0, -4)}AAAA`, 'signature'],
+      [signed(facts(1, { licenseServerId: 'Z'.repeat(35) })), 'another license server'],
+      ['a.b.c', 'not a license'],
+    ] as const) {
+      const a = await ts.admit(device(1, presented));
+      assert.equal(words(a), 'G1 admit 120');
+      assert.match(a.notCounted ?? '', new RegExp(why));
+    }
+    for (const of of [
+      { kind: 'temporary' },
+      { version: '2000' },
+      { notAfter: Date.now() + 7 * DAY - 2_000 },
+    ] as const)
+      assert.equal((await ts.admit(device(1, signed(facts(1, of))))).row, 'G1');
+  });
+
+  test('R4: one that is ended early counts no more once that is told, and stays so over a restart without NATS', async (t) => {
+    const store = memoryStore();
+    const [ls, ts] = await together(t, { store });
+    ls.change({ settings: noGrace });
+    const license = signed(facts(1));
+    assert.equal((await ts.admit(device(1, license))).row, 'D1');
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    ls.change({
+      ended: [{ licenseId: 'l1', notAfter: Date.now() + DAY }],
+      position: { generation: 'g1', sequence: 8 },
+    });
+    await eventually('it counts no more', async () => (await ts.admit(device(1, license))).row === 'D12', {
+      withinMs: 3_000,
+    });
+    assert.match((await ts.admit(device(1, license))).notCounted ?? '', /ended early/);
+    await ts.close();
+    const offline = await start({ store, servers: 'nats://127.0.0.1:1' });
+    t.after(offline.close);
+    assert.equal(words(await offline.admit(device(1, license))), 'D12 LICENSE_SERVER_UNREACHABLE');
+    assert.equal(words(await offline.admit(device(2, signed(facts(2))))), 'D1 admit');
+  });
+
+  test('one of a lower epoch that is newer than the higher one counts as nothing, also where it is granted', async (t) => {
+    const [ls, ts] = await together(t);
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    const older = signed(facts(1, { issuedAt: Date.now() - DAY }));
+    const newer = signed(facts(2, { issuedAt: Date.now() + 60_000 }));
+    assert.equal((await ts.admit(device(2, newer))).row, 'D1');
+    assert.equal((await ts.admit(device(4, signed(facts(4, { epoch: 2 }))))).row, 'D1');
+    assert.match((await ts.admit(device(2, newer))).notCounted ?? '', /earlier copy/);
+    assert.equal((await ts.admit(device(1, older))).row, 'D1');
+    ls.answers.request = () => grant(facts(3, { issuedAt: Date.now() + 60_000 }));
+    const a = await ts.admit(device(3));
+    assert.deepEqual([a.row, a.fault?.code], ['G1', 'INVALID_BODY']);
+    ls.answers.request = () => grant(facts(3, { issuedAt: Date.now() + 60_000, epoch: 2 }));
+    assert.equal((await ts.admit(device(3))).row, 'A1');
+  });
+});
+
+describe('the license server is asked', () => {
+  test('A1: what it grants is handed to the client', async (t) => {
+    const [ls, ts] = await together(t);
+    ls.answers.request = () => grant(facts(1));
+    const a = await ts.admit(device(1));
+    assert.equal(words(a), 'A1 admit');
+    assert.equal(a.decision?.row, 'D13');
+    const checked = ts.check(a.license ?? '');
+    assert.ok(checked.ok && checked.claims.sub === hw(1));
+  });
+
+  test('D3: on a license in date while it is away, faults or takes nothing new; D12 on another refusal', async (t) => {
+    const [ls, ts] = await together(t);
+    ls.change({ settings: noGrace });
+    const temporary = signed(facts(1, { kind: 'temporary' }));
+    const rows: string[] = [];
+    for (const says of [
+      'nothing',
+      { fault: 'HANDLER_FAILED' },
+      refused('QUOTA'),
+      refused('STORAGE_NEARLY_FULL'),
+      refused('NO_LICENSE_AVAILABLE'),
+    ] as const) {
+      ls.answers.request = () => says;
+      rows.push(words(await ts.admit(device(1, temporary))));
+    }
+    assert.deepEqual(rows, [...Array<string>(4).fill('D3 admit'), 'D12 NO_LICENSE_AVAILABLE']);
+    ls.answers.request = () => 'nothing';
+    const over = signed(facts(1, { kind: 'temporary', notAfter: Date.now() - 2_000 }));
+    const a = await ts.admit(device(1, over));
+    assert.equal(words(a), 'D12 LICENSE_SERVER_UNREACHABLE');
+    assert.equal(a.fault?.code, 'TIMEOUT');
+    assert.ok(!a.admit && a.refusal.todo.includes('calbus status'));
+  });
+
+  test('U8: an authenticated user is let in while it is away, unless the setting says no', async (t) => {
+    const [ls, ts] = await together(t, { mode: 'per-user' });
+    ls.change({ settings: noGrace });
+    const user = (authenticatedBy?: string) => ({
+      ...device(1),
+      user: { name: 'ann', ...(authenticatedBy === undefined ? {} : { authenticatedBy }) },
+    });
+    await eventually(
+      'no grace',
+      () => ts.status().grace?.over ?? ts.admit(user('pam')).then(() => undefined),
+    );
+    assert.equal(words(await ts.admit(user('pam'))), 'U8 admit');
+    assert.equal(words(await ts.admit(user())), 'U8 LICENSE_SERVER_UNREACHABLE');
+    ls.change({ settings: { ...noGrace, perUserWhenUnreachable: 'refuse' } });
+    await eventually('the setting', async () => !(await ts.admit(user('pam'))).admit);
+    assert.equal((await ts.admit(user('pam'))).row, 'U8');
+    ls.answers.request = () => ({ kind: 'per-user', userKey: 'ann', version: '2003', notAfter: null });
+    assert.equal(words(await ts.admit(user('pam'))), 'A1 admit');
+  });
+
+  test('D0 and G0 ask nobody', async (t) => {
+    const [ls, ts] = await together(t, { mode: 'remote-administration', store: memoryStore() });
+    assert.equal(words(await ts.admit(device(1))), 'D0 admit');
+    assert.equal(ts.status().grace, null);
+    await ts.close();
+    let days = 0;
+    const unset = await start({ mode: 'none', now: () => Date.now() + days * DAY });
+    t.after(unset.close);
+    assert.equal(words(await unset.admit(device(1))), 'G0 admit 120');
+    days = 119.5;
+    assert.equal(words(await unset.admit(device(1))), 'G0 admit 1');
+    days = 121;
+    assert.equal(words(await unset.admit(device(1))), 'G0 MODE_NOT_CONFIGURED');
+    assert.equal(ls.took.request.length, 0);
+    assert.deepEqual(ls.took.stands, []);
+  });
+});
+
+describe('grace', () => {
+  test('G1: survives restarts, and a clock that goes back gives nothing anew', async (t) => {
+    const ls = await played(t);
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    const file = path.join(dir, 'grace.json');
+    const from = Date.now();
+    const rowAt = async (days: number): Promise<string> => {
+      const ts = await start({ store: fileStore(file), now: () => from + days * DAY });
+      const a = words(await ts.admit(device(1)));
+      await ts.close();
+      return a;
+    };
+    assert.equal(await rowAt(0), 'G1 admit 120');
+    assert.equal(await rowAt(100), 'G1 admit 20');
+    assert.equal(await rowAt(0), 'G1 admit 20');
+    assert.equal(await rowAt(-500), 'G1 admit 20');
+    assert.equal(await rowAt(120), 'D12 NO_LICENSE_AVAILABLE');
+    assert.equal(await rowAt(0), 'D12 NO_LICENSE_AVAILABLE');
+    writeFileSync(file, readFileSync(file, 'utf8').slice(0, -9));
+    await assert.rejects(rowAt(0), /is not what a terminal server keeps/);
+  });
+
+  test('ends with the first full license, not with a temporary one; 90 days at most for version 2000', async (t) => {
+    const [ls, ts] = await together(t, { version: '2000' });
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    assert.equal(words(await ts.admit(device(1))), 'G1 admit 90');
+    ls.answers.request = () => grant(facts(1, { kind: 'temporary' }));
+    assert.equal((await ts.admit(device(1))).row, 'A1');
+    assert.equal(ts.status().grace?.over, 'no');
+    ls.answers.request = () => grant(facts(2));
+    assert.equal((await ts.admit(device(2))).row, 'A1');
+    assert.equal(ts.status().grace?.over, 'license');
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    assert.equal(words(await ts.admit(device(3))), 'D12 NO_LICENSE_AVAILABLE');
+  });
+
+  test('that cannot be written down is not given', async (t) => {
+    const inner = memoryStore();
+    let full = true;
+    const store: Store = {
+      load: inner.load,
+      save: async (k) => {
+        if (full) throw new Error('no space left');
+        await inner.save(k);
+      },
+    };
+    const [ls, ts] = await together(t, { store });
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    assert.equal((await ts.admit(device(1))).row, 'D12');
+    assert.equal(ts.status().unsaved, 'no space left');
+    full = false;
+    assert.equal((await ts.admit(device(1))).row, 'G1');
+    assert.equal(ts.status().unsaved, null);
+  });
+});
+
+describe('while NATS is away', () => {
+  test('it starts, works on what it kept, and connects when it can', async (t) => {
+    const b = await bus();
+    const ls = await played(t);
+    const store = memoryStore();
+    const before = await start({ store });
+    await before.close();
+    await using wire = await cuttableWire(b.server);
+    wire.cut();
+    const ts = await start({ store, servers: `nats://${wire.host}:${wire.port}` });
+    t.after(ts.close);
+    assert.equal(ts.status().link.kind, 'away');
+    assert.equal(words(await ts.admit(device(1, signed(facts(1))))), 'D1 admit');
+    const temporary = signed(facts(2, { kind: 'temporary' }));
+    assert.equal(words(await ts.admit(device(2, temporary))), 'D3 admit');
+    assert.equal(words(await ts.admit(device(3))), 'G1 admit 120');
+    ls.answers.request = () => grant(facts(3));
+    wire.restore();
+    await eventually('it is connected', () => ts.status().link.kind === 'connected');
+    assert.equal(words(await ts.admit(device(3))), 'A1 admit');
+  });
+
+  test('a seed that is none, and a store of another terminal server, are said at once', async () => {
+    await assert.rejects(start({ seed: 'junk' }));
+    const store = memoryStore();
+    await (await start({ store, servers: 'nats://127.0.0.1:1' })).close();
+    const used = await start({ store });
+    await used.admit(device(1, signed(facts(1))));
+    await used.close();
+    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /of the terminal server "ts1"/);
+  });
+});
+
+describe('of its own accord', () => {
+  test('a log-on is reported until a decision confirms it: with the next request, by itself, over a restart', async (t) => {
+    const ls = await played(t);
+    const store = memoryStore();
+    const ts = await start({ store });
+    await assert.rejects(ts.validated('l1', hw(1)), /TIMEOUT/);
+    assert.equal(ts.status().waiting.logOns, 1);
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    await ts.admit(device(1));
+    assert.equal(ls.took.request.at(-1)?.validatedLicenseId, 'l1');
+    assert.equal(ts.status().waiting.logOns, 1, 'a refusal confirms nothing');
+    ls.answers.request = () => grant(facts(1, { kind: 'temporary' }));
+    await ts.admit(device(1));
+    assert.equal(ts.status().waiting.logOns, 0);
+    await ts.admit(device(1));
+    assert.equal(ls.took.request.at(-1)?.validatedLicenseId, undefined);
+
+    await assert.rejects(ts.validated('l2', hw(2)), /TIMEOUT/);
+    await ts.close();
+    ls.answers.validated = ({ licenseId }) => ({ kind: 'validated', licenseId });
+    const again = await start({ store });
+    t.after(again.close);
+    await eventually('it is confirmed', () => again.status().waiting.logOns === 0);
+    const reports = ls.took.validated.filter((v) => v.licenseId === 'l2');
+    assert.ok(reports.length > 1);
+    assert.equal(new Set(reports.map((r) => r.requestId)).size, 1, 'one report has one request id');
+  });
+
+  test('a log-on that is not confirmed is said again now and then; a refusal ends it', async (t) => {
+    const [ls, ts] = await together(t, { againMs: 100 });
+    await assert.rejects(ts.validated('l1', hw(1)), /TIMEOUT/);
+    ls.answers.validated = () => refused('UNKNOWN_LICENSE');
+    await eventually('it is confirmed', () => ts.status().waiting.logOns === 0);
+  });
+
+  test('N4: a license of another life of the ledger is reported in the background, once it is confirmed never again', async (t) => {
+    const [ls, ts] = await together(t, { againMs: 100 });
+    const other = signed(facts(1, { position: { generation: 'g0', sequence: 3 } }));
+    assert.equal((await ts.admit(device(1, signed(facts(1))))).row, 'D1');
+    assert.equal((await ts.admit(device(1, other))).row, 'D1');
+    await eventually('it is said again', () => ls.took.relearn.length > 2);
+    assert.ok(ls.took.relearn.every((r) => r.license === other));
+    ls.answers.relearn = () => refused('NOT_RELEARNED');
+    await eventually('it is confirmed', () => ts.status().waiting.relearns === 0);
+    const said = ls.took.relearn.length;
+    assert.equal((await ts.admit(device(1, other))).row, 'D1');
+    await new Promise((r) => setTimeout(r, 500));
+    assert.equal(ls.took.relearn.length, said);
+    ls.change({ generation: 'g2', position: { generation: 'g2', sequence: 1 } });
+    await eventually('in a third life it is said anew', async () => {
+      await ts.admit(device(1, other));
+      return ls.took.relearn.length > said;
+    });
+  });
+
+  test('T0: how it stands is said at connect and when it changes, and not again otherwise', async (t) => {
+    let days = 0;
+    const [ls, ts] = await together(t, {
+      store: memoryStore(),
+      againMs: 100,
+      now: () => Date.now() + days * DAY,
+    });
+    const stands = () => ls.took.stands.map((s) => `${s.version} ${s.mode} ${s.grace?.over}`);
+    await eventually('the first', () => stands().length === 1);
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    await ts.admit(device(1));
+    await eventually('the second', () => stands().length === 2);
+    await new Promise((r) => setTimeout(r, 500));
+    assert.deepEqual(stands(), ['2003 per-device undefined', '2003 per-device no']);
+    days = 200;
+    await eventually('the third', () => stands().length === 3);
+    assert.equal(stands()[2], '2003 per-device time');
+    await new Promise((r) => setTimeout(r, 300));
+    days = 202;
+    await eventually('once more after a day', () => stands().length === 4);
+    await new Promise((r) => setTimeout(r, 300));
+    assert.equal(stands().length, 4);
+  });
+
+  test('who only asks says nothing of itself', async (t) => {
+    const [ls, ts] = await together(t, { againMs: 50 });
+    await ts.admit(device(1, signed(facts(1))));
+    await new Promise((r) => setTimeout(r, 500));
+    assert.deepEqual(ls.took.stands, []);
+    assert.equal(ls.trust.licenseServerId, SERVER);
+  });
+});

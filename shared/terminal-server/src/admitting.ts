@@ -1,0 +1,155 @@
+// Letting a client in: what is known of it goes through the table; the license server is asked where the table says so.
+
+import { faultOf, type Fault } from '@calbus/contracts/faults';
+import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
+import type { TerminalServerRow } from '@calbus/contracts/rows';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import type { Decision } from './asking.ts';
+import {
+  refusalOf,
+  rowAfterAsking,
+  rowBeforeAsking,
+  type AdmissionRow,
+  type Answer,
+  type Situation,
+} from './domain/admission.ts';
+import { clientSeen, daysLeft, graceDaysOf, timePassed } from './domain/grace.ts';
+import { presentedAt } from './domain/presented.ts';
+import { settingsOf } from './domain/trusted.ts';
+import type { Keeping } from './keeping.ts';
+import type { LicenseAsk, TerminalServerMode } from './options.ts';
+import type { Telling } from './telling.ts';
+import type { Trusting } from './trusting.ts';
+
+type Looked = {
+  readonly row: TerminalServerRow;
+  /** The license server's decision, where it was asked and answered. */
+  readonly decision: Decision | null;
+  /** Why it was unreachable, where it was asked and did not decide. */
+  readonly fault: Fault | null;
+  /** Why the license that was presented counted as nothing; null where it counted, or none was. */
+  readonly notCounted: string | null;
+};
+
+export type Admission = Looked &
+  (
+    | {
+        readonly admit: true;
+        /** What the client shall keep from now on; null: it keeps what it has. */
+        readonly license: string | null;
+        readonly refusal: null;
+        /** Of a row that admits by grace, G0 or G1; else null. */
+        readonly graceDaysLeft: number | null;
+      }
+    | {
+        readonly admit: false;
+        readonly license: null;
+        readonly refusal: { readonly code: RefusalCode; readonly says: string; readonly todo: string };
+        readonly graceDaysLeft: null;
+      }
+  );
+
+export type AdmittingDeps = {
+  readonly keeping: Keeping;
+  readonly trusting: Trusting;
+  readonly telling: Telling;
+  readonly mode: TerminalServerMode | undefined;
+  readonly version: ProductVersion;
+  readonly now: () => number;
+  readonly request: (ask: LicenseAsk) => Promise<Decision>;
+};
+
+const answerOf = ({ outcome }: Decision): Answer =>
+  outcome.kind === 'refused' ? { kind: 'refused', code: outcome.code } : { kind: 'granted' };
+
+export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise<Admission>) => {
+  const { keeping } = d;
+  const mode = d.mode ?? 'not-configured';
+  const graceLeft = (): number => {
+    const { grace, trust } = keeping.now();
+    return daysLeft(grace, graceDaysOf(settingsOf(trust).graceDays, d.version));
+  };
+
+  /** What is so now. A client that was seen starts the grace period; where that cannot be written down there is none. */
+  const look = (ask: LicenseAsk) => {
+    const { trust } = keeping.now();
+    const { renewalLeadDays, perUserWhenUnreachable } = settingsOf(trust);
+    const { hardwareId } = ask.device;
+    const checked =
+      ask.presented === undefined
+        ? undefined
+        : d.trusting.counts(ask.presented, hardwareId.toLowerCase(), mode);
+    const claims = checked?.ok ? checked.claims : undefined;
+    const s: Situation = {
+      mode,
+      inGrace: graceLeft() > 0,
+      presented: claims ? presentedAt(claims, d.version, d.now(), renewalLeadDays) : null,
+      userAuthenticated: ask.user?.authenticatedBy !== undefined,
+      perUserWhenUnreachable,
+    };
+    const notCounted = checked && !checked.ok ? checked.why : null;
+    return { s, claims, notCounted, generation: trust?.generation };
+  };
+  const beginGrace = async (): Promise<void> => {
+    const before = keeping.now().grace;
+    const seen = (): Promise<boolean> => {
+      const change = before ? keeping.note : keeping.change;
+      return change((k) => ({ ...k, grace: clientSeen(k.grace, d.now()) }));
+    };
+    const written = await seen();
+    if (before) return;
+    if (written) d.telling.again();
+    else void keeping.change((k) => ({ ...k, grace: null }));
+  };
+  const passTime = (): void =>
+    void keeping.note((k) => (k.grace ? { ...k, grace: timePassed(k.grace, d.now()) } : k));
+
+  const admission = (row: AdmissionRow<never>, looked: Omit<Looked, 'row'>, answer?: Answer): Admission => {
+    const { id, act } = row;
+    const common = { row: id, ...looked };
+    if (act === 'refuse') {
+      const code = refusalOf(id, answer);
+      const { says, todo } = refusals[code];
+      return { ...common, admit: false, license: null, refusal: { code, says, todo }, graceDaysLeft: null };
+    }
+    const outcome = looked.decision?.outcome;
+    const license = id === 'A1' && outcome?.kind === 'license' ? outcome.license : null;
+    const graceDaysLeft = id === 'G0' || id === 'G1' ? graceLeft() : null;
+    return { ...common, admit: true, license, refusal: null, graceDaysLeft };
+  };
+
+  /** Asks, and takes along a log-on of this device that is not confirmed yet. */
+  const asked = async (ask: LicenseAsk): Promise<{ decision: Decision | null; fault: Fault | null }> => {
+    const hardwareId = ask.device.hardwareId.toLowerCase();
+    const logOn = keeping.now().logOns.find((l) => l.hardwareId === hardwareId);
+    try {
+      const decision = await d.request({
+        ...ask,
+        ...(logOn && ask.validatedLicenseId === undefined ? { validatedLicenseId: logOn.licenseId } : {}),
+      });
+      if (logOn && decision.outcome.kind === 'license') d.telling.logOnTaken(logOn.licenseId);
+      return { decision, fault: null };
+    } catch (error) {
+      const fault = faultOf(error);
+      if (!fault) throw error;
+      return { decision: null, fault };
+    }
+  };
+
+  return async (ask) => {
+    if (mode !== 'remote-administration') await beginGrace();
+    const first = look(ask);
+    const row = rowBeforeAsking(first.s);
+    if (row) {
+      const { claims, generation, notCounted } = first;
+      if (row.id === 'D1' && claims && generation !== undefined && claims.generation !== generation)
+        d.telling.relearn(ask.presented ?? '', claims, generation);
+      return admission(row, { decision: null, fault: null, notCounted });
+    }
+    const { decision, fault } = await asked(ask);
+    passTime();
+    const { s, notCounted } = look(ask);
+    const answer: Answer = decision ? answerOf(decision) : { kind: 'unreachable' };
+    return admission(rowAfterAsking({ ...s, answer }), { decision, fault, notCounted }, answer);
+  };
+};

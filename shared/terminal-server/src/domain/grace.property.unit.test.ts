@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import {
+  clientSeen,
+  daysLeft,
+  graceDaysOf,
+  graceOf,
+  licenseSeen,
+  timePassed,
+  type KeptGrace,
+} from './grace.ts';
+
+const DAY = 86_400_000;
+const T = 1_790_000_000_000;
+
+describe('the grace period', () => {
+  test('begins with the first client, and ends so many days later to the millisecond', () => {
+    assert.equal(graceOf(null, 120), null);
+    assert.equal(daysLeft(null, 120), 0);
+    const g = clientSeen(null, T);
+    assert.deepEqual(graceOf(g, 120), { startedAt: T, endsAt: T + 120 * DAY, over: 'no' });
+    assert.equal(daysLeft(g, 120), 120);
+    const last = timePassed(g, T + 120 * DAY - 1);
+    assert.equal(daysLeft(last, 120), 1);
+    const over = timePassed(last, T + 120 * DAY);
+    assert.equal(daysLeft(over, 120), 0);
+    assert.equal(graceOf(over, 120)?.over, 'time');
+  });
+
+  test('a second client changes nothing of it', () => {
+    const g = clientSeen(clientSeen(null, T), T + 5 * DAY);
+    assert.equal(g.startedAt, T);
+    assert.equal(daysLeft(g, 120), 115);
+  });
+
+  test('ends with the first full license; one that comes before any client leaves none', () => {
+    const g = licenseSeen(clientSeen(null, T), T + DAY);
+    assert.equal(graceOf(g, 120)?.over, 'license');
+    assert.equal(daysLeft(g, 120), 0);
+    assert.equal(daysLeft(clientSeen(licenseSeen(null, T), T + 1), 120), 0);
+  });
+
+  test('is 90 days at most for version 2000, and none where the setting says so', () => {
+    assert.equal(graceDaysOf(120, '2000'), 90);
+    assert.equal(graceDaysOf(30, '2000'), 30);
+    assert.equal(graceDaysOf(120, '2003'), 120);
+    assert.equal(daysLeft(clientSeen(null, T), 0), 0);
+  });
+
+  test('a clock that goes back gives nothing anew, whatever happens in between', () => {
+    const step = fc.record({
+      do: fc.constantFrom('client', 'client', 'time', 'license'),
+      at: fc.integer({ min: -400, max: 400 }).map((days) => T + days * DAY),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+        let g: KeptGrace | null = null;
+        let left = Infinity;
+        for (const s of steps) {
+          if (s.do === 'client') g = clientSeen(g, s.at);
+          else if (s.do === 'license') g = licenseSeen(g, s.at);
+          else g = g && timePassed(g, s.at);
+          if (!g) continue;
+          const now = daysLeft(g, 120);
+          assert.ok(now <= left, 'it grew');
+          left = now;
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,21 @@
+// Log-ons from devices with a temporary license that were reported and that no decision confirmed yet (D5).
+
+import { z } from 'zod';
+import { hardwareId, token } from '@calbus/contracts/tokens';
+
+export const keptLogOn = z.object({
+  licenseId: token,
+  hardwareId,
+  /** The report goes out under the same id each time. */
+  requestId: token,
+});
+export type KeptLogOn = z.infer<typeof keptLogOn>;
+
+/** More than these wait nowhere: the oldest are let go. */
+const MOST = 5_000;
+
+export const logOnReported = (all: readonly KeptLogOn[], l: KeptLogOn): readonly KeptLogOn[] =>
+  all.some((x) => x.licenseId === l.licenseId) ? all : [...all.slice(-MOST + 1), l];
+
+export const logOnConfirmed = (all: readonly KeptLogOn[], licenseId: string): readonly KeptLogOn[] =>
+  all.some((x) => x.licenseId === licenseId) ? all.filter((x) => x.licenseId !== licenseId) : all;

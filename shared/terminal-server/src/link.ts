@@ -1,0 +1,152 @@
+// The connection to NATS: made in the background, tried until it is there, and made anew where the client gave up on it.
+
+import {
+  connect as connectNats,
+  Events,
+  nkeyAuthenticator,
+  nkeys,
+  type ConnectionOptions,
+  type NatsConnection,
+} from 'nats';
+import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
+import { fault } from '@calbus/contracts/faults';
+import { terminalServerInbox } from '@calbus/contracts/identities';
+import { subjects } from '@calbus/contracts/subjects';
+import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import { randomBytes } from 'node:crypto';
+import type { Enqueue, Sleep } from './asking.ts';
+import { publishToQueue } from './queue.ts';
+
+export type LinkState = { readonly kind: 'connected' } | { readonly kind: 'away'; readonly why: string };
+
+export type Link = {
+  readonly enqueue: Enqueue;
+  readonly askForTrust: () => void;
+  readonly state: () => LinkState;
+  /** Settles with the first try, whether it succeeded or not. */
+  readonly tried: Promise<void>;
+  /** Messages on this terminal server's subjects that were none of calbus's. */
+  readonly ignored: () => number;
+  readonly close: () => Promise<void>;
+};
+
+export type LinkUser = {
+  /** False where the bytes are no decision and no fault. */
+  readonly decision: (bytes: Uint8Array) => boolean;
+  readonly trust: (snapshot: Body<typeof trustSnapshot>) => void;
+  /** The connection is there, or is there again. */
+  readonly up: () => void;
+};
+
+export type LinkOptions = {
+  readonly servers: string | readonly string[];
+  readonly seed: string;
+  readonly terminalServerId: string;
+};
+
+const AGAIN_MS = 500;
+const newId = (): string => randomBytes(16).toString('base64url');
+
+const optionsOf = ({ servers, seed, terminalServerId: id }: LinkOptions): ConnectionOptions => {
+  nkeys.fromSeed(new TextEncoder().encode(seed)); // a seed that is none is said at once
+  return {
+    servers: typeof servers === 'string' ? servers : [...servers],
+    name: `terminal-server-${id}`,
+    authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
+    inboxPrefix: terminalServerInbox(id),
+    timeout: 5_000,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 200,
+    // A connection that is dead without a word is noticed within 15 s instead of minutes.
+    pingInterval: 5_000,
+    maxPingOut: 2,
+  };
+};
+
+export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => {
+  const id = o.terminalServerId;
+  const options = optionsOf(o);
+  const end = new AbortController();
+  let nc: NatsConnection | undefined;
+  let state: LinkState = { kind: 'away', why: 'not connected yet' };
+  let ignored = 0;
+
+  const listen = <C extends Contract>(
+    at: NatsConnection,
+    subject: string,
+    contract: C,
+    take: (body: Body<C>) => void,
+  ): void => {
+    at.subscribe(subject, {
+      callback: (error, m) => {
+        const decoded = error ? undefined : decode([contract], m.data);
+        if (decoded?.ok) take(decoded.message.body);
+        else ignored += 1;
+      },
+    });
+  };
+  const askForTrust = (): void => {
+    if (!nc || nc.isClosed()) return;
+    nc.publish(subjects.trust.request(id), encode(trustRequest, { id: newId(), sentAt: Date.now() }, {}));
+  };
+  const up = (): void => {
+    state = { kind: 'connected' };
+    askForTrust();
+    user.up();
+  };
+  const watch = async (at: NatsConnection): Promise<void> => {
+    for await (const { type } of at.status()) {
+      if (type === Events.Disconnect) state = { kind: 'away', why: 'the connection was lost' };
+      if (type === Events.Reconnect) up();
+    }
+  };
+  const use = (at: NatsConnection): void => {
+    nc = at;
+    at.subscribe(subjects.decision.to(id), {
+      callback: (error, m) => {
+        if (error || !user.decision(m.data)) ignored += 1;
+      },
+    });
+    listen(at, subjects.trust.snapshot(id), trustSnapshot, user.trust);
+    listen(at, subjects.trust.changed, trustChanged, askForTrust);
+    void watch(at);
+    up();
+  };
+  /** One connection, for as long as it lasts. */
+  const oneConnection = async (): Promise<string> => {
+    const at = await connectNats(options);
+    if (end.signal.aborted) {
+      await at.close();
+      return 'closed';
+    }
+    use(at);
+    tried();
+    return (await at.closed())?.message ?? 'the connection was closed';
+  };
+  let tried: () => void = () => {};
+  const first = new Promise<void>((resolve) => (tried = resolve));
+  const keepConnected = async (): Promise<void> => {
+    while (!end.signal.aborted) {
+      const why = await oneConnection().catch((e: unknown) => (e instanceof Error ? e.message : String(e)));
+      state = { kind: 'away', why };
+      tried();
+      await sleep(AGAIN_MS, end.signal);
+    }
+  };
+  void keepConnected();
+
+  return {
+    enqueue: async (subject, bytes) =>
+      nc && !nc.isClosed()
+        ? publishToQueue(nc, subject, bytes)
+        : fault('UNREACHABLE', 'There is no connection to NATS.'),
+    askForTrust,
+    state: () => state,
+    tried: first,
+    ignored: () => ignored,
+    close: async () => {
+      end.abort();
+      await nc?.close();
+    },
+  };
+};

@@ -1,0 +1,13 @@
+// Keeps nothing beyond the process: for trials and tests, or for who only asks.
+
+import type { Kept, Store } from './store.ts';
+
+export const memoryStore = (): Store => {
+  let saved: Kept | undefined;
+  return {
+    load: async () => structuredClone(saved),
+    save: async (kept) => {
+      saved = structuredClone(kept);
+    },
+  };
+};

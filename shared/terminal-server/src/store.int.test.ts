@@ -1,0 +1,150 @@
+// What every store must do, and what the file does beyond that.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, describe, test } from 'node:test';
+import { fileStore } from './file-store.ts';
+import { keepIn } from './keeping.ts';
+import { memoryStore } from './memory-store.ts';
+import { nothingKept, type Kept, type Store } from './store.ts';
+
+const HOUR = 3_600_000;
+const T = 1_790_000_000_000;
+const dir = mkdtempSync(path.join(tmpdir(), 'calbus-store-'));
+after(() => rmSync(dir, { recursive: true, force: true }));
+let files = 0;
+const newFile = (): string => path.join(dir, `kept-${(files += 1)}.json`);
+
+const some = (latest = T): Kept => ({
+  ...nothingKept('ts1'),
+  grace: { startedAt: T, latest, endedByLicense: false },
+  trust: {
+    licenseServerId: 'unactivated',
+    generation: 'g1',
+    epoch: 0,
+    issuing: [{ kid: 'k1', chain: ['-----BEGIN CERTIFICATE-----\nAA\n-----END CERTIFICATE-----\n'] }],
+    ended: [{ licenseId: 'l1', notAfter: T }],
+    position: { generation: 'g1', sequence: 4 },
+    settings: { graceDays: 30, perUserWhenUnreachable: 'refuse', renewalLeadDays: 5 },
+  },
+  epochs: { ABCDE12345ABCDE12345ABCDE12345ABCDE: { epoch: 2, since: T } },
+  logOns: [{ licenseId: 'l2', hardwareId: '0'.repeat(40), requestId: 'r1' }],
+});
+
+const stores: readonly (readonly [string, () => Store])[] = [
+  ['memory', memoryStore],
+  ['file', () => fileStore(newFile())],
+];
+for (const [name, create] of stores) {
+  describe(`the store in ${name}`, () => {
+    test('has nothing at first', async () => assert.equal(await create().load(), undefined));
+    test('gives back what was saved last, and not what was changed since', async () => {
+      const store = create();
+      await store.save(nothingKept('ts1'));
+      const saved = some();
+      await store.save(saved);
+      saved.logOns.length = 0;
+      assert.deepEqual(await store.load(), some());
+      (await store.load())?.logOns.splice(0);
+      assert.deepEqual(await store.load(), some());
+    });
+  });
+}
+
+describe('the file', () => {
+  test('is one whole file, for its owner only, with nothing left beside it', async () => {
+    const file = newFile();
+    const store = fileStore(file);
+    for (let n = 0; n < 20; n += 1) await store.save(some(T + n));
+    assert.deepEqual(await fileStore(file).load(), some(T + 19));
+    assert.deepEqual(
+      readdirSync(dir).filter((f) => f.startsWith(path.basename(file))),
+      [path.basename(file)],
+    );
+  });
+
+  test('that is garbage is an error that says what to do, and stays as it is', async () => {
+    const whole = JSON.stringify(some());
+    for (const text of [
+      '',
+      'junk',
+      '[]',
+      whole.slice(0, -3),
+      whole.replace('"format":1', '"format":9'),
+      whole.replace(`"startedAt":${T}`, '"startedAt":"x"'),
+    ]) {
+      const file = newFile();
+      writeFileSync(file, text);
+      await assert.rejects(fileStore(file).load(), (e: Error) => {
+        assert.match(e.message, /is not what a terminal server keeps .*Put back a copy.*grace period/s);
+        return e.message.startsWith(file);
+      });
+      assert.equal(readFileSync(file, 'utf8'), text);
+    }
+  });
+
+  test('that cannot be read is said to be', async () => {
+    await assert.rejects(fileStore(dir).load(), /cannot be read \(EISDIR\)/);
+  });
+
+  test('a half-written next one is not taken for it', async () => {
+    const file = newFile();
+    await fileStore(file).save(some());
+    writeFileSync(`${file}.next`, '{"format":1,');
+    assert.deepEqual(await fileStore(file).load(), some());
+    await fileStore(file).save(some(T + 1));
+    assert.ok(!existsSync(`${file}.next`));
+  });
+});
+
+describe('what is kept', () => {
+  test('is written one at a time, and whoever comes meanwhile shares the next write', async () => {
+    const saves: Kept[] = [];
+    let writing = 0;
+    const store: Store = {
+      load: async () => undefined,
+      save: async (k) => {
+        assert.equal((writing += 1), 1, 'two writes at once');
+        await new Promise(setImmediate);
+        saves.push(k);
+        writing -= 1;
+      },
+    };
+    const keeping = keepIn(store, some());
+    const all = Array.from({ length: 50 }, (_, n) => keeping.change(() => some(T + n + 1)));
+    assert.deepEqual(new Set(await Promise.all(all)), new Set([true]));
+    assert.deepEqual(saves.at(-1), some(T + 50));
+    assert.ok(saves.length <= 3, `${saves.length} writes`);
+  });
+
+  test('that could not be written is told, tried again, and then whole', async () => {
+    let full = true;
+    const inner = memoryStore();
+    const store: Store = {
+      load: inner.load,
+      save: async (k) => {
+        if (full) throw new Error('no space left');
+        await inner.save(k);
+      },
+    };
+    const keeping = keepIn(store, nothingKept('ts1'));
+    assert.equal(await keeping.change(() => some()), false);
+    assert.equal(keeping.unsaved(), 'no space left');
+    assert.equal(keeping.now().grace?.startedAt, T);
+    full = false;
+    assert.equal(await keeping.write(), true);
+    assert.equal(keeping.unsaved(), null);
+    assert.deepEqual(await store.load(), some());
+  });
+
+  test('the time seen is written when it is an hour ahead of what is', async () => {
+    const store = memoryStore();
+    const keeping = keepIn(store, some());
+    await keeping.note(() => some(T + HOUR - 1));
+    assert.equal(await store.load(), undefined);
+    await keeping.note(() => some(T + HOUR));
+    assert.deepEqual(await store.load(), some(T + HOUR));
+  });
+});

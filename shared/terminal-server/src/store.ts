@@ -1,0 +1,36 @@
+// What a terminal server keeps over restarts, and where: a port. file-store.ts keeps it in one file, memory-store.ts nowhere.
+
+import { z } from 'zod';
+import { trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import { token } from '@calbus/contracts/tokens';
+import { keptEpochs } from './domain/epochs.ts';
+import { keptGrace } from './domain/grace.ts';
+import { keptLogOn } from './domain/log-ons.ts';
+
+export const kept = z.object({
+  format: z.literal(1),
+  terminalServerId: token,
+  /** Null before the first client. */
+  grace: keptGrace.nullable(),
+  /** The last trust snapshot; null before the first. */
+  trust: trustSnapshot.body.nullable(),
+  epochs: keptEpochs,
+  logOns: z.array(keptLogOn).max(5_000),
+});
+export type Kept = z.infer<typeof kept>;
+
+export const nothingKept = (terminalServerId: string): Kept => ({
+  format: 1,
+  terminalServerId,
+  grace: null,
+  trust: null,
+  epochs: {},
+  logOns: [],
+});
+
+export type Store = {
+  /** Undefined where nothing was saved yet. Rejects with a sentence that says what to do where what was saved cannot be read. */
+  readonly load: () => Promise<Kept | undefined>;
+  /** Whole or not at all; resolves once it would survive a power failure. One call at a time. */
+  readonly save: (kept: Kept) => Promise<void>;
+};

@@ -1,0 +1,143 @@
+// What a terminal server says of its own accord, again and again until a decision confirms it: log-ons (D5), licenses of an
+// earlier life of the ledger on which it let clients in (N4), and how it stands.
+
+import { encode } from '@calbus/contracts/envelope';
+import { faultOf, faults } from '@calbus/contracts/faults';
+import type { Grace } from '@calbus/contracts/ledger';
+import type { LicenseClaims } from '@calbus/contracts/license';
+import { subjects } from '@calbus/contracts/subjects';
+import { licenseRelearn, licenseStands, licenseValidated } from '@calbus/contracts/terminal-server-messages';
+import type { LicensingMode } from '@calbus/contracts/tokens';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import type { Asking, Decision } from './asking.ts';
+import { logOnConfirmed, logOnReported } from './domain/log-ons.ts';
+import type { Keeping } from './keeping.ts';
+
+export type Standing = {
+  readonly version: ProductVersion;
+  readonly mode: LicensingMode | null;
+  readonly grace: Grace;
+};
+
+export type Telling = {
+  /** Reports a log-on; rejects where no decision came by the deadline, and goes on reporting it. */
+  readonly logOn: (licenseId: string, hardwareId: string) => Promise<Decision>;
+  /** A decision took the log-on with it. */
+  readonly logOnTaken: (licenseId: string) => void;
+  readonly relearn: (license: string, claims: LicenseClaims, generation: string) => void;
+  /** Says again whatever is not confirmed, and how it stands where that changed or a day has passed. */
+  readonly again: () => void;
+  /** How much is not confirmed yet. */
+  readonly waiting: () => { readonly logOns: number; readonly relearns: number };
+};
+
+export type TellingDeps = {
+  readonly keeping: Keeping;
+  readonly asking: Asking;
+  readonly terminalServerId: string;
+  readonly waitsMs: number;
+  readonly newId: () => string;
+  readonly now: () => number;
+  /** Null where this terminal server has nothing to say of itself. */
+  readonly standing: () => Standing | null;
+};
+
+type Relearn = { readonly licenseId: string; readonly license: string; readonly requestId: string };
+
+const DAY = 86_400_000;
+/** So many of each kind go out at once. */
+const MOST_AT_ONCE = 64;
+const MOST_RELEARNS = 10_000;
+
+/** Resolves once nothing more will come of saying it: decided, or taken by nobody. */
+const settled = async (asked: Promise<Decision>): Promise<boolean> => {
+  try {
+    await asked;
+    return true;
+  } catch (error) {
+    const f = faultOf(error);
+    return f !== undefined && faults[f.code].verdict === 'give-up';
+  }
+};
+
+/** Said again too soon, it was not taken: it is to be said once more. */
+const isTooSoon = async (asked: Promise<Decision>): Promise<boolean> => {
+  const { outcome } = await asked.catch(() => ({ outcome: undefined }));
+  return outcome?.kind === 'refused' && outcome.again === 'later';
+};
+
+export const createTelling = (d: TellingDeps): Telling => {
+  const id = d.terminalServerId;
+  const relearns = new Map<string, Relearn>();
+  const relearned = new Set<string>();
+  let relearnedFor = '';
+  let told: { readonly standing: string; readonly at: number } | undefined;
+  let tellingHow = false;
+
+  const stamp = (requestId: string) => ({ id: d.newId(), sentAt: d.now(), correlationId: requestId });
+  const confirmed = (licenseId: string): void => {
+    void d.keeping.change((k) => {
+      const logOns = logOnConfirmed(k.logOns, licenseId);
+      return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
+    });
+  };
+  const sayLogOn = (l: { requestId: string; licenseId: string; hardwareId: string }): Promise<Decision> => {
+    const { requestId, licenseId, hardwareId } = l;
+    const body = { requestId, waitsMs: d.waitsMs, licenseId, hardwareId };
+    const bytes = encode(licenseValidated, stamp(requestId), body);
+    const asked = d.asking.ask(subjects.license.validated(id), requestId, bytes);
+    void settled(asked).then((yes) => yes && confirmed(licenseId));
+    return asked;
+  };
+  const sayRelearn = async (r: Relearn): Promise<void> => {
+    const body = { requestId: r.requestId, waitsMs: d.waitsMs, license: r.license };
+    const bytes = encode(licenseRelearn, stamp(r.requestId), body);
+    if (!(await settled(d.asking.ask(subjects.license.relearn(id), r.requestId, bytes)))) return;
+    if (relearns.get(r.licenseId) === r) relearned.add(r.licenseId);
+    relearns.delete(r.licenseId);
+  };
+  const sayHowItStands = async (): Promise<void> => {
+    const standing = d.standing();
+    const text = JSON.stringify(standing);
+    if (!standing || tellingHow || (told?.standing === text && d.now() - told.at < DAY)) return;
+    tellingHow = true;
+    const requestId = d.newId();
+    const bytes = encode(licenseStands, stamp(requestId), { requestId, waitsMs: d.waitsMs, ...standing });
+    const asked = d.asking.ask(subjects.license.stands(id), requestId, bytes);
+    if ((await settled(asked)) && !(await isTooSoon(asked))) told = { standing: text, at: d.now() };
+    tellingHow = false;
+  };
+
+  return {
+    logOn: (licenseId, hardwareId) => {
+      void d.keeping.change((k) => {
+        const logOns = logOnReported(k.logOns, { licenseId, hardwareId, requestId: d.newId() });
+        return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
+      });
+      const kept = d.keeping
+        .now()
+        .logOns.find((l) => l.licenseId === licenseId && l.hardwareId === hardwareId);
+      return sayLogOn(kept ?? { licenseId, hardwareId, requestId: d.newId() });
+    },
+    logOnTaken: confirmed,
+    relearn: (license, claims, generation) => {
+      // In another life of the ledger everything is to be learned once more.
+      if (generation !== relearnedFor) {
+        relearns.clear();
+        relearned.clear();
+        relearnedFor = generation;
+      }
+      const licenseId = claims.jti;
+      if (relearns.has(licenseId) || relearned.has(licenseId) || relearns.size >= MOST_RELEARNS) return;
+      const r: Relearn = { licenseId, license, requestId: d.newId() };
+      relearns.set(licenseId, r);
+      void sayRelearn(r);
+    },
+    again: () => {
+      for (const l of d.keeping.now().logOns.slice(0, MOST_AT_ONCE)) void sayLogOn(l).catch(() => undefined);
+      for (const r of [...relearns.values()].slice(0, MOST_AT_ONCE)) void sayRelearn(r);
+      void sayHowItStands();
+    },
+    waiting: () => ({ logOns: d.keeping.now().logOns.length, relearns: relearns.size }),
+  };
+};

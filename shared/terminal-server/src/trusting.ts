@@ -1,0 +1,116 @@
+// Which licenses count here: who may sign, what was ended early, which epoch is the highest seen (N1, N2).
+
+import { isDeepStrictEqual } from 'node:util';
+import { fault, FaultError } from '@calbus/contracts/faults';
+import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
+import { checkLicense, type LicenseCheck } from '@calbus/trust/licenses';
+import type { Decision, Sleep } from './asking.ts';
+import { epochSeen, ofEarlierEpoch } from './domain/epochs.ts';
+import { trustAfter, type Trusted } from './domain/trusted.ts';
+import type { Keeping } from './keeping.ts';
+
+export type Trusting = {
+  /** N1, without asking whose license it is. */
+  readonly check: (license: string) => LicenseCheck;
+  /** N1 and N2 for a license that the device with this hardware id presents. */
+  readonly counts: (license: string, hardwareId: string, mode: string) => LicenseCheck;
+  readonly take: (snapshot: Trusted) => void;
+  /** Resolves with the next snapshot, or after a while without one. */
+  readonly next: () => Promise<void>;
+  /** Nobody waits for a snapshot any more. */
+  readonly end: () => void;
+  /** The decision, once the license in it is verified. Rejects with INVALID_BODY where it does not verify. */
+  readonly verified: (d: Decision, hardwareId: string) => Promise<Decision>;
+};
+
+const WAIT_MS = 3_000;
+const AGAIN_MS = 250;
+const never = new AbortController().signal;
+
+export const createTrusting = (
+  keeping: Keeping,
+  roots: readonly string[],
+  askForTrust: () => void,
+  sleep: Sleep,
+): Trusting => {
+  const waiting = new Set<() => void>();
+  let keysOf: Trusted | null = null;
+  let issuing: ReadonlyMap<string, readonly string[]> = new Map();
+
+  const check = (license: string): LicenseCheck => {
+    const { trust, epochs } = keeping.now();
+    if (trust !== keysOf) issuing = new Map(trust?.issuing.map((i) => [i.kid, i.chain]));
+    keysOf = trust;
+    const checked = checkLicense(license, {
+      roots,
+      issuing,
+      licenseServerId: trust?.licenseServerId ?? UNACTIVATED,
+    });
+    return checked.ok && ofEarlierEpoch(epochs, checked.claims)
+      ? { ok: false, why: 'it was issued by an earlier copy of the license server' }
+      : checked;
+  };
+  const ended = (c: LicenseClaims): boolean =>
+    keeping.now().trust?.ended.some((e) => e.licenseId === c.jti) ?? false;
+  const remember = (c: LicenseClaims): void =>
+    void keeping.change((k) => {
+      const epochs = epochSeen(k.epochs, c);
+      return epochs === k.epochs ? k : { ...k, epochs };
+    });
+  const next = (): Promise<void> =>
+    new Promise((resolve) => {
+      const over = new AbortController();
+      const wake = (): void => {
+        over.abort();
+        waiting.delete(wake);
+        resolve();
+      };
+      waiting.add(wake);
+      void sleep(WAIT_MS, over.signal).then(wake);
+    });
+
+  return {
+    check,
+    counts: (license, hardwareId, mode) => {
+      const checked = check(license);
+      if (!checked.ok) return checked;
+      const { claims } = checked;
+      if (claims.sub !== hardwareId) return { ok: false, why: 'it is of another device' };
+      if (claims.mode !== mode) return { ok: false, why: 'it is of the other licensing mode' };
+      if (ended(claims)) return { ok: false, why: 'it was ended early' };
+      remember(claims);
+      return checked;
+    },
+    take: (told) => {
+      void keeping.change((k) => {
+        const trust = trustAfter(k.trust, told);
+        return isDeepStrictEqual(trust, k.trust) ? k : { ...k, trust };
+      });
+      for (const wake of waiting) wake();
+    },
+    next,
+    end: () => {
+      for (const wake of waiting) wake();
+    },
+    verified: async (d, hardwareId) => {
+      if (d.outcome.kind !== 'license') return d;
+      const { license, licenseId } = d.outcome;
+      let result = check(license);
+      const until = performance.now() + WAIT_MS;
+      // It may carry a key we do not know yet, and so may the issuer that is asked next: ask again for a while before saying no.
+      while (!result.ok && performance.now() < until) {
+        const told = next();
+        askForTrust();
+        await told;
+        result = check(license);
+        if (!result.ok) await sleep(AGAIN_MS, never);
+      }
+      if (result.ok && result.claims.jti === licenseId && result.claims.sub === hardwareId) {
+        remember(result.claims);
+        return d;
+      }
+      const why = result.ok ? 'it is another license, or of another device, than was decided' : result.why;
+      throw new FaultError(fault('INVALID_BODY', `The license that was granted does not verify: ${why}.`));
+    },
+  };
+};
