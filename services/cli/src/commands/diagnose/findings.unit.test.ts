@@ -140,6 +140,7 @@ const cases: readonly (readonly [code: string, about: string, Observation])[] = 
   ['WRONG_MODE', 'terminal server ts1 (2003, Per Device)', has({ packs: [pack('2008', 0, 'per-user')] }, ts('2003', 'per-device'))],
   ['UPGRADE_PREVENTED', 'terminal server ts1 (2003, Per Device)', has(settings({ preventLicenseUpgrade: true }), ts('2003', 'per-device'))],
   ['UPGRADE_PREVENTED', '2003 Per Device', has({ ...settings({ preventLicenseUpgrade: true }), packs: [pack('2008', 5), pack('2003', 0)] })],
+  ['UPGRADE_PREVENTED', 'terminal server ts1 (2003, Per User)', has({ ...settings({ preventLicenseUpgrade: true }), packs: [pack('2008', 5, 'per-user')] }, ts('2003', 'per-user'))],
   ['NO_LICENSE_AVAILABLE', '2008 Per Device', has({ packs: [pack('2008', 0)] })],
   ['NO_LICENSE_AVAILABLE', 'terminal server ts1 (2003, Per Device)', has({ packs: [pack('2003', 0), pack('2008', 0)] }, ts('2003', 'per-device'))],
   ['STORAGE_NEARLY_FULL', 'replica r1, 93 % used', leader({ storageUsed: 0.935 })],

@@ -95,9 +95,12 @@ const verdictOn = (
   const ofMode = serving.filter((p) => p.mode === w.mode);
   if (ofMode.length === 0) return serving.length > 0 ? 'wrong-mode' : 'nothing-installed';
   if (w.mode === 'per-user') {
+    const counts = (version: ProductVersion): boolean =>
+      preventUpgrade ? version === w.version : serves(version, w.version);
+    if (!ofMode.some((p) => counts(p.version))) return 'upgrade-prevented';
     if (perUser !== 'enforced') return 'enough';
     const left = pools
-      .filter((p) => p.mode === 'per-user' && serves(p.version, w.version))
+      .filter((p) => p.mode === 'per-user' && counts(p.version))
       .reduce((n, p) => n + p.available, overdraft);
     return left > 0 ? 'enough' : 'none-free';
   }
