@@ -36,5 +36,6 @@ export type TerminalServers = {
 export type Signer = {
   /** The signed license; undefined while there is no key that may sign it. */
   readonly sign: (facts: LicenseFacts) => string | undefined;
-  readonly check: (license: string) => LicenseCheck;
+  /** `chain`: of its issuing key, as whoever shows it gave it. */
+  readonly check: (license: string, chain?: readonly string[]) => LicenseCheck;
 };

@@ -25,6 +25,9 @@ import { productVersion } from './versions.ts';
 /** How long the caller waits, from the moment the queue took the request; a duration, so that clocks need not agree. */
 const waitsMs = z.int().min(100).max(60_000);
 
+/** The issuing certificate first, the license server certificate last; the Clearinghouse root is not in it. */
+const issuingChain = z.array(certificatePem).min(1).max(4);
+
 export const user = z.object({
   name,
   domain: name.optional(),
@@ -46,6 +49,8 @@ export const licenseRequest = contract(
     user: user.optional(),
     /** The license the client presented, as it came. */
     presented: compactJws.optional(),
+    /** The chain of the issuing key that signed it, where the license server does not publish that key any more. */
+    presentedChain: issuingChain.optional(),
     /** A log-on that was reported and not yet confirmed, said again. */
     validatedLicenseId: token.optional(),
   }),
@@ -64,7 +69,13 @@ export const licenseRelearn = contract(
   'license.relearn',
   1,
   'A terminal server let a client in on a license of an earlier life of the ledger, and reports it (N4).',
-  z.object({ requestId: token, waitsMs, license: compactJws }),
+  z.object({
+    requestId: token,
+    waitsMs,
+    license: compactJws,
+    /** As in a request. */
+    chain: issuingChain.optional(),
+  }),
   32_768,
 );
 
@@ -140,8 +151,7 @@ export const trustRequest = contract(
 export const issuingCertificate = z.object({
   /** Names the key in the header of the licenses it signed. */
   kid: token,
-  /** The issuing certificate first, the license server certificate last; the Clearinghouse root is not in it. */
-  chain: z.array(certificatePem).min(1).max(4),
+  chain: issuingChain,
 });
 
 export const trustSnapshot = contract(

@@ -118,12 +118,14 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
     newId,
     now,
     standing,
+    chainFor: trusting.chainFor,
   });
 
   const request = async (ask: LicenseAsk): Promise<Decision> => {
     if (mode === undefined || mode === 'remote-administration')
       throw new FaultError(fault('INVALID_BODY', 'Without a licensing mode no license can be asked for.'));
     const { device, user, presented, validatedLicenseId, requestId = newId() } = ask;
+    const presentedChain = presented === undefined ? undefined : trusting.chainFor(presented);
     const body: Body<typeof licenseRequest> = {
       requestId,
       waitsMs,
@@ -132,6 +134,7 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
       device: { hardwareId: device.hardwareId.toLowerCase(), name: device.name },
       ...(user ? { user } : {}),
       ...(presented === undefined ? {} : { presented }),
+      ...(presentedChain === undefined ? {} : { presentedChain }),
       ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
     };
     const bytes = encode(licenseRequest, { id: newId(), sentAt: Date.now(), correlationId: requestId }, body);

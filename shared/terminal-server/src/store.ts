@@ -1,11 +1,12 @@
 // What a terminal server keeps over restarts, and where: a port. file-store.ts keeps it in one file, memory-store.ts nowhere.
 
 import { z } from 'zod';
-import { trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import { issuingCertificate, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 import { token } from '@calbus/contracts/tokens';
 import { keptEpochs } from './domain/epochs.ts';
 import { keptGrace } from './domain/grace.ts';
 import { keptLogOn } from './domain/log-ons.ts';
+import { MOST_EARLIER_KEYS } from './domain/trusted.ts';
 
 export const kept = z.object({
   format: z.literal(1),
@@ -14,6 +15,8 @@ export const kept = z.object({
   grace: keptGrace.nullable(),
   /** The last trust snapshot; null before the first. */
   trust: trustSnapshot.body.nullable(),
+  /** Issuing keys that were published before, of which licenses may still be in date. */
+  earlierKeys: z.array(issuingCertificate).max(MOST_EARLIER_KEYS).default([]),
   epochs: keptEpochs,
   logOns: z.array(keptLogOn).max(5_000),
 });
@@ -24,6 +27,7 @@ export const nothingKept = (terminalServerId: string): Kept => ({
   terminalServerId,
   grace: null,
   trust: null,
+  earlierKeys: [],
   epochs: {},
   logOns: [],
 });

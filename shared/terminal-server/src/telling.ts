@@ -40,6 +40,8 @@ export type TellingDeps = {
   readonly now: () => number;
   /** Null where this terminal server has nothing to say of itself. */
   readonly standing: () => Standing | null;
+  /** What is to be shown with a license whose key is not published any more. */
+  readonly chainFor: (license: string) => string[] | undefined;
 };
 
 type Relearn = { readonly licenseId: string; readonly license: string; readonly requestId: string };
@@ -90,7 +92,13 @@ export const createTelling = (d: TellingDeps): Telling => {
     return asked;
   };
   const sayRelearn = async (r: Relearn): Promise<void> => {
-    const body = { requestId: r.requestId, waitsMs: d.waitsMs, license: r.license };
+    const chain = d.chainFor(r.license);
+    const body = {
+      requestId: r.requestId,
+      waitsMs: d.waitsMs,
+      license: r.license,
+      ...(chain ? { chain } : {}),
+    };
     const bytes = encode(licenseRelearn, stamp(r.requestId), body);
     if (!(await settled(d.asking.ask(subjects.license.relearn(id), r.requestId, bytes)))) return;
     if (relearns.get(r.licenseId) === r) relearned.add(r.licenseId);

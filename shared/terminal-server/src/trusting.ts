@@ -3,10 +3,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
+import { openJws } from '@calbus/trust/jws';
 import { checkLicense, type LicenseCheck } from '@calbus/trust/licenses';
 import type { Decision, Sleep } from './asking.ts';
 import { epochSeen, ofEarlierEpoch } from './domain/epochs.ts';
-import { trustAfter, type Trusted } from './domain/trusted.ts';
+import { earlierKeys, trustAfter, type Trusted } from './domain/trusted.ts';
 import type { Keeping } from './keeping.ts';
 
 export type Trusting = {
@@ -14,6 +15,8 @@ export type Trusting = {
   readonly check: (license: string) => LicenseCheck;
   /** N1 and N2 for a license that the device with this hardware id presents. */
   readonly counts: (license: string, hardwareId: string, mode: string) => LicenseCheck;
+  /** The chain of the key that signed it, where that key is not published any more: to be shown with the license. */
+  readonly chainFor: (license: string) => string[] | undefined;
   readonly take: (snapshot: Trusted) => void;
   /** Resolves with the next snapshot, or after a while without one. */
   readonly next: () => Promise<void>;
@@ -37,10 +40,16 @@ export const createTrusting = (
   let keysOf: Trusted | null = null;
   let issuing: ReadonlyMap<string, readonly string[]> = new Map();
 
-  const check = (license: string): LicenseCheck => {
-    const { trust, epochs } = keeping.now();
-    if (trust !== keysOf) issuing = new Map(trust?.issuing.map((i) => [i.kid, i.chain]));
+  const keys = (): ReadonlyMap<string, readonly string[]> => {
+    const { trust, earlierKeys: earlier } = keeping.now();
+    if (trust !== keysOf)
+      issuing = new Map([...earlier, ...(trust?.issuing ?? [])].map((i) => [i.kid, i.chain]));
     keysOf = trust;
+    return issuing;
+  };
+  const check = (license: string): LicenseCheck => {
+    const { epochs, trust } = keeping.now();
+    const issuing = keys();
     const checked = checkLicense(license, {
       roots,
       issuing,
@@ -81,10 +90,16 @@ export const createTrusting = (
       remember(claims);
       return checked;
     },
+    chainFor: (license) => {
+      const kid = openJws(license)?.header.kid;
+      const found = keeping.now().earlierKeys.find((k) => k.kid === kid);
+      return found && [...found.chain];
+    },
     take: (told) => {
       void keeping.change((k) => {
         const trust = trustAfter(k.trust, told);
-        return isDeepStrictEqual(trust, k.trust) ? k : { ...k, trust };
+        const earlier = earlierKeys(k.earlierKeys, k.trust, trust);
+        return isDeepStrictEqual(trust, k.trust) ? k : { ...k, trust, earlierKeys: [...earlier] };
       });
       for (const wake of waiting) wake();
     },

@@ -173,7 +173,8 @@ const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, plac
   } else {
     changeTemporaries(state, license, 1);
   }
-  noteName(state, license.hardwareId, license.deviceName, place.at);
+  // A device that is merged into another has a name of its own.
+  if (r.askedAs === undefined) noteName(state, license.hardwareId, license.deviceName, place.at);
   put(state, license);
   count(state, r.terminalServerId, license.kind);
   if (license.kind === 'full')

@@ -10,7 +10,7 @@ import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { checkLicense, signLicense } from '@calbus/trust/licenses';
+import { checkLicenseWith, signLicense } from '@calbus/trust/licenses';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
 import type { Signer } from '../ports.ts';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
@@ -105,9 +105,9 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       if (!chosen) wanted = true;
       return chosen && signLicense(chosen.key, chosen.kid, facts);
     },
-    check: (license) =>
+    check: (license, chain) =>
       sources
-        ? checkLicense(license, licenseTrustOf(deps.roots, sources))
+        ? checkLicenseWith(license, chain, licenseTrustOf(deps.roots, sources))
         : { ok: false, why: 'who may sign is not known here yet' },
     ended: run(),
   };

@@ -21,8 +21,13 @@ import type { Inventory, Signer } from '../ports.ts';
 type MessageDeps = { readonly log: Log; readonly inventory: Inventory; readonly signer: Signer };
 
 /** N1, with a word in the log. */
-const checked = ({ signer, log }: MessageDeps, terminalServerId: string, license: string): Presented => {
-  const check = signer.check(license);
+const checked = (
+  { signer, log }: MessageDeps,
+  terminalServerId: string,
+  license: string,
+  chain: readonly string[] | undefined,
+): Presented => {
+  const check = signer.check(license, chain);
   if (!check.ok) {
     log.warn(
       { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, row: 'N1', why: check.why },
@@ -56,12 +61,15 @@ export const openMessage: Readonly<Record<Verb, (deps: MessageDeps, bytes: Uint8
   {
     request: (deps, bytes) =>
       open(licenseRequest, bytes, (ts, body) => {
-        const presented = body.presented === undefined ? undefined : checked(deps, ts, body.presented);
+        const { presented: license, presentedChain } = body;
+        const presented = license === undefined ? undefined : checked(deps, ts, license, presentedChain);
         return understandRequest(ts, body, presented, deps.inventory.position()?.generation);
       }),
     validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
     relearn: (deps, bytes) =>
-      open(licenseRelearn, bytes, (ts, body) => understandRelearn(ts, body, checked(deps, ts, body.license))),
+      open(licenseRelearn, bytes, (ts, body) =>
+        understandRelearn(ts, body, checked(deps, ts, body.license, body.chain)),
+      ),
     stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),
   };
 export const isVerb = (verb: string): verb is Verb => Object.hasOwn(openMessage, verb);
