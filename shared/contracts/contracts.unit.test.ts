@@ -9,6 +9,7 @@ import { asyncapi } from './asyncapi.ts';
 import { described, fileName, jsonSchema } from './json-schemas.ts';
 import { contracts, exchanges } from './src/catalogue.ts';
 import { decode, encode, type Contract, type Message } from './src/envelope.ts';
+import * as explain from './src/explain-messages.ts';
 import { faultCodes } from './src/faults.ts';
 import * as inventory from './src/inventory-messages.ts';
 import * as liaison from './src/liaison-messages.ts';
@@ -48,7 +49,7 @@ const objectsIn = (
 };
 
 test('every message is in the catalogue', () => {
-  const exported = [inventory, liaison, terminalServer].flatMap((m) => Object.values<unknown>(m));
+  const exported = [inventory, explain, liaison, terminalServer].flatMap((m) => Object.values<unknown>(m));
   const all = exported.filter(
     (x): x is Contract => typeof x === 'object' && x !== null && 'maxBytes' in x && 'about' in x,
   );

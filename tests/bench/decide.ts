@@ -2,11 +2,15 @@
 // servers, since both are about processor time only.
 
 import { randomBytes } from 'node:crypto';
+import { encode } from '@calbus/contracts/envelope';
+import { inventoryDecisionFacts, type DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Allocation } from '@calbus/contracts/inventory-messages';
 import { createLog } from '@calbus/runtime/log';
 import { cryptoDice as dice } from '../../services/inventory/src/adapters/dice.ts';
 import { decide as decideOne, dueReturns } from '../../services/inventory/src/domain/decide.ts';
+import type { Saw } from '../../services/inventory/src/domain/decision.ts';
 import { evolve } from '../../services/inventory/src/domain/evolve.ts';
+import { factsOfDecision, seenBy } from '../../services/inventory/src/domain/seen.ts';
 import { stillOf } from '../../services/inventory/src/domain/snapshot.ts';
 import { draftOf, type BaseState } from '../../services/inventory/src/domain/state.ts';
 import { poolCounts } from '../../services/inventory/src/domain/stock.ts';
@@ -33,7 +37,7 @@ const filled = (licenses: number, packs: number): BaseState => {
   return follower.state;
 };
 
-const request = (): Allocation => ({
+const request = (): Extract<Allocation, { kind: 'license' }> => ({
   kind: 'license',
   requestId: dice.id(),
   terminalServerId: 'ts-1',
@@ -73,10 +77,38 @@ const perRequest = (state: BaseState): number => {
   return median(Array.from({ length: BATCHES + WARM_UP }, batch).slice(WARM_UP));
 };
 
+/** The same, with what each decision saw gathered and encoded as the message that is stored. */
+const perRequestKept = (state: BaseState): { readonly us: number; readonly bytes: number } => {
+  const now = Math.max(Date.now(), state.head.time);
+  const c = { now, next: state.head.sequence + 1, dice, storageNearlyFull: false };
+  const place = { generation: state.head.generation, sequence: 1, at: c.now, term: 1 };
+  let bytes = 0;
+  const batch = (): number => {
+    const requests = Array.from({ length: BATCH }, request);
+    const draft = draftOf(state);
+    const ms = timed(() => {
+      const decisions: DecisionFacts[] = [];
+      for (const q of requests) {
+        let saw: Saw = { kind: 'repeat' };
+        const decision = decideOne(draft, q, { ...c, saw: (what) => (saw = what) });
+        const seen = seenBy(draft, c, q, saw);
+        for (const r of decision.records) evolve(draft, r, place);
+        const answer = draft.outcomes.get(q.requestId);
+        if (answer) decisions.push(factsOfDecision(q, answer, seen));
+      }
+      poolCounts(draft);
+      bytes = encode(inventoryDecisionFacts, { id: 'm', sentAt: c.now }, { decisions }).byteLength / BATCH;
+    });
+    return (ms * 1_000) / BATCH;
+  };
+  return { us: median(Array.from({ length: BATCHES + WARM_UP }, batch).slice(WARM_UP)), bytes };
+};
+
 const figuresAt = (licenses: number, packs: number): Figure[] => {
   const state = filled(licenses, packs);
   const at = `at ${licenses.toLocaleString('en')} licenses:`;
   const decided = perRequest(state);
+  const kept = perRequestKept(state);
   const due = timed(() => dueReturns(state, Date.now(), 2_500));
   const still = timed(() => stillOf(state, 0));
   const chunks = chunksOf(stillOf(state, 0), newDigest());
@@ -84,6 +116,8 @@ const figuresAt = (licenses: number, packs: number): Figure[] => {
   for (let done = false; !done;) pieces.push(timed(() => (done = chunks.next().done === true)));
   return [
     { what: `${at} to decide one request`, value: decided, unit: 'µs' },
+    { what: `${at} to decide it and keep what was seen`, value: kept.us, unit: 'µs' },
+    { what: `${at} what is kept of it`, value: kept.bytes, unit: 'bytes' },
     { what: `${at} to find what is due`, value: due, unit: 'ms' },
     { what: `${at} to take a still`, value: still, unit: 'ms', below: 20 },
     { what: `${at} a piece of a snapshot`, value: median(pieces), unit: 'ms', below: 20 },

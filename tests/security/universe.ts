@@ -65,6 +65,7 @@ const calbus = [
   ...services.map((service) => `cal.v1.dead.${service}`),
   'cal.v1.event.LOW_STOCK',
   'cal.v1.ledger',
+  'cal.v1.decision-facts',
   'cal.v1.snapshot.0',
   'cal.v1.snapshot.0.0',
   'cal.v1.something.new',
@@ -185,6 +186,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   ],
   'inventory-ledger': [
     'cal.v1.ledger',
+    'cal.v1.decision-facts',
     'cal.v1.snapshot.0',
     'cal.v1.snapshot.0.0',
     '$JS.API.STREAM.MSG.GET.CAL_SNAPSHOTS',
@@ -201,6 +203,16 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.DELETE.CAL_LEDGER.issuers',
     '$JS.API.CONSUMER.MSG.NEXT.CAL_LEDGER.c1',
     '$JS.API.CONSUMER.MSG.NEXT.CAL_LEDGER.issuers',
+    '$JS.API.STREAM.INFO.CAL_DECISIONS',
+    '$JS.API.CONSUMER.CREATE.CAL_DECISIONS.c1',
+    '$JS.API.CONSUMER.CREATE.CAL_DECISIONS.c1.filter',
+    '$JS.API.CONSUMER.CREATE.CAL_DECISIONS.issuers',
+    '$JS.API.CONSUMER.INFO.CAL_DECISIONS.c1',
+    '$JS.API.CONSUMER.INFO.CAL_DECISIONS.issuers',
+    '$JS.API.CONSUMER.DELETE.CAL_DECISIONS.c1',
+    '$JS.API.CONSUMER.DELETE.CAL_DECISIONS.issuers',
+    '$JS.API.CONSUMER.MSG.NEXT.CAL_DECISIONS.c1',
+    '$JS.API.CONSUMER.MSG.NEXT.CAL_DECISIONS.issuers',
     '$JS.API.STREAM.INFO.KV_CAL_LEADER',
     '$JS.API.STREAM.CREATE.KV_CAL_LEADER',
     '$JS.API.STREAM.MSG.GET.KV_CAL_LEADER',
@@ -240,7 +252,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
   ],
-  'provisioner-ledger': provisions(['CAL_LEDGER', 'CAL_SNAPSHOTS', 'KV_CAL_LEADER']),
+  'provisioner-ledger': provisions(['CAL_LEDGER', 'CAL_SNAPSHOTS', 'CAL_DECISIONS', 'KV_CAL_LEADER']),
 };
 
 /** What each may subscribe to, of `everySubscription`, beside its own inbox. */

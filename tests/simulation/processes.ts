@@ -1,6 +1,7 @@
 // The processes of a simulated calbus, made of the services' own handlers and of the library that a terminal server embeds.
 
 import { encode, type Message } from '@calbus/contracts/envelope';
+import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import {
   inventoryAllocate,
@@ -21,6 +22,7 @@ import type { Log } from '@calbus/runtime/log';
 import type { Answer } from '@calbus/runtime/respond';
 import { createAsking, type Asking, type Decision } from '@calbus/terminal-server/asking';
 import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
+import { traceOf } from '../../services/inventory/src/domain/trace.ts';
 import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
 import { watchClock } from '../../services/inventory/src/handlers/clock-watch.ts';
 import { createFollower, type Follower } from '../../services/inventory/src/handlers/follow.ts';
@@ -137,7 +139,11 @@ export const newInventory = (w: World, name: string): Inventory => {
       const leading = mutation.onLead?.(given, own) ?? given;
       w.setUp(leading, follower);
       const { term, commit, repeats, events } = leading;
-      const deps = { commit, repeats, notice: events.raise };
+      const decided = (facts: DecisionFacts): void => {
+        if (!traceOf(facts).agrees)
+          w.wrong(`explain: the tables do not come to ${facts.row} on what ${facts.asked.requestId} saw`);
+      };
+      const deps = { commit, repeats, notice: events.raise, decided };
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       const stop = nats.answerOn(actor, p.wire, subject, async (m) => {
         const head = nats.lastOwn();

@@ -13,6 +13,7 @@ import { activate, install } from './commands/clearinghouse.ts';
 import { addDeviceCommands } from './commands/devices.ts';
 import { runDiagnose } from './commands/diagnose/command.ts';
 import { events } from './commands/events.ts';
+import { aboutOf, explain } from './commands/explain/command.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
@@ -116,6 +117,14 @@ command('diagnose', 'what is wrong, worst first, and what to do about it; change
   .action((o: { json?: true; terminalServer?: string }) =>
     runDiagnose(profileOf(), o.terminalServer, o.json ?? false),
   );
+command('explain', 'why did this device, or this user, get that: what was looked at, rule by rule')
+  .argument('[id]', 'a request id, or a hardware id (40 hex digits): what that device was given last')
+  .option('--user <name>', 'what this user was given last, as DOMAIN\\name')
+  .option('--limit <n>', 'of a device or a user the last n decisions, newest first; 20 at most', whole, 1)
+  .action((id: string | undefined, o: { json?: true; user?: string; limit: number }) => {
+    const about = aboutOf(id, o.user);
+    return withOperator((operator) => explain(operator, about, o.limit, o.json ?? false));
+  });
 command('watch', 'live counts, and each decision as it is made, until Ctrl-C')
   .option('--for <seconds>', 'end by itself after so long', whole)
   .action((o: { json?: true; for?: number }) =>

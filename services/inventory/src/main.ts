@@ -8,6 +8,7 @@ import { cacheScripts } from './adapters/cache-scripts.ts';
 import { cryptoDice as dice } from './adapters/dice.ts';
 import { natsEvents } from './adapters/event-stream.ts';
 import { keepHeapSmall } from './adapters/heap.ts';
+import { natsDecisions } from './adapters/nats-decisions.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
@@ -21,6 +22,7 @@ import { liaisonAsWitness, redisWitness } from './adapters/witness-sources.ts';
 import { serveLoss, serveQueries, serveTerm } from './adapters/serve.ts';
 import { config } from './config.ts';
 import { watchClock } from './handlers/clock-watch.ts';
+import { keepDecisionFacts } from './handlers/decision-facts.ts';
 import { createFollower } from './handlers/follow.ts';
 import { pace, startLeadership } from './handlers/leadership.ts';
 import { keepSnapshots } from './handlers/snapshots.ts';
@@ -76,12 +78,16 @@ await runService({
     const watch = watchClock(clock, log);
     const storage = watchStorage(natsLedgerServer(jsm, c.clockOffset), watch, clock, log, signal);
     onStop('the look at the storage', () => storage.ended);
-    const deps = { nc, clock, log, dead, replica, watch, roots: [c.clearinghouseRootFile] };
+    const decisions = natsDecisions(js, jsm);
+    const keeper = keepDecisionFacts(decisions, clock, log);
+    onStop('what decisions saw', keeper.stop);
+    const own = { replica, watch, roots: [c.clearinghouseRootFile], decided: keeper.keep };
+    const deps = { nc, clock, log, dead, ...own };
     const key = natsLeaderKey(js, jsm);
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
     const onLoss = (loss: Loss) => serveLoss(deps, state, loss);
     const putEvent = natsEvents(nc.jetstream(), clock, log);
-    const own = {
+    const lead = {
       pace,
       watch,
       storageNearlyFull: storage.nearlyFull,
@@ -91,7 +97,7 @@ await runService({
       witnesses,
       liaison,
     };
-    const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...own };
+    const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...lead };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
     onStop('the request queue', () => queue);
@@ -101,7 +107,7 @@ await runService({
     const isLeader = (): boolean => leadership.leading() !== undefined;
     const snapshots = keepSnapshots({ store, follower, clock, log, replica, isLeader, signal });
     onStop('snapshots', () => snapshots);
-    serveQueries(deps, state, ledger, () => ({
+    serveQueries(deps, state, ledger, decisions, () => ({
       replica,
       role: leadership.leading() ? 'leader' : 'standby',
       voids: follower.voids(),

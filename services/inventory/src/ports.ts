@@ -103,6 +103,18 @@ export type LiaisonLink = {
   readonly look: () => Promise<'up' | 'down' | undefined>;
 };
 
+/** What decisions saw, message by message; nobody decides on it. */
+export type DecisionStore = {
+  /** Stores a message, once however often it is tried under the same id. Rejects where it is not known to be stored. */
+  readonly put: (bytes: Uint8Array, id: string) => Promise<void>;
+  /** The first and the last message there is and the bytes of all; undefined where there is none. Rejects where it cannot be read. */
+  readonly extent: () => Promise<
+    { readonly first: number; readonly last: number; readonly bytes: number } | undefined
+  >;
+  /** The messages between two sequences, both included, in order. Rejects where they cannot be read. */
+  readonly read: (from: number, to: number) => AsyncIterable<LedgerEntry>;
+};
+
 /** What a witness of the ledger has seen. */
 export type Testimony = {
   readonly seen: readonly LedgerWitness[];

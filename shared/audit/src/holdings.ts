@@ -261,6 +261,8 @@ export const newHoldings = (found: (violation: Violation) => void) => {
     const own = devices.get(hardwareId) ?? [];
     const pack = packs.get(r.keyPackId ?? '');
     if (licenses.has(licenseId)) wrong('I1', `license ${licenseId} was learned again and is held`);
+    if (holderOf(hardwareId) !== hardwareId)
+      wrong('I3', `license ${licenseId} was learned again for a device that is merged into another`);
     if (r.earlier.sequence <= (survived.get(r.earlier.generation) ?? 0))
       wrong('I1', `license ${licenseId} was learned again, of a part of the ledger that survived`);
     if (notAfter <= time) wrong('I1', `license ${licenseId} was learned again past its end`);

@@ -5,6 +5,7 @@ import type { z } from 'zod';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
+import { inventoryDecisionFacts, inventoryExplained, queryExplain } from './explain-messages.ts';
 import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
 import * as liaison from './liaison-messages.ts';
@@ -192,6 +193,7 @@ export const exchanges: readonly Exchange[] = [
     inventory.inventoryTerminalServers,
   ),
   inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
+  inventoryQuery('explain', 'operator', queryExplain, inventoryExplained),
   {
     id: 'liaison.activate',
     subject: subjects.liaison.command('activate'),
@@ -235,6 +237,14 @@ export const exchanges: readonly Exchange[] = [
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
     messages: [liaison.issuingKeys],
+  },
+  {
+    id: 'decision-facts',
+    subject: subjects.decisionFacts,
+    road: 'letter',
+    from: ['inventory'],
+    to: ['inventory'],
+    messages: [inventoryDecisionFacts],
   },
   {
     id: 'event',

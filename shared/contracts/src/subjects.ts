@@ -46,6 +46,8 @@ export const subjects = {
   dead: (service: string): string => `cal.v1.dead.${service}`,
   deadLetters: 'cal.v1.dead.*',
   ledger: 'cal.v1.ledger',
+  /** What decisions saw, so that they can be explained. */
+  decisionFacts: 'cal.v1.decision-facts',
   /** Snapshots of inventory's state: each place holds one, its manifest and the pieces of its content. */
   snapshot: {
     manifest: (place: number): string => `cal.v1.snapshot.${place}`,

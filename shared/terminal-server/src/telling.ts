@@ -60,6 +60,12 @@ const settled = async (asked: Promise<Decision>): Promise<boolean> => {
   }
 };
 
+/** Said again too soon, it was not taken: it is to be said once more. */
+const isTooSoon = async (asked: Promise<Decision>): Promise<boolean> => {
+  const { outcome } = await asked.catch(() => ({ outcome: undefined }));
+  return outcome?.kind === 'refused' && outcome.again === 'later';
+};
+
 export const createTelling = (d: TellingDeps): Telling => {
   const id = d.terminalServerId;
   const relearns = new Map<string, Relearn>();
@@ -97,8 +103,8 @@ export const createTelling = (d: TellingDeps): Telling => {
     tellingHow = true;
     const requestId = d.newId();
     const bytes = encode(licenseStands, stamp(requestId), { requestId, waitsMs: d.waitsMs, ...standing });
-    if (await settled(d.asking.ask(subjects.license.stands(id), requestId, bytes)))
-      told = { standing: text, at: d.now() };
+    const asked = d.asking.ask(subjects.license.stands(id), requestId, bytes);
+    if ((await settled(asked)) && !(await isTooSoon(asked))) told = { standing: text, at: d.now() };
     tellingHow = false;
   };
 

@@ -36,20 +36,23 @@ export const logsOn = async (s: RowSystem, version: ProductVersion, desk: Device
   return ts.validated(desk.store?.licenseId ?? '', desk.hardwareId);
 };
 
-/** The device has been let in with a license of this kind before: it connects, a user logs on. A CAL makes it a full one. */
+/** The device connects, a user logs on from it, and it connects again: now it has a full license, if a CAL could be taken. */
 export const settles = async (s: RowSystem, version: ProductVersion, desk: Device): Promise<Decision> => {
   await connects(s, version, desk);
   await logsOn(s, version, desk);
   return connects(s, version, desk);
 };
 
-/** A user logs on to a Per User terminal server of this version, from a device that nobody counts. */
-export const userLogsOn = async (s: RowSystem, version: ProductVersion, name: string): Promise<Decision> => {
+/** A user logs on to a Per User terminal server of this version; nobody counts the device. */
+export const userLogsOn = async (
+  s: RowSystem,
+  version: ProductVersion,
+  name: string,
+  { hardwareId, name: deviceName }: Device = device(1),
+): Promise<Decision> => {
   const ts = await s.terminalServer(version, 'per-user');
-  return ts.request({
-    device: { hardwareId: hw(1), name: 'desk-1' },
-    user: { name, domain: 'EXAMPLE', authenticatedBy: 'pam' },
-  });
+  const user = { name, domain: 'EXAMPLE', authenticatedBy: 'pam' };
+  return ts.request({ device: { hardwareId, name: deviceName }, user });
 };
 
 /** The row, and what was given or why not: `D4 temporary`, `U2 recorded`, `D10 NO_LICENSE_AVAILABLE later 3600`. */

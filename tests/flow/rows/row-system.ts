@@ -61,6 +61,10 @@ export type RowSystem = {
   readonly status: () => Promise<Status>;
   /** The counts of all pools in words, once Redis has what the leader has. */
   readonly counts: () => Promise<string>;
+  /** Waits until the counts are these: what is due is returned and dropped within seconds. */
+  readonly countsBecome: (words: string) => Promise<void>;
+  /** The events so far, each with what it is about. */
+  readonly events: () => Promise<readonly string[]>;
   /** The ledger may use so many bytes from now on. */
   readonly limitLedger: (maxBytes: number) => Promise<void>;
   /** Throws unless the ledger is sound, by the reading that shares nothing with inventory. */
@@ -168,10 +172,14 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
 
     const status = async (): Promise<Status> => {
       const query = subjects.inventory.query('operator', 'status');
-      const found = await eventually('a replica leads', async () => {
-        const now = await operator.ask(query, queryStatus, {}, inventoryStatus).catch(() => undefined);
-        return now?.role === 'leader' ? now : undefined;
-      });
+      const found = await eventually(
+        'a replica leads',
+        async () => {
+          const now = await operator.ask(query, queryStatus, {}, inventoryStatus).catch(() => undefined);
+          return now?.role === 'leader' ? now : undefined;
+        },
+        { withinMs: 20_000 },
+      );
       if (!found) throw new Error('no replica leads');
       return found;
     };
@@ -184,6 +192,16 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
       await services.start(offset);
       await status();
     };
+    const counts = async (): Promise<string> => {
+      const { position } = await status();
+      const live = await eventually('Redis has what the leader has', async () => {
+        const found = await readLiveCounts(redis);
+        return found.head && found.head.sequence >= position.sequence ? found : undefined;
+      });
+      return countsLine(live ?? { head: null, pools: [] });
+    };
+    const calbus = (...args: string[]): Promise<Ran> =>
+      runMain('services/cli/src/main.ts', args, { CALBUS_PROFILE: path.join(dataDir, 'operator.json') });
     return {
       operator,
       redis,
@@ -210,13 +228,13 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
         connected.set(id, ts);
         return ts;
       },
-      counts: async () => {
-        const { position } = await status();
-        const live = await eventually('Redis has what the leader has', async () => {
-          const found = await readLiveCounts(redis);
-          return found.head && found.head.sequence >= position.sequence ? found : undefined;
-        });
-        return countsLine(live ?? { head: null, pools: [] });
+      counts,
+      countsBecome: async (words) => {
+        await eventually(words, counts, { accept: (found) => found === words, withinMs: 20_000 });
+      },
+      events: async () => {
+        const { stdout } = await calbus('events', '--json');
+        return (JSON.parse(stdout) as { event: string; about: string }[]).map((e) => `${e.event} ${e.about}`);
       },
       limitLedger: provisioned,
       verify: async () => {
@@ -225,8 +243,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
         if (!sound)
           throw new Error(`the ledger is not sound: ${JSON.stringify({ damage, violations, agreement })}`);
       },
-      calbus: (...args) =>
-        runMain('services/cli/src/main.ts', args, { CALBUS_PROFILE: path.join(dataDir, 'operator.json') }),
+      calbus,
       [Symbol.asyncDispose]: dispose,
     };
   } catch (error) {

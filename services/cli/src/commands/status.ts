@@ -9,6 +9,7 @@ import type { Redis } from 'ioredis';
 import { readLiveCounts } from '../live-counts.ts';
 import type { Operator } from '../operator.ts';
 import { Problem } from '../problem.ts';
+import { askTerminalServers } from './terminal-servers.ts';
 import {
   bold,
   day,
@@ -58,6 +59,7 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
   const liaison = await attempt(
     operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus),
   );
+  const known = await attempt(askTerminalServers(operator, { limit: 1_000 }));
   const queue = await api(
     nc,
     `CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
@@ -71,6 +73,8 @@ export const readStatus = async (operator: Operator, redis: Redis) => {
     /** Every replica that answered, the one above included. */
     replicas,
     liaison,
+    /** How many have asked or said how they stand; of more than a thousand a thousand. */
+    terminalServers: known && { known: known.terminalServers.length, more: known.more },
     queue: queue && {
       waiting: queue.num_pending,
       inHand: queue.num_ack_pending,
@@ -185,6 +189,8 @@ const show = (s: Status): void => {
       ? `${s.queue.waiting} requests waiting, ${s.queue.inHand} in hand`
       : red('the queue cannot be read'),
   );
+  if (s.terminalServers && s.terminalServers.known > 0)
+    line('Terminal servers', `${s.terminalServers.known}${s.terminalServers.more ? ' and more' : ''}`);
   if (s.liaison)
     line(
       'Clearinghouse',

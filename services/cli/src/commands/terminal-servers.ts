@@ -26,13 +26,18 @@ const standingCells = (s: Standing | undefined, now: number): string[] =>
     ? [s.version, s.mode === null ? 'not configured' : modeName(s.mode), graceWords(s.grace, now), time(s.at)]
     : ['', '', '', 'never'];
 
-export const terminalServers = async (
-  operator: Operator,
-  filter: { readonly terminalServerId?: string; readonly limit: number },
-  asJson: boolean,
-): Promise<void> => {
-  const subject = subjects.inventory.query('operator', 'terminal-servers');
-  const answer = await operator.ask(subject, queryTerminalServers, filter, inventoryTerminalServers);
+type Filter = { readonly terminalServerId?: string; readonly limit: number };
+
+export const askTerminalServers = (operator: Operator, filter: Filter) =>
+  operator.ask(
+    subjects.inventory.query('operator', 'terminal-servers'),
+    queryTerminalServers,
+    filter,
+    inventoryTerminalServers,
+  );
+
+export const terminalServers = async (operator: Operator, filter: Filter, asJson: boolean): Promise<void> => {
+  const answer = await askTerminalServers(operator, filter);
   if (asJson) return json(answer);
   if (answer.terminalServers.length === 0) return say('No terminal server that is asked for is known.');
   table(

@@ -1,6 +1,7 @@
 // Which subjects inventory answers, and for whom: queries always, the command families of a term while leading.
 
 import { encode, type Message } from '@calbus/contracts/envelope';
+import { queryExplain, type DecisionFacts } from '@calbus/contracts/explain-messages';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { inboxes } from '@calbus/contracts/identities';
 import {
@@ -27,9 +28,10 @@ import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
 import type { BaseState, State } from '../domain/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
-import type { LedgerPages } from '../ports.ts';
+import type { DecisionStore, LedgerPages } from '../ports.ts';
 import { activation } from '../handlers/activation.ts';
 import { allocate } from '../handlers/allocate.ts';
+import { explain } from '../handlers/explain.ts';
 import { install } from '../handlers/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
 import type { Loss } from '../handlers/loss.ts';
@@ -59,6 +61,7 @@ export const serveQueries = (
   deps: RespondDeps,
   state: BaseState,
   ledger: LedgerPages,
+  decisions: Pick<DecisionStore, 'extent' | 'read'>,
   facts: () => StatusFacts,
 ): void => {
   const queue = 'inventory';
@@ -108,6 +111,13 @@ export const serveQueries = (
     handle: (m) => ledgerPage(ledger, state, m),
   });
   respond(deps, {
+    subject: query('explain'),
+    queue,
+    contracts: [queryExplain],
+    callers: operator,
+    handle: (m) => explain({ store: decisions, clock: deps.clock, log: deps.log }, m),
+  });
+  respond(deps, {
     subject: subjects.inventory.query('issuer', 'trust'),
     queue,
     contracts: [queryTrust],
@@ -120,6 +130,7 @@ export type TermDeps = RespondDeps & {
   readonly roots: readonly string[];
   readonly replica: string;
   readonly watch: ClockWatch;
+  readonly decided: (facts: DecisionFacts) => void;
 };
 
 /** Answers the commands of one term and sends the beacon; what it returns ends both. */
@@ -135,7 +146,7 @@ export const serveTerm = (
       subject: subjects.inventory.allocate(term),
       contracts: [inventoryAllocate],
       callers: inboxes.issuer,
-      handle: (m) => allocate({ commit, repeats, notice: events.raise }, m),
+      handle: (m) => allocate({ commit, repeats, notice: events.raise, decided: deps.decided }, m),
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),

@@ -1,14 +1,98 @@
 // What is refused outside the tables: before them by the settings (S1, S2), and after them where the row would give a
-// new license (S3, S4).
+// new license (S3, S4). First match wins, as in the tables.
 
+import type { SeenCircumstances } from '@calbus/contracts/explain-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
+import type { Settings } from '@calbus/contracts/settings';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
+import { condition, firstMatch, type Condition } from './condition.ts';
 import type { PerDeviceAct } from './per-device.ts';
 import { HOUR, MINUTE } from './settings.ts';
 import type { State, Window } from './state.ts';
 
 export type Refused = { readonly row: RowId; readonly code: RefusalCode };
+export type AdmissionRow<F> = Refused & { readonly says: string; readonly needs: readonly Condition<F>[] };
+
+export type BeforeFacts = Pick<SeenCircumstances, 'securityGroup' | 'serverVersion'> & {
+  readonly version: ProductVersion;
+};
+export type NewFacts = Pick<SeenCircumstances, 'quotas' | 'storageNearlyFull'> & {
+  readonly act: PerDeviceAct;
+};
+
+const givesFull = (act: PerDeviceAct): boolean => act === 'full' || act === 'upgrade';
+/** Whether the row would give a license that was not there before. */
+export const givesNew = (act: PerDeviceAct): boolean => act === 'temporary' || givesFull(act);
+
+const outside = condition<BeforeFacts>(
+  'the security group is on and the terminal server is not in it',
+  'the terminal server is in the security group, or there is none',
+  (f) => f.securityGroup === 'out',
+);
+const tooNew = condition<BeforeFacts>(
+  'the terminal server is of a version above the setting serverVersion',
+  'the terminal server is of a version that is served',
+  (f) => compareVersions(f.version, f.serverVersion) > 0,
+);
+const usedUp = condition<NewFacts>(
+  'the quota of the terminal server is used up',
+  'no quota is used up',
+  ({ quotas: q, act }) =>
+    q !== null &&
+    ((act === 'temporary' && q.newDevices >= q.newDevicesPerMinute) ||
+      (givesFull(act) && q.fullLicenses >= q.fullLicensesPerHour)),
+);
+const wouldBeTemporary = condition<NewFacts>(
+  'it would be a temporary license',
+  'it would be no temporary license',
+  (f) => f.act === 'temporary',
+);
+const nearlyFull = condition<NewFacts>(
+  'the ledger has used 90 % of its storage',
+  'the ledger has room',
+  (f) => f.storageNearlyFull,
+);
+
+// prettier-ignore
+export const beforeTheTables: readonly AdmissionRow<BeforeFacts>[] = [
+  { row: 'S1', code: 'TERMINAL_SERVER_NOT_IN_GROUP', says: 'The security group is on and the terminal server is not in it.', needs: [outside] },
+  { row: 'S2', code: 'SERVER_TOO_OLD',               says: 'The terminal server is of a version above the setting `serverVersion`.', needs: [tooNew] },
+];
+
+// prettier-ignore
+export const afterTheTables: readonly AdmissionRow<NewFacts>[] = [
+  { row: 'S3', code: 'QUOTA',               says: 'The row would give a new license, and the quota of the terminal server is used up.', needs: [usedUp] },
+  { row: 'S4', code: 'STORAGE_NEARLY_FULL', says: 'The row would give a temporary license, and the storage is nearly full.',            needs: [wouldBeTemporary, nearlyFull] },
+];
+
+export const groupOf = (
+  { securityGroup }: Settings,
+  terminalServerId: string,
+): SeenCircumstances['securityGroup'] => {
+  if (securityGroup === null) return 'off';
+  return securityGroup.includes(terminalServerId) ? 'in' : 'out';
+};
+
+const used = (window: Window | undefined, number: number): number =>
+  window?.number === number ? window.count : 0;
+
+/** The quota of a terminal server, and how much of it is used; null where there is none. */
+export const quotasOf = (
+  state: State,
+  terminalServerId: string,
+  now: number,
+): SeenCircumstances['quotas'] => {
+  const { quotas } = state.head.settings;
+  if (quotas === null) return null;
+  const counts = state.terminalServers.get(terminalServerId);
+  return {
+    newDevicesPerMinute: quotas.newDevicesPerMinute,
+    newDevices: used(counts?.newDevices, Math.floor(now / MINUTE)),
+    fullLicensesPerHour: quotas.fullLicensesPerHour,
+    fullLicenses: used(counts?.fullLicenses, Math.floor(now / HOUR)),
+  };
+};
 
 type Asker = { readonly terminalServerId: string; readonly version: ProductVersion };
 
@@ -17,14 +101,10 @@ export const refusedBefore = (
   { head: { settings } }: State,
   { terminalServerId, version }: Asker,
 ): Refused | undefined => {
-  if (settings.securityGroup !== null && !settings.securityGroup.includes(terminalServerId))
-    return { row: 'S1', code: 'TERMINAL_SERVER_NOT_IN_GROUP' };
-  if (compareVersions(version, settings.serverVersion) > 0) return { row: 'S2', code: 'SERVER_TOO_OLD' };
-  return undefined;
+  const { serverVersion } = settings;
+  const facts = { securityGroup: groupOf(settings, terminalServerId), serverVersion, version };
+  return firstMatch<BeforeFacts, AdmissionRow<BeforeFacts>>(beforeTheTables, facts);
 };
-
-const usedUp = (window: Window | undefined, number: number, limit: number): boolean =>
-  (window?.number === number ? window.count : 0) >= limit;
 
 /** S3: the terminal server's quota of new licenses is used up. S4: the storage is nearly full, and it would be a temporary license. */
 export const refusedNew = (
@@ -33,15 +113,7 @@ export const refusedNew = (
   act: PerDeviceAct,
   { now, storageNearlyFull }: { readonly now: number; readonly storageNearlyFull: boolean },
 ): Refused | undefined => {
-  const { quotas } = state.head.settings;
-  const counts = state.terminalServers.get(terminalServerId);
-  const temporary = act === 'temporary';
-  const full = act === 'full' || act === 'upgrade';
-  const overQuota =
-    quotas !== null &&
-    ((temporary && usedUp(counts?.newDevices, Math.floor(now / MINUTE), quotas.newDevicesPerMinute)) ||
-      (full && usedUp(counts?.fullLicenses, Math.floor(now / HOUR), quotas.fullLicensesPerHour)));
-  if (overQuota) return { row: 'S3', code: 'QUOTA' };
-  if (temporary && storageNearlyFull) return { row: 'S4', code: 'STORAGE_NEARLY_FULL' };
-  return undefined;
+  if (!givesNew(act)) return undefined;
+  const facts = { quotas: quotasOf(state, terminalServerId, now), storageNearlyFull, act };
+  return firstMatch<NewFacts, AdmissionRow<NewFacts>>(afterTheTables, facts);
 };

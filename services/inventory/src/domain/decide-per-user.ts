@@ -22,14 +22,17 @@ export const decidePerUser = (state: State, c: Circumstances, q: Request): Decis
   // They count until they are dropped; nobody stands in his own way.
   const over = entries.filter((e) => e.notAfter <= c.now).map((e) => e.version);
   const stock = userStock(state, q.version, over);
+  const { installed, recorded } = stock;
+  // V4 is about new users: a known one keeps his entry, of whatever version.
+  const served = entry ? isInstalled(state, 'per-user', q.version) : installed > 0;
+  c.saw?.({ kind: 'per-user', entries, installed, recorded, served });
   const { id: row, does } = perUserRow({
     authenticated: q.userKey !== null && q.authenticatedBy !== null,
     activated: isActivated(state.head, c.now),
-    // V4 is about new users: a known one keeps his entry, of whatever version.
-    installed: entry ? isInstalled(state, 'per-user', q.version) : stock.installed > 0,
+    installed: served,
     perUser: settings.perUser,
     known: entry !== undefined,
-    room: stock.recorded < stock.installed + settings.overdraft,
+    room: recorded < installed + settings.overdraft,
   });
   const again = (e: UserEntry | undefined): Decision => {
     if (!e) throw new Error(`row ${row} matched without an entry`);

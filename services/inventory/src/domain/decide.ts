@@ -88,6 +88,7 @@ const decidePerDevice = (
   const free = freePack(state, q.version);
   const withinLead =
     serving !== undefined && serving.notAfter - c.now <= state.head.settings.renewalLeadDays * DAY;
+  c.saw?.({ kind: 'per-device', device: seen, loggedOn: logOn.length > 0, withinLead, free });
   const { id: row, act } = perDeviceRow({
     held,
     withinLead,
@@ -165,6 +166,7 @@ const decidePerDevice = (
 
 const decideReport = (state: State, c: Circumstances, q: Report): Decision => {
   const license = licenseOf(state, q.licenseId);
+  c.saw?.({ kind: 'report', license });
   const row = 'D5';
   if (!license || license.hardwareId !== holderOf(state, q.hardwareId)) {
     return known(state, c, q.requestId, row, { kind: 'refused', code: 'UNKNOWN_LICENSE' });
@@ -229,13 +231,18 @@ const decideStanding = (state: State, c: Circumstances, q: Stands): Decision => 
 export const decide = (state: State, q: Allocation, c: Circumstances): Decision => {
   const earlier = state.outcomes.get(q.requestId);
   // The fold forgets only when a batch comes: on a quiet ledger an old outcome may still be there, and no longer true.
-  if (earlier && earlier.decidedAt > c.now - OUTCOME_MEMORY)
+  if (earlier && earlier.decidedAt > c.now - OUTCOME_MEMORY) {
+    c.saw?.({ kind: 'repeat' });
     return { kind: 'known', answer: earlier, records: [] };
+  }
   if (q.kind === 'validated') return decideReport(state, c, q);
   if (q.kind === 'relearn') return decideRelearn(state, c, q);
   if (q.kind === 'stands') return decideStanding(state, c, q);
   const refused = refusedBefore(state, q);
-  if (refused) return known(state, c, q.requestId, refused.row, { kind: 'refused', code: refused.code });
+  if (refused) {
+    c.saw?.({ kind: 'before' });
+    return known(state, c, q.requestId, refused.row, { kind: 'refused', code: refused.code });
+  }
   return q.mode === 'per-device' ? decideDevice(state, c, q) : decidePerUser(state, c, q);
 };
 

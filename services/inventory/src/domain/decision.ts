@@ -5,7 +5,9 @@ import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
 import { REFUSAL_COALESCING } from './settings.ts';
-import { refusalKey, type State } from './state.ts';
+import type { Device, License } from './license.ts';
+import { refusalKey, type Pack, type State } from './state.ts';
+import type { UserEntry } from './users.ts';
 
 /** Chance, as an argument. */
 export type Dice = {
@@ -15,6 +17,27 @@ export type Dice = {
   readonly between: (min: number, max: number) => number;
 };
 
+/** What a decision looked at, for whoever wants to explain it later. */
+export type Saw =
+  | { readonly kind: 'repeat' }
+  | { readonly kind: 'before' }
+  | {
+      readonly kind: 'per-device';
+      readonly device: Device | undefined;
+      readonly loggedOn: boolean;
+      readonly withinLead: boolean;
+      readonly free: Pack | undefined;
+    }
+  | {
+      readonly kind: 'per-user';
+      readonly entries: readonly UserEntry[];
+      readonly installed: number;
+      readonly recorded: number;
+      /** A CAL that serves this user is installed. */
+      readonly served: boolean;
+    }
+  | { readonly kind: 'report'; readonly license: License | undefined };
+
 export type Circumstances = {
   /** Ledger time. */
   readonly now: number;
@@ -23,6 +46,8 @@ export type Circumstances = {
   readonly dice: Dice;
   /** The ledger has used 90 % of its storage. */
   readonly storageNearlyFull: boolean;
+  /** Called once with what the decision is made on. */
+  readonly saw?: (saw: Saw) => void;
 };
 
 export type Request = Extract<Allocation, { kind: 'license' }>;

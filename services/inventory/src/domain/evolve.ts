@@ -238,7 +238,8 @@ const hold = (state: State, license: License): void => {
 };
 
 const relearn = (state: State, r: Of<'relearned'>, place: Place): void => {
-  const { licenseId, hardwareId, deviceId, deviceName, userName, version, keyPackId, issuedAt, notAfter } = r;
+  const { licenseId, hardwareId, deviceName, userName, version, keyPackId, issuedAt, notAfter } = r;
+  const deviceId = state.devices.get(hardwareId)?.deviceId ?? r.deviceId;
   const pack = r.reserved && keyPackId !== null ? state.packs.get(keyPackId) : undefined;
   if (pack) {
     const left = { ...pack, reserved: pack.reserved - 1 };

@@ -1,31 +1,40 @@
 // What the ledger holds for a device, seen with one request in mind.
 
+import type { SeenLicense } from '@calbus/contracts/explain-messages';
 import { compareVersions, serves, type ProductVersion } from '@calbus/contracts/versions';
-import type { Device, License } from './license.ts';
+import type { License } from './license.ts';
+
+/** What of a license the rules look at. */
+export type LicenseTraits = Pick<License, 'kind' | 'version' | 'notAfter' | 'validated'> &
+  Pick<SeenLicense, 'ended'>;
 
 /** In date, and not ended by a record. */
-export const isLive = (license: License, now: number): boolean =>
+export const isLive = (license: Pick<LicenseTraits, 'ended' | 'notAfter'>, now: number): boolean =>
   license.ended === 'no' && license.notAfter > now;
 
-const better = (a: License, b: License): number =>
+const better = (a: LicenseTraits, b: LicenseTraits): number =>
   Number(b.kind === 'full') - Number(a.kind === 'full') ||
   Number(b.validated) - Number(a.validated) ||
   compareVersions(a.version, b.version) ||
   b.notAfter - a.notAfter;
 
-export type Held = {
+export type Held<L extends LicenseTraits = LicenseTraits> = {
   /** Of the live licenses that serve, the one that counts: full before temporary, validated before not, lowest version, latest end. */
-  readonly serving: License | undefined;
+  readonly serving: L | undefined;
   /** A live full license of an older version. */
-  readonly olderFull: License | undefined;
+  readonly olderFull: L | undefined;
   /** A live, validated temporary license of an older version. */
-  readonly olderValidated: License | undefined;
+  readonly olderValidated: L | undefined;
   readonly anything: boolean;
   readonly anythingEnded: boolean;
   readonly temporaryForVersion: boolean;
 };
 
-export const heldBy = (device: Device | undefined, version: ProductVersion, now: number): Held => {
+export const heldBy = <L extends LicenseTraits>(
+  device: { readonly licenses: readonly L[] } | undefined,
+  version: ProductVersion,
+  now: number,
+): Held<L> => {
   const all = device?.licenses ?? [];
   const live = all.filter((l) => isLive(l, now)).sort(better);
   const older = live.filter((l) => !serves(l.version, version));

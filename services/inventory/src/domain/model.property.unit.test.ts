@@ -6,6 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { newHoldings } from '@calbus/audit/holdings';
 import type { LicenseFacts } from '@calbus/contracts/license';
+import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { rows } from '@calbus/contracts/rows';
@@ -16,6 +17,7 @@ import { emptyState, setPool, type Pack, type State } from './state.ts';
 import { poolCounts, poolWith } from './stock.ts';
 import { earlier, hw, story, type Ask, type Story } from './story.ts';
 import { valuesOf } from './table.ts';
+import { traceOf } from './trace.ts';
 
 const MINUTE = 60_000;
 /** How long a request id has one outcome; said here anew, not taken from the service. */
@@ -157,7 +159,8 @@ const tell = (
       const r = refusals.get(position.sequence);
       if (r?.userKey !== q.user || r?.version !== q.version || now() - r.at >= HOUR)
         wrong('I5: a user was refused without a record within the hour');
-      if (model.anySeat(q.version)) wrong('I6: a user was refused with a CAL free');
+      const none = outcome.kind === 'refused' && outcome.code === 'NO_LICENSE_AVAILABLE';
+      if (none && model.anySeat(q.version)) wrong('I6: a user was refused with a CAL free');
     }
   };
 
@@ -316,6 +319,10 @@ const tell = (
     if (pools.some((p) => p.mode === 'per-device' && p.available < 0))
       wrong('I1: more is held than installed');
   }
+
+  // As it is kept: what cannot be written down is not there any more.
+  for (const facts of JSON.parse(JSON.stringify(s.decisions)) as DecisionFacts[])
+    if (!traceOf(facts).agrees) wrong(`the tables do not come to ${facts.row} on what the decision saw`);
 
   // What no record says is not in the state: another replica, that only reads, comes to the same.
   const anew = emptyState();

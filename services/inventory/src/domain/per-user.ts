@@ -4,6 +4,7 @@
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
 import type { PerUserMode } from '@calbus/contracts/settings';
+import { condition, firstMatch, type Condition } from './condition.ts';
 
 export type PerUserFacts = {
   /** The request names a user and says by what it was authenticated. */
@@ -25,23 +26,37 @@ export type PerUserRow = {
     | { readonly act: 'grant' | 'again' | 'extend' | 'record' }
     | { readonly act: 'refuse'; readonly code: RefusalCode | 'stock' };
   readonly says: string;
-  readonly when: (f: PerUserFacts) => boolean;
+  readonly needs: readonly Condition<PerUserFacts>[];
 };
+
+const asks = condition<PerUserFacts>;
+
+// prettier-ignore
+const conditions = {
+  anonymous:    asks('the request does not say by what the user was authenticated', 'the request says by what the user was authenticated', (f) => !f.authenticated),
+  notActivated: asks('the license server is not activated',                         'the license server is activated',                     (f) => !f.activated),
+  nothing:      asks('no Per User CAL that serves is installed',                    'a Per User CAL that serves is installed',             (f) => !f.installed),
+  unmonitored:  asks('the setting perUser is unmonitored',                          'the setting perUser is not unmonitored',              (f) => f.perUser === 'unmonitored'),
+  known:        asks('the user is recorded, in date',                               'the user is not recorded, or past the end',           (f) => f.known),
+  enforced:     asks('the setting perUser is enforced',                             'the setting perUser is not enforced',                 (f) => f.perUser === 'enforced'),
+  noRoom:       asks('as many users as CALs and the overdraft are recorded',        'fewer users are recorded than CALs and the overdraft', (f) => !f.room),
+} as const;
+const { anonymous, notActivated, nothing, unmonitored, known, enforced, noRoom } = conditions;
 
 // prettier-ignore
 export const perUser: readonly PerUserRow[] = [
-  { id: 'U0', does: { act: 'refuse', code: 'NOT_AUTHENTICATED' },    says: 'The request does not say by what the user was authenticated.',                         when: (f) => !f.authenticated },
-  { id: 'U9', does: { act: 'again' },                                says: 'The license server is not activated, the user is known and in date: the same entry.',  when: (f) => !f.activated && f.known },
-  { id: 'U9', does: { act: 'refuse', code: 'NOT_ACTIVATED' },        says: 'The license server is not activated.',                                                 when: (f) => !f.activated },
-  { id: 'U4', does: { act: 'refuse', code: 'stock' },                says: 'No Per User CAL that serves is installed.',                                            when: (f) => !f.installed },
-  { id: 'U1', does: { act: 'grant' },                                says: 'Per User is `unmonitored`: granted, nothing is decremented.',                          when: (f) => f.perUser === 'unmonitored' },
-  { id: 'U5', does: { act: 'extend' },                               says: 'The user is known and in date: the same entry, extended by 60 days within the lead.',  when: (f) => f.known },
-  { id: 'U3', does: { act: 'refuse', code: 'NO_LICENSE_AVAILABLE' }, says: 'Per User is `enforced`, and as many users as CALs and overdraft are recorded.',        when: (f) => f.perUser === 'enforced' && !f.room },
-  { id: 'U2', does: { act: 'record' },                               says: 'The user is recorded for 60 days; beyond what is installed this is over-allocated.',   when: () => true },
+  { id: 'U0', does: { act: 'refuse', code: 'NOT_AUTHENTICATED' },    says: 'The request does not say by what the user was authenticated.',                         needs: [anonymous] },
+  { id: 'U9', does: { act: 'again' },                                says: 'The license server is not activated, the user is known and in date: the same entry.',  needs: [notActivated, known] },
+  { id: 'U9', does: { act: 'refuse', code: 'NOT_ACTIVATED' },        says: 'The license server is not activated.',                                                 needs: [notActivated] },
+  { id: 'U4', does: { act: 'refuse', code: 'stock' },                says: 'No Per User CAL that serves is installed.',                                            needs: [nothing] },
+  { id: 'U1', does: { act: 'grant' },                                says: 'Per User is `unmonitored`: granted, nothing is decremented.',                          needs: [unmonitored] },
+  { id: 'U5', does: { act: 'extend' },                               says: 'The user is known and in date: the same entry, extended by 60 days within the lead.',  needs: [known] },
+  { id: 'U3', does: { act: 'refuse', code: 'NO_LICENSE_AVAILABLE' }, says: 'Per User is `enforced`, and as many users as CALs and overdraft are recorded.',        needs: [enforced, noRoom] },
+  { id: 'U2', does: { act: 'record' },                               says: 'The user is recorded for 60 days; beyond what is installed this is over-allocated.',   needs: [] },
 ];
 
 export const perUserRow = (f: PerUserFacts): PerUserRow => {
-  const found = perUser.find((r) => r.when(f));
+  const found = firstMatch<PerUserFacts, PerUserRow>(perUser, f);
   if (!found) throw new Error('the Per User table has a gap');
   return found;
 };

@@ -3,6 +3,7 @@
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { isLive } from './held.ts';
+import { holderOf } from './merging.ts';
 import { currentActivation, licenseOf, poolOf, type Pack, type State } from './state.ts';
 
 /** How far the life of the ledger that a license is of has survived; undefined where it is no earlier life of this one. */
@@ -20,7 +21,7 @@ export const canBeRelearned = (state: State, license: LicenseFacts, now: number)
   if (survived === undefined || license.position.sequence <= survived) return false;
   if (license.kind !== 'full' || license.notAfter <= now) return false;
   if (licenseOf(state, license.licenseId)) return false;
-  const held = state.devices.get(license.hardwareId)?.licenses ?? [];
+  const held = state.devices.get(holderOf(state, license.hardwareId))?.licenses ?? [];
   return !held.some((l) => l.kind === 'full' && isLive(l, now));
 };
 
@@ -46,14 +47,14 @@ export const relearnedRecord = (
   license: LicenseFacts,
   within: Relearned['within'],
 ): Relearned => {
-  const { licenseId, hardwareId, deviceId, deviceName, userName, version, issuedAt, notAfter } = license;
+  const { licenseId, deviceId, deviceName, userName, version, issuedAt, notAfter } = license;
   return {
     kind: 'relearned',
     requestId: asked.requestId,
     terminalServerId: asked.terminalServerId,
     row: 'N4',
     licenseId,
-    hardwareId,
+    hardwareId: holderOf(state, license.hardwareId),
     deviceId,
     deviceName,
     userName,

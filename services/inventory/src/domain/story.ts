@@ -1,5 +1,6 @@
 // Stories for tests: a ledger in memory on which requests are decided one after the other, as the leader would.
 
+import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
@@ -7,10 +8,11 @@ import type { SettingsChange } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { decide, dueDrops, dueReturns } from './decide.ts';
-import type { Circumstances } from './decision.ts';
+import type { Circumstances, Decision, Saw } from './decision.ts';
 import { applyBatch } from './fold.ts';
 import { planMerge, planUndo } from './merging.ts';
 import { mayRevoke, type Revocation } from './revocation.ts';
+import { factsOfDecision, seenBy } from './seen.ts';
 import { DAY } from './settings.ts';
 import { emptyState, type BaseState } from './state.ts';
 
@@ -29,11 +31,14 @@ export type Ask = {
   readonly deviceName?: string;
   /** A genuine license of another life of the ledger, which the client shows. */
   readonly shows?: LicenseFacts;
+  readonly presented?: Extract<Allocation, { kind: 'license' }>['presented'];
 };
 
 export type Story = {
   readonly state: BaseState;
   readonly records: LedgerRecord[];
+  /** What each decision saw. */
+  readonly decisions: DecisionFacts[];
   now: number;
   storageNearlyFull: boolean;
   readonly set: (changes: SettingsChange) => void;
@@ -107,7 +112,16 @@ export const story = (
     dice: { id, between: () => rolls[rolled++ % rolls.length] ?? 60 },
   });
   const run = (s: Story, q: Allocation): AllocationAnswer => {
-    const d = decide(state, q, circumstances(s));
+    const c = circumstances(s);
+    let saw: Saw = { kind: 'repeat' };
+    const d = decide(state, q, { ...c, saw: (what) => (saw = what) });
+    if (q.kind !== 'license' && q.kind !== 'validated') return answerOf(s, q, d);
+    const seen = seenBy(state, c, q, saw);
+    const answer = answerOf(s, q, d);
+    s.decisions.push(factsOfDecision(q, answer, seen));
+    return answer;
+  };
+  const answerOf = (s: Story, q: Allocation, d: Decision): AllocationAnswer => {
     if (d.records.length > 0) s.append(d.records);
     if (d.kind === 'known') return d.answer;
     const answer = state.outcomes.get(q.requestId);
@@ -117,6 +131,7 @@ export const story = (
   const s: Story = {
     state,
     records,
+    decisions: [],
     now: 1_000 * DAY,
     storageNearlyFull: false,
     set: (changes) =>
@@ -183,7 +198,7 @@ export const story = (
         deviceName: a.deviceName ?? `desk-${a.device ?? 1}`,
         userKey: a.user ?? null,
         authenticatedBy: a.authenticatedBy ?? null,
-        presented: a.shows ? genuine(a.shows) : { kind: 'none' },
+        presented: a.shows ? genuine(a.shows) : (a.presented ?? { kind: 'none' }),
         validatedLicenseId: a.validatedLicenseId ?? null,
       }),
     logOn: (licenseId, device = 1) =>

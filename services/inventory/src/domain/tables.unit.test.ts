@@ -29,7 +29,7 @@ const facts = fc
   })
   .map(({ licenses, version, ...rest }) => ({
     ...rest,
-    held: heldBy({ hardwareId: 'h', deviceId: 'd', licenses }, version, NOW),
+    held: heldBy({ licenses }, version, NOW),
   }));
 
 test('Per Device: every combination matches a row that can be carried out', () => {

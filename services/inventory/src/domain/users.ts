@@ -52,11 +52,11 @@ export const entryOfId = (id: string): { readonly userKey: string; readonly vers
 };
 
 /** Of the entries in date that serve a terminal server of this version, the one of the lowest version. */
-export const servingEntry = (
-  entries: readonly UserEntry[],
+export const servingEntry = <E extends Pick<UserEntry, 'version' | 'notAfter'>>(
+  entries: readonly E[],
   version: ProductVersion,
   now: number,
-): UserEntry | undefined =>
+): E | undefined =>
   entries
     .filter((e) => e.notAfter > now && serves(e.version, version))
     .toSorted((a, b) => compareVersions(a.version, b.version))[0];

@@ -105,7 +105,7 @@ const leader = () => {
       sentAt: 0,
     };
     const answer = await allocate(
-      { commit, repeats: countRepeats(), notice: () => {} },
+      { commit, repeats: countRepeats(), notice: () => {}, decided: () => {} },
       { ...header, body: { items } },
     );
     return (answer.body as Body<typeof inventoryAllocated>).items;

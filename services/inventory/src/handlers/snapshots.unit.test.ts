@@ -10,6 +10,7 @@ import type { ProductVersion } from '@calbus/contracts/versions';
 import { systemClock, type Clock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import { memorySnapshots } from '../adapters/memory-snapshots.ts';
+import { FOLD_VERSION } from '../domain/fold.ts';
 import { DAY, HOUR } from '../domain/settings.ts';
 import { entriesOf, stillOf, type Still } from '../domain/snapshot.ts';
 import { story } from '../domain/story.ts';
@@ -153,7 +154,7 @@ const snapshot = async (
   }
   await store.write(content(still), () => ({
     format: 1,
-    foldVersion: 1,
+    foldVersion: FOLD_VERSION,
     generation,
     sequence,
     hash,
@@ -246,7 +247,7 @@ describe('which snapshot is used', () => {
 
   for (const [says, change] of [
     ['of a later format', { format: 2 }],
-    ['of another fold version', { foldVersion: 2 }],
+    ['of another fold version', { foldVersion: FOLD_VERSION + 1 }],
     ['disputed', { disputedBy: ['two'] }],
     ['that names another batch', { hash: 'f'.repeat(64) }],
     ['that names another term', { term: 7 }],

@@ -17,9 +17,10 @@ const TIMEOUT_MS = 2_000;
 export type SigningKey = {
   readonly kid: string;
   readonly key: KeyObject;
+  /** The end of its certificate: nothing may be signed under it after that. */
+  readonly notAfter: number;
   /** The license server its certificate names. */
   readonly licenseServerId: string;
-  readonly notAfter: number;
 };
 
 export type OpenedKeys = {
@@ -47,7 +48,7 @@ export const readKeys = async (nc: NatsConnection, secret: string): Promise<Open
   const signing = published.keys.flatMap(({ kid, sealed, chain, notAfter }): SigningKey[] => {
     const key = sealed === null ? undefined : openKey(secret, kid, sealed);
     const facts = certificateFacts(chain[0] ?? '');
-    return key && facts ? [{ kid, key, licenseServerId: facts.commonName, notAfter }] : [];
+    return key && facts ? [{ kid, key, notAfter, licenseServerId: facts.commonName }] : [];
   });
   return { published, signing };
 };

@@ -95,13 +95,13 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   });
   return {
     sign: (facts) => {
+      // Under a certificate that is over, a license would verify nowhere.
+      const inDate = (k: SigningKey): boolean => clock.now() <= k.notAfter;
       // A license from before activation may be signed by any of our keys; one of an activated server only by a key certified for it.
-      // A key that is over may have been dropped from those that are published by the time a terminal server asks for it.
       const { licenseServerId } = facts;
       const may = (k: SigningKey): boolean =>
-        clock.now() < k.notAfter &&
-        (licenseServerId === UNACTIVATED || k.licenseServerId === licenseServerId);
-      const chosen = signing.find(may);
+        licenseServerId === UNACTIVATED || k.licenseServerId === licenseServerId;
+      const chosen = signing.find((k) => inDate(k) && may(k));
       if (!chosen) wanted = true;
       return chosen && signLicense(chosen.key, chosen.kid, facts);
     },

@@ -10,6 +10,7 @@ import type {
   licenseStands,
   licenseValidated,
 } from '@calbus/contracts/terminal-server-messages';
+import { identifiesNobody } from '@calbus/contracts/tokens';
 
 export type Proof = Extract<Allocation, { kind: 'license' }>['presented'];
 
@@ -45,9 +46,6 @@ export const proofOf = (
 /** The key of a Per User license: domain-qualified, case-folded. */
 export const userKeyOf = (user: { name: string; domain?: string | undefined }): string =>
   (user.domain === undefined ? user.name : `${user.domain}\\${user.name}`).toLowerCase().slice(0, 256);
-
-/** N3: all zero, or a PlatformId (the first four bytes, MS-RDPELE) of zero: what clients send that keep no identity. */
-export const identifiesNobody = (hardwareId: string): boolean => hardwareId.startsWith('00000000');
 
 export type Understood =
   | { readonly kind: 'ask'; readonly item: Allocation }

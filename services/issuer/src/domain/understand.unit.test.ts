@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decisionOf } from './decision.ts';
-import { identifiesNobody, userKeyOf } from './understand.ts';
+import { identifiesNobody } from '@calbus/contracts/tokens';
+import { userKeyOf } from './understand.ts';
 
 const position = { generation: 'g1', sequence: 3 };
 

@@ -4,10 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   inventoryPacks,
   inventorySettingsAre,
-  inventoryTerminalServers,
   queryPacks,
   querySettings,
-  queryTerminalServers,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { openCounts } from '../../live-counts.ts';
@@ -16,6 +14,7 @@ import { Problem } from '../../problem.ts';
 import { readSecret, terminalServerOf, type Profile } from '../../profile.ts';
 import { progressOf } from '../../progress.ts';
 import { attempt, readStatus } from '../status.ts';
+import { askTerminalServers } from '../terminal-servers.ts';
 import { passingOf, type Observation, type Passing } from './observed.ts';
 
 /** A standby leads 1.2 s after the last sign of life, and an issuer's pull ends after a second. */
@@ -53,9 +52,7 @@ const look = async (
     const packs = await attempt(operator.ask(query('packs'), queryPacks, {}, inventoryPacks));
     const settings = await attempt(operator.ask(query('settings'), querySettings, {}, inventorySettingsAre));
     const filter = { limit: 1_000, ...(terminalServerId === undefined ? {} : { terminalServerId }) };
-    const servers = await attempt(
-      operator.ask(query('terminal-servers'), queryTerminalServers, filter, inventoryTerminalServers),
-    );
+    const servers = await attempt(askTerminalServers(operator, filter));
     return {
       ...status,
       lasting,
