@@ -3,22 +3,30 @@
 import { cpSync, globSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { provisionAll } from '@calbus/local/job';
+import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import type { System } from './system.ts';
 
-const ledgerFolder = (s: System): string => {
-  const [found] = globSync('**/streams/CAL_LEDGER', { cwd: s.servers.nats.dataDir });
+/** Changes the store of this NATS while it is stopped; `provisioned` makes anew what is not there any more. */
+export const changeStopped = async (
+  nats: ManagedServer,
+  provisioned: () => Promise<void>,
+  change: (ledger: string) => void,
+): Promise<void> => {
+  const [found] = globSync('**/streams/CAL_LEDGER', { cwd: nats.dataDir });
   if (found === undefined) throw new Error('no CAL_LEDGER on disk');
-  return path.join(s.servers.nats.dataDir, found);
+  await nats.stop();
+  change(path.join(nats.dataDir, found));
+  await nats.restart();
+  await provisioned();
 };
-/** Changes the store of NATS while it is stopped. */
-export const whileStopped = async (s: System, change: (ledger: string) => void): Promise<void> => {
-  const folder = ledgerFolder(s);
-  await s.servers.nats.stop();
-  change(folder);
-  await s.servers.nats.restart();
-  await provisionAll(s.servers.nats.url, s.deployment);
-};
+
+export const whileStopped = (
+  { servers, deployment }: System,
+  change: (ledger: string) => void,
+): Promise<void> => changeStopped(servers.nats, () => provisionAll(servers.nats.url, deployment), change);
+
 export const wipe = (folder: string): void => rmSync(folder, { recursive: true });
+
 export const putBack = (copy: string) => (folder: string) => {
   wipe(folder);
   cpSync(copy, folder, { recursive: true });

@@ -383,6 +383,24 @@ describe('of its own accord', () => {
     assert.equal(stands().length, 4);
   });
 
+  test('T0: what changes while it is being said is said right after', async (t) => {
+    const ls = await played(t);
+    let first = true;
+    ls.answers.stands = () => {
+      const says = first ? 'nothing' : ({ kind: 'noted' } as const);
+      first = false;
+      return says;
+    };
+    const ts = await start({ store: memoryStore(), waitsMs: 5_000 });
+    t.after(ts.close);
+    // The first copy is not answered; the second, 0.8 s later, is. In between the first client comes.
+    await eventually('it is being said', () => ls.took.stands.length === 1);
+    await ts.admit(device(1, signed(facts(1))));
+    await eventually('the grace period is said', () => ls.took.stands.at(-1)?.grace?.over === 'no', {
+      withinMs: 4_000,
+    });
+  });
+
   test('who only asks says nothing of itself', async (t) => {
     const [ls, ts] = await together(t, { againMs: 50 });
     await ts.admit(device(1, signed(facts(1))));

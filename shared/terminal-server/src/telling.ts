@@ -112,8 +112,11 @@ export const createTelling = (d: TellingDeps): Telling => {
     const requestId = d.newId();
     const bytes = encode(licenseStands, stamp(requestId), { requestId, waitsMs: d.waitsMs, ...standing });
     const asked = d.asking.ask(subjects.license.stands(id), requestId, bytes);
-    if ((await settled(asked)) && !(await isTooSoon(asked))) told = { standing: text, at: d.now() };
+    const taken = (await settled(asked)) && !(await isTooSoon(asked));
+    if (taken) told = { standing: text, at: d.now() };
     tellingHow = false;
+    // It may have changed while it was said.
+    if (taken) await sayHowItStands();
   };
 
   return {

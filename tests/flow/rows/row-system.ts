@@ -29,6 +29,7 @@ import type { TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { provision } from '../../../deploy/nats/provision.ts';
+import { changeStopped } from '../ledger-on-disk.ts';
 import { runMain, type Ran } from '../run-main.ts';
 import { purchaseOf, vendorSite, type VendorFacts } from './vendor-site.ts';
 
@@ -67,6 +68,8 @@ export type RowSystem = {
   readonly events: () => Promise<readonly string[]>;
   /** The ledger may use so many bytes from now on. */
   readonly limitLedger: (maxBytes: number) => Promise<void>;
+  /** Changes the ledger on disk while NATS is stopped: copies it, puts a copy back. */
+  readonly whileStopped: (change: (ledger: string) => void) => Promise<void>;
   /** Throws unless the ledger is sound, by the reading that shares nothing with inventory. */
   readonly verify: () => Promise<void>;
   /** Runs `calbus …`; its clock is not moved. */
@@ -237,6 +240,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
         return (JSON.parse(stdout) as { event: string; about: string }[]).map((e) => `${e.event} ${e.about}`);
       },
       limitLedger: provisioned,
+      whileStopped: (change) => changeStopped(nats, () => provisioned(), change),
       verify: async () => {
         const found = await verifyLedger(operator, 1);
         const { sound, damage, violations, agreement } = found;

@@ -10,7 +10,7 @@ import {
 } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { bold, day, green, json, plain, red, say } from '../print.ts';
+import { bold, day, green, json, plain, red, say, yellow } from '../print.ts';
 import { natsServers, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
 import { admissionWords, rowWords } from '../rows.ts';
 import { decisionWords } from './request.ts';
@@ -70,6 +70,9 @@ const show = (server: TerminalServer, a: Admission): void => {
     say(`${bold('presented')} ${plain(`a license that does not count: ${a.notCounted}`)}`);
   say(`${bold('client')}    ${a.license === null ? 'is given nothing new' : 'is given a license to keep'}`);
   say(`${bold('grace')}     ${graceWords(server, a.graceDaysLeft)}`);
+  const { unsaved } = server.status();
+  if (unsaved !== null)
+    say(yellow(plain(`What the terminal server keeps could not be written, so it has no grace: ${unsaved}`)));
   if (!a.admit) say(plain(`${a.refusal.says} ${a.refusal.todo}`));
 };
 
@@ -80,15 +83,19 @@ export const admit = async (
   ask: LicenseAsk,
   asJson: boolean,
 ): Promise<void> => {
+  const presented = o.clientFile === undefined ? undefined : presentedFrom(o.clientFile);
   const server = await connectAs(profile, id, o);
-  try {
-    const presented = o.clientFile === undefined ? undefined : presentedFrom(o.clientFile);
-    const a = await server.admit({ ...ask, ...(presented === undefined ? {} : { presented }) });
-    if (o.clientFile !== undefined && a.license !== null)
-      writeFileSync(o.clientFile, `${a.license}\n`, { mode: 0o600 });
-    if (asJson) json({ ...a, grace: server.status().grace });
-    else show(server, a);
-  } finally {
-    await server.close();
-  }
+  const admitted = async (): Promise<Admission> => {
+    try {
+      return await server.admit({ ...ask, ...(presented === undefined ? {} : { presented }) });
+    } finally {
+      await server.close();
+    }
+  };
+  const a = await admitted();
+  if (o.clientFile !== undefined && a.license !== null)
+    writeFileSync(o.clientFile, `${a.license}\n`, { mode: 0o600 });
+  const { grace, unsaved } = server.status();
+  if (asJson) json({ ...a, grace, unsaved });
+  else show(server, a);
 };
