@@ -7,7 +7,8 @@ import { inventoryDecisionFacts, type DecisionFacts } from '@calbus/contracts/ex
 import type { Allocation } from '@calbus/contracts/inventory-messages';
 import { createLog } from '@calbus/runtime/log';
 import { cryptoDice as dice } from '../../services/inventory/src/adapters/dice.ts';
-import { decide as decideOne, dueReturns } from '../../services/inventory/src/domain/decide.ts';
+import { decide as decideOne } from '../../services/inventory/src/domain/decide.ts';
+import { dueReturns } from '../../services/inventory/src/domain/due.ts';
 import type { Saw } from '../../services/inventory/src/domain/decision.ts';
 import { evolve } from '../../services/inventory/src/domain/evolve.ts';
 import { factsOfDecision, seenBy } from '../../services/inventory/src/domain/seen.ts';

@@ -5,7 +5,7 @@ import type { LedgerRecord } from '@calbus/contracts/ledger';
 import { faultOf } from '@calbus/contracts/faults';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { dueDrops, dueReserve, dueReturns } from '../domain/decide.ts';
+import { dueDrops, dueReserve, dueReturns } from '../domain/due.ts';
 import type { State } from '../domain/state.ts';
 import type { EventBook } from './events.ts';
 import type { GroupCommit } from './group-commit.ts';
