@@ -285,5 +285,6 @@ try {
   if (asJson && error instanceof Problem)
     json({ error: { code: error.code, says: error.message, ...error.facts } });
   else process.stderr.write(`calbus: ${plain(error instanceof Error ? error.message : String(error))}\n`);
-  process.exitCode = 1;
+  // A mistake in what was typed, which is seen only when all of it is looked at.
+  process.exitCode = error instanceof InvalidArgumentError ? 2 : 1;
 }

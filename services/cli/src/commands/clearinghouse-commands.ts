@@ -56,12 +56,11 @@ const longId = (text: string): string => {
   return id;
 };
 
-const paperOf = (program: string, number: string | undefined): Paper => {
+const paperOf = (program: string, number: string): Paper => {
   const kind: AgreementProgram = agreementProgram.parse(program);
-  const agreementNumber = normalPaper(kind, number ?? '');
-  const problem =
-    number === undefined ? 'is missing: --agreement <number>' : paperProblem(kind, agreementNumber);
-  if (problem !== undefined) throw new Problem('INVALID_BODY', `The agreement number ${problem}.`);
+  const agreementNumber = normalPaper(kind, number);
+  const problem = paperProblem(kind, agreementNumber);
+  if (problem !== undefined) throw new InvalidArgumentError(`The agreement number ${problem}.`);
   return { program: kind, agreementNumber };
 };
 
@@ -71,19 +70,20 @@ const purchaseOf = (program: string, o: Bought): Installable => {
   if (program === 'retail') {
     const code = normalCode(o.code ?? '');
     const problem = o.code === undefined ? 'is missing: --code <25 characters>' : codeProblem(code);
-    if (problem !== undefined) throw new Problem('INVALID_BODY', `The license code ${problem}.`);
+    if (problem !== undefined) throw new InvalidArgumentError(`The license code ${problem}.`);
     return { program, code };
   }
   const missing = Object.entries({
+    '--agreement': o.agreement,
     '--cal-version': o.calVersion,
     '--mode': o.mode,
     '--quantity': o.quantity,
   })
     .filter(([, value]) => value === undefined)
     .map(([name]) => name);
-  if (missing.length > 0) throw new Problem('INVALID_BODY', `Say ${missing.join(', ')} too.`);
+  if (missing.length > 0) throw new InvalidArgumentError(`Say ${missing.join(', ')} too.`);
   return {
-    ...paperOf(program, o.agreement),
+    ...paperOf(program, o.agreement ?? ''),
     version: productVersion.parse(o.calVersion),
     mode: licensingMode.parse(o.mode),
     quantity: o.quantity ?? 0,
