@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { eventually } from '@calbus/testkit/eventually';
 import { atTerminalServer, decidedBy, said } from './at-terminal-server.ts';
 import { cals, device } from './clients.ts';
 import { row } from './row.ts';
@@ -10,6 +11,7 @@ row(
   async (s) => {
     await s.set({ graceDays: 0 });
     await using ts = await atTerminalServer(s, { version: '2003', mode: 'per-device' });
+    await eventually('it knows of the setting', () => ts.server().status().settings.graceDays === 0);
     const desk = device(1);
     assert.equal(said(await ts.admits(desk)), 'A1 let in');
     const newcomer = device(2);

@@ -61,7 +61,7 @@ export const atTerminalServer = async (
       store: fileStore(store),
       now: s.now,
       // A cut wire is noticed at once, so that nothing is gained by waiting longer for an answer that cannot come.
-      waitsMs: 5_000,
+      waitsMs: 3_000,
       againMs: 500,
     });
   let server = await start();
