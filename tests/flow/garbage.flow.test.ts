@@ -145,6 +145,12 @@ describe('garbage', () => {
     );
     assert.equal(now.voidMessages, garbage.length);
     assert.match((await s.calbus('status')).stdout, /8 VOID messages/);
+    await eventually(
+      'the events',
+      async () =>
+        (await s.calbus('events', '--limit', '50')).stdout.split('VOID_RECORD').length - 1 === garbage.length,
+      { withinMs: 15_000 },
+    );
   });
 
   test('on RabbitMQ is put aside with its reason, and the Clearinghouse goes on', async () => {

@@ -102,6 +102,7 @@ await runService({
     const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
     onStop('the request queue', () => queue);
     await follower.catchUp();
+    follower.takeVoids(); // those of before are no news
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
     const isLeader = (): boolean => leadership.leading() !== undefined;

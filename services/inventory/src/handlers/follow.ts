@@ -13,6 +13,8 @@ export type Follower = {
   /** The stream sequence of the last message seen, VOID ones included. */
   readonly tail: () => number;
   readonly voids: () => number;
+  /** The sequences of the last VOID messages that were read since this was last asked. */
+  readonly takeVoids: () => readonly number[];
   /** Takes in one message; undefined where it is VOID. */
   readonly take: (entry: LedgerEntry) => LedgerBatch | undefined;
   /** Applies a batch of this replica's own whose bytes are known to be stored. */
@@ -25,6 +27,8 @@ export type Follower = {
   readonly takePoint: () => Still | undefined;
 };
 
+const VOIDS_KEPT = 20;
+
 export type FollowOptions = {
   /** Where to go on from, instead of the ledger's beginning. */
   readonly from?: Restored | undefined;
@@ -36,6 +40,7 @@ export const createFollower = (ledger: Ledger, log: Log, o: FollowOptions = {}):
   const state = o.from?.state ?? emptyState();
   let tail = state.head.sequence;
   let voids = o.from?.voids ?? 0;
+  let newVoids: number[] = [];
   let point: Still | undefined;
   const apply = (batch: LedgerBatch, sequence: number, hash: string): void => {
     const before = state.head;
@@ -44,6 +49,7 @@ export const createFollower = (ledger: Ledger, log: Log, o: FollowOptions = {}):
   };
   const setAside = (sequence: number, why: string): undefined => {
     voids += 1;
+    newVoids = [...newVoids.slice(1 - VOIDS_KEPT), sequence];
     log.warn({ event: 'VOID_RECORD', sequence, why }, 'a message in the ledger is VOID and skipped');
     return undefined;
   };
@@ -65,6 +71,11 @@ export const createFollower = (ledger: Ledger, log: Log, o: FollowOptions = {}):
     state,
     tail: () => tail,
     voids: () => voids,
+    takeVoids: () => {
+      const taken = newVoids;
+      newVoids = [];
+      return taken;
+    },
     take,
     takeOwn: (batch, bytes, sequence) => {
       // A late acknowledgement, after the batch was read from the ledger already.

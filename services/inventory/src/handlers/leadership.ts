@@ -124,6 +124,8 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         if (over.signal.aborted) return;
         tell('STORAGE_NEARLY_FULL', 'the ledger', deps.storageNearlyFull());
         tell('CACHE_BEHIND', 'Redis', deps.cache.status() !== 'current');
+        for (const at of follower.takeVoids())
+          events.raise({ event: 'VOID_RECORD', about: `message ${at} of the ledger` });
         const { state } = follower;
         for (const c of conditions(state, deps.watch.ledgerTime(state.head.time))) events.tell(c);
         await returnWhatIsDue({ commit, events, clock, log, clockIsSuspect });
