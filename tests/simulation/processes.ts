@@ -120,6 +120,8 @@ const noLoss = (follower: Follower): Witnesses => ({
 
 export type Inventory = Process & {
   readonly leading: () => boolean;
+  /** What leads, as an operator's command meets it. */
+  readonly lead: () => Leading | undefined;
   /** Undefined while it starts. */
   readonly follower: () => Follower | undefined;
   readonly clockSuspect: () => boolean;
@@ -129,7 +131,8 @@ type Command = { readonly message: Message<typeof inventoryAllocate>; readonly t
 
 export const newInventory = (w: World, name: string): Inventory => {
   let now:
-    { readonly actor: Actor; readonly follower: Follower; readonly isLeading: () => boolean } | undefined;
+    | { readonly actor: Actor; readonly follower: Follower; readonly lead: () => Leading | undefined }
+    | undefined;
   let clockSuspect = (): boolean => false;
 
   const serve = (p: Process, actor: Actor, own: LeadershipDeps) => {
@@ -218,7 +221,7 @@ export const newInventory = (w: World, name: string): Inventory => {
     const leadership = startLeadership({ ...deps, ...mutation.leadership?.(deps) });
     const isLeading = (): boolean => leadership.leading() !== undefined;
     void keepSnapshots({ store: w.snapshots, follower, clock, log, replica, isLeader: isLeading, signal });
-    now = { actor, follower, isLeading };
+    now = { actor, follower, lead: leadership.leading };
     clockSuspect = () => watch.look(follower.state.head.time).length > 0;
     while (!signal.aborted) {
       await nats.keepQueue(actor, wire).catch(() => undefined);
@@ -238,7 +241,8 @@ export const newInventory = (w: World, name: string): Inventory => {
     });
   });
   return Object.assign(p, {
-    leading: (): boolean => now !== undefined && now.actor.state === 'runs' && now.isLeading(),
+    lead: (): Leading | undefined => (now?.actor.state === 'runs' ? now.lead() : undefined),
+    leading: (): boolean => now?.actor.state === 'runs' && now.lead() !== undefined,
     follower: (): Follower | undefined => now?.follower,
     clockSuspect: (): boolean => clockSuspect(),
   });

@@ -7,6 +7,7 @@ import type { Decision } from '@calbus/terminal-server/asking';
 import { memorySnapshots } from '../../services/inventory/src/adapters/memory-snapshots.ts';
 import type { Leading } from '../../services/inventory/src/handlers/leadership.ts';
 import type { Follower } from '../../services/inventory/src/handlers/follow.ts';
+import { revoke } from '../../services/inventory/src/handlers/operate.ts';
 import { check, type Asked, type Given } from './check.ts';
 import { DAY, newFaults, START } from './faults.ts';
 import type { Mutation } from './mutations.ts';
@@ -130,13 +131,16 @@ export const tell = async (seed: number, mutation: Mutation = {}, logs = false):
   const asked = new Map<string, Asked>();
   const temporaries = new Map<string, string>();
   const ends = new Set<number>();
+  const held = new Set<string>();
   const decided = (decision: Decision): void => {
     seen.add(decision.row);
     given.push({ decision, at: scheduler.now(), head: nats.head() });
     const { outcome } = decision;
     if (outcome.kind !== 'license') return;
-    if (outcome.licenseKind === 'full') ends.add(outcome.notAfter);
-    else temporaries.set(outcome.hardwareId, outcome.licenseId);
+    if (outcome.licenseKind === 'full') {
+      ends.add(outcome.notAfter);
+      held.add(outcome.licenseId);
+    } else temporaries.set(outcome.hardwareId, outcome.licenseId);
   };
 
   const inventories = ['inventory-1', 'inventory-2', 'inventory-3'].map((n) => newInventory(w, n));
@@ -196,6 +200,22 @@ export const tell = async (seed: number, mutation: Mutation = {}, logs = false):
     for (let n = 0; n < CROWD; n += 1) askOne();
   };
   scheduler.after(2_500, control, load);
+
+  // ── an operator, who revokes full licenses, also again and also what is ended ──
+  const revokeOne = (): void => {
+    if (scheduler.lived() > LOAD_MS) return;
+    scheduler.after(chance.between(1_000, 5_000), control, revokeOne);
+    const leading = inventories.find((i) => i.leading())?.lead();
+    if (!leading || held.size === 0) return;
+    const licenseId = chance.oneOf([...held]);
+    const body = { commandId: `revoke-${licenseId}`, licenseId, by: 'simulation', why: '' };
+    const command = { id: w.newId(), type: 'inventory.revoke', version: 1, correlationId: 'c', sentAt: 0 };
+    revoke(leading.commit, { ...command, causationId: null, body }).then(
+      (answer) => happened('code' in (answer.body as object) ? 'a revocation is refused' : 'R1'),
+      () => happened('a revocation is not answered'),
+    );
+  };
+  scheduler.after(4_000, control, revokeOne);
 
   // ── the faults ──
   const site = { scheduler, chance, trouble, nats, redis, control, inventories, issuers, terminalServers };

@@ -11,6 +11,9 @@ const FOUND_WITHIN = 150;
 const rows = ['D2', 'D4', 'D5', 'D6', 'D7', 'D8', 'D9', 'D10', 'D11', 'D13', 'D16', 'N3', 'U1', 'U4'];
 const reached = [
   ...rows,
+  'R1',
+  'a revocation is refused',
+  'a revocation is not answered',
   'an append is refused',
   'an append is lost',
   'an acknowledgement is lost',

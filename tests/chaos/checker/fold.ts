@@ -26,6 +26,8 @@ export type FoldedLicense = {
   readonly validated: boolean;
   /** Ended by a record. A full license past its end holds its CAL until it is returned. */
   readonly over: boolean;
+  /** By an operator: until the hour of its end it is counted as such. */
+  readonly revoked?: true;
 };
 
 export type FoldedPack = {
@@ -41,6 +43,8 @@ export type Pool = {
   readonly issued: number;
   readonly available: number;
   readonly temporary: number;
+  /** Absent where there are none. */
+  readonly revoked?: number;
 };
 
 export type Counts = { temporary: number; full: number; renewed: number; refused: number };
@@ -127,8 +131,15 @@ export const pools = (f: Fold): Pool[] =>
         // It leaves the counts with the hour of its end.
         hourOf(l.notAfter) >= hourOf(f.time);
       const temporary = [...f.licenses.values()].filter(isCounted).length;
-      const shown = own.length > 0 || temporary > 0;
-      return shown ? [{ version, mode, installed, issued, available: installed - issued, temporary }] : [];
+      const isRevoked = (l: FoldedLicense): boolean =>
+        mode === 'per-device' &&
+        l.revoked === true &&
+        l.version === version &&
+        hourOf(l.notAfter) >= hourOf(f.time);
+      const revoked = [...f.licenses.values()].filter(isRevoked).length;
+      const shown = own.length > 0 || temporary > 0 || revoked > 0;
+      const counts = { installed, issued, available: installed - issued, temporary };
+      return shown ? [{ version, mode, ...counts, ...(revoked > 0 ? { revoked } : {}) }] : [];
     }),
   );
 
@@ -264,7 +275,7 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
     }
     case 'license-revoked': {
       const old = f.licenses.get(r.licenseId);
-      if (old) keep(f, { ...old, over: true });
+      if (old) keep(f, { ...old, over: true, revoked: true });
       return;
     }
     case 'devices-merged':
