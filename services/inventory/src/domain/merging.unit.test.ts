@@ -5,23 +5,11 @@ import type { LicenseFacts } from '@calbus/contracts/license';
 import { holderOf, planMerge, planUndo } from './merging.ts';
 import { DAY } from './settings.ts';
 import { poolCounts } from './stock.ts';
-import { hw, story, type Story } from './story.ts';
+import { farm, hw, type Story } from './story.ts';
 
 const license = ({ row, outcome }: AllocationAnswer): LicenseFacts =>
   outcome.kind === 'license' ? outcome.license : assert.fail(`row ${row} gave no license`);
 const free = (s: Story): number | undefined => poolCounts(s.state)[0]?.available;
-
-/** Devices 1 to `n`, each with a full license. */
-const farm = (cals: number, n: number): Story => {
-  const s = story();
-  s.activate();
-  s.install(cals);
-  for (let device = 1; device <= n; device += 1) {
-    s.firstLogOn({ device });
-    s.ask({ device });
-  }
-  return s;
-};
 
 test('M1: the license of the one ends, its CAL is free, and it is given that of the other under its own hardware id', () => {
   const s = farm(2, 2);

@@ -3,19 +3,8 @@ import { test } from 'node:test';
 import { endedInDate, placesFor } from './revocation.ts';
 import { DAY } from './settings.ts';
 import { poolCounts } from './stock.ts';
-import { story, type Story } from './story.ts';
+import { farm, type Story } from './story.ts';
 
-/** Devices 1 to `n`, each with a full license. */
-const farm = (cals: number, n: number): Story => {
-  const s = story();
-  s.activate();
-  s.install(cals);
-  for (let device = 1; device <= n; device += 1) {
-    s.firstLogOn({ device });
-    s.ask({ device });
-  }
-  return s;
-};
 const fullOf = (s: Story, device: number): string => {
   const { outcome } = s.ask({ device });
   return outcome.kind === 'license' ? outcome.license.licenseId : assert.fail(outcome.kind);

@@ -249,3 +249,15 @@ export const story = (
   s.append([{ kind: 'generation-started', after: { generation: 'f', sequence: 10, hash } }]);
   return s;
 };
+
+/** A license server with CALs for 2003, and devices 1 to `n`, each with a full license. */
+export const farm = (cals: number, n: number): Story => {
+  const s = story();
+  s.activate();
+  s.install(cals);
+  for (let device = 1; device <= n; device += 1) {
+    s.firstLogOn({ device });
+    s.ask({ device });
+  }
+  return s;
+};
