@@ -133,11 +133,22 @@ const perDevice = async () =>
     });
 
 const paper = ['--program', 'select', '--agreement', '1234567'];
+const install = (quantity: string): string[] => [
+  ...['install', 'select', '--agreement', '7654321', '--cal-version', '2003', '--mode', 'per-device'],
+  ...['--quantity', quantity],
+];
 const lost: string[] = [];
 let copied: Status['inventory'];
 
 test('a backup is one file, which is read whole before anything is believed', async () => {
-  await text('install', ...paper, '--version', '2003', '--type', 'per-device', '--quantity', '2');
+  const covers = [{ version: '2003', mode: 'per-device', quantity: 3 }];
+  const agreement = path.join(s.deployment.dataDir, 'agreement.json');
+  writeFileSync(
+    agreement,
+    JSON.stringify({ program: 'select', agreementNumber: '7654321', company: 'Example Ltd', covers }),
+  );
+  await s.addAgreement(agreement);
+  await text(...install('2'));
   const made = await json<{ end: { sequence: number }; liaisonRows: Record<string, number> }>(
     'backup',
     file,
@@ -219,17 +230,7 @@ test('the same backup put back once more is a clone: the Clearinghouse refuses i
   await waits('awaits-backup');
   await text('restore', file, ...sealed());
   await leads();
-  await fails(
-    /earlier epoch/,
-    'install',
-    ...paper,
-    '--version',
-    '2003',
-    '--type',
-    'per-device',
-    '--quantity',
-    '1',
-  );
+  await fails(/earlier epoch/, ...install('1'));
   await eventually(
     'the event',
     async () =>
