@@ -34,6 +34,7 @@ import {
 } from '../../services/inventory/src/handlers/leadership.ts';
 import { keepSnapshots } from '../../services/inventory/src/handlers/snapshots.ts';
 import { startingPoint } from '../../services/inventory/src/handlers/starting-point.ts';
+import type { Restoring } from '../../services/inventory/src/handlers/restore.ts';
 import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
 import { handleBatch, type RequestDeps } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger, SnapshotStore } from '../../services/inventory/src/ports.ts';
@@ -105,6 +106,11 @@ const KEEP_QUEUE = 2_000;
 const SNAPSHOT_EVERY = 12;
 /** Rows that are answered from the state, without a record. */
 const unrecorded: ReadonlySet<string> = new Set(['D13', 'D8', 'D7', 'D2n', 'U1']);
+
+const nothingToRestore: Restoring = {
+  evidence: () => Promise.resolve([]),
+  take: () => Promise.reject(new FaultError(fault('NOT_LEADER'))),
+};
 
 /** The simulated ledger keeps what it has stored. */
 const noLoss = (follower: Follower): Witnesses => ({
@@ -215,7 +221,8 @@ export const newInventory = (w: World, name: string): Inventory => {
       putEvent: () => {},
       onLead: (leading) => serve(p, actor, deps)(leading),
       witnesses: noLoss(follower),
-      liaison: { look: () => Promise.resolve(undefined) },
+      restoring: nothingToRestore,
+      liaison: { look: () => Promise.resolve(undefined), superseded: () => Promise.resolve(undefined) },
       onLoss: () => () => {},
     };
     const leadership = startLeadership({ ...deps, ...mutation.leadership?.(deps) });

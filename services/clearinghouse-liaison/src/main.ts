@@ -5,6 +5,7 @@ import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { openClearinghouseLink } from './adapters/clearinghouse-link.ts';
 import { openSigner } from './adapters/license-server-key.ts';
+import { sqliteKeptRows } from './adapters/kept-rows.ts';
 import { natsInventory } from './adapters/nats-inventory.ts';
 import { natsKeyBucket } from './adapters/nats-key-bucket.ts';
 import { schema } from './adapters/schema.ts';
@@ -48,6 +49,7 @@ await runService({
     onStop('the rounds', () => work.ended);
     onStop('the link', () => outlet.close());
     const take = { store, signer, inventory, now, onTaken: work.taken };
-    serve({ nc, clock, log, dead }, take, store, outlet);
+    const restoring = { kept: sqliteKeptRows(db), store, signer, onRestored: work.taken };
+    serve({ nc, clock, log, dead }, take, store, outlet, restoring);
   },
 });

@@ -3,7 +3,7 @@
 import type { ClearinghouseCommand, ClearinghouseReason, Contact } from '@calbus/contracts/clearinghouse';
 import type { Message, Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
-import type { issuingKeys } from '@calbus/contracts/liaison-messages';
+import type { issuingKeys, LiaisonRow } from '@calbus/contracts/liaison-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LedgerWitness } from '@calbus/contracts/witness';
 import type { inventoryHead } from '@calbus/contracts/inventory-messages';
@@ -22,7 +22,7 @@ export type Answered =
   | { readonly kind: 'not-taken'; readonly reason: ClearinghouseReason; readonly says: string };
 
 export type Store = {
-  readonly productId: string;
+  readonly productId: () => string;
   readonly activation: () => Activation | null;
   /** How far the ledger was seen, the furthest of each generation; the one seen last first. */
   readonly witnesses: () => readonly LedgerWitness[];
@@ -63,6 +63,22 @@ export type Store = {
   readonly pruneKeys: (listed: readonly IssuingKey[], dropped: readonly IssuingKey[]) => void;
 };
 
+/** A place in what the liaison keeps. */
+export type RowPlace = { readonly table: LiaisonRow['table']; readonly row: number };
+
+/** Everything that the liaison keeps, row by row. */
+export type KeptRows = {
+  /** A page after a place; `next` is null at the end. */
+  readonly read: (after: RowPlace | undefined) => {
+    readonly rows: readonly LiaisonRow[];
+    readonly next: RowPlace | null;
+  };
+  /** What these rows have and this release does not know. */
+  readonly unknownColumn: (rows: readonly LiaisonRow[]) => string | undefined;
+  /** All that was kept before is gone then, or nothing has changed and it throws. */
+  readonly replace: (rows: readonly LiaisonRow[]) => void;
+};
+
 /** The license server's own key. */
 export type Signer = {
   /** The `x` of its public JWK. */
@@ -74,6 +90,10 @@ export type Signer = {
   readonly nextX: () => string | undefined;
   /** The new key is in force. Within the transaction that applies the answer. */
   readonly adopt: () => void;
+  /** Whether a key that was sealed for a license server opens under this deployment's secret. */
+  readonly opens: (sealed: string) => boolean;
+  /** Another identity is kept now. */
+  readonly reload: () => void;
   /** Makes an issuing key under the certificate in force. */
   readonly newIssuingKey: (activation: Activation | null, at: number) => Promise<IssuingKey>;
 };

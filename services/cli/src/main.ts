@@ -7,6 +7,7 @@ import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode, token } from '@calbus/contracts/tokens';
 import type { LicenseAsk } from '@calbus/terminal-server/client';
 import { admit, admitModes } from './commands/admit.ts';
+import { addBackupCommands } from './commands/backup/commands.ts';
 import { addClearinghouseCommands } from './commands/clearinghouse-commands.ts';
 import { addDeviceCommands } from './commands/devices.ts';
 import { runDiagnose } from './commands/diagnose/command.ts';
@@ -240,6 +241,7 @@ command('admit', 'act as a terminal server at a log-on: is the client let in, by
   );
 
 addClearinghouseCommands(program, withOperator, whole);
+addBackupCommands(program, withOperator);
 
 const settingsCommand = program.command('settings').description('what is set for the whole license server');
 settingsCommand

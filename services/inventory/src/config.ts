@@ -14,5 +14,10 @@ export const config = z.object({
   snapshotEvery: z.coerce.number().int().min(1).default(20_000),
   /** Where this replica keeps how far it has seen the ledger; a folder of its own. Without it there is one witness less. */
   dataDir: z.string().min(1).optional(),
+  /** An empty ledger is not begun, but waits for a backup to be put back. */
+  awaitRestore: z
+    .enum(['yes', 'no'])
+    .default('no')
+    .transform((word) => word === 'yes'),
 });
 export type Config = z.infer<typeof config>;

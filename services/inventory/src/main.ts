@@ -12,6 +12,7 @@ import { natsDecisions } from './adapters/nats-decisions.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
+import { natsRestoreMark } from './adapters/nats-restore-mark.ts';
 import { natsSnapshots } from './adapters/nats-snapshots.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
 import { keepRequestQueue } from './adapters/request-queue.ts';
@@ -25,6 +26,7 @@ import { watchClock } from './handlers/clock-watch.ts';
 import { keepDecisionFacts } from './handlers/decision-facts.ts';
 import { createFollower } from './handlers/follow.ts';
 import { pace, startLeadership } from './handlers/leadership.ts';
+import { createRestoring } from './handlers/restore.ts';
 import { keepSnapshots } from './handlers/snapshots.ts';
 import { startingPoint } from './handlers/starting-point.ts';
 import type { Loss } from './handlers/loss.ts';
@@ -87,7 +89,11 @@ await runService({
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
     const onLoss = (loss: Loss) => serveLoss(deps, state, loss);
     const putEvent = natsEvents(nc.jetstream(), clock, log);
+    const mark = natsRestoreMark(js, jsm);
+    const { ledgerTime } = watch;
+    const restore = { ledger, follower, mark, dice, ledgerTime, awaited: c.awaitRestore };
     const lead = {
+      restoring: createRestoring(restore),
       pace,
       watch,
       storageNearlyFull: storage.nearlyFull,

@@ -1,5 +1,6 @@
 // What inventory's handlers need of the outside, in their own words.
 
+import type { LedgerEnd } from '@calbus/contracts/inventory-messages';
 import type { LedgerWitness, WitnessName } from '@calbus/contracts/witness';
 import type { Head } from './domain/state.ts';
 import type { LiveHash } from './domain/live-counts.ts';
@@ -52,6 +53,14 @@ export type LeaderKey = {
   readonly write: (claim: LeaderClaim, revision: number) => Promise<number | undefined>;
 };
 
+/** Which backup is being put back: kept beside the ledger, so that one that is there only in part is known for that. */
+export type RestoreMark = {
+  /** Where the backup's ledger ends; undefined where none is being put back. Rejects where it cannot be read. */
+  readonly read: () => Promise<NonNullable<LedgerEnd> | undefined>;
+  /** Resolves once it is kept. */
+  readonly write: (upTo: NonNullable<LedgerEnd> | undefined) => Promise<void>;
+};
+
 /** The live counts in Redis. Never awaited by a commit, and never trusted. */
 export type Cache = {
   readonly committed: (before: Head, after: Head, hashes: readonly LiveHash[]) => void;
@@ -101,6 +110,8 @@ export type SnapshotStore = {
 export type LiaisonLink = {
   /** Undefined where the liaison does not answer, or does not say. Never rejects. */
   readonly look: () => Promise<'up' | 'down' | undefined>;
+  /** Whether the Clearinghouse has put this license server aside for another copy of it; likewise. */
+  readonly superseded: () => Promise<boolean | undefined>;
 };
 
 /** What decisions saw, message by message; nobody decides on it. */

@@ -362,6 +362,7 @@ export const newHoldings = (found: (violation: Violation) => void) => {
         certificateUntil = r.certificateNotAfter;
         return;
       case 'deactivated':
+      case 'server-restored':
         certificateUntil = -1;
         return;
       case 'cals-withheld':

@@ -37,6 +37,7 @@ export const clearinghouseReasons = {
   NOT_YOURS: 'No key pack of this license server was issued on that agreement.',
   REACTIVATION_UNDER_WAY:
     'This license server is being activated anew; what is asked now would be of the earlier epoch.',
+  NOT_RESTORABLE: 'The liaison cannot take what a backup kept.',
   PACK_TOO_SMALL: 'The key pack has fewer CALs than are to be taken from it.',
 } as const;
 export type ClearinghouseReason = keyof typeof clearinghouseReasons;

@@ -118,8 +118,8 @@ export const events = {
   },
   CLONE: {
     number: null,
-    says: 'Devices of different names take turns under one hardware id.',
-    todo: 'Give the copies an identity of their own: calbus report identities shows them.',
+    says: 'A copy is in use: of a device, under its hardware id, or of this license server.',
+    todo: 'Of a device: give it an identity of its own, calbus report identities. Of the license server: docs/recovery.md says which one stays.',
   },
   VOID_RECORD: {
     number: null,

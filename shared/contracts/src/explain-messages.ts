@@ -27,6 +27,8 @@ export type SeenLicense = z.infer<typeof seenLicense>;
 /** What was looked at that is the same for every device. */
 const circumstances = z.object({
   activated: z.boolean(),
+  /** Not activated, since it was put back from a backup; absent: it was not. */
+  restored: z.literal(true).optional(),
   storageNearlyFull: z.boolean(),
   serverVersion: productVersion,
   securityGroup: z.enum(['off', 'in', 'out']),

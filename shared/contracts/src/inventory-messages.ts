@@ -237,6 +237,9 @@ export const inventoryUndoMerge = contract(
   z.object({ commandId: token, from: hardwareId, by: name, why }),
 );
 
+/** The most messages one command of a restore carries. */
+export const MAX_RESTORED_AT_ONCE = 500;
+
 /** A place of the ledger with its hash; the ledger's end, or null where it is empty. */
 export const ledgerEnd = z.object({ generation, sequence: z.int().min(1), hash: sha256 }).nullable();
 export type LedgerEnd = z.infer<typeof ledgerEnd>;
@@ -252,6 +255,28 @@ export const inventoryAcceptLoss = contract(
     by: name,
     why,
   }),
+);
+
+/** The most bytes of messages that one command of a restore carries, before base64. */
+export const MAX_RESTORE_BYTES = 786_432;
+
+export const inventoryRestore = contract(
+  'inventory.restore',
+  1,
+  'An operator puts messages of a backup back into an empty ledger, in order and as they were; with the last of them a new generation begins.',
+  z.object({
+    commandId: token,
+    /** Where the ledger of the backup ends; the same in each command of one restore. */
+    upTo: ledgerEnd.unwrap(),
+    messages: z
+      .array(z.object({ sequence: z.int().min(1), bytes: z.string().max(400_000) }))
+      .max(MAX_RESTORED_AT_ONCE),
+    /** Given once all messages are back. */
+    finish: z.object({ backup: z.object({ madeAt: instant, madeBy: name }) }).optional(),
+    by: name,
+    why,
+  }),
+  2_097_152,
 );
 
 export const serviceFault = contract(
@@ -326,6 +351,8 @@ export const inventoryStatus = contract(
     activation: z.object({ serverId, epoch: z.int().min(1), certificateNotAfter: instant }).nullable(),
     /** It was deactivated since; absent: it was not. */
     deactivated: z.literal(true).optional(),
+    /** It was put back from a backup, and not activated anew since; absent: it was not. */
+    restored: z.literal(true).optional(),
     devices: z.int().min(0),
     licenses: z.object({ temporary: z.int(), full: z.int() }),
     keyPacks: z.int().min(0),

@@ -51,6 +51,13 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     why: z.string().max(500).optional(),
   }),
   z.object({ kind: z.literal('leadership-taken'), replica: token }),
+  /** What stands before it was put back from a backup: as if not activated, until an activation of a later epoch. */
+  z.object({
+    kind: z.literal('server-restored'),
+    ...commanded,
+    /** When and by whom the backup was made. */
+    backup: z.object({ madeAt: instant, madeBy: name }),
+  }),
   z.object({
     kind: z.literal('activated'),
     commandId: token,

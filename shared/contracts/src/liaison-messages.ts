@@ -78,6 +78,69 @@ export const liaisonChangePack = contract(
   }),
 );
 
+/** What the liaison keeps, in the order in which it is read and put back: the identity, which all else hangs on, last. */
+export const liaisonTables = ['agreements', 'witnesses', 'issuing-keys', 'commands', 'identity'] as const;
+
+/** One row of what the liaison keeps. Private keys in it are sealed under the deployment's secret, and stay so. */
+export const liaisonRow = z.object({
+  table: z.enum(liaisonTables),
+  columns: z
+    .array(
+      z.object({
+        name: z.string().max(64),
+        value: z.union([z.string().max(1_048_576), z.int(), z.null()]),
+      }),
+    )
+    .max(64),
+});
+export type LiaisonRow = z.infer<typeof liaisonRow>;
+
+export const columnOf = ({ columns }: LiaisonRow, column: string): string | number | null | undefined =>
+  columns.find((c) => c.name === column)?.value;
+
+/** A place in what the liaison keeps. */
+const rowPlace = z.object({ table: z.enum(liaisonTables), row: z.int().min(0) });
+
+/** The most bytes of rows in one message, but at least one row. */
+export const MAX_LIAISON_PAGE_BYTES = 786_432;
+
+export const queryLiaisonBackup = contract(
+  'liaison.query.backup',
+  1,
+  'What the liaison keeps, row by row, after a place; for a backup.',
+  z.object({ after: rowPlace.optional() }),
+  1_024,
+);
+
+export const liaisonBackup = contract(
+  'liaison.backup',
+  1,
+  'A page of what the liaison keeps; `next` is where the next page goes on, and null at the end.',
+  z.object({ rows: z.array(liaisonRow).max(10_000), next: rowPlace.nullable() }),
+  4_194_304,
+);
+
+export const liaisonRestore = contract(
+  'liaison.restore',
+  1,
+  'An operator gives a liaison that was never activated what another kept. Nothing counts before the identity has come, which is the last row.',
+  z.object({
+    commandId: token,
+    /** How many rows were given before these, under the same command id. */
+    before: z.int().min(0),
+    rows: z.array(liaisonRow).min(1).max(10_000),
+    by: name,
+  }),
+  4_194_304,
+);
+
+export const liaisonRestored = contract(
+  'liaison.restored',
+  1,
+  'The liaison keeps the rows; `complete` says that they count now.',
+  z.object({ complete: z.boolean() }),
+);
+
 export const clearinghouseCommandState = z.discriminatedUnion('state', [
   z.object({ state: z.literal('waiting') }),
   z.object({ state: z.literal('sent'), at: instant }),
@@ -151,6 +214,8 @@ export const liaisonStatus = contract(
       })
       .nullable(),
     link: z.enum(['up', 'down']),
+    /** The Clearinghouse has given a later epoch to another copy of this license server; absent: not that it is known. */
+    superseded: z.literal(true).optional(),
     issuingKey: z.object({ kid: token, notAfter: instant }).nullable(),
     /** The newest commands first. */
     commands: z.array(liaisonCommand).max(100),
@@ -196,6 +261,8 @@ export const liaisonWitness = contract(
     activated: z.boolean(),
     /** Whether the liaison reaches the Clearinghouse. */
     link: z.enum(['up', 'down']).optional(),
+    /** The Clearinghouse has given a later epoch to another copy of this license server; absent: not that it is known. */
+    superseded: z.literal(true).optional(),
   }),
 );
 

@@ -129,6 +129,11 @@ export const refusals = {
     says: 'The ledger ends at another place than the one that was shown.',
     todo: 'Look again at what is lost: calbus ledger accept-loss.',
   },
+  RESTORE_REJECTED: {
+    again: 'never',
+    says: 'The backup cannot be put back into this ledger.',
+    todo: 'Correct what the detail names: docs/recovery.md says how a backup is put back.',
+  },
   MODE_NOT_CONFIGURED: {
     again: 'after-change',
     says: 'The terminal server has no licensing mode.',

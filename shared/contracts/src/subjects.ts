@@ -1,7 +1,7 @@
 // Every subject of calbus, in one place. Names of terminal servers and requests are single tokens.
 
 export type LiaisonCommandName =
-  'activate' | 'install' | 'reactivate' | 'deactivate' | 'recover' | 'change-pack';
+  'activate' | 'install' | 'reactivate' | 'deactivate' | 'recover' | 'change-pack' | 'restore';
 
 export const subjects = {
   license: {
@@ -59,8 +59,10 @@ export const subjects = {
   },
   /** The one value of the bucket CAL_KEYS. */
   issuingKeys: '$KV.CAL_KEYS.issuing',
-  /** The one value of the bucket CAL_LEADER. */
+  /** In the bucket CAL_LEADER: who leads. */
   leader: '$KV.CAL_LEADER.leader',
+  /** In the bucket CAL_LEADER: which backup is being put back. */
+  restoring: '$KV.CAL_LEADER.restoring',
 } as const;
 
 /** What a subject of the license family says, or undefined where it is none. */

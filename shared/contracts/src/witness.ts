@@ -12,8 +12,8 @@ export const ledgerWitness = z.object({
 });
 export type LedgerWitness = z.infer<typeof ledgerWitness>;
 
-/** Where inventory asks. `memory` is what the replica itself had read before the ledger changed under it. */
-export const witnessNames = ['redis', 'file', 'liaison', 'memory'] as const;
+/** Where inventory asks. `memory` is what the replica itself had read before the ledger changed under it; `restore` is a backup that is put back, or waited for. */
+export const witnessNames = ['redis', 'file', 'liaison', 'memory', 'restore'] as const;
 export type WitnessName = (typeof witnessNames)[number];
 
 /** What a witness says against the ledger. The list only grows. */
@@ -22,6 +22,8 @@ export const lossReasons = {
   'other-hash': 'It has seen another message at this place.',
   'unknown-generation': 'It has seen a ledger that this one knows nothing of.',
   activated: 'This license server was activated, and the ledger is empty.',
+  'awaits-backup': 'It is set to wait for a backup (CALBUS_AWAIT_RESTORE), and the ledger is empty.',
+  'half-restored': 'A backup was put back only in part.',
 } as const;
 export type LossReason = keyof typeof lossReasons;
 

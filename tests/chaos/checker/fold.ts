@@ -246,6 +246,11 @@ export const apply = (f: Fold, r: LedgerRecord, place: Place): void => {
     case 'refusals-counted':
       for (const c of r.counts) count(f, c.terminalServerId, 'refused', c.times);
       return;
+    case 'server-restored': {
+      const last = f.activations.at(-1);
+      if (last) f.activations.push({ ...last, until: -1 });
+      return;
+    }
     case 'activated':
       f.activations.push({ serverId: r.serverId, epoch: r.epoch, until: r.certificateNotAfter });
       return;

@@ -65,7 +65,7 @@ const kidOf = (key: KeyObject): string =>
 
 /** Throws one sentence where the secret is another one. */
 export const openSigner = async (db: DatabaseSync, secret: string, now: number): Promise<Signer> => {
-  const identity = await ensureIdentity(db, secret, now);
+  let identity = await ensureIdentity(db, secret, now);
   const opened = (sealed: string): KeyPair => {
     const pem = unseal(secret, CONTEXT, sealed);
     if (!pem)
@@ -97,6 +97,12 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
       takeNext.run();
       own = next;
       next = undefined;
+    },
+    opens: (sealed) => unseal(secret, CONTEXT, sealed) !== undefined,
+    reload: () => {
+      identity = row.parse(db.prepare('SELECT * FROM identity').get());
+      own = opened(identity.sealed_key);
+      next = identity.next_key === null ? undefined : opened(identity.next_key);
     },
     newIssuingKey: async (activation, at) => {
       const pair = newKeyPair();

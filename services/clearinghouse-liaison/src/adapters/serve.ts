@@ -9,13 +9,16 @@ import {
   liaisonInstall,
   liaisonReactivate,
   liaisonRecover,
+  liaisonRestore,
   queryAgreements,
   queryLiaison,
+  queryLiaisonBackup,
   queryLiaisonWitness,
 } from '@calbus/contracts/liaison-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
 import { agreements } from '../handlers/agreements.ts';
+import { backup, createRestore, type RestoreDeps } from '../handlers/backup.ts';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
 import {
@@ -29,7 +32,13 @@ import {
 } from '../handlers/take.ts';
 import type { Outlet, Store } from '../ports.ts';
 
-export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: Outlet): void => {
+export const serve = (
+  deps: RespondDeps,
+  take: TakeDeps,
+  store: Store,
+  outlet: Outlet,
+  restoring: RestoreDeps,
+): void => {
   const callers = inboxes.operator;
   const command = <C extends Contract>(
     name: LiaisonCommandName,
@@ -45,6 +54,18 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
   command('deactivate', liaisonDeactivate, takeDeactivate);
   command('recover', liaisonRecover, takeRecover);
   command('change-pack', liaisonChangePack, takeChangePack);
+  respond(deps, {
+    subject: subjects.liaison.command('restore'),
+    contracts: [liaisonRestore],
+    callers,
+    handle: createRestore(restoring),
+  });
+  respond(deps, {
+    subject: subjects.liaison.query('operator', 'backup'),
+    contracts: [queryLiaisonBackup],
+    callers,
+    handle: (m) => backup(restoring.kept, m),
+  });
   respond(deps, {
     subject: subjects.liaison.query('operator', 'status'),
     contracts: [queryLiaison],

@@ -2,6 +2,7 @@ import { liaisonStatus } from '@calbus/contracts/liaison-messages';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { certificateFacts } from '@calbus/trust/certificates';
 import type { Outlet, Store } from '../ports.ts';
+import { superseded } from './superseded.ts';
 import { shown } from './take.ts';
 
 const SHOWN = 100;
@@ -10,7 +11,7 @@ export const status = async (store: Store, outlet: Pick<Outlet, 'isUp'>): Promis
   const activation = store.activation();
   const [newest] = [...store.keys()].sort((a, b) => b.madeAt - a.madeAt);
   return answerWith(liaisonStatus, {
-    productId: store.productId,
+    productId: store.productId(),
     activation: activation && {
       serverId: activation.serverId,
       epoch: activation.epoch,
@@ -18,6 +19,7 @@ export const status = async (store: Store, outlet: Pick<Outlet, 'isUp'>): Promis
       ...(activation.deactivated ? { deactivated: true } : {}),
     },
     link: outlet.isUp() ? 'up' : 'down',
+    ...(superseded(store) ? { superseded: true } : {}),
     issuingKey: newest ? { kid: newest.kid, notAfter: newest.notAfter } : null,
     commands: store.newest(SHOWN).map(shown),
   });

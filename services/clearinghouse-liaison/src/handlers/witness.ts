@@ -4,6 +4,7 @@
 import { liaisonWitness } from '@calbus/contracts/liaison-messages';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import type { Inventory, Outlet, Store } from '../ports.ts';
+import { superseded } from './superseded.ts';
 
 /** One round; a head that is kept already is not written again. */
 export const keepWitness = (
@@ -22,11 +23,12 @@ export const keepWitness = (
 };
 
 export const witness = async (
-  store: Pick<Store, 'witnesses' | 'activationRecorded'>,
+  store: Pick<Store, 'witnesses' | 'activationRecorded' | 'activation' | 'newest'>,
   outlet: Pick<Outlet, 'isUp'>,
 ): Promise<Answer> =>
   answerWith(liaisonWitness, {
     seen: [...store.witnesses()],
     activated: store.activationRecorded(),
     link: outlet.isUp() ? 'up' : 'down',
+    ...(superseded(store) ? { superseded: true } : {}),
   });

@@ -102,14 +102,16 @@ const showInventory = (i: NonNullable<Status['inventory']>, replicas: Status['re
   );
   for (const other of replicas.filter((r) => r.replica !== i.replica))
     line('', `${other.role} ${other.replica}, ledger at ${other.position.sequence}`);
-  for (const { from, saw, why } of i.loss?.evidence ?? [])
+  const waits = i.loss?.evidence.find((e) => e.from === 'restore');
+  if (waits) line('', yellow(`${lossReasons[waits.why]} calbus restore`));
+  for (const { from, saw, why } of i.loss?.evidence.filter((e) => e.from !== 'restore') ?? [])
     line(
       '',
       red(
         `Something of the ledger is lost. ${from}: ${lossReasons[why]}${saw ? ` (${saw.sequence} of generation ${saw.generation}, ${time(saw.time)} UTC)` : ''}`,
       ),
     );
-  if (i.loss)
+  if (i.loss && !waits)
     line('', red('No license is issued until the ledger is whole again, or calbus ledger accept-loss.'));
   if (!i.durable)
     line('', red('This NATS server is older than 2.10: acknowledged licenses can be lost on power failure.'));
@@ -142,6 +144,15 @@ const showInventory = (i: NonNullable<Status['inventory']>, replicas: Status['re
       ? `${grouped(i.activation.serverId)}, epoch ${i.activation.epoch}, certificate until ${day(i.activation.certificateNotAfter)}`
       : yellow('not activated: temporary licenses only. calbus activate'),
   );
+  if (i.restored)
+    line(
+      '',
+      red(
+        'RESTORED from a backup: temporary licenses only, and nothing is renewed. calbus reactivate --reason redeployed',
+      ),
+    );
+  if (i.deactivated)
+    line('', yellow('Deactivated: temporary licenses only, and nothing is renewed. calbus activate'));
   line(
     'Licenses',
     `${i.licenses.full} full, ${i.licenses.temporary} temporary, on ${i.devices} devices; ${i.keyPacks} key packs`,
@@ -197,6 +208,19 @@ const show = (s: Status): void => {
       `link ${s.liaison.link === 'up' ? green('up') : yellow('down')}, ${s.liaison.commands.filter((c) => c.state.state === 'waiting' || c.state.state === 'sent').length} commands under way`,
     );
   else line('Clearinghouse', red('the liaison does not answer'));
+  if (s.liaison?.superseded)
+    line(
+      '',
+      red('Another copy of this license server has taken its place at the Clearinghouse: stop this one.'),
+    );
+  const known = s.liaison?.activation;
+  if (known && s.inventory?.role === 'leader' && !s.inventory.activation)
+    line(
+      '',
+      red(
+        `The liaison is activated as ${grouped(known.serverId)}, and the ledger knows nothing of it: calbus reactivate --reason redeployed, then calbus recover.`,
+      ),
+    );
   line('Live counts', countsWords(s, Date.now()));
   line(
     'Dead letters',

@@ -14,6 +14,7 @@ import {
   inventoryInstall,
   inventoryMergeDevices,
   inventoryReleaseReserve,
+  inventoryRestore,
   inventoryRevoke,
   inventorySettings,
   inventorySettleWithheld,
@@ -44,6 +45,7 @@ import {
   confirmClock,
   mergeDevices,
   noLoss,
+  notEmpty,
   releaseReserves,
   revoke,
   undoMerge,
@@ -186,6 +188,7 @@ export const serveTerm = (
         if (m.type === inventoryMergeDevices.type)
           return mergeDevices(commit, m as Message<typeof inventoryMergeDevices>);
         if (m.type === inventoryReleaseReserve.type) return releaseReserves(commit, m);
+        if (m.type === inventoryRestore.type) return notEmpty();
         if (m.type === inventoryUndoMerge.type)
           return undoMerge(commit, m as Message<typeof inventoryUndoMerge>);
         return confirmClock(commit, deps.watch, m);
@@ -207,17 +210,19 @@ const operateContracts = [
   inventoryMergeDevices,
   inventoryUndoMerge,
   inventoryReleaseReserve,
+  inventoryRestore,
 ] as const;
 type Operate = (typeof operateContracts)[number];
 
 /** While something of the ledger is lost: takes nothing but the operator's word, and says so in the beacon. */
-export const serveLoss = (deps: TermDeps, state: State, { term, accept }: Loss): (() => void) => {
+export const serveLoss = (deps: TermDeps, state: State, { term, accept, restore }: Loss): (() => void) => {
   const subscription = respond<Operate>(deps, {
     subject: subjects.inventory.operate(term),
     contracts: operateContracts,
     callers: inboxes.operator,
     handle: (m) => {
       if (m.type === inventoryAcceptLoss.type) return accept((m as Message<typeof inventoryAcceptLoss>).body);
+      if (m.type === inventoryRestore.type) return restore((m as Message<typeof inventoryRestore>).body);
       const detail = 'Something of the ledger is lost: accept it first, with calbus ledger accept-loss.';
       throw new FaultError(fault('NO_LEADER', detail));
     },

@@ -35,6 +35,10 @@ export const liaisonAsWitness = (nc: NatsConnection, clock: Clock): WitnessSourc
   return {
     name: 'liaison',
     ask: question,
+    superseded: async () => {
+      const answer = await question().catch(() => undefined);
+      return answer && answer.superseded === true;
+    },
     look: async () => (await question().catch(() => undefined))?.link,
   };
 };

@@ -66,10 +66,15 @@ export const evolve = (state: State, r: LedgerRecord, place: Place): void => {
       return begin(state, r, place);
     case 'leadership-taken':
       return;
+    case 'server-restored':
+      state.head = { ...state.head, restored: true };
+      state.commands.set(r.commandId, place.sequence);
+      return;
     case 'activated': {
       const { serverId, epoch, chain, certificateNotAfter } = r;
       const activations = [...state.head.activations, { serverId, epoch, chain, certificateNotAfter }];
-      state.head = { ...state.head, activations, deactivated: false, trustRevision: place.sequence };
+      state.head = { ...state.head, activations, trustRevision: place.sequence };
+      state.head = { ...state.head, deactivated: false, restored: false };
       state.commands.set(r.commandId, place.sequence);
       return;
     }

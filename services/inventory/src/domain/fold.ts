@@ -9,7 +9,7 @@ import { poolOf, setPool, type BaseState } from './state.ts';
 import { productVersions } from '@calbus/contracts/versions';
 
 /** Bumped with each change of what a record does to the state: a snapshot of another version is not used. */
-export const FOLD_VERSION = 2;
+export const FOLD_VERSION = 3;
 
 /** Why a batch that decodes is VOID at this state, or undefined where it counts. Every reader applies the same rule. */
 export const voidReason = (state: BaseState, batch: LedgerBatch): string | undefined => {

@@ -93,6 +93,7 @@ const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: is('deactivate') }) },
+  { weight: 1, arbitrary: fc.record({ do: is('restored') }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -309,6 +310,11 @@ const tell = (
       }
       case 'deactivate':
         return s.append([{ kind: 'deactivated', commandId: `c${s.records.length}`, by: 'test' }]);
+      case 'restored': {
+        const backup = { madeAt: now(), madeBy: 'test' };
+        const commandId = `c${s.records.length}`;
+        return s.append([{ kind: 'server-restored', commandId, by: 'test', why: '', backup }]);
+      }
       case 'withhold': {
         const pack = valuesOf(s.state.packs)[step.pack];
         if (!pack || freeInPack(s.state, pack) < step.quantity) return;

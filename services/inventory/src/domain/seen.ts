@@ -21,6 +21,7 @@ const circumstancesOf = (state: State, c: Circumstances, terminalServerId: strin
   const { serverVersion, renewalLeadDays, preventLicenseUpgrade, perUser, overdraft } = settings;
   return {
     activated: isActivated(state.head, c.now),
+    ...(state.head.restored ? { restored: true as const } : {}),
     storageNearlyFull: c.storageNearlyFull,
     serverVersion,
     securityGroup: groupOf(settings, terminalServerId),

@@ -84,6 +84,8 @@ export type Head = {
   readonly activations: readonly Activation[];
   /** The last activation was ended by a deactivation. */
   readonly deactivated: boolean;
+  /** Put back from a backup, and not activated anew since. */
+  readonly restored: boolean;
   /** Generations that are over: their witnesses have nothing to say any more. */
   readonly settled: readonly string[];
   /** How far each of them has survived; 0 where nothing did. */
@@ -176,6 +178,7 @@ export const startHead: Head = {
   trustRevision: 0,
   activations: [],
   deactivated: false,
+  restored: false,
   settled: [],
   survived: {},
   losses: 0,
@@ -258,10 +261,10 @@ export const identityOf = (head: Head): { licenseServerId: string; epoch: number
   return a ? { licenseServerId: a.serverId, epoch: a.epoch } : { licenseServerId: UNACTIVATED, epoch: 0 };
 };
 
-/** Activated, not deactivated since, and its certificate in date. */
+/** Activated, not deactivated nor RESTORED since, and its certificate in date. */
 export const isActivated = (head: Head, now: number): boolean => {
   const a = currentActivation(head);
-  return a !== undefined && !head.deactivated && now <= a.certificateNotAfter;
+  return a !== undefined && !head.deactivated && !head.restored && now <= a.certificateNotAfter;
 };
 
 export const licenseOf = (state: State, licenseId: string): License | undefined => {

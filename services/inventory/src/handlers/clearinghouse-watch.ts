@@ -9,7 +9,7 @@ const LOOK_MS = 15_000;
 const DOWN_MS = 60_000;
 
 export const watchClearinghouse = async (
-  liaison: LiaisonLink,
+  liaison: Pick<LiaisonLink, 'look'>,
   events: Pick<EventBook, 'tell'>,
   clock: Clock,
   over: AbortSignal,

@@ -8,12 +8,14 @@ import { errorFacts } from '@calbus/runtime/log';
 import { conditions } from '../domain/conditions.ts';
 import type { LeaderKey, LiaisonLink } from '../ports.ts';
 import { watchClearinghouse } from './clearinghouse-watch.ts';
+import { watchClones } from './clone-watch.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
 import { begin, type Beginning, type Loss } from './loss.ts';
 import { countRepeats, type Repeats } from './repeats.ts';
 import { hasLostTheLead, returnWhatIsDue } from './returns.ts';
 import { createGroupCommit, notLeader, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
+import type { Restoring } from './restore.ts';
 import type { Witnesses } from './witnesses.ts';
 
 /** In milliseconds of each replica's own monotonic clock. */
@@ -47,6 +49,7 @@ export type LeadershipDeps = Omit<
   readonly replica: string;
   readonly signal: AbortSignal;
   readonly witnesses: Witnesses;
+  readonly restoring: Restoring;
   readonly liaison: LiaisonLink;
   /** Called where a term cannot begin, since something of the ledger is lost; what it returns is called when that is over. */
   readonly onLoss: (loss: Loss) => () => void;
@@ -184,6 +187,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         returnCals(commit),
         recordRepeats(commit),
         watchClearinghouse(deps.liaison, events, clock, over.signal),
+        watchClones(deps.liaison, follower.state, events, clock, over.signal),
         witnesses.watch(over.signal, stop),
       ];
       for (const duty of duties)

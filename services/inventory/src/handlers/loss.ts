@@ -5,6 +5,7 @@ import type { Body } from '@calbus/contracts/envelope';
 import {
   inventoryRefused,
   type inventoryAcceptLoss,
+  type inventoryRestore,
   type LedgerEnd,
 } from '@calbus/contracts/inventory-messages';
 import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
@@ -17,6 +18,7 @@ import type { Head } from '../domain/state.ts';
 import { accepted } from './accepted.ts';
 import type { Follower } from './follow.ts';
 import { notLeader } from './group-commit.ts';
+import type { Restoring } from './restore.ts';
 import type { Witnesses } from './witnesses.ts';
 
 const EXAMINE_AGAIN_MS = 2_000;
@@ -26,6 +28,8 @@ export type Loss = {
   readonly evidence: () => readonly LossEvidence[];
   /** An operator's word. Answers once the new generation stands in the ledger. */
   readonly accept: (command: Body<typeof inventoryAcceptLoss>) => Promise<Answer>;
+  /** A backup instead. The term ends with it. */
+  readonly restore: (command: Body<typeof inventoryRestore>) => Promise<Answer>;
 };
 
 export type Beginning = {
@@ -39,6 +43,7 @@ export type Beginning = {
 export type BeginDeps = {
   readonly follower: Follower;
   readonly witnesses: Witnesses;
+  readonly restoring: Restoring;
   readonly dice: Dice;
   readonly clock: Clock;
   readonly log: Log;
@@ -76,6 +81,23 @@ type Word = {
   readonly answer: PromiseWithResolvers<Answer>;
 };
 
+const examine = async ({ witnesses, restoring }: BeginDeps): Promise<readonly LossEvidence[]> => {
+  const found = await witnesses.examine();
+  return [...(await restoring.evidence()), ...found];
+};
+
+/** Why an operator cannot accept what is lost. */
+const notAcceptable = (evidence: readonly LossEvidence[]): string | undefined => {
+  switch (evidence.find((e) => e.from === 'restore')?.why) {
+    case undefined:
+      return undefined;
+    case 'half-restored':
+      return 'A backup was put back only in part: go on with calbus restore, or empty the NATS store.';
+    default:
+      return 'Inventory waits for a backup: put one back with calbus restore, or start it without CALBUS_AWAIT_RESTORE.';
+  }
+};
+
 /** Resolves with the operator's word, or undefined once the ledger is whole again. Rejects when the term is over. */
 const standInLoss = async (
   deps: BeginDeps,
@@ -83,11 +105,15 @@ const standInLoss = async (
   first: readonly LossEvidence[],
   over: AbortSignal,
 ): Promise<{ word: Word; evidence: readonly LossEvidence[] } | undefined> => {
-  const { follower, witnesses, clock, log } = deps;
+  const { follower, restoring, clock, log } = deps;
   let evidence = first;
   let word: Word | undefined;
   const woken = new AbortController();
+  let restored = false;
   const accept: Loss['accept'] = (command) => {
+    const no = notAcceptable(evidence);
+    if (no !== undefined)
+      return Promise.resolve(answerWith(inventoryRefused, { code: 'RESTORE_REJECTED', detail: no }));
     const now = endOf(follower.state.head);
     if (word || JSON.stringify(command.survives) !== JSON.stringify(now)) {
       const detail = `The ledger ends at ${now ? `${now.sequence} of generation ${now.generation}` : 'nothing: it is empty'}.`;
@@ -97,14 +123,20 @@ const standInLoss = async (
     woken.abort();
     return word.answer.promise;
   };
-  const end = deps.onLoss({ term, evidence: () => evidence, accept });
+  const restore: Loss['restore'] = (command) =>
+    restoring.take(term, command, () => {
+      restored = true;
+      woken.abort();
+    });
+  const end = deps.onLoss({ term, evidence: () => evidence, accept, restore });
   try {
     for (;;) {
       await clock.sleep(EXAMINE_AGAIN_MS, AbortSignal.any([over, woken.signal]));
       if (word) return { word, evidence };
-      if (over.aborted) throw notLeader();
+      // What is led now is led in a later term, as after any other's batch.
+      if (over.aborted || restored) throw notLeader();
       try {
-        const now = await witnesses.examine();
+        const now = await examine(deps);
         if (now.length === 0) return undefined;
         evidence = now;
       } catch (error) {
@@ -122,8 +154,8 @@ const standInLoss = async (
 
 /** Rejects when the term is over, or the ledger cannot be read. */
 export const begin = async (deps: BeginDeps, term: number, over: AbortSignal): Promise<Beginning> => {
-  const { follower, witnesses, dice, log } = deps;
-  const evidence = await witnesses.examine();
+  const { follower, dice, log } = deps;
+  const evidence = await examine(deps);
   if (evidence.length === 0) return plainBeginning(deps);
   log.error(
     { event: 'LEDGER_DAMAGED', term, sequence: follower.state.head.sequence, evidence },

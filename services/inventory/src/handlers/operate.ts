@@ -120,3 +120,10 @@ export const noLoss = (): Answer =>
     code: 'NO_LOSS',
     detail: 'This replica leads; all witnesses that answer agree.',
   });
+
+/** Whoever leads has a ledger. */
+export const notEmpty = (): Answer =>
+  refused(
+    'RESTORE_REJECTED',
+    'The ledger is not empty. Start inventory with CALBUS_AWAIT_RESTORE=yes on an empty NATS store, so that it waits for the backup.',
+  );

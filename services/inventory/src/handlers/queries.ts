@@ -68,6 +68,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
       ? { serverId: active.serverId, epoch: active.epoch, certificateNotAfter: active.certificateNotAfter }
       : null,
     ...(head.deactivated ? { deactivated: true } : {}),
+    ...(head.restored ? { restored: true } : {}),
     devices: head.devices,
     licenses: { temporary: head.temporary, full: head.full },
     keyPacks: valuesOf(state.packs).length,

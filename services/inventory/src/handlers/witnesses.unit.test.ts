@@ -248,6 +248,7 @@ describe('witnesses', () => {
 });
 
 describe('a term', () => {
+  const nothing = { evidence: async () => [], take: () => Promise.reject(new Error('no backup here')) };
   const starting = (r: ReturnType<typeof replica>) => {
     const over = new AbortController();
     let loss: Loss | undefined;
@@ -258,7 +259,11 @@ describe('a term', () => {
       return () => (ended += 1);
     };
     const { follower, witnesses, clock } = r;
-    const began = begin({ follower, witnesses, dice, clock, log, onLoss }, 4, over.signal);
+    const began = begin(
+      { follower, witnesses, restoring: nothing, dice, clock, log, onLoss },
+      4,
+      over.signal,
+    );
     return { began, over, loss: () => loss, ended: () => ended };
   };
   const word = { commandId: 'c', by: 'ada', why: 'the disk' };

@@ -99,7 +99,7 @@ const settingWords = ({ seen }: Facts): string | undefined => {
     : 'quotas off';
   const group = { off: 'off', in: 'on, and this terminal server in it', out: 'on, and this one not in it' };
   const common = [
-    c.activated ? 'activated' : 'not activated',
+    c.restored ? 'RESTORED' : c.activated ? 'activated' : 'not activated',
     `serverVersion ${c.serverVersion}`,
     `securityGroup ${group[c.securityGroup]}`,
   ];

@@ -57,7 +57,8 @@ const warning = (s: StandsInLoss): string[] => [
   'What was recorded beyond the end of the ledger is lost: licenses issued since, CALs taken and returned, key packs, settings.',
   s.activation
     ? 'A new generation of the ledger begins where it ends now. Licenses that devices hold stay valid until their end.'
-    : 'A new generation begins with an empty ledger: temporary licenses only, until this license server is activated and its key packs are installed again.',
+    : 'A new generation begins with an empty ledger: temporary licenses only, until this license server is activated anew (calbus reactivate) and its key packs are recovered (calbus recover).',
+  ...(s.activation ? [] : ['Whoever has a backup: calbus restore puts it back instead, and less is lost.']),
   'Whoever has a newer copy of the NATS store: put it back instead, and nothing is lost.',
 ];
 
@@ -97,5 +98,10 @@ export const acceptLoss = async (operator: Operator, by: string, o: AcceptLoss):
   const { position } = answer.body as Body<typeof inventoryAccepted>;
   if (o.json) return json({ position, survives: body.survives, evidence: s.loss.evidence });
   say(`The loss is accepted. Generation ${position.generation} begins at ${position.sequence}.`);
-  if (!s.activation) say(red('This license server is not activated any more: temporary licenses only.'));
+  if (!s.activation)
+    say(
+      red(
+        'The ledger knows of no activation: temporary licenses only. Go on with calbus reactivate --reason redeployed, then calbus recover for each agreement; calbus agreements list shows them.',
+      ),
+    );
 };

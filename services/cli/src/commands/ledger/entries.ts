@@ -3,7 +3,7 @@
 import type { AuditedLicense, Holdings } from '@calbus/audit/holdings';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { OperatorRow, RowId } from '@calbus/contracts/rows';
-import { day, grouped } from '../../print.ts';
+import { day, grouped, moment } from '../../print.ts';
 import { rowWords } from '../../rows.ts';
 
 export type Entry = {
@@ -61,6 +61,8 @@ const says = (r: LedgerRecord, known: Known, superseded: readonly string[]): str
       return `${licenseWords(r.licenseId, known)} validated by a log-on`;
     case 'returned':
       return `the CAL of ${licenseWords(r.licenseId, known)} returned to its pool`;
+    case 'server-restored':
+      return `put back from the backup of ${moment(r.backup.madeAt)} UTC by ${r.backup.madeBy}: temporary licenses only until it is reactivated; by ${r.by}${reason(r.why)}`;
     case 'deactivated':
       return `deactivated, by ${r.by}`;
     case 'cals-withheld':

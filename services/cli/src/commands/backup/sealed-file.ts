@@ -1,0 +1,228 @@
+// The outside of a backup: compressed lines, encrypted in pieces under a passphrase, so that whoever reads it holds one piece at a time,
+// and finds a piece that was changed, moved or is missing before anything of it is used. docs/decisions/0024-backups.md.
+
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  randomBytes,
+  scrypt,
+  timingSafeEqual,
+} from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { Readable, Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { constants, createGunzip, createGzip } from 'node:zlib';
+import { z } from 'zod';
+import { Problem } from '../../problem.ts';
+
+const MAGIC = 'calbus backup';
+const PIECE = 1_048_576;
+const TAG = 16;
+const FRAME = 4;
+/** The highest bit of a piece's length: it is the last one. */
+const LAST = 0x8000_0000;
+const HEADER_AT_MOST = 2_048;
+
+const header = z.object({
+  is: z.literal(MAGIC),
+  format: z.int().min(1),
+  compression: z.literal('gzip'),
+  cipher: z.literal('aes-256-gcm'),
+  kdf: z.object({
+    name: z.literal('scrypt'),
+    /** Whoever alters them must not make the reader take all the memory there is. */
+    n: z.int().min(16_384).max(1_048_576),
+    r: z.int().min(1).max(16),
+    p: z.int().min(1).max(4),
+    salt: z.string().regex(/^[0-9a-f]{32,128}$/),
+  }),
+});
+const checkedHeader = header.extend({ check: z.string() });
+type Header = z.infer<typeof header>;
+
+type Keys = { readonly cipher: Buffer; readonly check: Buffer };
+
+const keysOf = (passphrase: string, { n, r, p, salt }: Header['kdf']): Promise<Keys> =>
+  new Promise((resolve, reject) => {
+    const options = { N: n, r, p, maxmem: 256 * n * r };
+    scrypt(passphrase, Buffer.from(salt, 'hex'), 64, options, (error, key) => {
+      if (error) reject(error);
+      else resolve({ cipher: key.subarray(0, 32), check: key.subarray(32) });
+    });
+  });
+
+const checkOf = (keys: Keys, h: Header): string =>
+  createHmac('sha256', keys.check).update(JSON.stringify(h)).digest('hex');
+
+/** A key is used for one file, and a number for one piece of it; whether it is the last is authenticated, too. */
+const nonceOf = (n: number): Buffer => {
+  const nonce = Buffer.alloc(12);
+  nonce.writeBigUInt64BE(BigInt(n), 4);
+  return nonce;
+};
+const boundTo = (last: boolean): Buffer => Buffer.from(last ? 'last' : 'more');
+
+const sealing = ({ cipher: key }: Keys): Transform => {
+  let pending = Buffer.alloc(0);
+  let n = 0;
+  const piece = (plain: Buffer, last: boolean): Buffer => {
+    const cipher = createCipheriv('aes-256-gcm', key, nonceOf(n++));
+    cipher.setAAD(boundTo(last));
+    const body = Buffer.concat([cipher.update(plain), cipher.final()]);
+    const frame = Buffer.alloc(FRAME);
+    frame.writeUInt32BE((body.length | (last ? LAST : 0)) >>> 0);
+    return Buffer.concat([frame, body, cipher.getAuthTag()]);
+  };
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      pending = Buffer.concat([pending, chunk]);
+      while (pending.length > PIECE) {
+        this.push(piece(pending.subarray(0, PIECE), false));
+        pending = pending.subarray(PIECE);
+      }
+      done();
+    },
+    flush(done) {
+      this.push(piece(pending, true));
+      done();
+    },
+  });
+};
+
+export const damaged = (says: string): Problem =>
+  new Problem('BACKUP_DAMAGED', `The backup is damaged: ${says}. Nothing of it was used; take another copy.`);
+
+const opening = ({ cipher: key }: Keys): Transform => {
+  let pending = Buffer.alloc(0);
+  let n = 0;
+  let ended = false;
+  const opened = (body: Buffer, tag: Buffer, last: boolean): Buffer | undefined => {
+    const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(n++));
+    decipher.setAAD(boundTo(last));
+    decipher.setAuthTag(tag);
+    try {
+      return Buffer.concat([decipher.update(body), decipher.final()]);
+    } catch {
+      return undefined;
+    }
+  };
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      pending = Buffer.concat([pending, chunk]);
+      while (pending.length >= FRAME) {
+        if (ended) return done(damaged('something follows its last piece'));
+        const word = pending.readUInt32BE();
+        const [last, length] = [word >= LAST, word % LAST];
+        if (length > PIECE) return done(damaged(`piece ${n + 1} is not what was written`));
+        if (pending.length < FRAME + length + TAG) break;
+        const body = pending.subarray(FRAME, FRAME + length);
+        const plain = opened(body, pending.subarray(FRAME + length, FRAME + length + TAG), last);
+        if (!plain) return done(damaged(`piece ${n} is not what was written`));
+        this.push(plain);
+        ended = last;
+        pending = pending.subarray(FRAME + length + TAG);
+      }
+      done();
+    },
+    flush(done) {
+      done(ended && pending.length === 0 ? null : damaged('its end is missing'));
+    },
+  });
+};
+
+/** Writes `lines` into `file`, which is there only once all of it is on the disk. Throws where it exists. */
+export const writeSealed = async (
+  file: string,
+  passphrase: string,
+  lines: AsyncIterable<string>,
+  format: number,
+): Promise<void> => {
+  const kdf = { name: 'scrypt' as const, n: 131_072, r: 8, p: 1, salt: randomBytes(16).toString('hex') };
+  const h: Header = { is: MAGIC, format, compression: 'gzip', cipher: 'aes-256-gcm', kdf };
+  const keys = await keysOf(passphrase, kdf);
+  const part = `${file}.part`;
+  const handle = await open(part, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw new Problem('CANNOT_WRITE', `${part} cannot be written (${error.code ?? error.message}).`);
+  });
+  try {
+    await handle.write(`${JSON.stringify({ ...h, check: checkOf(keys, h) })}\n`);
+    const out = createWriteStream(part, {
+      fd: handle.fd,
+      autoClose: false,
+      start: (await handle.stat()).size,
+    });
+    const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+    await pipeline(Readable.from(lines, { objectMode: true, highWaterMark: 16 }), gzip, sealing(keys), out);
+    await handle.sync();
+  } catch (error) {
+    await handle.close();
+    await rm(part, { force: true });
+    throw error;
+  }
+  await handle.close();
+  await rename(part, file);
+};
+
+const readHeader = async (file: string) => {
+  const handle = await open(file).catch((error: NodeJS.ErrnoException) => {
+    throw new Problem('CANNOT_READ', `${file} cannot be read (${error.code ?? error.message}).`);
+  });
+  try {
+    const bytes = Buffer.alloc(HEADER_AT_MOST);
+    const { bytesRead } = await handle.read(bytes, 0, HEADER_AT_MOST, 0);
+    const end = bytes.subarray(0, bytesRead).indexOf('\n');
+    const text = bytes.subarray(0, Math.max(0, end)).toString('utf8');
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      value = undefined;
+    }
+    const parsed = checkedHeader.safeParse(value);
+    if (!parsed.success) throw new Problem('NO_BACKUP', `${file} is no backup of calbus.`);
+    const { check, ...h } = parsed.data;
+    return { header: h, check, size: end + 1 };
+  } finally {
+    await handle.close();
+  }
+};
+
+export type SealedFile = {
+  readonly format: number;
+  /** All lines from the first on, each time. Throws a Problem as soon as something is found to be wrong. */
+  readonly lines: () => AsyncGenerator<string>;
+};
+
+/** Throws a Problem where it is no backup, or the passphrase is another. */
+export const openSealed = async (file: string, passphrase: string): Promise<SealedFile> => {
+  const { header: h, check, size } = await readHeader(file);
+  const keys = await keysOf(passphrase, h.kdf);
+  const [wanted, found] = [Buffer.from(checkOf(keys, h)), Buffer.from(check)];
+  if (wanted.length !== found.length || !timingSafeEqual(wanted, found))
+    throw new Problem(
+      'WRONG_PASSPHRASE',
+      'The passphrase is not the one of this backup, or the beginning of the file was changed.',
+    );
+  return {
+    format: h.format,
+    async *lines() {
+      const source = createReadStream(file, { start: size });
+      const gunzip = createGunzip();
+      const through = pipeline(source, opening(keys), gunzip);
+      through.catch(() => {});
+      try {
+        for await (const line of createInterface({ input: gunzip, crlfDelay: Infinity })) yield line;
+        await through;
+      } catch (error) {
+        // What came apart first, not what follows from it.
+        await through;
+        throw error;
+      } finally {
+        source.destroy();
+      }
+    },
+  };
+};
