@@ -8,8 +8,9 @@ Usage: npm start [-- options]
 Starts calbus on this machine: NATS, Redis and RabbitMQ with private data directories on loopback, and the services.
 It installs what is missing first. Ctrl-C stops everything that it started.
 
-  --once        do the job once, stop everything, and leave
-  --data <dir>  where data, logs and ports are kept (default: .calbus in the repository)
-  --help        this text
+  --once           do the job once, stop everything, and leave
+  --await-restore  begin no ledger where there is none, but wait for calbus restore
+  --data <dir>     where data, logs and ports are kept (default: .calbus in the repository)
+  --help           this text
 `,
 );

@@ -133,10 +133,8 @@ const perDevice = async () =>
     });
 
 const paper = ['--program', 'select', '--agreement', '1234567'];
-const install = (quantity: string): string[] => [
-  ...['install', 'select', '--agreement', '7654321', '--cal-version', '2003', '--mode', 'per-device'],
-  ...['--quantity', quantity],
-];
+const bought = ['--agreement', '7654321', '--cal-version', '2003', '--mode', 'per-device'];
+const install = (quantity: string): string[] => ['install', 'select', ...bought, '--quantity', quantity];
 const lost: string[] = [];
 let copied: Status['inventory'];
 

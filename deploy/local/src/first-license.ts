@@ -159,7 +159,12 @@ const perUser = async (f: FirstLicense): Promise<void> => {
 
 /** Does what is not done yet: an interrupted first run goes on where it stopped. True where there was nothing to do: the ledger holds everything, or is lost. */
 export const firstLicense = async (f: FirstLicense): Promise<boolean> => {
-  if ((await untilStanding(f))?.loss) {
+  const loss = (await untilStanding(f))?.loss;
+  if (loss?.evidence.some((e) => e.from === 'restore')) {
+    f.say('The ledger waits for a backup: npx calbus restore <file>. Nothing is issued before.');
+    return true;
+  }
+  if (loss) {
     f.say(
       'Something of the ledger is lost, so nothing is issued. `npx calbus status` says what was seen of it. Put',
     );

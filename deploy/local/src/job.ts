@@ -23,6 +23,8 @@ export type Job = {
   readonly servers: Servers;
   readonly directory: RunDirectory;
   readonly lifetime: Lifetime;
+  /** An empty ledger waits for a backup. */
+  readonly awaitRestore: boolean;
   readonly say: (line: string) => void;
 };
 
@@ -51,11 +53,19 @@ const addAgreement = async (d: Deployment, file: string): Promise<void> => {
 };
 
 /** Starts the services and does the main job. */
-export const doJob = async ({ deployment, servers, directory, lifetime, say }: Job): Promise<void> => {
+export const doJob = async ({
+  deployment,
+  servers,
+  directory,
+  lifetime,
+  awaitRestore,
+  say,
+}: Job): Promise<void> => {
   for (const { name, url, logFile } of Object.values(servers))
     say(`${name.padEnd(9)} ${url}  (log: ${logFile})`);
   await provisionAll(servers.nats.url, deployment);
-  const options = { deployment, servers, pidFile: directory.pidFile, signal: lifetime.signal, say };
+  const { pidFile } = directory;
+  const options = { deployment, servers, pidFile, signal: lifetime.signal, awaitRestore, say };
   for (const name of serviceNames) {
     const service = await startService(name, options);
     lifetime.onEnd(name, service.stop);

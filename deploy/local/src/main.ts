@@ -33,7 +33,10 @@ try {
     },
   );
   // Ctrl-C in the middle of it ends it at once; whatever it has not done, the next start does.
-  await Promise.race([doJob({ deployment, servers, directory, lifetime, say }), lifetime.ending]);
+  await Promise.race([
+    doJob({ deployment, servers, directory, lifetime, awaitRestore: options.awaitRestore, say }),
+    lifetime.ending,
+  ]);
   if (!options.once && !lifetime.signal.aborted) {
     say('');
     say('calbus runs until Ctrl-C. In another terminal:');

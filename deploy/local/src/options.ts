@@ -5,6 +5,8 @@ import { repositoryRoot } from './repository.ts';
 export type LauncherOptions = {
   /** Do the job once, stop everything, and leave. */
   readonly once: boolean;
+  /** An empty ledger waits for a backup. */
+  readonly awaitRestore: boolean;
   /** Absolute. */
   readonly dataDir: string;
 };
@@ -14,13 +16,17 @@ export function readOptions(args: readonly string[]): LauncherOptions {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { once: { type: 'boolean', default: false }, data: { type: 'string', default: '' } },
+      options: {
+        once: { type: 'boolean', default: false },
+        'await-restore': { type: 'boolean', default: false },
+        data: { type: 'string', default: '' },
+      },
     });
     // npm runs its scripts in the repository, and says in INIT_CWD where the user stands.
     const here = process.env['INIT_CWD'] ?? process.cwd();
     const dataDir =
       values.data === '' ? path.join(repositoryRoot, '.calbus') : path.resolve(here, values.data);
-    return { once: values.once, dataDir };
+    return { once: values.once, awaitRestore: values['await-restore'], dataDir };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason.replace(/\.?$/, '.')} \`npm start -- --help\` shows the options.`, {

@@ -25,6 +25,8 @@ export type ServiceOptions = {
   readonly servers: Servers;
   readonly pidFile: (name: string) => string;
   readonly signal: AbortSignal;
+  /** An empty ledger waits for a backup. */
+  readonly awaitRestore?: boolean;
   readonly say: (line: string) => void;
 };
 
@@ -89,6 +91,7 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
     const env = {
       PATH: process.env['PATH'],
       ...serviceEnvironment(name, o.deployment, o.servers),
+      ...(name === 'inventory' && o.awaitRestore === true ? { CALBUS_AWAIT_RESTORE: 'yes' } : {}),
       [dataMark]: path.join(o.deployment.dataDir, name),
     };
     const main = path.join(repositoryRoot, 'services', name, 'src', 'main.ts');

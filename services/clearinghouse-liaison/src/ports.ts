@@ -22,7 +22,7 @@ export type Answered =
   | { readonly kind: 'not-taken'; readonly reason: ClearinghouseReason; readonly says: string };
 
 export type Store = {
-  readonly productId: () => string;
+  readonly productId: string;
   readonly activation: () => Activation | null;
   /** How far the ledger was seen, the furthest of each generation; the one seen last first. */
   readonly witnesses: () => readonly LedgerWitness[];

@@ -214,7 +214,9 @@ export const sqliteStore = (db: DatabaseSync): Store => {
   };
 
   return {
-    productId: () => readIdentity().product_id,
+    get productId() {
+      return readIdentity().product_id;
+    },
     activation: () => {
       const { server_id: serverId, epoch, chain, deactivated } = readIdentity();
       return serverId === null || chain === null

@@ -107,7 +107,10 @@ export const decideTake = (
   switch (request.kind) {
     case 'activate':
       return active
-        ? refuse('ALREADY_ACTIVATED', `Its id is ${activation.serverId}; go on with calbus install.`)
+        ? refuse(
+            'ALREADY_ACTIVATED',
+            `Its id is ${activation.serverId}; go on with calbus install. Where the ledger was lost: calbus reactivate --reason redeployed, then calbus recover.`,
+          )
         : { kind: 'take' };
     case 'reactivate':
       return activation && activation.serverId !== request.serverId

@@ -159,7 +159,7 @@ export const handleAnswer = (d: AnswerDeps, bytes: Uint8Array): AnswerOutcome =>
   const parsed = clearinghouseAnswer.safeParse(opened.payload);
   if (!parsed.success) return dead('INVALID_BODY', firstIssue(parsed.error));
   const answer = parsed.data;
-  if (answer.productId !== d.store.productId())
+  if (answer.productId !== d.store.productId)
     return dead('INVALID_BODY', 'The answer is for another license server.');
   const command = d.store.command(answer.commandId);
   if (!command) return dead('INVALID_BODY', 'The answer is to a command that was never asked here.');

@@ -53,7 +53,7 @@ export const createRestore = (d: RestoreDeps): ((m: Message<typeof liaisonRestor
     const identity = rows.find((r) => r.table === 'identity');
     const given = identity && columnOf(identity, 'product_id');
     // The same again, after an answer that was lost.
-    if (given === d.store.productId()) return answerWith(liaisonRestored, { complete: true });
+    if (given === d.store.productId) return answerWith(liaisonRestored, { complete: true });
     const own = d.store.activation();
     if (own) return refused(`This license server is activated as ${own.serverId}; it keeps its identity.`);
     if (before === 0) waiting = { commandId, rows: [] };

@@ -11,7 +11,7 @@ export const status = async (store: Store, outlet: Pick<Outlet, 'isUp'>): Promis
   const activation = store.activation();
   const [newest] = [...store.keys()].sort((a, b) => b.madeAt - a.madeAt);
   return answerWith(liaisonStatus, {
-    productId: store.productId(),
+    productId: store.productId,
     activation: activation && {
       serverId: activation.serverId,
       epoch: activation.epoch,

@@ -40,7 +40,7 @@ export const shown = (c: Command): LiaisonCommand => ({
 const statementOf = (d: TakeDeps, id: string, sequence: number, request: Request): ClearinghouseCommand => {
   const head = d.inventory.head() ?? d.store.witnesses()[0];
   const witness = head ? { generation: head.generation, sequence: head.sequence, hash: head.hash } : null;
-  const productId = d.store.productId();
+  const { productId } = d.store;
   const common = { id, version: 1 as const, issuedAt: d.now(), productId, sequence, witness };
   if (request.kind === 'activate') return { ...common, type: 'activate', body: { contact: request.contact } };
   if (request.kind === 'reactivate') {

@@ -134,6 +134,7 @@ const cases: readonly (readonly [code: string, about: string, Observation])[] = 
   ['NOT_ACTIVATED', 'the license server', has({ replicas: [{ ...leading, activation: null }], liaison: { ...liaison, activation: null } })],
   ['RESTORED', 'the license server', leader({ restored: true })],
   ['SUPERSEDED', 'the license server', has({ liaison: { ...liaison, superseded: true } })],
+  ['LIAISON_FORGOT', 'the license server', has({ liaison: { ...liaison, activation: null } })],
   ['LEDGER_FORGOT', 'the license server', leader({ activation: null })],
   ['CERTIFICATE_EXPIRED', 'certificate until 2024-10-04', leader(endsIn(0))],
   ['NOTHING_INSTALLED_FOR_PRODUCT', 'the license server', has({ packs: [] })],
