@@ -1,6 +1,7 @@
 import { identities } from '@calbus/contracts/identities';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { connectNats } from '@calbus/runtime/nats';
+import { amqpPlace } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { openClearinghouseLink } from './adapters/clearinghouse-link.ts';
@@ -34,9 +35,7 @@ await runService({
     const dead = natsDeadLetters(nc.jetstream(), name, clock, log);
 
     const outlet = await openClearinghouseLink({
-      url: c.rabbitmqUrl,
-      user: c.rabbitmqUser,
-      password: c.rabbitmqPasswordFile,
+      ...amqpPlace(c),
       log,
       clock,
       dead,

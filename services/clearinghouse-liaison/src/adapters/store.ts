@@ -188,17 +188,13 @@ export const sqliteStore = (db: DatabaseSync): Store => {
     add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.road, c.jws, c.state.state, state, ready);
     return c;
   };
-  /** What was asked before an activation and is not answered is of an epoch that is over; CALs that are withheld for it are free again. */
+  /** What has not left before an activation is of an epoch that is over. What has left is answered: the Clearinghouse may have done it. */
   const overtake = (c: Command, at: number): void => {
     const reason = 'WRONG_EPOCH';
-    const says = 'The license server was activated anew before this was answered: ask again.';
-    const [state, what]: [State, Answered | null] = needsCals(c.request)
-      ? [
-          { state: 'answered', at },
-          { kind: 'not-taken', reason, says },
-        ]
-      : [{ state: 'rejected', at, reason, says }, null];
-    answer.run(state.state, JSON.stringify(state), what && JSON.stringify(what), c.commandId);
+    const says = 'The license server was activated anew before this was asked: ask again.';
+    const state: State = { state: 'answered', at };
+    const what: Answered = { kind: 'not-taken', reason, says };
+    answer.run(state.state, JSON.stringify(state), JSON.stringify(what), c.commandId);
   };
   const apply = (commandId: string, state: State, what: Answered | null): boolean => {
     const text = what && JSON.stringify(what);
@@ -206,7 +202,7 @@ export const sqliteStore = (db: DatabaseSync): Store => {
     if (Number(answer.run(state.state, JSON.stringify(state), text, commandId).changes) !== 1) return false;
     if (what?.kind === 'activated') {
       activate.run(what.serverId, what.epoch, JSON.stringify(what.chain), what.epoch);
-      for (const row of open.all()) overtake(commandRow.parse(row), at);
+      for (const row of unprepared.all()) overtake(commandRow.parse(row), at);
     }
     if (what?.kind === 'deactivated') deactivate.run();
     for (const { keyPackId, keyPack } of packsIn(what)) keep.run(keyPackId, keyPack, at);

@@ -12,6 +12,7 @@ import { changeRevoked } from './revocation.ts';
 import {
   expiryKey,
   identityOf,
+  issuingIdentity,
   licenseOf,
   poolOf,
   refusalKey,
@@ -146,7 +147,7 @@ const endEarly = (state: State, licenseId: string, how: EndedEarly['how'], place
 };
 
 const issue = (state: State, r: Of<'temporary-issued'> | Of<'full-issued'>, place: Place): void => {
-  const identity = identityOf(state.head);
+  const identity = issuingIdentity(state.head, place.at);
   const license: License = {
     licenseId: r.licenseId,
     licenseServerId: identity.licenseServerId,
