@@ -25,7 +25,7 @@ await runService({
     const db = openSqlite(databaseFile(c.dataDir), schema);
     onStop('the database', () => db.close());
     const signer = await openSigner(db, c.deploymentSecretFile, now());
-    const store = sqliteStore(db);
+    const store = sqliteStore(db, c.deploymentSecretFile);
 
     const { inbox } = identities[name];
     const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name, inbox, log });

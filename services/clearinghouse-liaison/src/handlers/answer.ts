@@ -77,8 +77,8 @@ const activated = (
 type Opened =
   { readonly ok: true; readonly claims: KeyPackClaims } | { readonly ok: false; readonly why: string };
 
-/** A key pack for this license server as it is activated now. */
-const openPack = (d: AnswerDeps, jws: string): Opened => {
+/** A key pack for this license server as it is activated now; or, where `before`, as it was activated earlier. */
+const openPack = (d: AnswerDeps, jws: string, before = false): Opened => {
   const opened = openStatement(jws, KEY_PACK_TYP, [d.root], d.now());
   if (!opened.ok) return { ok: false, why: `The key pack: ${opened.why}.` };
   const claims = keyPackClaims.safeParse(opened.payload);
@@ -86,7 +86,7 @@ const openPack = (d: AnswerDeps, jws: string): Opened => {
   const own = d.store.activation();
   const { serverId, epoch } = claims.data;
   if (own?.serverId !== serverId) return { ok: false, why: 'The key pack is of another license server.' };
-  return own.epoch === epoch
+  return own.epoch === epoch || (before && epoch < own.epoch)
     ? { ok: true, claims: claims.data }
     : { ok: false, why: `The key pack is of epoch ${epoch}; in force is ${own.epoch}.` };
 };
@@ -130,7 +130,8 @@ const packChanged = (
   if (keyPackId !== asked.keyPackId || quantity !== asked.quantity || !isOfKind) return undefined;
   const changed = { kind: 'pack-changed', keyPackId } as const;
   if (keyPack === null) return { state: { state: 'answered', at }, answered: { ...changed, into: null } };
-  const opened = openPack(d, keyPack);
+  // The CALs have left the one pack in any case; where the other is of an earlier epoch, inventory says so, and recovery brings it.
+  const opened = openPack(d, keyPack, true);
   if (!opened.ok || opened.claims.purchase.quantity !== quantity) return undefined;
   const into = { keyPackId: opened.claims.keyPackId, keyPack };
   return { state: { state: 'answered', at }, answered: { ...changed, into } };
