@@ -1,7 +1,7 @@
 // Answers that are not what they should be, against the liaison's own database.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -68,7 +68,7 @@ let signer: Signer;
 before(async () => {
   db = openSqlite(path.join(dir, 'liaison.sqlite'), schema);
   signer = await openSigner(db, 'a deployment secret', Date.now());
-  store = sqliteStore(db);
+  store = sqliteStore(db, 'a deployment secret');
 });
 after(() => {
   db.close();
@@ -201,5 +201,116 @@ describe('an answer', () => {
       store.answered().map((a) => a.answered.kind),
       ['activated', 'key-pack'],
     );
+  });
+
+  test('to a reactivation: of another id, another key or no later epoch leaves the old key and activation in force', async () => {
+    const before = [signer.publicX(), JSON.stringify(store.activation())];
+    const paper = { program: 'select', agreementNumber: '1234567' } as const;
+    const anew = (): string => {
+      const commandId = newId();
+      const reason = 'certificate-corrupt';
+      store.take((sequence) => ({
+        commandId,
+        sequence,
+        request: { kind: 'reactivate', reason, paper, serverId: SERVER },
+        road: 'automatic',
+        by: 'ada',
+        askedAt: Date.now(),
+        jws: signer.signAnew({
+          id: commandId,
+          version: 1,
+          issuedAt: 1,
+          type: 'reactivate',
+          productId: store.productId,
+          serverId: SERVER,
+          sequence,
+          witness: null,
+          body: { reason, paper },
+        }),
+        state: { state: 'waiting' },
+      }));
+      return commandId;
+    };
+    const answers = [
+      async () => ({ serverId: 'T'.repeat(35), epoch: 2, x: signer.nextX() ?? '' }),
+      async () => ({ serverId: SERVER, epoch: 1, x: signer.nextX() ?? '' }),
+      async () => ({ serverId: SERVER, epoch: 2, x: signer.publicX() }),
+    ];
+    for (const of of answers) {
+      const id = anew();
+      const { serverId, epoch, x } = await of();
+      const chain = [await vendor.certify(serverId, x)];
+      handle(vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId, epoch, chain })));
+      assert.equal(stateOf(id), 'CERTIFICATE_REJECTED');
+      assert.deepEqual([signer.publicX(), JSON.stringify(store.activation())], before);
+    }
+    const id = anew();
+    const [x, old] = [signer.nextX() ?? '', signer.publicX()];
+    const chain = [await vendor.certify(SERVER, x)];
+    const good = vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId: SERVER, epoch: 2, chain }));
+    assert.equal(seen(handle(good)), 'answered');
+    assert.equal(seen(handle(good)), 'repeated');
+    assert.notEqual(signer.publicX(), old);
+    assert.deepEqual([signer.publicX(), store.activation()?.epoch, signer.nextX()], [x, 2, undefined]);
+  });
+
+  test('to a command that was kept by a transaction that was undone: no key is left of it', () => {
+    assert.throws(() =>
+      store.take(() => {
+        signer.signAnew({
+          id: 'x',
+          version: 1,
+          issuedAt: 1,
+          type: 'reactivate',
+          productId: store.productId,
+          serverId: SERVER,
+          sequence: 1,
+          witness: null,
+          body: { reason: 'redeployed', paper: { program: 'select', agreementNumber: '1234567' } },
+        });
+        throw new Error('the disk is full');
+      }),
+    );
+    assert.equal(signer.nextX(), undefined);
+  });
+
+  test('to other bytes under the same id is none to the command', () => {
+    const id = ask({ kind: 'install', purchase: bought });
+    const other = answer(id, 'rejected', rejected, { commandHash: '0'.repeat(64) });
+    assert.equal(seen(handle(vendor.sign(ANSWER_TYP, other))), 'INVALID_BODY');
+    assert.equal(stateOf(id), 'waiting');
+  });
+
+  test('of an earlier epoch, recovered or changed, is refused and says why', () => {
+    const claims = { version: 1, keyPackId: 'Q'.repeat(35), serverId: SERVER, epoch: 1, issuedAt: 1 };
+    const keyPack = vendor.sign(KEY_PACK_TYP, { ...claims, purchase: bought });
+    const { program, agreementNumber } = bought;
+    const recover = ask({ kind: 'recover', paper: { program, agreementNumber } });
+    handle(vendor.sign(ANSWER_TYP, answer(recover, 'recovered', { keyPacks: [keyPack] })));
+    const state = store.command(recover)?.state;
+    assert.deepEqual(state?.state === 'rejected' ? [state.reason, state.says] : [], [
+      'KEY_PACK_REJECTED',
+      'The key pack is of epoch 1; in force is 2.',
+    ]);
+    const deactivate = ask({ kind: 'deactivate' });
+    const wrong = vendor.sign(ANSWER_TYP, answer(deactivate, 'key-pack', { keyPack }));
+    assert.equal(seen(handle(wrong)), 'INVALID_BODY');
+    assert.equal(seen(handle(vendor.sign(ANSWER_TYP, answer(deactivate, 'deactivated', {})))), 'answered');
+    assert.equal(store.activation()?.deactivated, true);
+  });
+
+  test('to a license code: the code is nowhere in the clear, and the same command is still known', () => {
+    const code = 'ABCDE'.repeat(5);
+    const request: Request = { kind: 'install', purchase: { program: 'retail', code } };
+    const id = ask(request);
+    assert.deepEqual(store.command(id)?.request, request);
+    handle(vendor.sign(ANSWER_TYP, answer(id, 'rejected', rejected)));
+    assert.deepEqual(store.command(id)?.request, request);
+    assert.equal(store.command(id)?.jws, '');
+    for (const name of readdirSync(dir)) {
+      const bytes = readFileSync(path.join(dir, name));
+      assert.ok(!bytes.includes(code), name);
+      assert.ok(!bytes.includes('PRIVATE KEY'), name);
+    }
   });
 });

@@ -1,6 +1,7 @@
 import { identities } from '@calbus/contracts/identities';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { connectNats } from '@calbus/runtime/nats';
+import { amqpPlace } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { openClearinghouseLink } from './adapters/clearinghouse-link.ts';
@@ -25,7 +26,7 @@ await runService({
     const db = openSqlite(databaseFile(c.dataDir), schema);
     onStop('the database', () => db.close());
     const signer = await openSigner(db, c.deploymentSecretFile, now());
-    const store = sqliteStore(db);
+    const store = sqliteStore(db, c.deploymentSecretFile);
 
     const { inbox } = identities[name];
     const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name, inbox, log });
@@ -35,9 +36,7 @@ await runService({
     const dead = natsDeadLetters(nc.jetstream(), name, clock, log);
 
     const outlet = await openClearinghouseLink({
-      url: c.rabbitmqUrl,
-      user: c.rabbitmqUser,
-      password: c.rabbitmqPasswordFile,
+      ...amqpPlace(c),
       log,
       clock,
       dead,

@@ -8,7 +8,7 @@ import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LedgerWitness } from '@calbus/contracts/witness';
 import type { inventoryHead } from '@calbus/contracts/inventory-messages';
 import type { Activation, Command, State } from './domain/command.ts';
-import type { IssuingKey } from './domain/issuing-keys.ts';
+import type { IssuingKey, ServerCertificate } from './domain/issuing-keys.ts';
 
 /** What inventory is told, once the Clearinghouse has answered. */
 export type AnsweredPack = { readonly keyPackId: string; readonly keyPack: string };
@@ -92,9 +92,9 @@ export type Signer = {
   readonly adopt: () => void;
   /** Whether a key that was sealed for a license server opens under this deployment's secret. */
   readonly opens: (sealed: string) => boolean;
-  /** Another identity is kept now. */
-  readonly reload: () => void;
-  /** Makes an issuing key under the certificate in force. */
+  /** The Clearinghouse's certificate of this license server. */
+  readonly certificateOf: (activation: Activation) => ServerCertificate;
+  /** Makes an issuing key under it, or under one of our own where there is none in date. */
   readonly newIssuingKey: (activation: Activation | null, at: number) => Promise<IssuingKey>;
 };
 

@@ -1,3 +1,4 @@
+import { amqpPlace } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { cryptoChance as chance } from './adapters/chance.ts';
@@ -17,9 +18,7 @@ await runService({
     const seal = await openSeal(c.dataDir, c.vendor, clock.now());
     const deps = { store: sqliteStore(db), seal, chance, now: clock.now };
     const amqp = await openCommandsLink({
-      url: c.rabbitmqUrl,
-      user: c.rabbitmqUser,
-      password: c.rabbitmqPasswordFile,
+      ...amqpPlace(c),
       log,
       clock,
       handle: (delivery) => handleCommand(deps, delivery),

@@ -198,19 +198,25 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
 ]);
 export type ClearinghouseCommand = z.infer<typeof clearinghouseCommand>;
 
+const answerStatement = {
+  ...statement,
+  /** Of the command's bytes, SHA-256: what is said of other bytes under the same id is no answer to it. */
+  commandHash: sha256.optional(),
+};
+
 /** Header `typ` of an answer's JWS. Its header carries the signer's certificate chain as `x5c`, up to the root but without it. */
 export const ANSWER_TYP = 'calbus-answer+jws';
 
 export const clearinghouseAnswer = z.discriminatedUnion('type', [
   z.object({
-    ...statement,
+    ...answerStatement,
     type: z.literal('activated'),
     commandId: token,
     productId,
     body: z.object({ serverId, epoch: z.int().min(1), chain: z.array(certificatePem).min(1).max(4) }),
   }),
   z.object({
-    ...statement,
+    ...answerStatement,
     type: z.literal('key-pack'),
     commandId: token,
     productId,
@@ -218,14 +224,14 @@ export const clearinghouseAnswer = z.discriminatedUnion('type', [
     body: z.object({ keyPack: z.string().max(16_384) }),
   }),
   z.object({
-    ...statement,
+    ...answerStatement,
     type: z.literal('deactivated'),
     commandId: token,
     productId,
     body: z.object({}),
   }),
   z.object({
-    ...statement,
+    ...answerStatement,
     type: z.literal('recovered'),
     commandId: token,
     productId,
@@ -233,7 +239,7 @@ export const clearinghouseAnswer = z.discriminatedUnion('type', [
     body: z.object({ keyPacks: z.array(z.string().max(16_384)).min(1).max(100) }),
   }),
   z.object({
-    ...statement,
+    ...answerStatement,
     type: z.literal('pack-changed'),
     commandId: token,
     productId,
@@ -241,7 +247,7 @@ export const clearinghouseAnswer = z.discriminatedUnion('type', [
     body: z.object({ keyPackId, quantity, keyPack: z.string().max(16_384).nullable() }),
   }),
   z.object({
-    ...statement,
+    ...answerStatement,
     type: z.literal('rejected'),
     commandId: token,
     productId,

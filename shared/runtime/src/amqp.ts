@@ -4,7 +4,7 @@
 import { connect, type ChannelModel, type ConfirmChannel, type ConsumeMessage, type Options } from 'amqplib';
 import { z } from 'zod';
 import type { Clock } from './clock.ts';
-import { fileContent } from './config.ts';
+import { certificateFile, fileContent } from './config.ts';
 import { errorFacts, type Log } from './log.ts';
 
 /** What a service that speaks AMQP is told. */
@@ -16,13 +16,66 @@ export const amqpConfig = {
   rabbitmqUser: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -'),
   /** File with that user's password. */
   rabbitmqPasswordFile: fileContent,
+  /** Over amqps: who may have certified RabbitMQ, in PEM. Without it, those that Node knows. */
+  rabbitmqCaFile: certificateFile.optional(),
+  /** Over amqps, where RabbitMQ asks for one: our certificate and its private key, in PEM. */
+  rabbitmqCertificateFile: certificateFile.optional(),
+  rabbitmqKeyFile: fileContent.optional(),
 } as const;
 
-export type AmqpOptions = {
-  /** amqp://host:port or amqps://host:port; user and password are given apart, so that no message repeats them. */
+/** How RabbitMQ is reached, as amqpConfig says it. */
+export type AmqpPlace = {
   readonly url: string;
   readonly user: string;
   readonly password: string;
+  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+};
+
+type AmqpConfig = {
+  readonly rabbitmqUrl: string;
+  readonly rabbitmqUser: string;
+  readonly rabbitmqPasswordFile: string;
+  readonly rabbitmqCaFile?: string | undefined;
+  readonly rabbitmqCertificateFile?: string | undefined;
+  readonly rabbitmqKeyFile?: string | undefined;
+};
+
+export const amqpPlace = (c: AmqpConfig): AmqpPlace => ({
+  url: c.rabbitmqUrl,
+  user: c.rabbitmqUser,
+  password: c.rabbitmqPasswordFile,
+  tls: {
+    ...(c.rabbitmqCaFile === undefined ? {} : { ca: c.rabbitmqCaFile }),
+    ...(c.rabbitmqCertificateFile === undefined ? {} : { cert: c.rabbitmqCertificateFile }),
+    ...(c.rabbitmqKeyFile === undefined ? {} : { key: c.rabbitmqKeyFile }),
+  },
+});
+
+const tlsProblems: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "RabbitMQ's certificate is out of date: renew it there.",
+  CERT_NOT_YET_VALID: "RabbitMQ's certificate is not in date yet: compare the clocks.",
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "RabbitMQ's certificate names another host than CALBUS_RABBITMQ_URL: correct the one or the other.",
+  DEPTH_ZERO_SELF_SIGNED_CERT:
+    "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
+  SELF_SIGNED_CERT_IN_CHAIN: "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
+  CERT_SIGNATURE_FAILURE: "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
+};
+
+/** What an operator can do about a connection that cannot be made, where that is known. */
+const adviceOn = (error: unknown): { readonly says?: string } => {
+  const { code, cause } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  const says = tlsProblems[code ?? ''];
+  if (says !== undefined) return { says };
+  return cause === undefined || cause === error ? {} : adviceOn(cause);
+};
+
+/** User and password are given apart from the address, so that no message repeats them. */
+export type AmqpOptions = AmqpPlace & {
   readonly name: string;
   readonly log: Log;
   /** Declares what this side declares. Runs on each connection; what it throws ends that connection, and the next tries again. */
@@ -140,6 +193,7 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
     },
     {
       timeout: 5_000,
+      ...(protocol === 'amqps:' ? o.tls : {}),
       clientProperties: { connection_name: o.name },
       recovery: { initialDelay: 200, maxDelay: 5_000, setup: setUp, waitForConnect: false },
     },
@@ -154,7 +208,10 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
     if (!closing) o.log.warn({ connection: o.name, ...errorFacts(error) }, 'RabbitMQ: disconnected');
   });
   connection.on('connect-failed', (error) =>
-    o.log.warn({ connection: o.name, ...errorFacts(error) }, 'RabbitMQ: cannot connect yet'),
+    o.log.warn(
+      { connection: o.name, ...adviceOn(error), ...errorFacts(error) },
+      'RabbitMQ: cannot connect yet',
+    ),
   );
 
   return {

@@ -59,6 +59,11 @@ export const fileContent = z.string().transform((path, ctx) => {
   }
 });
 
+/** The content of a file with one or more certificates in PEM. */
+export const certificateFile = fileContent.pipe(
+  z.string().includes('-----BEGIN CERTIFICATE-----', { error: 'must hold a certificate in PEM' }),
+);
+
 /** File with the secret under which the liaison seals the issuing keys and the issuers open them. */
 export const deploymentSecretFile = fileContent.pipe(z.string().min(32, 'must hold at least 32 characters'));
 

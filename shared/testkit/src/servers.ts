@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after } from 'node:test';
 import { type ManagedServer, type ServerOptions } from '@calbus/local/servers/managed-server';
 import { type NatsCluster, type NatsOptions, startNats, startNatsCluster } from '@calbus/local/servers/nats';
-import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
+import { type RabbitOptions, startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { type RabbitDefinitions, rabbitUser } from '@calbus/local/servers/rabbitmq-definitions';
 import { type RedisOptions, startRedis } from '@calbus/local/servers/redis';
 
@@ -42,10 +42,14 @@ export function testRedis(options: WithoutPlace<RedisOptions> = {}): Promise<Man
 }
 
 /** Takes four seconds or so: share one among the tests of a file with `oncePerFile`, and make names with `uniqueName`. */
-export async function testRabbitmq(options: { definitions?: RabbitDefinitions } = {}): Promise<TestRabbitmq> {
+export async function testRabbitmq(
+  options: { definitions?: RabbitDefinitions; tls?: NonNullable<RabbitOptions['tls']> } = {},
+): Promise<TestRabbitmq> {
   const password = randomBytes(12).toString('hex');
   const definitions = options.definitions ?? everythingAllowed('test', password);
-  const server = await inFreshFolder('rabbitmq', (dataDir) => startRabbitmq({ dataDir, definitions }));
+  const server = await inFreshFolder('rabbitmq', (dataDir) =>
+    startRabbitmq({ dataDir, definitions, ...(options.tls ? { tls: options.tls } : {}) }),
+  );
   if (options.definitions !== undefined) return server;
   return withUrl(server, server.url.replace('://', `://test:${password}@`));
 }

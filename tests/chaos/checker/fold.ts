@@ -180,9 +180,12 @@ const count = (f: Fold, id: string, what: keyof Counts, times = 1): void => {
   f.terminalServers.set(id, counts);
 };
 
-const identity = (f: Fold): { licenseServerId: string; epoch: number } => {
+const identity = (f: Fold, at = 0): { licenseServerId: string; epoch: number } => {
   const a = f.activations.at(-1);
-  return { licenseServerId: a?.serverId ?? UNACTIVATED, epoch: a?.epoch ?? 0 };
+  // Issued while the certificate is over: as before the first activation.
+  return a && at <= a.until
+    ? { licenseServerId: a.serverId, epoch: a.epoch }
+    : { licenseServerId: UNACTIVATED, epoch: 0 };
 };
 
 type Place = { readonly sequence: number; readonly batch: LedgerBatch };
@@ -200,7 +203,7 @@ const issue = (
   }
   return keep(f, {
     licenseId: r.licenseId,
-    ...identity(f),
+    ...identity(f, batch.at),
     kind: r.kind === 'full-issued' ? 'full' : 'temporary',
     version: r.version,
     keyPackId: r.kind === 'full-issued' ? r.keyPackId : null,

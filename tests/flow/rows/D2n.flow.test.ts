@@ -25,5 +25,13 @@ row(
     assert.equal(until(again), until(full));
     assert.ok((await s.events()).includes(`RENEWAL_FAILED device ${hw(1)}`));
     assert.equal(await s.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
+
+    // Temporary licenses go on, under a certificate of the license server's own; and it knows them when they are shown.
+    const fresh = device(2);
+    assert.equal(told(await connects(s, '2003', fresh)), 'D4 temporary');
+    assert.equal(told(await connects(s, '2003', fresh)), 'D7 temporary');
+    await s.pass(8);
+    assert.equal(told(await connects(s, '2003', fresh)), 'D7 temporary', 'a week later, under another key');
+    assert.ok(!(await s.events()).some((e) => e.startsWith('INVALID_LICENSE_PRESENTED')));
   },
 );

@@ -10,6 +10,13 @@ import type { RabbitDefinitions } from './rabbitmq-definitions.ts';
 export type RabbitOptions = ServerOptions & {
   /** Users, permissions, exchanges and queues; imported at every start. Nothing else exists, no guest user either. */
   readonly definitions: RabbitDefinitions;
+  /** Listens there too, over TLS; files in PEM, read at each start. Clients are asked for a certificate under the same authority. */
+  readonly tls?: {
+    readonly port: number;
+    readonly caFile: string;
+    readonly certificateFile: string;
+    readonly keyFile: string;
+  };
 };
 
 /**
@@ -31,7 +38,7 @@ export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServ
         mkdirSync(inData('mnesia'), { recursive: true });
         writeFileSync(inData('definitions.json'), JSON.stringify(definitions), { mode: 0o600 });
         writeFileSync(inData('enabled_plugins'), '[].\n');
-        writeFileSync(inData('rabbitmq.conf'), configuration(port, inData('definitions.json')));
+        writeFileSync(inData('rabbitmq.conf'), configuration(port, inData('definitions.json'), options.tls));
         const mapper = {
           PATH: process.env['PATH'],
           ERL_EPMD_PORT: String(mapperPort),
@@ -72,13 +79,23 @@ export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServ
   );
 }
 
-function configuration(port: number, definitionsFile: string): string {
+function configuration(port: number, definitionsFile: string, tls: RabbitOptions['tls']): string {
   return [
     `listeners.tcp.1 = ${loopback}:${port}`,
     `load_definitions = ${definitionsFile}`,
     'log.console = true',
     'log.file = false',
     'loopback_users = none',
+    ...(tls === undefined
+      ? []
+      : [
+          `listeners.ssl.1 = ${loopback}:${tls.port}`,
+          `ssl_options.cacertfile = ${tls.caFile}`,
+          `ssl_options.certfile = ${tls.certificateFile}`,
+          `ssl_options.keyfile = ${tls.keyFile}`,
+          'ssl_options.verify = verify_peer',
+          'ssl_options.fail_if_no_peer_cert = false',
+        ]),
     '',
   ].join('\n');
 }

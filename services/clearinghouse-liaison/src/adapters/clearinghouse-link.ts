@@ -1,17 +1,14 @@
 // Commands out, answers in, over RabbitMQ, as this license server's own user.
 
 import { link } from '@calbus/contracts/clearinghouse';
-import { connectAmqp, type AmqpDelivery } from '@calbus/runtime/amqp';
+import { connectAmqp, type AmqpDelivery, type AmqpPlace } from '@calbus/runtime/amqp';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import type { Log } from '@calbus/runtime/log';
 import type { AnswerOutcome } from '../handlers/answer.ts';
 import type { Outlet } from '../ports.ts';
 
-export type ClearinghouseLinkOptions = {
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
+export type ClearinghouseLinkOptions = AmqpPlace & {
   readonly log: Log;
   readonly clock: Clock;
   readonly dead: DeadLetters;
@@ -47,6 +44,7 @@ export const openClearinghouseLink = async (
     url: o.url,
     user: o.user,
     password: o.password,
+    tls: o.tls,
     name: `clearinghouse-liaison ${o.user}`,
     log: o.log,
     clock: o.clock,

@@ -7,6 +7,7 @@ import { COMMAND_TYP, type ClearinghouseCommand } from '@calbus/contracts/cleari
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { transact } from '@calbus/runtime/sqlite';
 import {
+  certificateFacts,
   keyPairFromPem,
   makeCertificate,
   newKeyPair,
@@ -16,7 +17,8 @@ import {
 } from '@calbus/trust/certificates';
 import { signJws } from '@calbus/trust/jws';
 import { issuingKeyContext, seal, unseal } from '@calbus/trust/seal';
-import { BACKDATED_MS, KEY_LIFE_MS } from '../domain/issuing-keys.ts';
+import type { Activation } from '../domain/command.ts';
+import { BACKDATED_MS, isOver, KEY_LIFE_MS, type ServerCertificate } from '../domain/issuing-keys.ts';
 import type { Signer } from '../ports.ts';
 
 const CONTEXT = 'license-server-key';
@@ -34,19 +36,29 @@ const row = z.object({
   next_key: z.string().nullable(),
 });
 
-/** Makes product id, key and self-signed certificate where there are none; two at once keep the first one's. */
-const ensureIdentity = async (db: DatabaseSync, secret: string, at: number): Promise<z.infer<typeof row>> => {
-  const read = () => row.optional().parse(db.prepare('SELECT * FROM identity').get());
-  const known = read();
-  if (known) return known;
-  const pair = newKeyPair();
-  const certificate = await makeCertificate({
+/** What stands above issuing keys while there is no certificate of the Clearinghouse in date: good for temporary licenses alone. */
+const selfCertificate = (pair: KeyPair, at: number): Promise<string> =>
+  makeCertificate({
     role: 'license-server',
     commonName: UNACTIVATED,
     ...pair,
     notBefore: at - BACKDATED_MS,
     notAfter: at + SELF_SIGNED_MS,
   });
+
+/** The certificate under which issuing keys are made. */
+const certificateOf = ({ chain }: Activation): ServerCertificate => {
+  const [pem = ''] = chain;
+  return { pem, notAfter: certificateFacts(pem)?.notAfter ?? 0 };
+};
+
+/** Makes product id, key and self-signed certificate where there are none; two at once keep the first one's. */
+const ensureIdentity = async (db: DatabaseSync, secret: string, at: number): Promise<z.infer<typeof row>> => {
+  const read = () => row.optional().parse(db.prepare('SELECT * FROM identity').get());
+  const known = read();
+  if (known) return known;
+  const pair = newKeyPair();
+  const certificate = await selfCertificate(pair, at);
   const sealed = seal(secret, CONTEXT, privateKeyToPem(pair.privateKey));
   return transact(db, () => {
     db.prepare(
@@ -65,7 +77,7 @@ const kidOf = (key: KeyObject): string =>
 
 /** Throws one sentence where the secret is another one. */
 export const openSigner = async (db: DatabaseSync, secret: string, now: number): Promise<Signer> => {
-  let identity = await ensureIdentity(db, secret, now);
+  const identity = await ensureIdentity(db, secret, now);
   const opened = (sealed: string): KeyPair => {
     const pem = unseal(secret, CONTEXT, sealed);
     if (!pem)
@@ -74,8 +86,20 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
       );
     return keyPairFromPem(pem.toString());
   };
-  let own = opened(identity.sealed_key);
-  let next = identity.next_key === null ? undefined : opened(identity.next_key);
+  // The database says which is in force: a transaction that was undone has changed nothing here either.
+  const pairs = new Map<string, KeyPair>();
+  const pairOf = (sealed: string): KeyPair => {
+    const pair = pairs.get(sealed) ?? opened(sealed);
+    pairs.set(sealed, pair);
+    return pair;
+  };
+  pairOf(identity.sealed_key);
+  const kept = db.prepare('SELECT * FROM identity');
+  const own = (): KeyPair => pairOf(row.parse(kept.get()).sealed_key);
+  const next = (): KeyPair | undefined => {
+    const { next_key: sealed } = row.parse(kept.get());
+    return sealed === null ? undefined : pairOf(sealed);
+  };
   const signBy = ({ privateKey, publicKey }: KeyPair, command: ClearinghouseCommand): string =>
     signJws(privateKey, { typ: COMMAND_TYP, jwk: publicJwk(publicKey) }, command);
   const keepNext = db.prepare('UPDATE identity SET next_key = ?');
@@ -83,39 +107,36 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
     'UPDATE identity SET sealed_key = next_key, next_key = NULL WHERE next_key IS NOT NULL',
   );
   return {
-    publicX: () => publicJwk(own.publicKey).x,
-    sign: (command) => signBy(own, command),
-    nextX: () => next && publicJwk(next.publicKey).x,
+    publicX: () => publicJwk(own().publicKey).x,
+    sign: (command) => signBy(own(), command),
+    nextX: () => {
+      const pair = next();
+      return pair && publicJwk(pair.publicKey).x;
+    },
     signAnew: (command) => {
       const pair = newKeyPair();
       keepNext.run(seal(secret, CONTEXT, privateKeyToPem(pair.privateKey)));
-      next = pair;
       return signBy(pair, command);
     },
     adopt: () => {
-      if (!next) return;
       takeNext.run();
-      own = next;
-      next = undefined;
     },
     opens: (sealed) => unseal(secret, CONTEXT, sealed) !== undefined,
-    reload: () => {
-      identity = row.parse(db.prepare('SELECT * FROM identity').get());
-      own = opened(identity.sealed_key);
-      next = identity.next_key === null ? undefined : opened(identity.next_key);
-    },
+    certificateOf,
     newIssuingKey: async (activation, at) => {
       const pair = newKeyPair();
       const kid = kidOf(pair.publicKey);
-      const above = activation?.chain ?? [identity.self_certificate];
+      const certified = activation !== null && !isOver(certificateOf(activation), at);
+      const above = certified ? activation.chain : [await selfCertificate(own(), at)];
       // X.509 keeps whole seconds; what is listed beside the certificate says the same.
       const notBefore = Math.floor((at - BACKDATED_MS) / 1000) * 1000;
-      const notAfter = Math.floor((at + KEY_LIFE_MS) / 1000) * 1000;
+      const end = certificateFacts(above[0] ?? '')?.notAfter ?? 0;
+      const notAfter = Math.min(Math.floor((at + KEY_LIFE_MS) / 1000) * 1000, end);
       const certificate = await makeCertificate({
         role: 'issuing',
-        commonName: activation?.serverId ?? UNACTIVATED,
+        commonName: certified ? activation.serverId : UNACTIVATED,
         publicKey: pair.publicKey,
-        issuer: { certificate: above[0] ?? '', privateKey: own.privateKey },
+        issuer: { certificate: above[0] ?? '', privateKey: own().privateKey },
         notBefore,
         notAfter,
       });

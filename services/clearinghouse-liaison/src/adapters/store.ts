@@ -14,6 +14,7 @@ import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
 import { needsCals, type Command, type State } from '../domain/command.ts';
 import type { IssuingKey } from '../domain/issuing-keys.ts';
+import { kept, requestOf, statementOf } from './sealed-codes.ts';
 import type { Answered, AnsweredPack, Store } from '../ports.ts';
 
 const json = (text: string): unknown => JSON.parse(text) as unknown;
@@ -41,27 +42,28 @@ const request = z.discriminatedUnion('kind', [
   }),
 ]);
 
-const commandRow = z
-  .object({
-    sequence: z.int(),
-    command_id: z.string(),
-    request: z.string(),
-    asked_at: z.int(),
-    by: z.string(),
-    road,
-    jws: z.string(),
-    state: z.string(),
-  })
-  .transform((r): Command => ({
-    commandId: r.command_id,
-    sequence: r.sequence,
-    request: request.parse(json(r.request)),
-    askedAt: r.asked_at,
-    by: r.by,
-    road: r.road,
-    jws: r.jws,
-    state: clearinghouseCommandState.parse(json(r.state)),
-  }));
+const commandRowOf = (secret: string) =>
+  z
+    .object({
+      sequence: z.int(),
+      command_id: z.string(),
+      request: z.string(),
+      asked_at: z.int(),
+      by: z.string(),
+      road,
+      jws: z.string(),
+      state: z.string(),
+    })
+    .transform((r): Command => ({
+      commandId: r.command_id,
+      sequence: r.sequence,
+      request: request.parse(requestOf(secret, r.command_id, r.request)),
+      askedAt: r.asked_at,
+      by: r.by,
+      road: r.road,
+      jws: statementOf(secret, r.command_id, r.jws),
+      state: clearinghouseCommandState.parse(json(r.state)),
+    }));
 
 const answeredPack = z.object({ keyPackId: z.string(), keyPack: z.string() });
 const answeredText = z.string().transform((t) =>
@@ -116,8 +118,9 @@ const keyRow = z
     sealed: r.sealed,
   }));
 
-/** On a database whose identity is there already; see license-server-key.ts. */
-export const sqliteStore = (db: DatabaseSync): Store => {
+/** On a database whose identity is there already; see license-server-key.ts. `secret`: the deployment's, which seals license codes. */
+export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
+  const commandRow = commandRowOf(secret);
   const identity = db.prepare('SELECT * FROM identity');
   const readIdentity = () => identityRow.parse(identity.get());
   // A beacon that was overtaken on the way, or one of a ledger that lost something, takes nothing back.
@@ -159,6 +162,9 @@ export const sqliteStore = (db: DatabaseSync): Store => {
     `UPDATE commands SET stage = ?, state = ?, answered = ?
      WHERE command_id = ? AND stage IN ('waiting', 'held', 'sent')`,
   );
+  const forgetCode = db.prepare(
+    "UPDATE commands SET jws = '' WHERE command_id = ? AND json_extract(request, '$.purchase.program') = 'retail'",
+  );
   const settle = db.prepare(
     "UPDATE commands SET stage = ?, state = ? WHERE command_id = ? AND stage = 'answered'",
   );
@@ -183,30 +189,28 @@ export const sqliteStore = (db: DatabaseSync): Store => {
 
   const take = (make: (sequence: number) => Command): Command => {
     const c = make(z.object({ n: z.int() }).parse(next.get()).n);
-    const [asked, state] = [JSON.stringify(c.request), JSON.stringify(c.state)];
+    const { request: asked, jws } = kept(secret, c);
+    const state = JSON.stringify(c.state);
     const ready = needsCals(c.request) ? 0 : 1;
-    add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.road, c.jws, c.state.state, state, ready);
+    add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.road, jws, c.state.state, state, ready);
     return c;
   };
-  /** What was asked before an activation and is not answered is of an epoch that is over; CALs that are withheld for it are free again. */
+  /** What has not left before an activation is of an epoch that is over. What has left is answered: the Clearinghouse may have done it. */
   const overtake = (c: Command, at: number): void => {
     const reason = 'WRONG_EPOCH';
-    const says = 'The license server was activated anew before this was answered: ask again.';
-    const [state, what]: [State, Answered | null] = needsCals(c.request)
-      ? [
-          { state: 'answered', at },
-          { kind: 'not-taken', reason, says },
-        ]
-      : [{ state: 'rejected', at, reason, says }, null];
-    answer.run(state.state, JSON.stringify(state), what && JSON.stringify(what), c.commandId);
+    const says = 'The license server was activated anew before this was asked: ask again.';
+    const state: State = { state: 'answered', at };
+    const what: Answered = { kind: 'not-taken', reason, says };
+    answer.run(state.state, JSON.stringify(state), JSON.stringify(what), c.commandId);
   };
   const apply = (commandId: string, state: State, what: Answered | null): boolean => {
     const text = what && JSON.stringify(what);
     const at = 'at' in state ? state.at : 0;
     if (Number(answer.run(state.state, JSON.stringify(state), text, commandId).changes) !== 1) return false;
+    forgetCode.run(commandId);
     if (what?.kind === 'activated') {
       activate.run(what.serverId, what.epoch, JSON.stringify(what.chain), what.epoch);
-      for (const row of open.all()) overtake(commandRow.parse(row), at);
+      for (const row of unprepared.all()) overtake(commandRow.parse(row), at);
     }
     if (what?.kind === 'deactivated') deactivate.run();
     for (const { keyPackId, keyPack } of packsIn(what)) keep.run(keyPackId, keyPack, at);

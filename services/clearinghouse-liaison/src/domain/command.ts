@@ -78,6 +78,12 @@ export const describe = (request: Request): string => {
 /** Whether inventory must withhold CALs before the Clearinghouse is asked. */
 export const needsCals = ({ kind }: Request): boolean => kind === 'change-pack';
 
+/**
+ * Whether a command leaves only when all before it are answered: after it, nothing of what they asked for could be installed any more,
+ * and the Clearinghouse would take them for those of a copy.
+ */
+export const endsEpoch = ({ kind }: Request): boolean => kind === 'reactivate' || kind === 'deactivate';
+
 export type TakeDecision =
   | { readonly kind: 'take' }
   | { readonly kind: 'repeated' }
@@ -104,6 +110,8 @@ export const decideTake = (
   const active = activation !== null && !activation.deactivated;
   if (open.some((c) => c.request.kind === 'reactivate'))
     return refuse('REACTIVATION_UNDER_WAY', 'Wait until it is answered: calbus requests.');
+  if (open.some((c) => c.request.kind === 'deactivate'))
+    return refuse('NOT_ACTIVATED', 'It is being deactivated: calbus requests.');
   switch (request.kind) {
     case 'activate':
       return active

@@ -71,6 +71,11 @@ test('while it is activated anew nothing else is asked', () => {
   }
 });
 
+test('while it is being deactivated nothing else is asked', () => {
+  const d = decideTake(install, undefined, { activation, open: [known({ kind: 'deactivate' })] });
+  assert.equal(d.kind === 'refused' ? d.reason : d.kind, 'NOT_ACTIVATED');
+});
+
 test('a command is described without anything secret', () => {
   const code = 'A'.repeat(25);
   assert.ok(!describe({ kind: 'install', purchase: { program: 'retail', code } }).includes(code));
@@ -127,4 +132,36 @@ test('certificates stay while a license under them may last; private keys only f
 
   const [mine, before] = planKeys([key('old', 0, 0), key('new', DAY)], 1, DAY).listed;
   assert.deepEqual([mine?.sealed, before?.kid, before?.sealed], ['sealed new', 'old', null]);
+});
+
+const certificate = { pem: 'pem', notAfter: 100 * DAY };
+const certified = (kid: string, madeAt: number): IssuingKey => ({
+  ...key(kid, madeAt),
+  chain: ['own', certificate.pem],
+});
+
+test('while the certificate is over, keys stand under one of our own; the last one under it gives licenses again', () => {
+  const last = certified('last', 95 * DAY);
+  assert.ok(!planKeys([last], 1, 99 * DAY, certificate).renew);
+  assert.ok(planKeys([last], 1, 100 * DAY, certificate).renew, 'a little before its end already');
+  const own = [1, 2, 3].map((n) => ({ ...key(`own${n}`, (93 + 7 * n) * DAY), chain: ['own', 'self'] }));
+  const plan = planKeys([last, ...own], 1, 115 * DAY, certificate);
+  assert.ok(!plan.renew);
+  assert.deepEqual(
+    plan.listed.filter((k) => k.sealed !== null).map((k) => k.kid),
+    ['own3', 'own2', 'last'],
+  );
+});
+
+test('keys that a clock made which was far ahead are not in the way once it is right', () => {
+  const ahead = { ...key('ahead', 5_000 * DAY), chain: ['own', 'self'] };
+  const plan = planKeys([ahead, certified('good', 10 * DAY)], 1, 11 * DAY, certificate);
+  assert.ok(!plan.renew);
+  assert.deepEqual(
+    plan.listed.map((k) => [k.kid, k.sealed]),
+    [
+      ['good', 'sealed good'],
+      ['ahead', null],
+    ],
+  );
 });

@@ -33,16 +33,43 @@ export type KeyPlan = {
   readonly dropped: readonly IssuingKey[];
 };
 
-export const planKeys = (keys: readonly IssuingKey[], epoch: number, now: number): KeyPlan => {
-  const sorted = [...keys].sort((a, b) => b.madeAt - a.madeAt || (a.kid < b.kid ? -1 : 1));
-  const [newest] = sorted;
-  const renew = !newest || newest.epoch !== epoch || now - newest.madeAt >= NEW_KEY_EACH_MS;
-  const ended = (k: IssuingKey): boolean => k !== newest && now > k.notAfter + LICENSE_LIFE_MS;
+/** The license server's certificate of the Clearinghouse. */
+export type ServerCertificate = { readonly pem: string; readonly notAfter: number };
+
+/** A little before its end already, so that there is a key of the other kind when it comes. */
+export const isOver = (certificate: ServerCertificate, now: number): boolean =>
+  now > certificate.notAfter - HOUR;
+
+/** `certificate`: null before activation. While it is over, keys stand under one of our own, for temporary licenses. */
+export const planKeys = (
+  keys: readonly IssuingKey[],
+  epoch: number,
+  now: number,
+  certificate: ServerCertificate | null = null,
+): KeyPlan => {
+  // What a clock made that was far ahead is certified for a time to come.
+  const current = (k: IssuingKey): boolean => k.notBefore <= now;
+  const rank = (k: IssuingKey): number => (current(k) ? 1 : 0);
+  const sorted = [...keys].sort(
+    (a, b) => rank(b) - rank(a) || b.madeAt - a.madeAt || (a.kid < b.kid ? -1 : 1),
+  );
+  const newest = sorted.find(current);
+  const isCertified = (k: IssuingKey): boolean => certificate !== null && k.chain[1] === certificate.pem;
+  const mayCertify = certificate !== null && !isOver(certificate, now);
+  const renew =
+    !newest ||
+    newest.epoch !== epoch ||
+    now - newest.madeAt >= NEW_KEY_EACH_MS ||
+    isCertified(newest) !== mayCertify;
+  // A license that was issued while it was in date is given again under it.
+  const lastCertified = sorted.find((k) => current(k) && isCertified(k));
+  const isKept = (k: IssuingKey): boolean => k === newest || k === lastCertified;
+  const ended = (k: IssuingKey): boolean => !isKept(k) && now > k.notAfter + LICENSE_LIFE_MS;
   const listed = sorted
     .filter((k) => !ended(k))
     .map((k, i) => {
-      const usable = i < PRIVATE_KEPT && k.epoch === epoch && now <= k.notAfter;
-      return usable || k === newest ? k : { ...k, sealed: null };
+      const usable = i < PRIVATE_KEPT && current(k) && k.epoch === epoch && now <= k.notAfter;
+      return usable || isKept(k) ? k : { ...k, sealed: null };
     });
   return { renew, listed, dropped: sorted.filter(ended) };
 };

@@ -1,5 +1,6 @@
 // An answer of the Clearinghouse: verified up to its root, matched with its command, applied once however often it comes.
 
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import {
   ANSWER_TYP,
@@ -60,6 +61,15 @@ const activated = (
   if (!checked.ok) return spoilt(at, 'CERTIFICATE_REJECTED', `The certificate: ${checked.why}.`);
   if (checked.leaf.commonName !== serverId || publicJwk(checked.leaf.publicKey).x !== publicX)
     return spoilt(at, 'CERTIFICATE_REJECTED', 'The certificate is not for this license server.');
+  const own = d.store.activation();
+  if (own && epoch <= own.epoch)
+    return spoilt(
+      at,
+      'CERTIFICATE_REJECTED',
+      `Epoch ${epoch} is not later than the one in force, ${own.epoch}.`,
+    );
+  if (command.request.kind === 'reactivate' && serverId !== command.request.serverId)
+    return spoilt(at, 'CERTIFICATE_REJECTED', 'The certificate is for another id than was asked for.');
   const answered = { kind: 'activated', serverId, epoch, chain } as const;
   return { state: { state: 'answered', at }, answered, ...(anew ? { within: d.signer.adopt } : {}) };
 };
@@ -67,17 +77,18 @@ const activated = (
 type Opened =
   { readonly ok: true; readonly claims: KeyPackClaims } | { readonly ok: false; readonly why: string };
 
-/** A key pack for this license server as it is activated now. */
-const openPack = (d: AnswerDeps, jws: string): Opened => {
+/** A key pack for this license server as it is activated now; or, where `before`, as it was activated earlier. */
+const openPack = (d: AnswerDeps, jws: string, before = false): Opened => {
   const opened = openStatement(jws, KEY_PACK_TYP, [d.root], d.now());
   if (!opened.ok) return { ok: false, why: `The key pack: ${opened.why}.` };
   const claims = keyPackClaims.safeParse(opened.payload);
   if (!claims.success) return { ok: false, why: firstIssue(claims.error) };
   const own = d.store.activation();
   const { serverId, epoch } = claims.data;
-  return own?.serverId === serverId && own.epoch === epoch
+  if (own?.serverId !== serverId) return { ok: false, why: 'The key pack is of another license server.' };
+  return own.epoch === epoch || (before && epoch < own.epoch)
     ? { ok: true, claims: claims.data }
-    : { ok: false, why: 'The key pack is of another license server or epoch.' };
+    : { ok: false, why: `The key pack is of epoch ${epoch}; in force is ${own.epoch}.` };
 };
 
 /** Whether the pack is of what was asked for; of a license code the code itself says what is in it. */
@@ -119,7 +130,8 @@ const packChanged = (
   if (keyPackId !== asked.keyPackId || quantity !== asked.quantity || !isOfKind) return undefined;
   const changed = { kind: 'pack-changed', keyPackId } as const;
   if (keyPack === null) return { state: { state: 'answered', at }, answered: { ...changed, into: null } };
-  const opened = openPack(d, keyPack);
+  // The CALs have left the one pack in any case; where the other is of an earlier epoch, inventory says so, and recovery brings it.
+  const opened = openPack(d, keyPack, true);
   if (!opened.ok || opened.claims.purchase.quantity !== quantity) return undefined;
   const into = { keyPackId: opened.claims.keyPackId, keyPack };
   return { state: { state: 'answered', at }, answered: { ...changed, into } };
@@ -164,6 +176,9 @@ export const handleAnswer = (d: AnswerDeps, bytes: Uint8Array): AnswerOutcome =>
   const command = d.store.command(answer.commandId);
   if (!command) return dead('INVALID_BODY', 'The answer is to a command that was never asked here.');
   const { commandId } = command;
+  const hash = createHash('sha256').update(command.jws).digest('hex');
+  if (isOpen(command.state) && answer.commandHash !== undefined && answer.commandHash !== hash)
+    return dead('INVALID_BODY', 'The answer is to another command under the same id.');
   if (!isOpen(command.state)) return { kind: 'repeated', commandId };
   const verdict = verdictOf(d, command, answer);
   if (!verdict) return dead('INVALID_BODY', 'The answer is of another kind than its command.');

@@ -24,7 +24,7 @@ export const backup = async (
 export type RestoreDeps = {
   readonly kept: KeptRows;
   readonly store: Pick<Store, 'activation' | 'productId'>;
-  readonly signer: Pick<Signer, 'opens' | 'reload'>;
+  readonly signer: Pick<Signer, 'opens'>;
   /** Keys and commands of another identity are there now. */
   readonly onRestored: () => void;
 };
@@ -66,7 +66,6 @@ export const createRestore = (d: RestoreDeps): ((m: Message<typeof liaisonRestor
     const why = problem(d, whole);
     if (why !== undefined) return refused(why);
     d.kept.replace(whole);
-    d.signer.reload();
     d.onRestored();
     return answerWith(liaisonRestored, { complete: true });
   };

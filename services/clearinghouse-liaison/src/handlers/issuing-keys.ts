@@ -28,12 +28,13 @@ export const createKeyRound = (d: KeyDeps): (() => Promise<void>) => {
   const round = async (): Promise<void> => {
     const activation = d.store.activation();
     const epoch = activation?.epoch ?? 0;
-    let plan = planKeys(d.store.keys(), epoch, d.now());
+    const certificate = activation && d.signer.certificateOf(activation);
+    let plan = planKeys(d.store.keys(), epoch, d.now(), certificate);
     if (plan.renew) {
       const key = await d.signer.newIssuingKey(activation, d.now());
       d.store.addKey(key);
       d.log.info({ kid: key.kid, epoch, notAfter: key.notAfter }, 'new issuing key');
-      plan = planKeys(d.store.keys(), epoch, d.now());
+      plan = planKeys(d.store.keys(), epoch, d.now(), certificate);
     }
     d.store.pruneKeys(plan.listed, plan.dropped);
     const wanted = published(plan.listed);

@@ -2,6 +2,7 @@
 
 import type { Clock } from '@calbus/runtime/clock';
 import type { Log } from '@calbus/runtime/log';
+import { endsEpoch } from '../domain/command.ts';
 import { isDue, type Sending } from '../domain/resend.ts';
 import type { Outlet, Store } from '../ports.ts';
 
@@ -19,9 +20,13 @@ export const createOutbox = (store: Store, outlet: Outlet, clock: Clock, log: Lo
     round: async () => {
       if (!outlet.isUp()) return;
       const unprepared = new Set(store.unprepared().map((c) => c.commandId));
+      let earlier = 0;
       for (const command of store.open()) {
         const { commandId } = command;
-        if (command.road !== 'automatic' || unprepared.has(commandId)) continue;
+        if (command.road !== 'automatic') continue;
+        if (endsEpoch(command.request) && earlier > 0) break;
+        earlier += 1;
+        if (unprepared.has(commandId)) continue;
         const sending = sendings.get(commandId);
         if (!isDue(sending, clock.monotonic())) continue;
         const outcome = await outlet.send(command);

@@ -38,18 +38,20 @@ export const startWork = (d: WorkDeps): Work => {
   const box = createOutbox(store, outlet, clock, log);
   const outbox = startRounds('outbox', OUTBOX_MS, box.round, d);
   const handing = { store, inventory, keysPublished: keyRound, now: clock.now, log };
-  const handOvers = startRounds('hand-over', HAND_OVER_MS, () => handOver(handing), d);
-  const prepared = async (): Promise<void> => {
-    if (store.unprepared().length === 0) return;
-    await prepare(handing);
-    outbox.kick();
+  // One after the other: a withholding under way must not come after the word that its CALs are free again.
+  const withInventory = async (): Promise<void> => {
+    if (store.unprepared().length > 0) {
+      await prepare(handing);
+      outbox.kick();
+    }
+    await handOver(handing);
   };
-  const preparing = startRounds('preparing', HAND_OVER_MS, prepared, d);
+  const handOvers = startRounds('hand-over', HAND_OVER_MS, withInventory, d);
   const keys = startRounds('issuing keys', KEYS_MS, keyRound, d);
   const witness = startRounds('witness', WITNESS_MS, keepWitness(store, inventory, clock.now), d);
   return {
     taken: () => {
-      preparing.kick();
+      handOvers.kick();
       outbox.kick();
     },
     linkUp: () => {
@@ -57,8 +59,6 @@ export const startWork = (d: WorkDeps): Work => {
       outbox.kick();
     },
     answered: handOvers.kick,
-    ended: Promise.all([outbox, handOvers, preparing, keys, witness].map((rounds) => rounds.ended)).then(
-      () => {},
-    ),
+    ended: Promise.all([outbox, handOvers, keys, witness].map((rounds) => rounds.ended)).then(() => {}),
   };
 };

@@ -3,7 +3,7 @@
 
 import type { ConfirmChannel } from 'amqplib';
 import { link } from '@calbus/contracts/clearinghouse';
-import { connectAmqp, type AmqpDelivery, type AmqpLink } from '@calbus/runtime/amqp';
+import { connectAmqp, type AmqpDelivery, type AmqpPlace, type AmqpLink } from '@calbus/runtime/amqp';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
 import type { Log } from '@calbus/runtime/log';
@@ -11,10 +11,7 @@ import type { Delivery, Outcome } from '../handlers/command.ts';
 
 const PREFETCH = 16;
 
-export type CommandsLinkOptions = {
-  readonly url: string;
-  readonly user: string;
-  readonly password: string;
+export type CommandsLinkOptions = AmqpPlace & {
   readonly log: Log;
   readonly clock: Clock;
   readonly handle: (delivery: Delivery) => Promise<Outcome>;
@@ -68,6 +65,7 @@ export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink
     url: o.url,
     user: o.user,
     password: o.password,
+    tls: o.tls,
     name: 'clearinghouse',
     log: o.log,
     clock: o.clock,

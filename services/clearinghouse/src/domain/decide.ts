@@ -59,10 +59,14 @@ export const decideReactivate = (
   known: Server | undefined,
   sender: Sender,
   packs: { readonly onPaper: number; readonly all: number },
+  /** Under which id the sender's product is activated, if it is. */
+  activatedAs: string | undefined,
 ): Rejection | { readonly kind: 'activate'; readonly serverId: string; readonly epoch: number } => {
   if (!known) return reject('UNKNOWN_SENDER');
   if (known.user !== sender.user) return reject('WRONG_SENDER');
   if (known.standing === 'retired') return reject('RETIRED');
+  if (activatedAs !== undefined && activatedAs !== known.serverId)
+    return reject('ALREADY_ACTIVATED', 'It has another id than the one that was named.');
   if (packs.all > 0 && packs.onPaper === 0) return reject('NOT_YOURS');
   return { kind: 'activate', serverId: known.serverId, epoch: known.epoch + 1 };
 };

@@ -101,12 +101,14 @@ test('reactivate: any key, but its own account, and a paper of its own', () => {
   const fresh = { ...own, key: 'k9' };
   const has = { onPaper: 1, all: 2 };
   const { serverId } = server;
-  assert.deepEqual(decideReactivate(server, fresh, has), { kind: 'activate', serverId, epoch: 3 });
-  assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 2 })), 'NOT_YOURS');
-  assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 0 })), 'activate');
-  assert.equal(said(decideReactivate(undefined, fresh, has)), 'UNKNOWN_SENDER');
-  assert.equal(said(decideReactivate(server, { ...fresh, user: 'ls2' }, has)), 'WRONG_SENDER');
-  assert.equal(said(decideReactivate({ ...server, standing: 'retired' }, fresh, has)), 'RETIRED');
+  assert.deepEqual(decideReactivate(server, fresh, has, undefined), { kind: 'activate', serverId, epoch: 3 });
+  assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 2 }, undefined)), 'NOT_YOURS');
+  assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 0 }, undefined)), 'activate');
+  assert.equal(said(decideReactivate(undefined, fresh, has, undefined)), 'UNKNOWN_SENDER');
+  assert.equal(said(decideReactivate(server, fresh, has, serverId)), 'activate');
+  assert.equal(said(decideReactivate(server, fresh, has, 'T'.repeat(35))), 'ALREADY_ACTIVATED');
+  assert.equal(said(decideReactivate(server, { ...fresh, user: 'ls2' }, has, undefined)), 'WRONG_SENDER');
+  assert.equal(said(decideReactivate({ ...server, standing: 'retired' }, fresh, has, undefined)), 'RETIRED');
 });
 
 test('a code is used once; a pack gives no more than it has', () => {

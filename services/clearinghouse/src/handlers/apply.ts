@@ -74,10 +74,15 @@ const activate = (
   const decision =
     command.type === 'activate'
       ? decideActivate(known, sender)
-      : decideReactivate(known, sender, {
-          onPaper: registry.packsOn(command.serverId, command.body.paper).length,
-          all: registry.packCount(command.serverId),
-        });
+      : decideReactivate(
+          known,
+          sender,
+          {
+            onPaper: registry.packsOn(command.serverId, command.body.paper).length,
+            all: registry.packCount(command.serverId),
+          },
+          registry.server(productId)?.serverId,
+        );
   if (decision.kind === 'rejected') return decision;
   const { epoch } = decision;
   const contact = command.type === 'activate' ? command.body.contact : known?.contact;
@@ -180,12 +185,13 @@ export const applyCommand = (
   user: string,
   opened: Opened,
   draft: Draft,
+  commandHash: string,
 ): Decided => {
   if (opened.kind === 'rejected') return opened;
   const { command, key } = opened;
   const at = d.now();
   const { id: commandId, productId } = command;
-  const statement = { id: d.chance.id(), version: 1, issuedAt: at, commandId, productId };
+  const statement = { id: d.chance.id(), version: 1, issuedAt: at, commandId, commandHash, productId };
   const answer = (type: string, body: object): string => d.seal.answer({ ...statement, type, body });
   const w: Work = { d, registry, sender: { user, key }, at, answer };
   if (command.type === 'activate' || command.type === 'reactivate') return activate(w, command, draft);

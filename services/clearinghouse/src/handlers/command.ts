@@ -72,8 +72,10 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
   if (!of.success) return dead(fault('INVALID_BODY', firstIssue(of.error)));
 
   const hash = createHash('sha256').update(bytes).digest('hex');
-  const statement = { commandId: of.data.id, productId: of.data.productId };
+  const statement = { commandId: of.data.id, commandHash: hash, productId: of.data.productId };
   const opened = open(jws);
+  // What is not the sender's own word must not take the place of its command: it is answered under its hash.
+  const key = opened.kind === 'command' ? statement.commandId : hash;
   const draft = await draftOf(d, opened);
   return d.store.transact((registry): Outcome => {
     const rejected = (r: { reason: string; says: string }): string =>
@@ -85,16 +87,16 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
         ...statement,
         body: { reason: r.reason, says: r.says.slice(0, 500) },
       });
-    const kept = registry.answerOf(user, statement.commandId);
+    const kept = registry.answerOf(user, key);
     if (kept) {
       const same = kept.hash === hash;
       const answer = same ? kept.answer : rejected(reject('DIFFERENT_COMMAND'));
       return { kind: 'answer', user, answer, about: same ? 'repeated' : 'DIFFERENT_COMMAND' };
     }
     const limit = decideTries(registry.tries(user, d.now() - TRIES_WINDOW_MS));
-    const decided = limit ?? applyCommand(d, registry, user, opened, draft);
+    const decided = limit ?? applyCommand(d, registry, user, opened, draft, hash);
     const answer = decided.kind === 'rejected' ? rejected(decided) : decided.answer;
-    registry.keepAnswer(user, statement.commandId, { hash, answer }, d.now());
+    registry.keepAnswer(user, key, { hash, answer }, d.now());
     return {
       kind: 'answer',
       user,

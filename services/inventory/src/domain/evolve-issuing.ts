@@ -6,14 +6,14 @@ import { endOf, type License } from './license.ts';
 import { toldTo } from './merging.ts';
 import { count, countInWindow, remember, type Place, type RecordOf } from './recorded.ts';
 import { HOUR, MINUTE } from './settings.ts';
-import { identityOf, licenseOf, type State } from './state.ts';
+import { identityOf, issuingIdentity, licenseOf, type State } from './state.ts';
 
 export const issue = (
   state: State,
   r: RecordOf<'temporary-issued'> | RecordOf<'full-issued'>,
   place: Place,
 ): void => {
-  const identity = identityOf(state.head);
+  const identity = issuingIdentity(state.head, place.at);
   const license: License = {
     licenseId: r.licenseId,
     licenseServerId: identity.licenseServerId,

@@ -261,6 +261,12 @@ export const identityOf = (head: Head): { licenseServerId: string; epoch: number
   return a ? { licenseServerId: a.serverId, epoch: a.epoch } : { licenseServerId: UNACTIVATED, epoch: 0 };
 };
 
+/** Under which id and epoch a license is issued now: while the certificate is out of date, as before the first activation. */
+export const issuingIdentity = (head: Head, now: number): { licenseServerId: string; epoch: number } => {
+  const a = currentActivation(head);
+  return a && now > a.certificateNotAfter ? { licenseServerId: UNACTIVATED, epoch: 0 } : identityOf(head);
+};
+
 /** Activated, not deactivated nor RESTORED since, and its certificate in date. */
 export const isActivated = (head: Head, now: number): boolean => {
   const a = currentActivation(head);

@@ -95,8 +95,8 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   });
   return {
     sign: (facts) => {
-      // Under a certificate that is over, a license would verify nowhere.
-      const inDate = (k: SigningKey): boolean => clock.now() <= k.notAfter;
+      // Under a certificate that was over when it was issued, a license would verify nowhere; one that is given again is older.
+      const inDate = (k: SigningKey): boolean => facts.issuedAt <= k.notAfter;
       // A license from before activation may be signed by any of our keys; one of an activated server only by a key certified for it.
       const { licenseServerId } = facts;
       const may = (k: SigningKey): boolean =>

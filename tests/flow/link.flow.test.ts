@@ -1,0 +1,427 @@
+// The road between liaison and Clearinghouse, broken on purpose: whatever is cut, killed, lost, repeated, altered or reordered, each
+// command has one outcome, the same on both sides and in the ledger; and licenses are given meanwhile. CALBUS_LINK_SEED says which
+// story, CALBUS_LINK_STEPS how long.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { after, before, test } from 'node:test';
+import { connect, type ChannelModel } from 'amqplib';
+import { compactVerify, importX509 } from 'jose';
+import { link } from '@calbus/contracts/clearinghouse';
+import type { Body, Contract } from '@calbus/contracts/envelope';
+import {
+  inventoryPacks,
+  inventoryStatus,
+  queryPacks,
+  queryStatus,
+} from '@calbus/contracts/inventory-messages';
+import {
+  liaisonChangePack,
+  liaisonDeactivate,
+  liaisonActivate,
+  liaisonInstall,
+  liaisonReactivate,
+  liaisonRecover,
+  liaisonRefused,
+  liaisonStatus,
+  liaisonTaken,
+  issuingKeys,
+  queryLiaison,
+} from '@calbus/contracts/liaison-messages';
+import { decode } from '@calbus/contracts/envelope';
+import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
+import { newId } from '@calbus/cli/operator';
+import { readSecret } from '@calbus/cli/profile';
+import { CLEARINGHOUSE, LICENSE_SERVER } from '@calbus/local/deployment';
+import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
+import { eventually } from '@calbus/testkit/eventually';
+import type { ServiceProcess } from '@calbus/testkit/process';
+import { dice } from '../chaos/dice.ts';
+import { hw, startSystem, type System } from './system.ts';
+
+const seed = Number(process.env['CALBUS_LINK_SEED'] ?? Math.floor(Math.random() * 1_000_000));
+const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 9);
+const chance = dice(seed);
+const answersQueue = link.answersQueue(LICENSE_SERVER);
+const copies = { commands: 'calbus.copies.commands', answers: 'calbus.copies.answers' };
+
+let s: System;
+let wire: CuttableWire;
+type End = 'clearinghouse-liaison' | 'clearinghouse';
+const ends = new Map<End, ServiceProcess>();
+
+const start = async (name: End): Promise<void> => {
+  ends.set(name, await s.startAnother(name, { CALBUS_RABBITMQ_URL: `amqp://${wire.host}:${wire.port}` }));
+};
+
+before(async () => {
+  s = await startSystem();
+  await s.firstLicense();
+  const covers = ['per-device', 'per-user'].map((mode) => ({ version: '2003', mode, quantity: 10_000 }));
+  for (const [program, agreementNumber] of Object.entries(papers)) {
+    const file = path.join(s.deployment.dataDir, `${program}.json`);
+    writeFileSync(file, JSON.stringify({ program, agreementNumber, company: 'Example Ltd', covers }));
+    await s.addAgreement(file);
+  }
+  const { host, port } = s.servers.rabbitmq;
+  wire = await cuttableWire({ host, port });
+  for (const name of ['clearinghouse-liaison', 'clearinghouse'] as const) {
+    await s.services.get(name)?.stop();
+    await start(name);
+  }
+});
+after(async () => {
+  await s?.[Symbol.asyncDispose]();
+  await wire?.[Symbol.asyncDispose]();
+});
+
+const papers = {
+  enterprise: '2222222',
+  spla: '3333333',
+  open: '12345678-ABCDEFGHIJKLMNO',
+  other: 'OURS-1',
+} as const;
+const by = 'a test';
+
+const told = async <C extends Contract>(
+  name: LiaisonCommandName,
+  c: C,
+  body: Omit<Body<C>, 'commandId' | 'by'>,
+): Promise<string> => {
+  const whole = { ...body, commandId: newId(), by } as unknown as Body<C>;
+  const subject = subjects.liaison.command(name);
+  try {
+    const { type } = await s.operator.askAny(subject, c, whole, [liaisonTaken, liaisonRefused]);
+    return type;
+  } catch {
+    return 'unknown'; // killed just now; if it has taken it, the outbox shows it
+  }
+};
+const packs = async () =>
+  (await s.operator.ask(subjects.inventory.query('operator', 'packs'), queryPacks, {}, inventoryPacks)).packs;
+const outbox = () =>
+  s.operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus);
+
+const contact = { firstName: 'Ann', lastName: 'Admin', company: 'Example', country: 'Sampleland' };
+const anyPaper = () =>
+  chance.pick(Object.entries(papers) as [keyof typeof papers, string][]) ?? assert.fail('no papers');
+
+const commands: Record<string, () => Promise<string>> = {
+  install: async () => {
+    const [program, agreementNumber] = anyPaper();
+    const mode = chance.pick(['per-device', 'per-user'] as const) ?? 'per-user';
+    const quantity = chance.between(1, 9);
+    return told('install', liaisonInstall, {
+      purchase: { program, agreementNumber, version: '2003', mode, quantity },
+    });
+  },
+  'too many': () => {
+    const [program, agreementNumber] = anyPaper();
+    return told('install', liaisonInstall, {
+      purchase: { program, agreementNumber, version: '2003', mode: 'per-user', quantity: 20_000 },
+    });
+  },
+  'give back': async () => changePack('agreement'),
+  convert: async () => changePack('other-mode'),
+  recover: async () => {
+    const [program, agreementNumber] = anyPaper();
+    return told('recover', liaisonRecover, { paper: { program, agreementNumber } });
+  },
+  reactivate: async () =>
+    told('reactivate', liaisonReactivate, {
+      reason: 'certificate-corrupt',
+      paper: { program: 'select', agreementNumber: '1234567' },
+    }),
+  deactivate: async () => told('deactivate', liaisonDeactivate, {}),
+  activate: async () => told('activate', liaisonActivate, { contact }),
+};
+const changePack = async (to: 'agreement' | 'other-mode'): Promise<string> => {
+  const pack = chance.pick(await packs());
+  return pack
+    ? told('change-pack', liaisonChangePack, {
+        keyPackId: pack.keyPackId,
+        quantity: chance.between(1, 3),
+        to,
+      })
+    : 'nothing';
+};
+
+/** On the broker as one of the two; closed afterwards. */
+const onBroker = async <T>(
+  who: typeof LICENSE_SERVER | typeof CLEARINGHOUSE,
+  work: (model: ChannelModel) => Promise<T>,
+): Promise<T> => {
+  const file = who === CLEARINGHOUSE ? 'rabbitmq-clearinghouse' : 'rabbitmq-license-server';
+  const { host, port } = s.servers.rabbitmq;
+  const password = readSecret(s.deployment.secretFile(file));
+  const model = await connect({ hostname: host, port, username: who, password });
+  model.on('error', () => {});
+  try {
+    return await work(model);
+  } finally {
+    await model.close();
+  }
+};
+
+const copyAll = (): Promise<void> =>
+  onBroker(CLEARINGHOUSE, async (model) => {
+    const channel = await model.createChannel();
+    for (const queue of Object.values(copies)) await channel.assertQueue(queue, { durable: true });
+    await channel.bindQueue(copies.commands, link.commandsExchange, link.commandKeys);
+    await channel.bindQueue(copies.answers, link.answersExchange, '#');
+  });
+
+/** What passed since the last look, in its order. */
+const passed = (queue: string): Promise<Buffer[]> =>
+  onBroker(CLEARINGHOUSE, async (model) => {
+    const channel = await model.createChannel();
+    const all: Buffer[] = [];
+    for (let m = await channel.get(queue); m !== false; m = await channel.get(queue)) {
+      all.push(m.content);
+      channel.ack(m);
+    }
+    return all;
+  });
+const put = (who: typeof LICENSE_SERVER | typeof CLEARINGHOUSE, messages: readonly Buffer[]): Promise<void> =>
+  onBroker(who, async (model) => {
+    const channel = await model.createConfirmChannel();
+    const [exchange, key] =
+      who === LICENSE_SERVER
+        ? [link.commandsExchange, link.commandKey(LICENSE_SERVER)]
+        : [link.answersExchange, answersQueue];
+    for (const bytes of messages) channel.publish(exchange, key, bytes, { userId: who, persistent: true });
+    await channel.waitForConfirms();
+  });
+
+/** One letter of the payload or of the signature is another. */
+const altered = (bytes: Buffer): Buffer => {
+  const text = bytes.toString('latin1');
+  const at = chance.between(text.indexOf('.') + 1, text.length - 2);
+  return Buffer.from(`${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`, 'latin1');
+};
+
+const kill = async (name: End): Promise<void> => {
+  await ends.get(name)?.kill();
+};
+const seen: { commands: Buffer[]; answers: Buffer[] } = { commands: [], answers: [] };
+
+const faults: Record<string, () => Promise<void>> = {
+  nothing: async () => {},
+  'the wire is cut': async () => {
+    wire.cut();
+    await sleep(chance.between(200, 1_500));
+    wire.restore();
+  },
+  'what is sent is lost': async () => {
+    wire.swallow('toServer');
+    await sleep(chance.between(200, 1_000));
+    wire.restore();
+  },
+  'what comes is lost': async () => {
+    wire.swallow('toClient');
+    await sleep(chance.between(200, 1_000));
+    wire.restore();
+  },
+  'the liaison is killed': async () => {
+    await kill('clearinghouse-liaison');
+    await start('clearinghouse-liaison');
+  },
+  'the Clearinghouse is killed': async () => {
+    await kill('clearinghouse');
+    await sleep(chance.between(0, 800));
+    await start('clearinghouse');
+  },
+  'the answers queue is deleted': () =>
+    onBroker(CLEARINGHOUSE, async (model) => {
+      await (await model.createChannel()).deleteQueue(answersQueue);
+    }),
+  'everything is said again, in another order': async () => {
+    seen.commands.push(...(await passed(copies.commands)));
+    seen.answers.push(...(await passed(copies.answers)));
+    await put(LICENSE_SERVER, chance.shuffled(seen.commands));
+    await put(CLEARINGHOUSE, chance.shuffled(seen.answers));
+  },
+  'altered copies': async () => {
+    seen.commands.push(...(await passed(copies.commands)));
+    seen.answers.push(...(await passed(copies.answers)));
+    await put(LICENSE_SERVER, seen.commands.slice(-4).map(altered));
+    await put(CLEARINGHOUSE, seen.answers.slice(-4).map(altered));
+  },
+  'answers come in reverse': async () => {
+    await kill('clearinghouse-liaison');
+    await sleep(500);
+    const waiting = await passed(answersQueue);
+    await put(CLEARINGHOUSE, waiting.toReversed());
+    await start('clearinghouse-liaison');
+  },
+};
+
+/** Devices ask all the time; each license is checked by the library, by a JOSE library, and shown again. */
+const issuing = (signal: AbortSignal) => {
+  const found = { given: 0, verified: 0, slowestMs: 0, failures: [] as string[] };
+  const certificates = new Map<string, string>();
+  const readCertificates = async (): Promise<void> => {
+    const nc = await s.connectAs('issuer');
+    const { data } = await nc.request(`$JS.API.DIRECT.GET.KV_CAL_KEYS.${subjects.issuingKeys}`);
+    await nc.close();
+    const decoded = decode([issuingKeys], data);
+    if (decoded.ok) for (const k of decoded.message.body.keys) certificates.set(k.kid, k.chain[0] ?? '');
+  };
+  const verify = async (license: string): Promise<void> => {
+    const kid = (
+      JSON.parse(Buffer.from(license.split('.')[0] ?? '', 'base64url').toString()) as { kid: string }
+    ).kid;
+    if (!certificates.has(kid)) await readCertificates();
+    await compactVerify(license, await importX509(certificates.get(kid) ?? '', 'EdDSA'));
+    found.verified += 1;
+  };
+  const run = async (): Promise<void> => {
+    const ts = await connectTerminalServer(s.profile, 'ts1');
+    for (let n = 1_000; !signal.aborted; n += 1) {
+      const device = { hardwareId: hw(n), name: `desk-${n}` };
+      const from = performance.now();
+      try {
+        const first = await ts.request({ device });
+        found.slowestMs = Math.max(found.slowestMs, performance.now() - from);
+        if (first.outcome.kind !== 'license')
+          throw new Error(`${first.row} ${JSON.stringify(first.outcome)}`);
+        await verify(first.outcome.license);
+        const again = await ts.request({ device, presented: first.outcome.license });
+        if (again.outcome.kind !== 'license' || again.outcome.licenseId !== first.outcome.licenseId)
+          throw new Error(`shown again: ${again.row} ${JSON.stringify(again.outcome)}`);
+        await verify(again.outcome.license);
+        found.given += 1;
+      } catch (error) {
+        found.failures.push(String(error));
+      }
+      await sleep(20);
+    }
+    await ts.close();
+  };
+  return { found, ended: run() };
+};
+
+type Cals = Map<string, string>;
+const register = () => {
+  const db = new DatabaseSync(path.join(s.deployment.dataDir, 'clearinghouse/clearinghouse.sqlite'), {
+    readOnly: true,
+  });
+  const rows = (sql: string) => db.prepare(sql).all() as Record<string, string | number>[];
+  const read = {
+    packs: new Map(
+      rows('SELECT * FROM packs WHERE quantity > 0').map((r): [string, string] => [
+        String(r['key_pack_id']),
+        `${r['quantity']} ${r['mode']}`,
+      ]),
+    ),
+    issuedOnPapers: rows(
+      'SELECT program, number, mode, issued AS n FROM covers WHERE issued > 0 ORDER BY 1, 2, 3',
+    ),
+    inPacks: rows(
+      'SELECT program, number, mode, sum(quantity) AS n FROM packs GROUP BY 1, 2, 3 HAVING n > 0 ORDER BY 1, 2, 3',
+    ),
+    answers: new Map(
+      rows('SELECT command_id, answer FROM answers').map((r) => {
+        const payload = Buffer.from(String(r['answer']).split('.')[1] ?? '', 'base64url').toString();
+        return [String(r['command_id']), (JSON.parse(payload) as { type: string }).type];
+      }),
+    ),
+    server: rows('SELECT server_id, epoch, standing FROM servers')[0],
+  };
+  db.close();
+  return read;
+};
+
+test(
+  `one outcome for each command, whatever happens on the road (seed ${seed})`,
+  { timeout: 900_000 },
+  async (t) => {
+    await copyAll();
+    const end = new AbortController();
+    const load = issuing(end.signal);
+    const told: string[] = [];
+    const others = Object.keys(commands).filter((name) => !['deactivate', 'activate'].includes(name));
+    for (let step = 0; step < steps; step += 1) {
+      // The rare ones in their places; between them what an operator asks for, several at once.
+      const rare = step % 6 === 3 ? ['deactivate'] : step % 6 === 4 ? ['activate', 'activate'] : [];
+      const asked = [
+        ...rare,
+        ...Array.from({ length: chance.between(1, 3) }, () => chance.pick(others) ?? 'install'),
+      ];
+      const fault = chance.pick(Object.keys(faults)) ?? 'nothing';
+      told.push(`${asked.join(', ')}; ${fault}`);
+      const during = faults[fault]?.();
+      for (const name of asked) await commands[name]?.();
+      await during;
+      await sleep(chance.between(0, 400));
+    }
+    // RabbitMQ is killed with commands on their way, and comes back.
+    await commands['install']?.();
+    await s.servers.rabbitmq.kill();
+    await commands['convert']?.();
+    const shown = (await outbox()).commands;
+    assert.ok(shown.some((c) => ['waiting', 'sent', 'answered'].includes(c.state.state)));
+    await s.servers.rabbitmq.restart();
+    told.push('RabbitMQ is killed');
+    const settled = await eventually(
+      `every command has an outcome (seed ${seed}): ${told.join(' | ')}`,
+      async () => (await outbox()).commands,
+      {
+        accept: (all) => all.every((c) => c.state.state === 'done' || c.state.state === 'rejected'),
+        withinMs: 120_000,
+        everyMs: 250,
+      },
+    );
+    end.abort();
+    await load.ended;
+
+    const there = register();
+    const status = await s.operator.ask(
+      subjects.inventory.query('operator', 'status'),
+      queryStatus,
+      {},
+      inventoryStatus,
+    );
+    const story = `seed ${seed}: ${told.join(' | ')}`;
+    const differ = settled.flatMap((c) => {
+      const answer = there.answers.get(c.commandId);
+      const here = c.state.state === 'rejected' ? 'rejected' : 'done';
+      const rejectedThere = answer === undefined || answer === 'rejected';
+      return (here === 'rejected') === rejectedThere
+        ? []
+        : [`${c.about}: ${JSON.stringify(c.state)} here, ${answer} there`];
+    });
+    assert.deepEqual(differ, [], story);
+    const here: Cals = new Map(
+      (await packs()).filter((p) => p.quantity > 0).map((p) => [p.keyPackId, `${p.quantity} ${p.mode}`]),
+    );
+    const sorted = (m: Cals): string[] => [...m].map((entry) => entry.join(' ')).sort();
+    assert.deepEqual(sorted(here), sorted(there.packs), story);
+    assert.deepEqual(there.issuedOnPapers, there.inPacks, story);
+    assert.equal((await packs()).filter((p) => (p.withheld ?? 0) > 0).length, 0, story);
+    const { activation } = await outbox();
+    assert.deepEqual(
+      [activation?.serverId, activation?.epoch],
+      [there.server?.['server_id'], there.server?.['epoch']],
+      story,
+    );
+    assert.deepEqual(
+      [status.activation?.serverId, status.activation?.epoch],
+      [activation?.serverId, activation?.epoch],
+    );
+    assert.deepEqual(load.found.failures, [], story);
+    assert.ok(load.found.given > 0);
+    const { given, verified, slowestMs } = load.found;
+    const outcomes = settled.map((c) => `${c.kind} ${c.state.state}`);
+    const count = [...new Set(outcomes)]
+      .map((o) => `${o}: ${outcomes.filter((x) => x === o).length}`)
+      .join(', ');
+    t.diagnostic(
+      `${story}; ${count}; ${given} devices, ${verified} verifications, slowest answer ${Math.round(slowestMs)} ms`,
+    );
+  },
+);
