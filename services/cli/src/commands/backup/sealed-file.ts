@@ -10,7 +10,7 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -144,25 +144,19 @@ export const writeSealed = async (
   const h: Header = { is: MAGIC, format, compression: 'gzip', cipher: 'aes-256-gcm', kdf };
   const keys = await keysOf(passphrase, kdf);
   const part = `${file}.part`;
-  const handle = await open(part, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+  const first = `${JSON.stringify({ ...h, check: checkOf(keys, h) })}\n`;
+  await writeFile(part, first, { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
     throw new Problem('CANNOT_WRITE', `${part} cannot be written (${error.code ?? error.message}).`);
   });
   try {
-    await handle.write(`${JSON.stringify({ ...h, check: checkOf(keys, h) })}\n`);
-    const out = createWriteStream(part, {
-      fd: handle.fd,
-      autoClose: false,
-      start: (await handle.stat()).size,
-    });
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+    // `flush`: on the disk before it is closed.
+    const out = createWriteStream(part, { flags: 'a', flush: true });
     await pipeline(Readable.from(lines, { objectMode: true, highWaterMark: 16 }), gzip, sealing(keys), out);
-    await handle.sync();
   } catch (error) {
-    await handle.close();
     await rm(part, { force: true });
     throw error;
   }
-  await handle.close();
   await rename(part, file);
 };
 
@@ -213,8 +207,11 @@ export const openSealed = async (file: string, passphrase: string): Promise<Seal
       const gunzip = createGunzip();
       const through = pipeline(source, opening(keys), gunzip);
       through.catch(() => {});
+      const reader = createInterface({ input: gunzip, crlfDelay: Infinity });
+      // Whoever stops reading early tears the streams apart; nobody is left to be told.
+      reader.on('error', () => {});
       try {
-        for await (const line of createInterface({ input: gunzip, crlfDelay: Infinity })) yield line;
+        for await (const line of reader) yield line;
         await through;
       } catch (error) {
         // What came apart first, not what follows from it.
