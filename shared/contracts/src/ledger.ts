@@ -172,8 +172,9 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     version: productVersion,
     issuedAt: instant,
     notAfter: instant,
-    /** Where it stood in that life. */
+    /** Where it stood in that life, and under which epoch it was issued, which stays with it. */
     earlier: ledgerPosition,
+    epoch: z.int().min(0),
     /** The key pack whose CAL it takes: reserved, or free; null where there is none, which is a deficit. */
     keyPackId: keyPackId.nullable(),
     reserved: z.boolean(),

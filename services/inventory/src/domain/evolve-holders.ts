@@ -43,7 +43,9 @@ export const relearn = (state: State, r: RecordOf<'relearned'>, place: Place): v
     setPool(state, poolWith(state, pack, left));
   }
   const license: License = {
-    ...identityOf(state.head),
+    licenseServerId: identityOf(state.head).licenseServerId,
+    // Terminal servers take the earliest license of an epoch for its beginning.
+    epoch: r.epoch,
     licenseId,
     kind: 'full',
     mode: 'per-device',

@@ -62,6 +62,7 @@ export const relearnedRecord = (
     issuedAt,
     notAfter,
     earlier: license.position,
+    epoch: license.epoch,
     ...takes(state, license),
     within,
   };

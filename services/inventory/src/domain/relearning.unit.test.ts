@@ -21,6 +21,7 @@ const lost = (s: Story, device = 1, more: Partial<LicenseFacts> = {}): LicenseFa
 describe('N4: a license of an earlier life of the ledger', () => {
   test('takes a reserved CAL, and is the same license again, of this life', () => {
     const s = ready(2, 1);
+    s.activate(); // of a later epoch than the license
     const facts = lost(s);
     const learned = s.relearn(facts);
     assert.deepEqual([learned.row, learned.outcome.kind], ['N4', 'noted']);
@@ -28,8 +29,9 @@ describe('N4: a license of an earlier life of the ledger', () => {
     const { row, outcome } = s.ask();
     assert.equal(row, 'D13');
     assert.ok(outcome.kind === 'license');
-    const { licenseId, notAfter, issuedAt, position } = outcome.license;
-    assert.deepEqual([licenseId, notAfter, issuedAt], [facts.licenseId, facts.notAfter, facts.issuedAt]);
+    const { licenseId, notAfter, issuedAt, epoch, position } = outcome.license;
+    const { licenseId: id, notAfter: end, issuedAt: since } = facts;
+    assert.deepEqual([licenseId, notAfter, issuedAt, epoch], [id, end, since, 1]);
     assert.equal(position.generation, 'g');
   });
 

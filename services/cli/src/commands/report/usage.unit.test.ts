@@ -235,6 +235,7 @@ suite('usage', () => {
       hardwareId: hw(n),
       deviceId: `d${n}`,
       ...known,
+      epoch: 1,
       earlier: { generation: 'before', sequence: 9 },
       keyPackId,
       reserved,
