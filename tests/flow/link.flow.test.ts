@@ -3,7 +3,7 @@
 // story, CALBUS_LINK_STEPS how long.
 
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -54,8 +54,13 @@ let wire: CuttableWire;
 type End = 'clearinghouse-liaison' | 'clearinghouse';
 const ends = new Map<End, ServiceProcess>();
 
+const everStarted: ServiceProcess[] = [];
+
 const start = async (name: End): Promise<void> => {
-  ends.set(name, await s.startAnother(name, { CALBUS_RABBITMQ_URL: `amqp://${wire.host}:${wire.port}` }));
+  const url = `amqp://${wire.host}:${wire.port}`;
+  const service = await s.startAnother(name, { CALBUS_RABBITMQ_URL: url });
+  ends.set(name, service);
+  everStarted.push(service);
 };
 
 before(async () => {
@@ -305,6 +310,17 @@ const issuing = (signal: AbortSignal) => {
   return { found, ended: run() };
 };
 
+/** A private key in PEM, or as a JWK. */
+const isPrivate = (text: string): boolean => /PRIVATE KEY|"d" ?: ?"[A-Za-z0-9_-]{43}"/.test(text);
+function* filesIn(dir: string): Generator<string> {
+  for (const name of readdirSync(dir)) {
+    const file = path.join(dir, name);
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found?.isDirectory()) yield* filesIn(file);
+    else if (found?.isFile()) yield file;
+  }
+}
+
 type Cals = Map<string, string>;
 const register = () => {
   const db = new DatabaseSync(path.join(s.deployment.dataDir, 'clearinghouse/clearinghouse.sqlite'), {
@@ -359,6 +375,14 @@ test(
       await during;
       await sleep(chance.between(0, 400));
     }
+    // The Clearinghouse signs by a new key from now on, with commands on their way.
+    await commands['reactivate']?.();
+    await kill('clearinghouse');
+    for (const name of ['signing.key.pem', 'signing.pem'])
+      rmSync(path.join(s.deployment.dataDir, 'clearinghouse/keys', name));
+    await start('clearinghouse');
+    await commands['install']?.();
+    told.push('the Clearinghouse has a new signing key');
     // RabbitMQ is killed with commands on their way, and comes back.
     await commands['install']?.();
     await s.servers.rabbitmq.kill();
@@ -415,6 +439,12 @@ test(
     );
     assert.deepEqual(load.found.failures, [], story);
     assert.ok(load.found.given > 0);
+    const clear = [...filesIn(s.deployment.dataDir)]
+      .filter((file) => !/\/(secrets|clearinghouse\/keys)\//.test(file))
+      .filter((file) => isPrivate(readFileSync(file, 'latin1')));
+    assert.deepEqual(clear, [], 'private keys in the clear');
+    for (const service of everStarted)
+      assert.ok(!isPrivate(service.stdout() + service.stderr()), service.name);
     const { given, verified, slowestMs } = load.found;
     const outcomes = settled.map((c) => `${c.kind} ${c.state.state}`);
     const count = [...new Set(outcomes)]

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { KeyObject } from 'node:crypto';
 import { KEY_PACK_TYP, type KeyPackClaims } from '@calbus/contracts/clearinghouse';
 import { inventoryAccepted, inventoryInstall } from '@calbus/contracts/inventory-messages';
 import type { ProductVersion } from '@calbus/contracts/versions';
@@ -41,10 +42,17 @@ const commitTo = (s: Story): GroupCommit => ({
   stop: () => {},
 });
 
-const installs = (s: Story, statement: KeyPackClaims) =>
+type Signed = {
+  readonly key?: KeyObject;
+  readonly certificate?: string;
+  readonly typ?: string;
+  readonly now?: number;
+};
+
+const installs = (s: Story, statement: KeyPackClaims, signed: Signed = {}) =>
   install(
     commitTo(s),
-    { roots: [rootPem], now: () => NOW },
+    { roots: [rootPem], now: () => signed.now ?? NOW },
     {
       id: 'm',
       type: inventoryInstall.type,
@@ -54,7 +62,12 @@ const installs = (s: Story, statement: KeyPackClaims) =>
       causationId: null,
       body: {
         commandId: 'c',
-        keyPack: signStatement(vendor.privateKey, certificate, KEY_PACK_TYP, statement),
+        keyPack: signStatement(
+          signed.key ?? vendor.privateKey,
+          signed.certificate ?? certificate,
+          signed.typ ?? KEY_PACK_TYP,
+          statement,
+        ),
         by: 'test',
       },
     },
@@ -83,5 +96,37 @@ describe('V2: a key pack', () => {
     assert.equal(s.records.at(-1)?.kind, 'settings-changed');
     s.set({ serverVersion: '2016' });
     assert.equal((await installs(s, claims(s, '2016'))).contract, inventoryAccepted);
+  });
+});
+
+describe('a key pack is verified here as well', () => {
+  const other = newKeyPair();
+  const rows = [
+    ['of another license server', { serverId: 'T'.repeat(35) }, {}, /another license server/],
+    ['of an earlier epoch', { epoch: 0 }, {}, /./],
+    ['of a later epoch', { epoch: 9 }, {}, /of epoch 9; in force is/],
+    ['that another has signed', {}, { key: other.privateKey }, /signature does not verify/],
+    ['that is an answer', {}, { typ: 'calbus-answer+jws' }, /of another kind/],
+    ['whose signer is out of date', {}, { now: NOW + 2_000 }, /not in date/],
+  ] as const;
+  for (const [what, change, signed, detail] of rows)
+    test(`${what}: refused, and nothing is recorded`, async () => {
+      const s = story();
+      s.activate();
+      const before = s.records.length;
+      const { body } = await installs(s, { ...claims(s, '2003'), ...change }, signed);
+      const said = JSON.stringify(body);
+      assert.match(said, /"code":"KEY_PACK_REJECTED"/);
+      assert.match(said, detail);
+      assert.equal(s.records.length, before);
+    });
+
+  test('that was installed before: accepted, and counted once', async () => {
+    const s = story();
+    s.activate();
+    await installs(s, claims(s, '2003'));
+    const before = s.records.length;
+    assert.equal((await installs(s, claims(s, '2003'))).contract, inventoryAccepted);
+    assert.equal(s.records.length, before);
   });
 });
