@@ -33,6 +33,7 @@ await runService({
     const bucket = natsKeyBucket(nc, clock);
     const dead = natsDeadLetters(nc.jetstream(), name, clock, log);
 
+    const answering = { store, signer, root: c.clearinghouseRootFile, now };
     const outlet = await openClearinghouseLink({
       url: c.rabbitmqUrl,
       user: c.rabbitmqUser,
@@ -40,7 +41,7 @@ await runService({
       log,
       clock,
       dead,
-      handle: (bytes) => handleAnswer({ store, signer, root: c.clearinghouseRootFile, now }, bytes),
+      handle: (bytes) => handleAnswer(answering, bytes),
       onApplied: () => work.answered(),
       onUp: () => work.linkUp(),
     });
@@ -48,6 +49,6 @@ await runService({
     onStop('the rounds', () => work.ended);
     onStop('the link', () => outlet.close());
     const take = { store, signer, inventory, now, onTaken: work.taken };
-    serve({ nc, clock, log, dead }, take, store, outlet);
+    serve({ nc, clock, log, dead }, take, { ...answering, onApplied: work.answered }, store, outlet);
   },
 });

@@ -1,7 +1,7 @@
 // Every subject of calbus, in one place. Names of terminal servers and requests are single tokens.
 
 export type LiaisonCommandName =
-  'activate' | 'install' | 'reactivate' | 'deactivate' | 'recover' | 'change-pack';
+  'activate' | 'install' | 'reactivate' | 'deactivate' | 'recover' | 'change-pack' | 'carry' | 'answer';
 
 export const subjects = {
   license: {

@@ -1,5 +1,6 @@
 // Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
+import { liaisonAnswer, liaisonCarry } from '@calbus/contracts/carry-messages';
 import type { Contract, Message } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
@@ -16,6 +17,7 @@ import {
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
 import { agreements } from '../handlers/agreements.ts';
+import { carry, takeAnswer, type CarryDeps } from '../handlers/carry.ts';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
 import {
@@ -29,7 +31,13 @@ import {
 } from '../handlers/take.ts';
 import type { Outlet, Store } from '../ports.ts';
 
-export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: Outlet): void => {
+export const serve = (
+  deps: RespondDeps,
+  take: TakeDeps,
+  carried: CarryDeps,
+  store: Store,
+  outlet: Outlet,
+): void => {
   const callers = inboxes.operator;
   const command = <C extends Contract>(
     name: LiaisonCommandName,
@@ -45,6 +53,19 @@ export const serve = (deps: RespondDeps, take: TakeDeps, store: Store, outlet: O
   command('deactivate', liaisonDeactivate, takeDeactivate);
   command('recover', liaisonRecover, takeRecover);
   command('change-pack', liaisonChangePack, takeChangePack);
+  // The statement of a command may hold a license code: it is handed to operators, not to whoever only looks.
+  respond(deps, {
+    subject: subjects.liaison.command('carry'),
+    contracts: [liaisonCarry],
+    callers,
+    handle: (m) => carry(carried, m),
+  });
+  respond(deps, {
+    subject: subjects.liaison.command('answer'),
+    contracts: [liaisonAnswer],
+    callers,
+    handle: (m) => takeAnswer(carried, m),
+  });
   respond(deps, {
     subject: subjects.liaison.query('operator', 'status'),
     contracts: [queryLiaison],
