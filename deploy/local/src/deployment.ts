@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { repositoryRoot } from './repository.ts';
 import type { Role } from '@calbus/contracts/identities';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { LicensingMode } from '@calbus/contracts/tokens';
@@ -89,6 +90,7 @@ export const writeProfile = (d: Deployment, servers: ServerUrls): Profile => {
     redisUser: 'operator',
     redisPasswordFile: d.secretFile('redis-operator'),
     clearinghouseRootFile: d.rootFile,
+    phoneNumbersFile: path.join(repositoryRoot, 'deploy/clearinghouse-phone-numbers.json'),
     terminalServers: d.terminalServers,
   };
   const operator: Profile = {

@@ -189,13 +189,14 @@ describe('an answer', () => {
       assert.equal(stateOf(install), 'KEY_PACK_REJECTED');
     }
     const install = ask({ kind: 'install', purchase: bought });
-    const good = vendor.sign(ANSWER_TYP, answer(install, 'key-pack', { keyPack: pack({}) }));
+    const keyPack = pack({});
+    const good = vendor.sign(ANSWER_TYP, answer(install, 'key-pack', { keyPack }));
     assert.equal(seen(handle(good)), 'answered');
     assert.equal(seen(handle(good)), 'repeated');
     const kept = db.prepare('SELECT key_pack_id, key_pack FROM agreements').all();
     assert.deepEqual(
       kept.map((r) => ({ ...r })),
-      [{ key_pack_id: claims.keyPackId, key_pack: pack({}) }],
+      [{ key_pack_id: claims.keyPackId, key_pack: keyPack }],
     );
     assert.deepEqual(
       store.answered().map((a) => a.answered.kind),

@@ -35,12 +35,13 @@ await runService({
     const bucket = natsKeyBucket(nc, clock);
     const dead = natsDeadLetters(nc.jetstream(), name, clock, log);
 
+    const answering = { store, signer, root: c.clearinghouseRootFile, now };
     const outlet = await openClearinghouseLink({
       ...amqpPlace(c),
       log,
       clock,
       dead,
-      handle: (bytes) => handleAnswer({ store, signer, root: c.clearinghouseRootFile, now }, bytes),
+      handle: (bytes) => handleAnswer(answering, bytes),
       onApplied: () => work.answered(),
       onUp: () => work.linkUp(),
     });
@@ -49,6 +50,7 @@ await runService({
     onStop('the link', () => outlet.close());
     const take = { store, signer, inventory, now, onTaken: work.taken };
     const restoring = { kept: sqliteKeptRows(db), store, signer, onRestored: work.taken };
-    serve({ nc, clock, log, dead }, take, store, outlet, restoring);
+    const carried = { ...answering, onApplied: work.answered };
+    serve({ nc, clock, log, dead }, take, carried, store, outlet, restoring);
   },
 });

@@ -8,6 +8,7 @@ import { licensingMode, token } from '@calbus/contracts/tokens';
 import type { LicenseAsk } from '@calbus/terminal-server/client';
 import { admit, admitModes } from './commands/admit.ts';
 import { addBackupCommands } from './commands/backup/commands.ts';
+import { addCarryCommands } from './commands/carry.ts';
 import { addClearinghouseCommands } from './commands/clearinghouse-commands.ts';
 import { addDeviceCommands } from './commands/devices.ts';
 import { runDiagnose } from './commands/diagnose/command.ts';
@@ -15,6 +16,7 @@ import { events } from './commands/events.ts';
 import { aboutOf, explain } from './commands/explain/command.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
+import { phone } from './commands/phone.ts';
 import { connectTerminalServer, report, request } from './commands/request.ts';
 import { addReportCommands } from './commands/report/commands.ts';
 import { revoke } from './commands/revoke.ts';
@@ -94,9 +96,14 @@ command('terminal-servers', 'what was decided for each terminal server, and how 
       return terminalServers(operator, { ...only, limit: Math.min(o.limit, 1_000) }, o.json ?? false);
     }),
   );
-command('requests', 'what was asked of the Clearinghouse, and where it stands').action((o: { json?: true }) =>
-  withOperator((operator) => requests(operator, o.json ?? false)),
-);
+const requestsCommand = command(
+  'requests',
+  'what was asked of the Clearinghouse, where it stands, and what to do for what a person carries',
+).action((o: { json?: true }) => withOperator((operator) => requests(operator, o.json ?? false)));
+addCarryCommands(requestsCommand, withOperator);
+command('phone', "the Clearinghouse's telephone number")
+  .argument('[country or region]', 'only there')
+  .action((where: string | undefined, o: { json?: true }) => phone(profileOf(), where, o.json ?? false));
 command('dead-letters', 'messages that no one could handle, newest first, and why')
   .option('--limit <n>', 'at most so many', whole, 20)
   .action((o: { json?: true; limit: number }) =>

@@ -56,7 +56,13 @@ export const operatorName = (): string => {
   return name === '' ? 'operator' : name;
 };
 
-export const newId = (): string => randomBytes(12).toString('base64url');
+/** None begins with a hyphen, which a command would take for an option: ids of commands are typed again. */
+export const newId = (): string => {
+  for (;;) {
+    const id = randomBytes(12).toString('base64url');
+    if (!id.startsWith('-')) return id;
+  }
+};
 
 export const connectOperator = async (profile: Profile): Promise<Operator> => {
   const seed = readSecret(profile.natsSeedFile);

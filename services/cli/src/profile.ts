@@ -17,6 +17,8 @@ export const profileSchema = z.strictObject({
   redisUser: z.string(),
   redisPasswordFile: z.string(),
   clearinghouseRootFile: z.string(),
+  /** The Clearinghouse's telephone numbers, by country or region. */
+  phoneNumbersFile: z.string().optional(),
   /** The terminal servers that `request` may act as. */
   terminalServers: z.record(
     token,

@@ -2,6 +2,7 @@
 // docs/contracts.md are generated from this list; a test finds a message that is missing in it.
 
 import type { z } from 'zod';
+import * as carrying from './carry-messages.ts';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
@@ -229,6 +230,24 @@ export const exchanges: readonly Exchange[] = [
     to: ['clearinghouse-liaison'],
     messages: [liaison.queryLiaisonBackup],
     answers: [liaison.liaisonBackup, inventory.serviceFault],
+  },
+  {
+    id: 'liaison.carry',
+    subject: subjects.liaison.command('carry'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['clearinghouse-liaison'],
+    messages: [carrying.liaisonCarry],
+    answers: [carrying.liaisonCarried, carrying.liaisonNotCarried, inventory.serviceFault],
+  },
+  {
+    id: 'liaison.answer',
+    subject: subjects.liaison.command('answer'),
+    road: 'ask',
+    from: ['operator'],
+    to: ['clearinghouse-liaison'],
+    messages: [carrying.liaisonAnswer],
+    answers: [carrying.liaisonAnswered, carrying.liaisonNotCarried, inventory.serviceFault],
   },
   {
     id: 'liaison.query.status',

@@ -1,7 +1,15 @@
 // Every subject of calbus, in one place. Names of terminal servers and requests are single tokens.
 
 export type LiaisonCommandName =
-  'activate' | 'install' | 'reactivate' | 'deactivate' | 'recover' | 'change-pack' | 'restore';
+  | 'activate'
+  | 'install'
+  | 'reactivate'
+  | 'deactivate'
+  | 'recover'
+  | 'change-pack'
+  | 'restore'
+  | 'carry'
+  | 'answer';
 
 export const subjects = {
   license: {

@@ -69,22 +69,12 @@ const pathLength: Record<CertificateRole, number | undefined> = {
   issuing: undefined,
 };
 
-/** Makes one certificate, in PEM. */
-export const makeCertificate = async (r: CertificateRequest): Promise<string> => {
-  const signer = r.issuer?.privateKey ?? r.privateKey;
-  if (!signer) throw new Error(`a ${r.role} certificate needs an issuer or its own private key`);
-  const subject = new x509.Name([{ CN: [r.commonName] }, { OU: [units[r.role]] }]).toString();
-  const issuer = r.issuer ? new x509.X509Certificate(r.issuer.certificate).subject : subject;
-  const publicKey = subtleKey(r.publicKey, 'verify');
-  const length = pathLength[r.role];
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject,
-    issuer,
-    notBefore: new Date(r.notBefore),
-    notAfter: new Date(r.notAfter),
+/** What follows from role, name and key alone. */
+const fixedParts = async (role: CertificateRole, commonName: string, publicKey: webcrypto.CryptoKey) => {
+  const length = pathLength[role];
+  return {
+    subject: new x509.Name([{ CN: [commonName] }, { OU: [units[role]] }]).toString(),
     publicKey,
-    signingKey: subtleKey(signer, 'sign'),
-    signingAlgorithm: { name: 'Ed25519' },
     extensions: [
       length === undefined
         ? new x509.BasicConstraintsExtension(false, undefined, true)
@@ -95,6 +85,21 @@ export const makeCertificate = async (r: CertificateRequest): Promise<string> =>
       ),
       await x509.SubjectKeyIdentifierExtension.create(publicKey),
     ],
+  };
+};
+
+/** Makes one certificate, in PEM. */
+export const makeCertificate = async (r: CertificateRequest): Promise<string> => {
+  const signer = r.issuer?.privateKey ?? r.privateKey;
+  if (!signer) throw new Error(`a ${r.role} certificate needs an issuer or its own private key`);
+  const fixed = await fixedParts(r.role, r.commonName, subtleKey(r.publicKey, 'verify'));
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...fixed,
+    issuer: r.issuer ? new x509.X509Certificate(r.issuer.certificate).subject : fixed.subject,
+    notBefore: new Date(r.notBefore),
+    notAfter: new Date(r.notAfter),
+    signingKey: subtleKey(signer, 'sign'),
+    signingAlgorithm: { name: 'Ed25519' },
   });
   return certificate.toString('pem');
 };
@@ -202,3 +207,52 @@ export const verifyChain = (
   expected: readonly CertificateRole[],
   at: number,
 ): ChainResult => chainAt(linkChain(chain, roots, expected), at);
+
+/** What varies in a certificate made by makeCertificate; from it and its issuer's certificate it can be made again, to the byte. */
+export type CertificateParts = {
+  readonly commonName: string;
+  readonly serial: Uint8Array;
+  /** Epoch milliseconds, whole seconds. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** The 32 bytes of its public key. */
+  readonly key: Uint8Array;
+  readonly signature: Uint8Array;
+};
+
+/** Never throws; undefined where the text is no certificate of an Ed25519 key. */
+export const certificateParts = (pem: string): CertificateParts | undefined => {
+  const facts = certificateFacts(pem);
+  if (facts?.publicKey.asymmetricKeyType !== 'ed25519') return undefined;
+  const certificate = new x509.X509Certificate(pem);
+  return {
+    commonName: facts.commonName,
+    serial: Buffer.from(certificate.serialNumber, 'hex'),
+    notBefore: facts.notBefore,
+    notAfter: facts.notAfter,
+    key: Buffer.from(publicJwk(facts.publicKey).x, 'base64url'),
+    signature: new Uint8Array(certificate.signature),
+  };
+};
+
+/** The certificate again, in PEM. The signature is put in as it is; whether it holds is for whoever verifies the chain. */
+export const remakeCertificate = async (
+  role: CertificateRole,
+  p: CertificateParts,
+  issuerPem: string,
+): Promise<string> => {
+  const publicKey = subtleKey(
+    publicKeyFromJwk({ kty: 'OKP', crv: 'Ed25519', x: Buffer.from(p.key).toString('base64url') }),
+    'verify',
+  );
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...(await fixedParts(role, p.commonName, publicKey)),
+    serialNumber: Buffer.from(p.serial).toString('hex'),
+    issuer: new x509.X509Certificate(issuerPem).subject,
+    notBefore: new Date(p.notBefore),
+    notAfter: new Date(p.notAfter),
+    signature: Uint8Array.from(p.signature),
+    signingAlgorithm: { name: 'Ed25519' },
+  });
+  return certificate.toString('pem');
+};

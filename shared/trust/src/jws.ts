@@ -21,13 +21,23 @@ export type OpenedJws = {
 
 const encodePart = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
+const inputOf = (head: { readonly typ: string; readonly [name: string]: unknown }, payload: object): string =>
+  `${encodePart({ alg: 'EdDSA', ...head })}.${encodePart(payload)}`;
+
+/** A JWS out of its parts, with the signature that it had; nothing is verified. */
+export const assembleJws = (
+  head: { readonly typ: string; readonly [name: string]: unknown },
+  payload: object,
+  signature: Uint8Array,
+): string => `${inputOf(head, payload)}.${Buffer.from(signature).toString('base64url')}`;
+
 /** Signs `payload`. The same key, header and payload give the same bytes (Ed25519 is deterministic). */
 export const signJws = (
   key: KeyObject,
   head: { readonly typ: string; readonly [name: string]: unknown },
   payload: object,
 ): string => {
-  const input = `${encodePart({ alg: 'EdDSA', ...head })}.${encodePart(payload)}`;
+  const input = inputOf(head, payload);
   return `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`;
 };
 

@@ -11,10 +11,11 @@ export type StatementResult =
 
 const x5c = z.array(z.string().max(8_192)).length(1);
 
-const toPem = (der: string): string =>
+/** A certificate of an x5c header, in PEM. */
+export const toPem = (der: string): string =>
   `-----BEGIN CERTIFICATE-----\n${der.replaceAll(/(.{64})/g, '$1\n').trimEnd()}\n-----END CERTIFICATE-----`;
 
-const toDer = (pem: string): string => pem.replaceAll(/-----[A-Z ]+-----|\s/g, '');
+export const toDer = (pem: string): string => pem.replaceAll(/-----[A-Z ]+-----|\s/g, '');
 
 /** Signs a statement as the Clearinghouse. */
 export const signStatement = (key: KeyObject, certificate: string, typ: string, payload: object): string =>

@@ -3,7 +3,11 @@
 import { createHash, randomBytes, type KeyObject } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { COMMAND_TYP, type ClearinghouseCommand } from '@calbus/contracts/clearinghouse';
+import {
+  clearinghouseCommand,
+  COMMAND_TYP,
+  type ClearinghouseCommand,
+} from '@calbus/contracts/clearinghouse';
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { transact } from '@calbus/runtime/sqlite';
 import {
@@ -101,7 +105,8 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
     return sealed === null ? undefined : pairOf(sealed);
   };
   const signBy = ({ privateKey, publicKey }: KeyPair, command: ClearinghouseCommand): string =>
-    signJws(privateKey, { typ: COMMAND_TYP, jwk: publicJwk(publicKey) }, command);
+    // In the order of its schema, so that a command that was spoken can be made again to the byte.
+    signJws(privateKey, { typ: COMMAND_TYP, jwk: publicJwk(publicKey) }, clearinghouseCommand.parse(command));
   const keepNext = db.prepare('UPDATE identity SET next_key = ?');
   const takeNext = db.prepare(
     'UPDATE identity SET sealed_key = next_key, next_key = NULL WHERE next_key IS NOT NULL',

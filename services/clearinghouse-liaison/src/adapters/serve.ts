@@ -1,5 +1,6 @@
 // Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
+import { liaisonAnswer, liaisonCarry } from '@calbus/contracts/carry-messages';
 import type { Contract, Message } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
@@ -19,6 +20,7 @@ import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
 import { agreements } from '../handlers/agreements.ts';
 import { backup, createRestore, type RestoreDeps } from '../handlers/backup.ts';
+import { carry, takeAnswer, type CarryDeps } from '../handlers/carry.ts';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
 import {
@@ -35,6 +37,7 @@ import type { Outlet, Store } from '../ports.ts';
 export const serve = (
   deps: RespondDeps,
   take: TakeDeps,
+  carried: CarryDeps,
   store: Store,
   outlet: Outlet,
   restoring: RestoreDeps,
@@ -54,6 +57,19 @@ export const serve = (
   command('deactivate', liaisonDeactivate, takeDeactivate);
   command('recover', liaisonRecover, takeRecover);
   command('change-pack', liaisonChangePack, takeChangePack);
+  // The statement of a command may hold a license code: it is handed to operators, not to whoever only looks.
+  respond(deps, {
+    subject: subjects.liaison.command('carry'),
+    contracts: [liaisonCarry],
+    callers,
+    handle: (m) => carry(carried, m),
+  });
+  respond(deps, {
+    subject: subjects.liaison.command('answer'),
+    contracts: [liaisonAnswer],
+    callers,
+    handle: (m) => takeAnswer(carried, m),
+  });
   respond(deps, {
     subject: subjects.liaison.command('restore'),
     contracts: [liaisonRestore],

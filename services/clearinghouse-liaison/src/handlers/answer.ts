@@ -13,6 +13,7 @@ import {
   type KeyPackClaims,
   type Paper,
 } from '@calbus/contracts/clearinghouse';
+import type { CarryProblem } from '@calbus/contracts/carry-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault, type FaultCode } from '@calbus/contracts/faults';
 import type { RefusalCode } from '@calbus/contracts/refusals';
@@ -31,8 +32,10 @@ export type AnswerDeps = {
 
 export type AnswerOutcome =
   | { readonly kind: 'applied'; readonly commandId: string; readonly state: State['state'] }
-  | { readonly kind: 'repeated'; readonly commandId: string }
-  | { readonly kind: 'dead'; readonly fault: Fault };
+  /** `late`: it is no rejection, so it says another thing than a command that was rejected. */
+  | { readonly kind: 'repeated'; readonly commandId: string; readonly late: boolean }
+  /** `problem` is for the person who brought it. */
+  | { readonly kind: 'dead'; readonly fault: Fault; readonly problem: CarryProblem };
 
 type Verdict = {
   readonly state: State;
@@ -41,7 +44,11 @@ type Verdict = {
   readonly within?: () => void;
 };
 
-const dead = (code: FaultCode, says: string): AnswerOutcome => ({ kind: 'dead', fault: fault(code, says) });
+const dead = (code: FaultCode, says: string, problem: CarryProblem = 'NOT_GENUINE'): AnswerOutcome => ({
+  kind: 'dead',
+  fault: fault(code, says),
+  problem,
+});
 
 const spoilt = (at: number, reason: RefusalCode, says: string): Verdict => ({
   state: { state: 'rejected', at, reason, says: says.slice(0, 500) },
@@ -172,17 +179,20 @@ export const handleAnswer = (d: AnswerDeps, bytes: Uint8Array): AnswerOutcome =>
   if (!parsed.success) return dead('INVALID_BODY', firstIssue(parsed.error));
   const answer = parsed.data;
   if (answer.productId !== d.store.productId)
-    return dead('INVALID_BODY', 'The answer is for another license server.');
+    return dead('INVALID_BODY', 'The answer is for another license server.', 'OTHER_SERVER');
   const command = d.store.command(answer.commandId);
-  if (!command) return dead('INVALID_BODY', 'The answer is to a command that was never asked here.');
+  if (!command)
+    return dead('INVALID_BODY', 'The answer is to a command that was never asked here.', 'OTHER_COMMAND');
   const { commandId } = command;
+  const repeated = { kind: 'repeated', commandId, late: answer.type !== 'rejected' } as const;
+  if (!isOpen(command.state)) return repeated;
   const hash = createHash('sha256').update(command.jws).digest('hex');
-  if (isOpen(command.state) && answer.commandHash !== undefined && answer.commandHash !== hash)
-    return dead('INVALID_BODY', 'The answer is to another command under the same id.');
-  if (!isOpen(command.state)) return { kind: 'repeated', commandId };
+  if (answer.commandHash !== undefined && answer.commandHash !== hash)
+    return dead('INVALID_BODY', 'The answer is to another command under the same id.', 'OTHER_COMMAND');
   const verdict = verdictOf(d, command, answer);
-  if (!verdict) return dead('INVALID_BODY', 'The answer is of another kind than its command.');
+  if (!verdict)
+    return dead('INVALID_BODY', 'The answer is of another kind than its command.', 'OTHER_COMMAND');
   return d.store.apply(commandId, verdict.state, verdict.answered, verdict.within)
     ? { kind: 'applied', commandId, state: verdict.state.state }
-    : { kind: 'repeated', commandId };
+    : repeated;
 };

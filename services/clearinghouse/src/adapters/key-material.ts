@@ -4,7 +4,12 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { createHmac, randomBytes } from 'node:crypto';
 import path from 'node:path';
-import { ANSWER_TYP, KEY_PACK_TYP } from '@calbus/contracts/clearinghouse';
+import {
+  ANSWER_TYP,
+  clearinghouseAnswer,
+  KEY_PACK_TYP,
+  keyPackClaims,
+} from '@calbus/contracts/clearinghouse';
 import {
   certificateFacts,
   keyPairFromPem,
@@ -86,8 +91,11 @@ export const openSeal = async (dataDir: string, vendor: string, at: number): Pro
 
   return {
     check: (text) => createHmac('sha256', codesSecret).update(text).digest(),
-    answer: (payload) => signStatement(signingKey.privateKey, signing, ANSWER_TYP, payload),
-    keyPack: (payload) => signStatement(signingKey.privateKey, signing, KEY_PACK_TYP, payload),
+    // In the order of their schemas, so that a statement that was spoken can be made again to the byte.
+    answer: (payload) =>
+      signStatement(signingKey.privateKey, signing, ANSWER_TYP, clearinghouseAnswer.parse(payload)),
+    keyPack: (payload) =>
+      signStatement(signingKey.privateKey, signing, KEY_PACK_TYP, keyPackClaims.parse(payload)),
     certify: (serverId, key, now) =>
       makeCertificate({
         role: 'license-server',

@@ -9,6 +9,7 @@ import { sqliteDesk } from '../adapters/desk.ts';
 import { schema } from '../adapters/schema.ts';
 import { registerFile } from '../config.ts';
 import type { Desk } from '../ports.ts';
+import { addAnswerCommand } from './answer.ts';
 import { agreementsText, packsText, serversText } from './tables.ts';
 
 type Options = { readonly data?: string; readonly json?: boolean };
@@ -97,8 +98,10 @@ command(program, 'packs', 'key packs issued').action((o: Options) =>
   withDesk(o, false, (desk) => print(o, desk.packs(), () => packsText(desk.packs()))),
 );
 
+addAnswerCommand(program);
+
 try {
-  program.parse();
+  await program.parseAsync();
 } catch (error) {
   console.error(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

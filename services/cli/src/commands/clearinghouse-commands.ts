@@ -8,31 +8,40 @@ import {
   reactivationReason,
   reactivationReasons,
   type AgreementProgram,
+  type Contact,
   type Installable,
   type Paper,
 } from '@calbus/contracts/clearinghouse';
 import { inventoryReleaseReserve } from '@calbus/contracts/inventory-messages';
 import {
   liaisonAgreements,
+  liaisonActivate,
   liaisonChangePack,
   liaisonDeactivate,
+  liaisonInstall,
   liaisonReactivate,
   liaisonRecover,
   queryAgreements,
+  road,
   type LiaisonCommand,
+  type Road,
 } from '@calbus/contracts/liaison-messages';
 import { codeProblem, normalCode, normalPaper, paperProblem } from '@calbus/contracts/papers';
-import { subjects } from '@calbus/contracts/subjects';
+import type { Body, Contract } from '@calbus/contracts/envelope';
+import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { operate } from '../leader.ts';
 import { newId, operatorName, type Operator } from '../operator.ts';
 import { bold, day, grouped, json, modeName, plain, say, table } from '../print.ts';
 import { Problem } from '../problem.ts';
-import { activate, install, toClearinghouse } from './clearinghouse.ts';
+import { handOut } from './carry.ts';
+import { toBeCarried, toClearinghouse } from './clearinghouse.ts';
 
 type WithOperator = (act: (operator: Operator, redis: Redis) => Promise<void>) => Promise<void>;
 type Json = { readonly json?: true };
+/** By which road, and where a request file is written. */
+type Carrying = { readonly method: Road; readonly out?: string };
 
 const progress =
   (o: Json) =>
@@ -47,6 +56,28 @@ const ended = (c: LiaisonCommand, o: Json, done: string): void => {
   if (state.serverId !== undefined) say(`Activated as ${grouped(state.serverId)}.`);
   say(done);
 };
+
+/** By the road that was chosen: followed to its end, or handed out to be carried. */
+const send = async <C extends Contract>(
+  operator: Operator,
+  name: LiaisonCommandName,
+  c: C,
+  body: Omit<Body<C>, 'commandId' | 'by'>,
+  o: Json & Carrying,
+  done: string,
+): Promise<void> => {
+  if (o.method === 'automatic')
+    return ended(await toClearinghouse(operator, name, c, body, progress(o)), o, done);
+  return handOut(operator, await toBeCarried(operator, name, c, body, o.method), o.method, o);
+};
+const withRoad = (c: Command): Command =>
+  c
+    .addOption(
+      new Option('--method <road>', 'how it gets to the Clearinghouse')
+        .choices(road.options)
+        .default('automatic'),
+    )
+    .option('--out <file>', 'web: where the request file is written');
 
 /** A 35-character id as people write it. */
 const longId = (text: string): string => {
@@ -145,24 +176,26 @@ export const addClearinghouseCommands = (
       )
       .requiredOption('--agreement <number>', 'agreement, enrollment or license number');
 
-  command(program, 'activate', 'have this license server activated by the Clearinghouse')
+  withRoad(command(program, 'activate', 'have this license server activated by the Clearinghouse'))
     .requiredOption('--first-name <name>', 'of the contact')
     .requiredOption('--last-name <name>', 'of the contact')
     .requiredOption('--company <name>', 'the company')
     .requiredOption('--country <name>', 'the country or region')
     .option('--email <address>', 'e-mail address of the contact')
-    .action(({ json: asJson, ...contact }: Json & Parameters<typeof activate>[1]) =>
-      withOperator(async (operator) => {
-        const o = asJson ? { json: asJson } : {};
-        ended(await activate(operator, contact, progress(o)), o, 'Next: calbus install.');
+    .action(({ json: asJson, method, out, ...contact }: Json & Carrying & Contact) =>
+      withOperator((operator) => {
+        const o = { method, ...(asJson ? { json: asJson } : {}), ...(out === undefined ? {} : { out }) };
+        return send(operator, 'activate', liaisonActivate, { contact }, o, 'Next: calbus install.');
       }),
     );
 
-  withPaper(
-    command(
-      program,
-      'reactivate',
-      'a new key and certificate for a license server that was activated before',
+  withRoad(
+    withPaper(
+      command(
+        program,
+        'reactivate',
+        'a new key and certificate for a license server that was activated before',
+      ),
     ),
   )
     .addOption(
@@ -175,41 +208,45 @@ export const addClearinghouseCommands = (
         .map(([name, says]) => `  ${name.padEnd(20)} ${says}`)
         .join('\n')}`,
     )
-    .action((o: Json & { program: string; agreement: string; reason: string; serverId?: string }) =>
-      withOperator(async (operator) => {
-        const body = {
-          reason: reactivationReason.parse(o.reason),
-          paper: paperOf(o.program, o.agreement),
-          ...(o.serverId === undefined ? {} : { serverId: o.serverId }),
-        };
-        const done = await toClearinghouse(operator, 'reactivate', liaisonReactivate, body, progress(o));
-        ended(done, o, 'Where the ledger was lost: calbus recover brings the key packs back.');
-      }),
+    .action(
+      (o: Json & Carrying & { program: string; agreement: string; reason: string; serverId?: string }) =>
+        withOperator(async (operator) => {
+          const body = {
+            reason: reactivationReason.parse(o.reason),
+            paper: paperOf(o.program, o.agreement),
+            ...(o.serverId === undefined ? {} : { serverId: o.serverId }),
+          };
+          const next = 'Where the ledger was lost: calbus recover brings the key packs back.';
+          await send(operator, 'reactivate', liaisonReactivate, body, o, next);
+        }),
     );
 
-  command(
-    program,
-    'deactivate',
-    'end the activation: nothing but temporary licenses until it is activated again',
-  ).action((o: Json) =>
-    withOperator(async (operator) => {
-      const done = await toClearinghouse(operator, 'deactivate', liaisonDeactivate, {}, progress(o));
-      ended(done, o, 'Deactivated. calbus activate activates it again under its id.');
+  withRoad(
+    command(
+      program,
+      'deactivate',
+      'end the activation: nothing but temporary licenses until it is activated again',
+    ),
+  ).action((o: Json & Carrying) =>
+    withOperator((operator) => {
+      const next = 'Deactivated. calbus activate activates it again under its id.';
+      return send(operator, 'deactivate', liaisonDeactivate, {}, o, next);
     }),
   );
 
-  withPaper(
-    command(program, 'recover', 'the key packs of an agreement, for a ledger that has lost them'),
-  ).action((o: Json & { program: string; agreement: string }) =>
+  withRoad(
+    withPaper(command(program, 'recover', 'the key packs of an agreement, for a ledger that has lost them')),
+  ).action((o: Json & Carrying & { program: string; agreement: string }) =>
     withOperator(async (operator) => {
       const body = { paper: paperOf(o.program, o.agreement) };
-      const done = await toClearinghouse(operator, 'recover', liaisonRecover, body, progress(o));
       const kept = 'Recovered CALs are kept for devices that show their licenses again: calbus packs.';
-      ended(done, o, kept);
+      await send(operator, 'recover', liaisonRecover, body, o, kept);
     }),
   );
 
-  command(program, 'install', 'have CALs that were bought issued to this license server, and install them')
+  withRoad(
+    command(program, 'install', 'have CALs that were bought issued to this license server, and install them'),
+  )
     .addArgument(
       program
         .createArgument('<program>', 'the purchase program')
@@ -223,26 +260,25 @@ export const addClearinghouseCommands = (
     .addOption(new Option('--cal-version <version>', 'version of the CALs').choices(productVersions))
     .addOption(new Option('--mode <mode>', 'type of the CALs').choices(licensingMode.options))
     .option('--quantity <n>', 'how many', whole)
-    .action((name: string, o: Json & Bought) => {
+    .action((name: string, o: Json & Carrying & Bought) => {
       const purchase = purchaseOf(name, o);
-      return withOperator(async (operator) => {
-        ended(await install(operator, purchase, progress(o)), o, 'Installed: calbus packs.');
-      });
+      return withOperator((operator) =>
+        send(operator, 'install', liaisonInstall, { purchase }, o, 'Installed: calbus packs.'),
+      );
     });
 
   const packs = program.commands.find((c) => c.name() === 'packs');
   if (!packs) throw new Error('packs is not registered yet');
   const change = (name: string, description: string, to: 'agreement' | 'other-mode'): void => {
-    command(packs, name, description)
+    withRoad(command(packs, name, description))
       .argument('<key pack>', 'its id', longId)
       .requiredOption('--quantity <n>', 'how many of its free CALs', whole)
       // --json stands on the parent too, which takes it first.
       .action((keyPackId: string, o: { quantity: number }, self: Command) =>
         withOperator(async (operator) => {
-          const all = self.optsWithGlobals<Json>();
+          const all = self.optsWithGlobals<Json & Carrying>();
           const body = { keyPackId, quantity: o.quantity, to };
-          const done = await toClearinghouse(operator, 'change-pack', liaisonChangePack, body, progress(all));
-          ended(done, all, 'Done: calbus packs.');
+          await send(operator, 'change-pack', liaisonChangePack, body, all, 'Done: calbus packs.');
         }),
       );
   };

@@ -11,6 +11,7 @@ import {
   liaisonTaken,
   queryLiaison,
   type LiaisonCommand,
+  type Road,
 } from '@calbus/contracts/liaison-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { newId, operatorName, type Operator } from '../operator.ts';
@@ -68,6 +69,22 @@ const follow = async (
     'TIMEOUT',
     'The Clearinghouse has not answered yet. The command stays in the outbox and goes on by itself: calbus requests.',
   );
+};
+
+/** Follows a command that is answered to its end. */
+export const followToEnd = (operator: Operator, command: LiaisonCommand): Promise<LiaisonCommand> =>
+  follow(operator, command, 60_000, () => {});
+
+/** Hands a command to the liaison that a person will carry. */
+export const toBeCarried = async <C extends Contract>(
+  operator: Operator,
+  name: LiaisonCommandName,
+  c: C,
+  body: Omit<Body<C>, 'commandId' | 'by'>,
+  road: Road,
+): Promise<string> => {
+  const whole = { ...body, commandId: newId(), by: operatorName(), road } as unknown as Body<C>;
+  return (await hand(operator, subjects.liaison.command(name), c, whole)).commandId;
 };
 
 /** Hands a command to the liaison, and follows it to its end. */

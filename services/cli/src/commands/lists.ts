@@ -7,12 +7,17 @@ import {
   queryPacks,
   type HeldLicense,
 } from '@calbus/contracts/inventory-messages';
-import { deadLetter, liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import {
+  deadLetter,
+  liaisonStatus,
+  queryLiaison,
+  type LiaisonCommand,
+} from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { lastMessages } from '../last-messages.ts';
 import type { Operator } from '../operator.ts';
-import { day, dim, grouped, json, kindWords, modeName, say, table, time } from '../print.ts';
+import { day, dim, grouped, json, kindWords, modeName, plain, say, table, time } from '../print.ts';
 
 export const packs = async (operator: Operator, asJson: boolean): Promise<void> => {
   const answer = await operator.ask(
@@ -77,6 +82,11 @@ const listLicenses = (licenses: readonly HeldLicense[]): void =>
     ]),
   );
 
+const nextOf = ({ commandId, road }: LiaisonCommand): string =>
+  road === 'telephone'
+    ? `say it with calbus requests say ${commandId}, type the answer with calbus requests hear ${commandId}`
+    : `calbus requests export ${commandId} writes its file, calbus requests import <answer file> takes the answer`;
+
 export const requests = async (operator: Operator, asJson: boolean): Promise<void> => {
   const { commands } = await operator.ask(
     subjects.liaison.query('operator', 'status'),
@@ -87,15 +97,18 @@ export const requests = async (operator: Operator, asJson: boolean): Promise<voi
   if (asJson) return json(commands);
   if (commands.length === 0) return say('Nothing was asked of the Clearinghouse yet.');
   table(
-    ['asked', 'command', 'state', 'what', 'by'],
+    ['asked', 'command', 'road', 'state', 'what', 'by', 'id'],
     commands.map((c) => [
       time(c.askedAt),
       c.kind,
+      c.road ?? 'automatic',
       c.state.state === 'rejected' ? `rejected: ${c.state.reason}` : c.state.state,
       c.about,
       c.by,
+      c.commandId,
     ]),
   );
+  for (const c of commands) if (c.state.state === 'held') say(`\n${plain(c.about)}: ${nextOf(c)}`);
 };
 
 export const deadLetters = async (operator: Operator, limit: number, asJson: boolean): Promise<void> => {
