@@ -35,6 +35,8 @@ export type SpokenPack = {
 type Head = {
   readonly id: string;
   readonly issuedAt: number;
+  /** The answer gives the hash of the command, which both sides can make. */
+  readonly hashed: boolean;
   readonly certificate: SpokenCertificate;
   readonly signature: Uint8Array;
 };
@@ -248,6 +250,7 @@ export const putAnswer = (w: BitWriter, a: SpokenAnswer, x: Context): void => {
   w.uint(tagOf(x), TAG_BITS);
   w.text(a.id);
   w.instant(a.issuedAt);
+  w.flag(a.hashed);
   w.uint(types.indexOf(a.body.type), 4);
   putBody(w, a.body, x, a.issuedAt);
   putCertificate(w, a.certificate, x, '');
@@ -259,8 +262,10 @@ export const getAnswer = (r: BitReader, x: Context): HeardAnswer | 'other-comman
   if (r.uint(TAG_BITS) !== tagOf(x)) return 'other-command';
   const id = r.text();
   const issuedAt = r.instant();
+  const hashed = r.flag();
   const body = getBody(r, x, issuedAt);
   if (!body) return 'garbage';
-  const heard = { id, issuedAt, body, certificate: getCertificate(r, x, ''), signature: r.bytes(64) };
+  const certificate = getCertificate(r, x, '');
+  const heard = { id, issuedAt, hashed, body, certificate, signature: r.bytes(64) };
   return r.ended() ? heard : 'garbage';
 };

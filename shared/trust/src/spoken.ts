@@ -1,6 +1,7 @@
 // Signed statements as groups of letters, and back to the very same bytes. Payloads are made by their schema's order of members on both sides;
 // whoever speaks a statement makes it again first, and does not speak what would not come out the same.
 
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import {
   ANSWER_TYP,
@@ -44,6 +45,8 @@ const contextOf = (commandJws: string): Context | undefined => {
     ? { command: command.data, key: Buffer.from(head.data.jwk.x, 'base64url') }
     : undefined;
 };
+
+const hashOf = (commandJws: string): string => createHash('sha256').update(commandJws).digest('hex');
 
 /** The groups of a command; undefined where it cannot be spoken: it is too long, or of an older form. */
 export const speakCommand = (jws: string): readonly string[] | undefined => {
@@ -162,11 +165,12 @@ export const speakAnswer = async (
   const answer = clearinghouseAnswer.safeParse(opened?.payload);
   if (!x || !opened || !head.success || !answer.success) return undefined;
   const x5c = head.data.x5c[0] ?? '';
-  const { id, issuedAt } = answer.data;
+  const { id, issuedAt, commandHash } = answer.data;
+  const hashed = commandHash === hashOf(commandJws);
   const w = bitWriter();
   const certificate = await spoken(toPem(x5c), 'clearinghouse', root);
   const body = await speakBody(answer.data, x5c, root);
-  putAnswer(w, { id, issuedAt, certificate, signature: opened.signature, body }, x);
+  putAnswer(w, { id, issuedAt, hashed, certificate, signature: opened.signature, body }, x);
   const groups = toGroups('answer', w.bits());
   if (!groups) return undefined;
   const again = await hearAnswer(groups, commandJws, root);
@@ -220,9 +224,10 @@ export const hearAnswer = async (
     const x5c = toDer(await remade(a.certificate, 'clearinghouse', root));
     const { type, body } = await rebuilt(a.body, x5c, root);
     const { id, productId } = x.command;
-    const payload = { id: a.id, version: 1, issuedAt: a.issuedAt, commandId: id, productId, type, body };
-    const whole = clearinghouseAnswer.parse(payload);
-    return { ok: true, jws: assembleJws({ typ: ANSWER_TYP, x5c: [x5c] }, whole, a.signature) };
+    const commandHash = a.hashed ? hashOf(commandJws) : undefined;
+    const statement = { id: a.id, version: 1, issuedAt: a.issuedAt, commandHash, commandId: id, productId };
+    const answer = clearinghouseAnswer.parse({ ...statement, type, body });
+    return { ok: true, jws: assembleJws({ typ: ANSWER_TYP, x5c: [x5c] }, answer, a.signature) };
   } catch {
     return whole(NOTHING); // bytes that are no key, or no answer
   }
