@@ -16,6 +16,7 @@ const coverRow = z.object({
   mode: bought.shape.mode,
   quantity: z.int(),
   issued: z.int(),
+  converted: z.int(),
 });
 
 export const sqliteDesk = (db: DatabaseSync): Desk => {
@@ -31,11 +32,13 @@ export const sqliteDesk = (db: DatabaseSync): Desk => {
         company,
         covers: covers
           .filter((c) => c.program === program && c.number === number)
-          .map(({ version, mode, quantity, issued }) => ({
+          .filter((c) => c.quantity > 0 || c.converted !== 0)
+          .map(({ version, mode, quantity, issued, converted }) => ({
             version,
             mode,
             quantity,
             issued,
+            converted,
             left: quantity - issued,
           })),
       }));
@@ -52,14 +55,13 @@ export const sqliteDesk = (db: DatabaseSync): Desk => {
           `INSERT INTO agreements (program, number, company, entered_at) VALUES (?, ?, ?, ?)
            ON CONFLICT DO UPDATE SET company = excluded.company`,
         ).run(program, agreementNumber, company, at);
-        db.prepare('DELETE FROM covers WHERE program = ? AND number = ? AND issued = 0').run(
-          program,
-          agreementNumber,
-        );
         const put = db.prepare(
           `INSERT INTO covers (program, number, version, mode, quantity) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT DO UPDATE SET quantity = excluded.quantity`,
+           ON CONFLICT DO UPDATE SET quantity = excluded.quantity + converted`,
         );
+        const listed = new Set(covers.map((c) => `${c.version} ${c.mode}`));
+        for (const c of known?.covers ?? [])
+          if (!listed.has(`${c.version} ${c.mode}`)) put.run(program, agreementNumber, c.version, c.mode, 0);
         for (const c of covers) put.run(program, agreementNumber, c.version, c.mode, c.quantity);
         return decision;
       }),

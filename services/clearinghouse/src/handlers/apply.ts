@@ -74,10 +74,15 @@ const activate = (
   const decision =
     command.type === 'activate'
       ? decideActivate(known, sender)
-      : decideReactivate(known, sender, {
-          onPaper: registry.packsOn(command.serverId, command.body.paper).length,
-          all: registry.packCount(command.serverId),
-        });
+      : decideReactivate(
+          known,
+          sender,
+          {
+            onPaper: registry.packsOn(command.serverId, command.body.paper).length,
+            all: registry.packCount(command.serverId),
+          },
+          registry.server(productId),
+        );
   if (decision.kind === 'rejected') return decision;
   const { epoch } = decision;
   const contact = command.type === 'activate' ? command.body.contact : known?.contact;

@@ -5,9 +5,10 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Redis } from 'ioredis';
 import {
   agreementProgram,
+  paperProgram,
   reactivationReason,
   reactivationReasons,
-  type AgreementProgram,
+  type PaperProgram,
   type Installable,
   type Paper,
 } from '@calbus/contracts/clearinghouse';
@@ -56,8 +57,13 @@ const longId = (text: string): string => {
   return id;
 };
 
-const paperOf = (program: string, number: string | undefined): Paper => {
-  const kind: AgreementProgram = agreementProgram.parse(program);
+const paperOf = (program: string, number: string | undefined): Paper =>
+  numberedPaper(paperProgram.parse(program), number);
+
+const numberedPaper = <P extends PaperProgram>(
+  kind: P,
+  number: string | undefined,
+): { program: P; agreementNumber: string } => {
   const agreementNumber = normalPaper(kind, number ?? '');
   const problem =
     number === undefined ? 'is missing: --agreement <number>' : paperProblem(kind, agreementNumber);
@@ -83,7 +89,7 @@ const purchaseOf = (program: string, o: Bought): Installable => {
     .map(([name]) => name);
   if (missing.length > 0) throw new Problem('INVALID_BODY', `Say ${missing.join(', ')} too.`);
   return {
-    ...paperOf(program, o.agreement),
+    ...numberedPaper(agreementProgram.parse(program), o.agreement),
     version: productVersion.parse(o.calVersion),
     mode: licensingMode.parse(o.mode),
     quantity: o.quantity ?? 0,
@@ -140,10 +146,13 @@ export const addClearinghouseCommands = (
     c
       .addOption(
         new Option('--program <program>', 'the purchase program')
-          .choices(agreementProgram.options)
+          .choices(paperProgram.options)
           .makeOptionMandatory(),
       )
-      .requiredOption('--agreement <number>', 'agreement, enrollment or license number');
+      .requiredOption(
+        '--agreement <number>',
+        'agreement, enrollment or license number; retail: CODE- and a number, from calbus agreements list',
+      );
 
   command(program, 'activate', 'have this license server activated by the Clearinghouse')
     .requiredOption('--first-name <name>', 'of the contact')
