@@ -66,12 +66,36 @@ export type AgreementLine = {
   readonly covers: readonly (CoverCount & { readonly left: number })[];
 };
 
+export type ServerLine = Omit<Server, 'chain' | 'key'> & {
+  /** How far its ledger was when it last asked for something. */
+  readonly witness: ClearinghouseCommand['witness'];
+  /** When a command of an earlier epoch came last: there is a copy of it. */
+  readonly cloneAt: number | null;
+  readonly keyPacks: number;
+  readonly cals: number;
+};
+
+export type CodeLine = Code['contents'] & {
+  readonly number: number;
+  readonly generatedAt: number;
+  readonly usedAt: number | null;
+  /** The license server that used it. */
+  readonly usedBy: string | null;
+};
+
 /** What the vendor's operators see and enter. */
 export type Desk = {
   readonly enter: (agreement: PurchaseAgreement, at: number) => EnterDecision;
   readonly agreements: () => readonly AgreementLine[];
-  readonly servers: () => readonly (Omit<Server, 'chain' | 'key'> & { readonly keyPacks: number })[];
+  readonly servers: () => readonly ServerLine[];
   readonly packs: () => readonly Pack[];
+  /** Makes so many codes, each with these contents; gives their numbers. */
+  readonly addCodes: (contents: Code['contents'], count: number, at: number) => readonly number[];
+  readonly codes: () => readonly CodeLine[];
+  /** For good; undefined where there is none with this id. `releaseCals`: its CALs are left on their agreements again. */
+  readonly retire: (serverId: string, releaseCals: boolean) => { readonly calsReleased: number } | undefined;
+  /** Under another account, which has the answers of the one before too. False where there is no such license server. */
+  readonly moveAccount: (serverId: string, user: string) => boolean;
 };
 
 /** The Clearinghouse's signature. */

@@ -115,7 +115,7 @@ export const purchaseAgreement = z
 export type PurchaseAgreement = z.infer<typeof purchaseAgreement>;
 
 /** How far the license server's ledger was when the command was made; null before inventory was ever heard. */
-const witness = z.object({ generation: token, sequence: z.int().min(0), hash: sha256 }).nullable();
+export const witness = z.object({ generation: token, sequence: z.int().min(0), hash: sha256 }).nullable();
 
 const statement = {
   id: token,

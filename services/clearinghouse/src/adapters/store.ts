@@ -71,7 +71,7 @@ const codeRow = z
   .transform(({ number, used_at: usedAt, ...contents }): Code => ({ number, contents, usedAt }));
 const coverRow = z.object({ quantity: z.int(), issued: z.int(), converted: z.int() });
 
-const registryOf = (db: DatabaseSync): Registry => {
+export const registryOf = (db: DatabaseSync): Registry => {
   const answer = db.prepare('SELECT hash, answer FROM answers WHERE user = ? AND command_id = ?');
   const addAnswer = db.prepare(
     'INSERT INTO answers (user, command_id, hash, answer, reason, answered_at) VALUES (?, ?, ?, ?, ?, ?)',
