@@ -12,7 +12,7 @@ import {
 import { clearinghouseCommandState, road } from '@calbus/contracts/liaison-messages';
 import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
-import { needsCals, type Command, type State } from '../domain/command.ts';
+import { needsCals, needsInventory, type Command, type State } from '../domain/command.ts';
 import type { IssuingKey } from '../domain/issuing-keys.ts';
 import type { Answered, AnsweredPack, Store } from '../ports.ts';
 
@@ -38,6 +38,7 @@ const request = z.discriminatedUnion('kind', [
     keyPackId: z.string(),
     quantity: z.int(),
     to: z.enum(['agreement', 'other-mode']),
+    refused: z.literal(true).optional(),
   }),
 ]);
 
@@ -184,7 +185,7 @@ export const sqliteStore = (db: DatabaseSync): Store => {
   const take = (make: (sequence: number) => Command): Command => {
     const c = make(z.object({ n: z.int() }).parse(next.get()).n);
     const [asked, state] = [JSON.stringify(c.request), JSON.stringify(c.state)];
-    const ready = needsCals(c.request) ? 0 : 1;
+    const ready = needsInventory(c.request) ? 0 : 1;
     add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.road, c.jws, c.state.state, state, ready);
     return c;
   };
