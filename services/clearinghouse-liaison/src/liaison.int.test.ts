@@ -18,6 +18,9 @@ import {
   inventoryHead,
   inventoryInstall,
   inventoryRefused,
+  inventorySettingsAre,
+  inventorySettleWithheld,
+  querySettings,
 } from '@calbus/contracts/inventory-messages';
 import {
   deadLetter,
@@ -30,6 +33,7 @@ import {
   queryLiaison,
   type LiaisonCommand,
 } from '@calbus/contracts/liaison-messages';
+import { defaultSettings } from '@calbus/contracts/settings';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
@@ -119,9 +123,23 @@ const playInventory = (): void => {
   });
   respond(deps, {
     subject: subjects.inventory.install(4),
-    contracts: [inventoryInstall],
+    contracts: [inventoryInstall, inventorySettleWithheld],
     callers,
-    handle: async (m) => record(m.body.commandId, m.body.keyPack),
+    handle: async (m) =>
+      m.type === inventoryInstall.type && 'keyPack' in m.body
+        ? record(m.body.commandId, m.body.keyPack)
+        : answerWith(inventoryAccepted, { position: { generation: 'g1', sequence: 1 }, repeated: true }),
+  });
+  respond(deps, {
+    subject: subjects.inventory.query('clearinghouse-liaison', 'settings'),
+    contracts: [querySettings],
+    callers,
+    handle: async () =>
+      answerWith(inventorySettingsAre, {
+        position: { generation: 'g1', sequence: 1 },
+        settings: { ...defaultSettings, serverVersion: '2016' },
+        changes: [],
+      }),
   });
   const head = { replica: 'r', generation: 'g1', sequence: 7, hash: '0'.repeat(64), trustRevision: 1 };
   beacon = setInterval(() => {
@@ -333,7 +351,20 @@ describe('the liaison', () => {
     assert.equal(recorded.length, 1);
   });
 
-  test('what inventory refuses is rejected with its code', async () => {
+  test('a version above that of the license server never leaves', async () => {
+    const before = packsIssued();
+    const id = newId();
+    await install(id, { ...purchase(1), version: '2019' });
+    const s = await reaches(id, 'rejected', 'done');
+    assert.ok(s.state === 'rejected');
+    assert.equal(s.reason, 'KEY_PACK_REJECTED');
+    assert.match(s.says, /version 2019.*version 2016 \(setting serverVersion\)\. Nothing was sent/);
+    assert.equal(packsIssued(), before);
+  });
+
+  test('what inventory refuses is rejected with its code, and its CALs go back to the agreement', async () => {
+    const issued = (): string => asVendor('agreements', 'list', '--json');
+    const before = issued();
     refusal = { code: 'KEY_PACK_REJECTED', detail: 'as the test says' };
     const id = newId();
     await install(id, purchase(1));
@@ -341,6 +372,13 @@ describe('the liaison', () => {
     refusal = undefined;
     assert.ok(s.state === 'rejected');
     assert.deepEqual([s.reason, s.says], ['KEY_PACK_REJECTED', 'as the test says']);
+    const back = await eventually('the CALs are on their way back', async () => {
+      const found = (await status()).commands.find((c) => c.about.endsWith('which inventory refused'));
+      if (!found) throw new Error('no such command');
+      return found;
+    });
+    assert.equal((await reaches(back.commandId, 'done', 'rejected')).state, 'done');
+    assert.equal(issued(), before);
   });
 
   test('garbage and answers to nobody become dead letters with a reason, and it goes on', async () => {

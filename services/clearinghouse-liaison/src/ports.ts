@@ -6,6 +6,7 @@ import type { Fault } from '@calbus/contracts/faults';
 import type { issuingKeys, LiaisonRow } from '@calbus/contracts/liaison-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LedgerWitness } from '@calbus/contracts/witness';
+import type { ProductVersion } from '@calbus/contracts/versions';
 import type { inventoryHead } from '@calbus/contracts/inventory-messages';
 import type { Activation, Command, State } from './domain/command.ts';
 import type { IssuingKey, ServerCertificate } from './domain/issuing-keys.ts';
@@ -34,7 +35,7 @@ export type Store = {
   readonly newest: (limit: number) => readonly Command[];
   /** Waiting, held or sent, in their order. */
   readonly open: () => readonly Command[];
-  /** Of those: whose CALs inventory does not withhold yet. */
+  /** Of those: which inventory was not asked about yet, and must be before they leave. */
   readonly unprepared: () => readonly Command[];
   readonly markPrepared: (commandId: string) => void;
   /** Answered and not yet recorded by inventory, in their order. */
@@ -114,6 +115,8 @@ export type Inventory = {
   /** The newest beacon heard; undefined before the first. */
   readonly head: () => Head | undefined;
   readonly record: (term: number, command: Command, answered: Answered) => Promise<Recorded>;
+  /** Up to which version key packs can be installed; undefined where nobody answers. */
+  readonly serverVersion: () => Promise<ProductVersion | undefined>;
   /** Withholds the CALs of a key pack that the command is about. */
   readonly withhold: (term: number, command: Command) => Promise<Recorded>;
 };

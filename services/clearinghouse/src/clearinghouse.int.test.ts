@@ -26,11 +26,11 @@ import { newKeyPair, publicJwk, verifyChain, type KeyPair } from '@calbus/trust/
 import { signJws } from '@calbus/trust/jws';
 import { openStatement } from '@calbus/trust/statements';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
-import { MAX_TRIES } from './domain/decide.ts';
+import { MAX_GUESSES, MAX_TRIES } from './domain/decide.ts';
 
 const main = path.join(import.meta.dirname, 'main.ts');
 const vendor = path.join(import.meta.dirname, '../clearinghouse.mjs');
-const users = ['ls1', 'ls2', 'ls3', 'ls4'];
+const users = ['ls1', 'ls2', 'ls3', 'ls4', 'ls5'];
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-clearinghouse-'));
 const dataDir = path.join(dir, 'data');
 
@@ -280,13 +280,22 @@ describe('the Clearinghouse', () => {
   test('one account that tries too often is told so; repeats do not count', async () => {
     const s = await site('ls4');
     const { serverId, epoch } = await activated(s);
-    const guess = (): string =>
-      command(s, { id: newId(), type: 'install', serverId, epoch, body: purchase('9999999', 1) });
-    const one = guess();
+    sell('4444444', 1);
+    const ask = (agreement: string): string =>
+      command(s, { id: newId(), type: 'install', serverId, epoch, body: purchase(agreement, 2) });
+    const one = ask('9999999');
     for (let i = 0; i < 5; i += 1) assert.equal(reason(await asked(s, one)), 'UNKNOWN_AGREEMENT');
-    for (let i = 2; i < MAX_TRIES; i += 1) await s.put(guess());
-    for (let i = 2; i < MAX_TRIES; i += 1) assert.equal(reason(read(await s.next())), 'UNKNOWN_AGREEMENT');
-    assert.equal(reason(await asked(s, guess())), 'TOO_MANY_TRIES');
+    for (let i = 1; i < MAX_GUESSES; i += 1)
+      assert.equal(reason(await asked(s, ask('9999999'))), 'UNKNOWN_AGREEMENT');
+    // Guessing is over, also where the guess would be right.
+    assert.equal(reason(await asked(s, ask('4444444'))), 'TOO_MANY_TRIES');
+    const other = await site('ls5');
+    const own = await activated(other);
+    const more = (): string =>
+      command(other, { ...own, id: newId(), type: 'install', body: purchase('4444444', 2) });
+    for (let i = 1; i < MAX_TRIES; i += 1) await other.put(more());
+    for (let i = 1; i < MAX_TRIES; i += 1) assert.equal(reason(read(await other.next())), 'NOT_ENOUGH_LEFT');
+    assert.equal(reason(await asked(other, more())), 'TOO_MANY_TRIES');
     assert.equal(reason(await asked(s, one)), 'UNKNOWN_AGREEMENT');
   });
 

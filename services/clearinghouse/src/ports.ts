@@ -2,6 +2,7 @@
 
 import type {
   ClearinghouseCommand,
+  ClearinghouseReason,
   Paper,
   Purchase,
   PurchaseAgreement,
@@ -11,13 +12,17 @@ import type { KeyedCheck } from './domain/codes.ts';
 import type { Code, Cover, Pack, Server } from './domain/registry.ts';
 
 export type KeptAnswer = { readonly hash: string; readonly answer: string };
+/** `reason`: why the command was rejected, or null. */
+export type NewAnswer = KeptAnswer & { readonly reason: ClearinghouseReason | null };
 
 /** The register within one transaction: what is read stays true until it commits, and all of it commits or nothing. */
 export type Registry = {
   readonly answerOf: (user: string, commandId: string) => KeptAnswer | undefined;
-  readonly keepAnswer: (user: string, commandId: string, kept: KeptAnswer, at: number) => void;
+  readonly keepAnswer: (user: string, commandId: string, kept: NewAnswer, at: number) => void;
   /** Commands of this account decided since `since` (epoch milliseconds). */
   readonly tries: (user: string, since: number) => number;
+  /** Those of them that were rejected for one of these reasons. */
+  readonly rejections: (user: string, reasons: readonly ClearinghouseReason[], since: number) => number;
   readonly server: (productId: string) => Server | undefined;
   readonly serverById: (serverId: string) => Server | undefined;
   readonly addServer: (server: Server) => void;
@@ -25,7 +30,7 @@ export type Registry = {
   readonly replaceServer: (server: Server) => void;
   /** A command of an earlier epoch came: there is a copy of the license server. */
   readonly keepClone: (serverId: string, at: number) => void;
-  /** The last witness a license server sent: how far its ledger was. */
+  /** The last witness a license server sent: how far its ledger was. One of an earlier command than the last takes nothing back. */
   readonly keepWitness: (
     productId: string,
     sequence: number,
@@ -38,7 +43,10 @@ export type Registry = {
   /** Of a license server: the key packs on a paper, and how many there are on any. Those without CALs are left out. */
   readonly packsOn: (serverId: string, paper: Paper) => readonly Pack[];
   readonly packCount: (serverId: string) => number;
-  /** Takes CALs out of a pack; they are left on its agreement again. Throws where it has fewer. */
+  /**
+   * Takes CALs out of a pack; they are left on its agreement again. Throws where it has fewer. The license code of a box may be used
+   * again once all its CALs are back.
+   */
   readonly giveBack: (pack: Pack, quantity: number) => void;
   /** Takes CALs out of a pack, and keeps a new one of the other type with as many. Throws where it has fewer. */
   readonly convert: (pack: Pack, into: Pack) => void;
@@ -58,12 +66,36 @@ export type AgreementLine = {
   readonly covers: readonly (CoverCount & { readonly left: number })[];
 };
 
+export type ServerLine = Omit<Server, 'chain' | 'key'> & {
+  /** How far its ledger was when it last asked for something. */
+  readonly witness: ClearinghouseCommand['witness'];
+  /** When a command of an earlier epoch came last: there is a copy of it. */
+  readonly cloneAt: number | null;
+  readonly keyPacks: number;
+  readonly cals: number;
+};
+
+export type CodeLine = Code['contents'] & {
+  readonly number: number;
+  readonly generatedAt: number;
+  readonly usedAt: number | null;
+  /** The license server that used it. */
+  readonly usedBy: string | null;
+};
+
 /** What the vendor's operators see and enter. */
 export type Desk = {
   readonly enter: (agreement: PurchaseAgreement, at: number) => EnterDecision;
   readonly agreements: () => readonly AgreementLine[];
-  readonly servers: () => readonly (Omit<Server, 'chain' | 'key'> & { readonly keyPacks: number })[];
+  readonly servers: () => readonly ServerLine[];
   readonly packs: () => readonly Pack[];
+  /** Makes so many codes, each with these contents; gives their numbers. */
+  readonly addCodes: (contents: Code['contents'], count: number, at: number) => readonly number[];
+  readonly codes: () => readonly CodeLine[];
+  /** For good; undefined where there is none with this id. `releaseCals`: its CALs are left on their agreements again. */
+  readonly retire: (serverId: string, releaseCals: boolean) => { readonly calsReleased: number } | undefined;
+  /** Under another account, which has the answers of the one before too. False where there is no such license server. */
+  readonly moveAccount: (serverId: string, user: string) => boolean;
 };
 
 /** The Clearinghouse's signature. */

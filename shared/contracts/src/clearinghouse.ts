@@ -62,8 +62,11 @@ export type Contact = z.infer<typeof contact>;
 /** The programs by which CALs are bought on an agreement; what a number of each looks like stands in papers.ts. */
 export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla', 'open', 'other']);
 export type AgreementProgram = z.infer<typeof agreementProgram>;
+/** And boxes, which have a number of their code's in the place of an agreement's. */
+export const paperProgram = z.enum([...agreementProgram.options, 'retail']);
+export type PaperProgram = z.infer<typeof paperProgram>;
 const onPaper = { program: agreementProgram, agreementNumber: z.string() };
-const isPaper = (p: { program: AgreementProgram; agreementNumber: string }): boolean =>
+const isPaper = (p: { program: PaperProgram; agreementNumber: string }): boolean =>
   paperProblem(p.program, p.agreementNumber) === undefined;
 const notPaper = { error: 'is not a number of its program', path: ['agreementNumber'] };
 
@@ -74,8 +77,10 @@ const quantity = z.int().min(1).max(1_000_000);
 export const purchase = z.object({ ...onPaper, ...product, quantity }).refine(isPaper, notPaper);
 export type Purchase = z.infer<typeof purchase>;
 
-/** Names an agreement. */
-export const paper = z.object(onPaper).refine(isPaper, notPaper);
+/** Names an agreement, or the code of a box by its number. */
+export const paper = z
+  .object({ program: paperProgram, agreementNumber: z.string() })
+  .refine(isPaper, notPaper);
 export type Paper = z.infer<typeof paper>;
 
 /** A box with a license code, which says what is in it; used once. */
@@ -88,7 +93,7 @@ export type Installable = z.infer<typeof installable>;
 
 /** The CALs of a key pack, and the paper by which they were bought; of a retail code the number that the vendor gave it. */
 export const bought = z.object({
-  program: z.enum([...agreementProgram.options, 'retail']),
+  program: paperProgram,
   agreementNumber: z.string().refine((text) => text.length <= 64, 'is longer than 64 characters'),
   ...product,
   quantity,
@@ -111,7 +116,7 @@ export const purchaseAgreement = z
 export type PurchaseAgreement = z.infer<typeof purchaseAgreement>;
 
 /** How far the license server's ledger was when the command was made; null before inventory was ever heard. */
-const witness = z.object({ generation: token, sequence: z.int().min(0), hash: sha256 }).nullable();
+export const witness = z.object({ generation: token, sequence: z.int().min(0), hash: sha256 }).nullable();
 
 const statement = {
   id: token,

@@ -1,7 +1,7 @@
 // What the numbers on purchase papers look like: each program has its own. They are checked before anything is sent, so that a slip
 // of the pen is named where it was made.
 
-import type { AgreementProgram } from './clearinghouse.ts';
+import type { PaperProgram } from './clearinghouse.ts';
 
 /** 25 characters without those that look alike, in upper case, without separators. */
 export const RETAIL_CODE = /^[ABCDEFGHJKLMNPQRSTUVWXYZ23456789]{25}$/;
@@ -10,7 +10,7 @@ type Form = { readonly looks: RegExp; readonly says: string };
 
 const sevenDigits: Form = { looks: /^[0-9]{7}$/, says: 'must have 7 digits' };
 
-const forms: Record<AgreementProgram, Form> = {
+const forms: Record<PaperProgram, Form> = {
   select: sevenDigits,
   enterprise: sevenDigits,
   campus: sevenDigits,
@@ -24,16 +24,20 @@ const forms: Record<AgreementProgram, Form> = {
     looks: /^[A-Z0-9][A-Z0-9./-]{0,63}$/,
     says: 'must be 1 to 64 letters, digits, dots, slashes and hyphens',
   },
+  retail: {
+    looks: /^CODE-[1-9][0-9]{0,14}$/,
+    says: 'must be CODE- and a number: what the Clearinghouse keeps a license code under, as the list of agreements shows it',
+  },
 };
 
 /** Why a number is none of its program, or undefined where it is one. */
-export const paperProblem = (program: AgreementProgram, agreementNumber: string): string | undefined =>
+export const paperProblem = (program: PaperProgram, agreementNumber: string): string | undefined =>
   forms[program].looks.test(agreementNumber) ? undefined : forms[program].says;
 
 /** A number as people write it, without what only separates: spaces and, where none belongs into it, hyphens. */
-export const normalPaper = (program: AgreementProgram, written: string): string => {
+export const normalPaper = (program: PaperProgram, written: string): string => {
   const text = written.replaceAll(/\s/g, '').toUpperCase();
-  if (program === 'other') return text;
+  if (program === 'other' || program === 'retail') return text;
   const bare = text.replaceAll('-', '');
   return program === 'open' && bare.length === 23 ? `${bare.slice(0, 8)}-${bare.slice(8)}` : bare;
 };

@@ -9,8 +9,10 @@ import {
   inventoryDeactivation,
   inventoryInstall,
   inventoryRefused,
+  inventorySettingsAre,
   inventorySettleWithheld,
   inventoryWithhold,
+  querySettings,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
@@ -88,8 +90,19 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): Inven
         return [settle('given-back')];
     }
   };
+  const settings = subjects.inventory.query('clearinghouse-liaison', 'settings');
   return {
     head: beacon.head,
+    serverVersion: async () => {
+      const stamp = { id: newId(), sentAt: clock.now() };
+      try {
+        const told = await ask(nc, settings, querySettings, stamp, {}, [inventorySettingsAre], ASK_MS);
+        return told.body.settings.serverVersion;
+      } catch (error) {
+        if (!faultOf(error)) throw error;
+        return undefined;
+      }
+    },
     record: (term, command, answered) => inTurn(recordings(term, command, answered)),
     withhold: (term, { commandId, by, request }) => {
       if (request.kind !== 'change-pack')

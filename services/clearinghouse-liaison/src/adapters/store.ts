@@ -12,7 +12,7 @@ import {
 import { clearinghouseCommandState, road } from '@calbus/contracts/liaison-messages';
 import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
-import { needsCals, type Command, type State } from '../domain/command.ts';
+import { needsInventory, type Command, type State } from '../domain/command.ts';
 import type { IssuingKey } from '../domain/issuing-keys.ts';
 import { kept, requestOf, statementOf } from './sealed-codes.ts';
 import type { Answered, AnsweredPack, Store } from '../ports.ts';
@@ -39,6 +39,7 @@ const request = z.discriminatedUnion('kind', [
     keyPackId: z.string(),
     quantity: z.int(),
     to: z.enum(['agreement', 'other-mode']),
+    refused: z.literal(true).optional(),
   }),
 ]);
 
@@ -191,7 +192,7 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
     const c = make(z.object({ n: z.int() }).parse(next.get()).n);
     const { request: asked, jws } = kept(secret, c);
     const state = JSON.stringify(c.state);
-    const ready = needsCals(c.request) ? 0 : 1;
+    const ready = needsInventory(c.request) ? 0 : 1;
     add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.road, jws, c.state.state, state, ready);
     return c;
   };

@@ -2,6 +2,7 @@
 
 import type { Contact, Installable, Paper, ReactivationReason } from '@calbus/contracts/clearinghouse';
 import { clearinghouseReasons, type ClearinghouseReason } from '@calbus/contracts/clearinghouse';
+import type { ProductVersion } from '@calbus/contracts/versions';
 import type { LiaisonCommand, Road } from '@calbus/contracts/liaison-messages';
 
 export type Request =
@@ -20,6 +21,8 @@ export type Request =
       readonly keyPackId: string;
       readonly quantity: number;
       readonly to: 'agreement' | 'other-mode';
+      /** Inventory has refused the key pack, so that there is nothing to withhold: its CALs go back where they came from. */
+      readonly refused?: true | undefined;
     };
 
 export type State = LiaisonCommand['state'];
@@ -69,6 +72,8 @@ export const describe = (request: Request): string => {
       return `Recover the key packs of ${paperWords(request.paper)}`;
     case 'change-pack': {
       const { quantity, keyPackId, to } = request;
+      if (request.refused)
+        return `Give back the ${quantity} CALs of key pack ${keyPackId}, which inventory refused`;
       const what = to === 'agreement' ? 'Give back' : 'Change the type of';
       return `${what} ${quantity} CALs of key pack ${keyPackId}`;
     }
@@ -76,7 +81,15 @@ export const describe = (request: Request): string => {
 };
 
 /** Whether inventory must withhold CALs before the Clearinghouse is asked. */
-export const needsCals = ({ kind }: Request): boolean => kind === 'change-pack';
+export const needsCals = (request: Request): boolean => request.kind === 'change-pack' && !request.refused;
+
+/** The version of the CALs asked for, where that is known before: of a license code only the Clearinghouse knows. */
+export const versionAsked = (request: Request): ProductVersion | undefined =>
+  request.kind === 'install' && request.purchase.program !== 'retail' ? request.purchase.version : undefined;
+
+/** Whether inventory must be asked before the command leaves. */
+export const needsInventory = (request: Request): boolean =>
+  needsCals(request) || versionAsked(request) !== undefined;
 
 /**
  * Whether a command leaves only when all before it are answered: after it, nothing of what they asked for could be installed any more,

@@ -2,15 +2,18 @@
 // refused. A key pack of a license server that inventory does not know as activated would be refused, so none overtakes.
 
 import { faults, type Fault } from '@calbus/contracts/faults';
+import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
 import type { Log } from '@calbus/runtime/log';
-import type { State } from '../domain/command.ts';
-import type { Answered, Inventory, Recorded, Store } from '../ports.ts';
+import { versionAsked, type Command, type State } from '../domain/command.ts';
+import type { Answered, AnsweredPack, Inventory, Recorded, Store } from '../ports.ts';
 
 export type HandOverDeps = {
   readonly store: Store;
   readonly inventory: Inventory;
   /** Resolves when the issuing key of the certificate in force is where issuers find it. */
   readonly keysPublished: () => Promise<void>;
+  /** Has the Clearinghouse take a key pack back that inventory refuses. */
+  readonly giveBack: (command: Command, pack: AnsweredPack) => void;
   readonly now: () => number;
   readonly log: Log;
 };
@@ -48,13 +51,33 @@ const settledAs = (recorded: Recorded, answered: Answered, at: number): State | 
   }
 };
 
-/** CALs that the Clearinghouse is to take are withheld first. One round; the next one goes on where this one stopped. */
-export const prepare = async (d: Pick<HandOverDeps, 'store' | 'inventory' | 'now'>): Promise<void> => {
+type PrepareDeps = Pick<HandOverDeps, 'store' | 'inventory' | 'now'>;
+
+/** V2, before CALs are taken off the agreement for a key pack that could not be installed. Undefined: ask again later. */
+const fits = async (d: PrepareDeps, version: ProductVersion): Promise<Recorded | undefined> => {
+  const highest = await d.inventory.serverVersion();
+  if (highest === undefined) return undefined;
+  if (compareVersions(version, highest) <= 0) return { kind: 'accepted' };
+  const says = `The CALs are of version ${version}; this license server is of version ${highest} (setting serverVersion). Nothing was sent.`;
+  return { kind: 'refused', code: 'KEY_PACK_REJECTED', says };
+};
+
+const prepared = async (d: PrepareDeps, command: Command): Promise<Recorded | undefined> => {
+  const version = versionAsked(command.request);
+  if (version !== undefined) return await fits(d, version);
+  const head = d.inventory.head();
+  return head && (await d.inventory.withhold(head.term, command));
+};
+
+/**
+ * What inventory must say before a command leaves: CALs that the Clearinghouse is to take are withheld, and those that it is to issue
+ * must fit. One round; the next one goes on where this one stopped.
+ */
+export const prepare = async (d: PrepareDeps): Promise<void> => {
   for (const command of d.store.unprepared()) {
-    const head = d.inventory.head();
-    if (!head) return;
+    const recorded = await prepared(d, command);
+    if (!recorded) return;
     const { commandId } = command;
-    const recorded = await d.inventory.withhold(head.term, command);
     const at = d.now();
     if (recorded.kind === 'accepted') d.store.markPrepared(commandId);
     else if (recorded.kind === 'refused')
@@ -81,6 +104,8 @@ export const handOver = async (d: HandOverDeps): Promise<void> => {
       d.log.warn({ commandId, code }, 'inventory does not take an answer yet; it is handed over again');
       return;
     }
+    // First, so that a kill in between has it done again: the command has the same id then, and is known.
+    if (recorded.kind === 'refused' && answered.kind === 'key-pack') d.giveBack(command, answered);
     d.store.settle(commandId, state);
     d.log.info({ commandId, state: state.state }, 'inventory has settled a command');
   }

@@ -68,7 +68,8 @@ const statementOf = (d: TakeDeps, id: string, sequence: number, request: Request
 
 type Asked = { readonly commandId: string; readonly by: string; readonly road?: Road | undefined };
 
-const take = (d: TakeDeps, { commandId, by, road = 'automatic' }: Asked, request: Request): Answer => {
+/** Also for what the liaison asks of its own accord. */
+export const take = (d: TakeDeps, { commandId, by, road = 'automatic' }: Asked, request: Request): Answer => {
   const known = d.store.command(commandId);
   const decision = decideTake(request, known, { activation: d.store.activation(), open: d.store.open() });
   switch (decision.kind) {

@@ -2,7 +2,9 @@
 
 import type { Clock } from '@calbus/runtime/clock';
 import type { Log } from '@calbus/runtime/log';
-import type { Inventory, KeyBucket, Outlet, Signer, Store } from '../ports.ts';
+import type { Command } from '../domain/command.ts';
+import type { AnsweredPack, Inventory, KeyBucket, Outlet, Signer, Store } from '../ports.ts';
+import { giveBack } from './give-back.ts';
 import { handOver, prepare } from './hand-over.ts';
 import { createKeyRound } from './issuing-keys.ts';
 import { createOutbox } from './outbox.ts';
@@ -37,7 +39,15 @@ export const startWork = (d: WorkDeps): Work => {
   const keyRound = createKeyRound({ store, signer, bucket, now: clock.now, log });
   const box = createOutbox(store, outlet, clock, log);
   const outbox = startRounds('outbox', OUTBOX_MS, box.round, d);
-  const handing = { store, inventory, keysPublished: keyRound, now: clock.now, log };
+  const handing = {
+    store,
+    inventory,
+    keysPublished: keyRound,
+    giveBack: (command: Command, pack: AnsweredPack) =>
+      giveBack({ store, signer, inventory, now: clock.now, onTaken: () => outbox.kick() }, command, pack),
+    now: clock.now,
+    log,
+  };
   // One after the other: a withholding under way must not come after the word that its CALs are free again.
   const withInventory = async (): Promise<void> => {
     if (store.unprepared().length > 0) {

@@ -1,7 +1,7 @@
 // The Clearinghouse's keys and certificates: files in its data directory, private keys for their owner alone. What is there is
 // used, what is missing is made; so they can be given beforehand, and a start that was cut off goes on where it was.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHmac, randomBytes } from 'node:crypto';
 import path from 'node:path';
 import {
@@ -21,6 +21,7 @@ import {
   type KeyPair,
 } from '@calbus/trust/certificates';
 import { signStatement } from '@calbus/trust/statements';
+import type { KeyedCheck } from '../domain/codes.ts';
 import type { Seal } from '../ports.ts';
 
 const DAY = 86_400_000;
@@ -31,26 +32,146 @@ const LIFE = { root: 30 * YEAR, signing: 10 * YEAR, licenseServer: 10 * YEAR } a
 /** A signing certificate with less than this left is replaced at the next start. */
 const RENEW_BEFORE = YEAR;
 
-const put = (file: string, text: string, mode: number): string => {
-  writeFileSync(`${file}.new`, text, { mode });
-  renameSync(`${file}.new`, file);
-  return text;
+/** Puts a new file there as a whole; false where one was there before. */
+const putNew = (file: string, text: string, mode: number): boolean => {
+  const whole = `${file}.${randomBytes(6).toString('hex')}.new`;
+  writeFileSync(whole, text, { mode });
+  try {
+    linkSync(whole, file);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(whole);
+  }
 };
 
-const keep = async (file: string, mode: number, make: () => Promise<string> | string): Promise<string> =>
-  existsSync(file) ? readFileSync(file, 'utf8') : put(file, await make(), mode);
+/** Two workers that start at once on an empty directory agree on what the first one has put there. */
+const keep = async (file: string, mode: number, make: () => Promise<string> | string): Promise<string> => {
+  if (!existsSync(file)) putNew(file, await make(), mode);
+  return readFileSync(file, 'utf8');
+};
 
 const keepKey = async (file: string): Promise<KeyPair> =>
   keyPairFromPem(await keep(file, 0o600, () => privateKeyToPem(newKeyPair().privateKey)));
 
 export const rootFileOf = (dataDir: string): string => path.join(dataDir, 'root.pem');
+const keysDirOf = (dataDir: string): string => path.join(dataDir, 'keys');
+
+/** A signing key of later than the first is one file: private key and certificate. Their names sort by time. */
+const ROTATED = /^signing-[0-9]{8}T[0-9]{9}Z\.pem$/;
+const FIRST = 'signing.pem';
+
+type Signing = {
+  readonly name: string;
+  readonly certificate: string;
+  readonly privateKey: KeyPair['privateKey'];
+};
+
+/** The names of the certificates' files, the newest first. */
+const signingNames = (keys: string): readonly string[] => {
+  const files = existsSync(keys) ? readdirSync(keys) : [];
+  return [
+    ...files
+      .filter((f) => ROTATED.test(f))
+      .sort()
+      .toReversed(),
+    ...(files.includes(FIRST) ? [FIRST] : []),
+  ];
+};
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n?/;
+
+const readSigning = (keys: string, name: string): Signing => {
+  const text = readFileSync(path.join(keys, name), 'utf8');
+  const certificate = CERTIFICATE.exec(text)?.[0] ?? '';
+  const keyText =
+    name === FIRST ? readFileSync(path.join(keys, 'signing.key.pem'), 'utf8') : text.replace(CERTIFICATE, '');
+  const { publicKey, privateKey } = keyPairFromPem(keyText);
+  if (!certificateFacts(certificate)?.publicKey.equals(publicKey))
+    throw new Error(
+      `${path.join(keys, name)} is not the certificate of its key; restore both from your backup.`,
+    );
+  return { name, certificate, privateKey };
+};
+
+const openRoot = (dataDir: string): { certificate: string; privateKey: KeyPair['privateKey'] } => {
+  const key = keyPairFromPem(readFileSync(path.join(keysDirOf(dataDir), 'root.key.pem'), 'utf8'));
+  const certificate = readFileSync(rootFileOf(dataDir), 'utf8');
+  if (!certificateFacts(certificate)?.publicKey.equals(key.publicKey))
+    throw new Error(
+      `${rootFileOf(dataDir)} is not the certificate of the root key; restore it from your backup.`,
+    );
+  return { certificate, privateKey: key.privateKey };
+};
+
+const certifySigning = (
+  root: ReturnType<typeof openRoot>,
+  commonName: string,
+  key: KeyPair,
+  at: number,
+): Promise<string> =>
+  makeCertificate({
+    role: 'clearinghouse',
+    commonName,
+    publicKey: key.publicKey,
+    issuer: root,
+    notBefore: at - BACKDATED,
+    notAfter: at + LIFE.signing,
+  });
+
+export type SigningKey = {
+  readonly name: string;
+  readonly notBefore: number;
+  readonly notAfter: number;
+  readonly current: boolean;
+};
+
+/** The newest first, which signs. */
+export const signingKeys = (dataDir: string): readonly SigningKey[] => {
+  const keys = keysDirOf(dataDir);
+  return signingNames(keys).flatMap((name, i) => {
+    const facts = certificateFacts(readFileSync(path.join(keys, name), 'utf8').match(CERTIFICATE)?.[0] ?? '');
+    return facts ? [{ name, notBefore: facts.notBefore, notAfter: facts.notAfter, current: i === 0 }] : [];
+  });
+};
+
+/** Throws one sentence where there is no Clearinghouse yet. */
+export const rotateSigningKey = async (dataDir: string, at: number): Promise<SigningKey> => {
+  const keys = keysDirOf(dataDir);
+  const [newest] = signingNames(keys);
+  if (newest === undefined)
+    throw new Error(`There are no keys in ${dataDir}; they are made when the service starts first.`);
+  const { certificate: before } = readSigning(keys, newest);
+  const key = newKeyPair();
+  const commonName = certificateFacts(before)?.commonName ?? 'Clearinghouse';
+  const certificate = await certifySigning(openRoot(dataDir), commonName, key, at);
+  const name = `signing-${new Date(at).toISOString().replaceAll(/[-:.]/g, '')}.pem`;
+  if (newest >= name && newest !== FIRST)
+    throw new Error(
+      `The newest key, ${newest}, is of a later time than this machine's clock; set the clock.`,
+    );
+  if (!putNew(path.join(keys, name), privateKeyToPem(key.privateKey) + certificate, 0o600))
+    throw new Error('Another key was made at the same time; that one signs.');
+  return { name, notBefore: at - BACKDATED, notAfter: at + LIFE.signing, current: true };
+};
+
+/** The check of license codes; its secret is made where there is none. */
+export const codesCheck = (dataDir: string): KeyedCheck => {
+  const file = path.join(keysDirOf(dataDir), 'codes.secret');
+  mkdirSync(keysDirOf(dataDir), { recursive: true, mode: 0o700 });
+  if (!existsSync(file)) putNew(file, randomBytes(32).toString('base64url'), 0o600);
+  const secret = readFileSync(file, 'utf8');
+  return (text) => createHmac('sha256', secret).update(text).digest();
+};
 
 /** Throws one sentence where the files do not belong together. */
 export const openSeal = async (dataDir: string, vendor: string, at: number): Promise<Seal> => {
-  const keys = path.join(dataDir, 'keys');
+  const keys = keysDirOf(dataDir);
   mkdirSync(keys, { recursive: true, mode: 0o700 });
   const rootKey = await keepKey(path.join(keys, 'root.key.pem'));
-  const root = await keep(rootFileOf(dataDir), 0o644, () =>
+  await keep(rootFileOf(dataDir), 0o644, () =>
     makeCertificate({
       role: 'root',
       commonName: `${vendor} root`,
@@ -59,49 +180,41 @@ export const openSeal = async (dataDir: string, vendor: string, at: number): Pro
       notAfter: at + LIFE.root,
     }),
   );
-  const issuer = { certificate: root, privateKey: rootKey.privateKey };
-  const signingKey = await keepKey(path.join(keys, 'signing.key.pem'));
-  const signingFile = path.join(keys, 'signing.pem');
-  const makeSigning = (): Promise<string> =>
-    makeCertificate({
-      role: 'clearinghouse',
-      commonName: vendor,
-      publicKey: signingKey.publicKey,
-      issuer,
-      notBefore: at - BACKDATED,
-      notAfter: at + LIFE.signing,
-    });
-  let signing = await keep(signingFile, 0o644, makeSigning);
-  const left = (certificateFacts(signing)?.notAfter ?? 0) - at;
-  if (left < RENEW_BEFORE) signing = put(signingFile, await makeSigning(), 0o644);
+  const root = openRoot(dataDir);
+  if (signingNames(keys).length === 0) {
+    const first = await keepKey(path.join(keys, 'signing.key.pem'));
+    await keep(path.join(keys, FIRST), 0o644, () => certifySigning(root, vendor, first, at));
+  }
+  const [listed] = signingKeys(dataDir);
+  if (listed && listed.notAfter - at < RENEW_BEFORE) await rotateSigningKey(dataDir, at);
 
-  const chain = verifyChain([signing], [root], ['clearinghouse'], at);
-  if (!chain.ok || !chain.leaf.publicKey.equals(signingKey.publicKey))
+  const newest = (): string => signingNames(keys)[0] ?? FIRST;
+  let signing = readSigning(keys, newest());
+  if (!verifyChain([signing.certificate], [root.certificate], ['clearinghouse'], at).ok)
     throw new Error(
       `The keys and certificates in ${dataDir} do not belong together; restore them from your backup.`,
     );
-  if (!certificateFacts(root)?.publicKey.equals(rootKey.publicKey))
-    throw new Error(
-      `${rootFileOf(dataDir)} is not the certificate of the root key; restore it from your backup.`,
-    );
-
-  const codesSecret = await keep(path.join(keys, 'codes.secret'), 0o600, () =>
-    randomBytes(32).toString('base64url'),
-  );
-
+  /** A key that was made since this process started signs from then on. */
+  const current = (): Signing => {
+    const name = newest();
+    if (name !== signing.name) signing = readSigning(keys, name);
+    return signing;
+  };
+  const sign = (typ: string, payload: object): string => {
+    const { privateKey, certificate } = current();
+    return signStatement(privateKey, certificate, typ, payload);
+  };
   return {
-    check: (text) => createHmac('sha256', codesSecret).update(text).digest(),
+    check: codesCheck(dataDir),
     // In the order of their schemas, so that a statement that was spoken can be made again to the byte.
-    answer: (payload) =>
-      signStatement(signingKey.privateKey, signing, ANSWER_TYP, clearinghouseAnswer.parse(payload)),
-    keyPack: (payload) =>
-      signStatement(signingKey.privateKey, signing, KEY_PACK_TYP, keyPackClaims.parse(payload)),
+    answer: (payload) => sign(ANSWER_TYP, clearinghouseAnswer.parse(payload)),
+    keyPack: (payload) => sign(KEY_PACK_TYP, keyPackClaims.parse(payload)),
     certify: (serverId, key, now) =>
       makeCertificate({
         role: 'license-server',
         commonName: serverId,
         publicKey: publicKeyFromJwk({ kty: 'OKP', crv: 'Ed25519', x: key }),
-        issuer,
+        issuer: root,
         notBefore: now - BACKDATED,
         notAfter: now + LIFE.licenseServer,
       }),

@@ -68,4 +68,10 @@ export const schema = [
     used_at INTEGER
   ) STRICT;
   `,
+  // What conversions brought into a cover or took out of it, beside what the paper says; and why a command was rejected, so that
+  // guesses can be counted.
+  `
+  ALTER TABLE covers ADD COLUMN converted INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE answers ADD COLUMN reason TEXT;
+  `,
 ] as const;

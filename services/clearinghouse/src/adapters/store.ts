@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { bought, contact } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
+import { numberOfPaper } from '../domain/codes.ts';
 import type { Code, Pack } from '../domain/registry.ts';
 import type { Registry, Store } from '../ports.ts';
 
@@ -68,19 +69,24 @@ const codeRow = z
     used_at: z.int().nullable(),
   })
   .transform(({ number, used_at: usedAt, ...contents }): Code => ({ number, contents, usedAt }));
-const coverRow = z.object({ quantity: z.int(), issued: z.int() });
+const coverRow = z.object({ quantity: z.int(), issued: z.int(), converted: z.int() });
 
-const registryOf = (db: DatabaseSync): Registry => {
+export const registryOf = (db: DatabaseSync): Registry => {
   const answer = db.prepare('SELECT hash, answer FROM answers WHERE user = ? AND command_id = ?');
   const addAnswer = db.prepare(
-    'INSERT INTO answers (user, command_id, hash, answer, answered_at) VALUES (?, ?, ?, ?, ?)',
+    'INSERT INTO answers (user, command_id, hash, answer, reason, answered_at) VALUES (?, ?, ?, ?, ?, ?)',
   );
   const tries = db.prepare('SELECT count(*) AS n FROM answers WHERE user = ? AND answered_at > ?');
+  const rejections = db.prepare(
+    `SELECT count(*) AS n FROM answers
+     WHERE user = ? AND answered_at > ? AND reason IN (SELECT value FROM json_each(?))`,
+  );
   const server = db.prepare('SELECT * FROM servers WHERE product_id = ?');
   const serverById = db.prepare('SELECT * FROM servers WHERE server_id = ?');
   const replaceServer = db.prepare(
-    `UPDATE servers SET product_id = ?, user = ?, key = ?, epoch = ?, chain = ?, contact = ?, activated_at = ?, standing = ?
-     WHERE server_id = ?`,
+    `UPDATE servers SET product_id = ?1, user = ?2, key = ?3, epoch = ?4, chain = ?5, contact = ?6, activated_at = ?7, standing = ?8,
+     last_sequence = CASE WHEN epoch = ?4 THEN last_sequence END
+     WHERE server_id = ?9`,
   );
   const movePacks = db.prepare('UPDATE packs SET epoch = ? WHERE server_id = ?');
   const clone = db.prepare('UPDATE servers SET clone_at = ? WHERE server_id = ?');
@@ -88,10 +94,13 @@ const registryOf = (db: DatabaseSync): Registry => {
     `INSERT INTO servers (product_id, user, key, server_id, epoch, chain, contact, activated_at)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const witness = db.prepare('UPDATE servers SET last_sequence = ?, witness = ? WHERE product_id = ?');
+  const witness = db.prepare(
+    `UPDATE servers SET last_sequence = ?1, witness = ?2
+     WHERE product_id = ?3 AND coalesce(last_sequence, 0) <= ?1`,
+  );
   const agreement = db.prepare('SELECT 1 FROM agreements WHERE program = ? AND number = ?');
   const cover = db.prepare(
-    'SELECT quantity, issued FROM covers WHERE program = ? AND number = ? AND version = ? AND mode = ?',
+    'SELECT quantity, issued, converted FROM covers WHERE program = ? AND number = ? AND version = ? AND mode = ?',
   );
   const take = db.prepare(
     `UPDATE covers SET issued = issued + ?1
@@ -105,25 +114,34 @@ const registryOf = (db: DatabaseSync): Registry => {
   const packsOn = db.prepare(
     'SELECT * FROM packs WHERE server_id = ? AND program = ? AND number = ? AND quantity > 0 ORDER BY issued_at, key_pack_id',
   );
-  const packCount = db.prepare('SELECT count(*) AS n FROM packs WHERE server_id = ?');
+  const packCount = db.prepare('SELECT count(*) AS n FROM packs WHERE server_id = ? AND quantity > 0');
   const shrinkPack = db.prepare(
     'UPDATE packs SET quantity = quantity - ?1 WHERE key_pack_id = ?2 AND quantity >= ?1',
   );
   const leave = db.prepare(
     'UPDATE covers SET issued = issued - ?1 WHERE program = ?2 AND number = ?3 AND version = ?4 AND mode = ?5',
   );
-  const shrinkCover = db.prepare(
-    `UPDATE covers SET issued = issued - ?1, quantity = quantity - ?1
+  const convertOut = db.prepare(
+    `UPDATE covers SET issued = issued - ?1, quantity = quantity - ?1, converted = converted - ?1
      WHERE program = ?2 AND number = ?3 AND version = ?4 AND mode = ?5`,
   );
-  const growCover = db.prepare(
-    `INSERT INTO covers (program, number, version, mode, quantity, issued) VALUES (?2, ?3, ?4, ?5, ?1, ?1)
-     ON CONFLICT DO UPDATE SET quantity = quantity + ?1, issued = issued + ?1`,
+  const convertIn = db.prepare(
+    `INSERT INTO covers (program, number, version, mode, quantity, issued, converted) VALUES (?2, ?3, ?4, ?5, ?1, ?1, ?1)
+     ON CONFLICT DO UPDATE SET quantity = quantity + ?1, issued = issued + ?1, converted = converted + ?1`,
   );
+  const openBox = db.prepare(
+    `INSERT INTO covers (program, number, version, mode, quantity, issued) VALUES (?2, ?3, ?4, ?5, ?1, ?1)
+     ON CONFLICT DO UPDATE SET quantity = ?1, issued = ?1, converted = 0`,
+  );
+  const emptyBox = db.prepare(
+    "UPDATE covers SET quantity = 0, converted = 0 WHERE program = 'retail' AND number = ? AND issued = 0",
+  );
+  const inUse = db.prepare('SELECT sum(issued) AS n FROM covers WHERE program = ? AND number = ?');
   const code = db.prepare('SELECT * FROM codes WHERE number = ?');
   const useCode = db.prepare('UPDATE codes SET used_at = ? WHERE number = ? AND used_at IS NULL');
+  const freeCode = db.prepare('UPDATE codes SET used_at = NULL WHERE number = ?');
   const addBox = db.prepare(
-    "INSERT INTO agreements (program, number, company, entered_at) VALUES ('retail', ?, '', ?)",
+    "INSERT INTO agreements (program, number, company, entered_at) VALUES ('retail', ?, '', ?) ON CONFLICT DO NOTHING",
   );
   const of = ({ program, agreementNumber, version, mode }: Pack['purchase']) =>
     [program, agreementNumber, version, mode] as const;
@@ -138,9 +156,11 @@ const registryOf = (db: DatabaseSync): Registry => {
   return {
     answerOf: (user, commandId) => answerRow.optional().parse(answer.get(user, commandId)),
     keepAnswer: (user, commandId, kept, at) => {
-      addAnswer.run(user, commandId, kept.hash, kept.answer, at);
+      addAnswer.run(user, commandId, kept.hash, kept.answer, kept.reason, at);
     },
     tries: (user, since) => countRow.parse(tries.get(user, since)).n,
+    rejections: (user, reasons, since) =>
+      countRow.parse(rejections.get(user, since, JSON.stringify(reasons))).n,
     server: (productId) => serverRow.optional().parse(server.get(productId)),
     serverById: (serverId) => serverRow.optional().parse(serverById.get(serverId)),
     replaceServer: (s) => {
@@ -172,7 +192,10 @@ const registryOf = (db: DatabaseSync): Registry => {
     cover: (p) => {
       if (!agreement.get(p.program, p.agreementNumber)) return { kind: 'no-agreement' };
       const row = coverRow.optional().parse(cover.get(p.program, p.agreementNumber, p.version, p.mode));
-      return row ? { kind: 'covered', left: row.quantity - row.issued } : { kind: 'not-covered' };
+      // One that was taken off the agreement, while packs on it are known, covers nothing.
+      return row && (row.quantity > 0 || row.converted !== 0)
+        ? { kind: 'covered', left: row.quantity - row.issued }
+        : { kind: 'not-covered' };
     },
     issue: (p) => {
       const { quantity } = p.purchase;
@@ -186,19 +209,23 @@ const registryOf = (db: DatabaseSync): Registry => {
     giveBack: (p, quantity) => {
       shrink(p, quantity);
       leave.run(quantity, ...of(p.purchase));
+      const { program, agreementNumber } = p.purchase;
+      const box = program === 'retail' ? numberOfPaper(agreementNumber) : undefined;
+      if (box !== undefined && countRow.parse(inUse.get(program, agreementNumber)).n === 0) freeCode.run(box);
     },
     convert: (p, into) => {
       const { quantity } = into.purchase;
       shrink(p, quantity);
-      shrinkCover.run(quantity, ...of(p.purchase));
-      growCover.run(quantity, ...of(into.purchase));
+      convertOut.run(quantity, ...of(p.purchase));
+      convertIn.run(quantity, ...of(into.purchase));
       keepPack(into);
     },
     code: (number) => codeRow.optional().parse(code.get(number)),
     useCode: ({ number }, p) => {
       once(useCode.run(p.issuedAt, number).changes, 'the license code was used before');
       addBox.run(p.purchase.agreementNumber, p.issuedAt);
-      growCover.run(p.purchase.quantity, ...of(p.purchase));
+      emptyBox.run(p.purchase.agreementNumber);
+      openBox.run(p.purchase.quantity, ...of(p.purchase));
       keepPack(p);
     },
   };

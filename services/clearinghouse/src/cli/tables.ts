@@ -1,6 +1,7 @@
 // Plain tables for a terminal.
 
-import type { AgreementLine, Desk } from '../ports.ts';
+import type { AgreementLine, CodeLine, Desk } from '../ports.ts';
+import type { SigningKey } from '../adapters/key-material.ts';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[], none: string): string => {
   if (rows.length === 0) return none;
@@ -13,7 +14,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[], no
   return [head, ...rows].map(line).join('\n');
 };
 
-const grouped = (id: string): string => id.replaceAll(/(.{5})(?=.)/g, '$1-');
+export const grouped = (id: string): string => id.replaceAll(/(.{5})(?=.)/g, '$1-');
 const day = (ms: number): string => new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
 
 export const agreementsText = (list: readonly AgreementLine[]): string =>
@@ -36,17 +37,53 @@ export const agreementsText = (list: readonly AgreementLine[]): string =>
 
 export const serversText = (list: ReturnType<Desk['servers']>): string =>
   table(
-    ['LICENSE SERVER', 'EPOCH', 'PRODUCT ID', 'ACCOUNT', 'COMPANY', 'ACTIVATED (UTC)', 'PACKS'],
+    [
+      'LICENSE SERVER',
+      'STANDING',
+      'EPOCH',
+      'PRODUCT ID',
+      'ACCOUNT',
+      'COMPANY',
+      'ACTIVATED (UTC)',
+      'LAST WITNESS',
+      'CLONE SEEN (UTC)',
+      'CALS',
+    ],
     list.map((s) => [
       grouped(s.serverId),
+      s.standing,
       String(s.epoch),
       s.productId,
       s.user,
       s.contact.company,
       day(s.activatedAt),
-      String(s.keyPacks),
+      s.witness ? `${s.witness.generation.slice(0, 8)}/${s.witness.sequence}` : '-',
+      s.cloneAt === null ? '-' : day(s.cloneAt),
+      `${s.cals} in ${s.keyPacks}`,
     ]),
     'No license server is activated yet.',
+  );
+
+export const codesText = (list: readonly CodeLine[]): string =>
+  table(
+    ['NUMBER', 'VERSION', 'TYPE', 'CALS', 'MADE (UTC)', 'USED (UTC)', 'BY'],
+    list.map((c) => [
+      String(c.number),
+      c.version,
+      c.mode,
+      String(c.quantity),
+      day(c.generatedAt),
+      c.usedAt === null ? '-' : day(c.usedAt),
+      c.usedBy === null ? '-' : grouped(c.usedBy),
+    ]),
+    'No license codes yet: clearinghouse codes generate.',
+  );
+
+export const keysText = (list: readonly SigningKey[]): string =>
+  table(
+    ['KEY', 'FROM (UTC)', 'UNTIL (UTC)', 'SIGNS'],
+    list.map((k) => [k.name, day(k.notBefore), day(k.notAfter), k.current ? 'yes' : 'no more']),
+    'No signing key yet: it is made when the service starts.',
   );
 
 export const packsText = (list: ReturnType<Desk['packs']>): string =>
@@ -59,7 +96,7 @@ export const packsText = (list: ReturnType<Desk['packs']>): string =>
       'AGREEMENT',
       'VERSION',
       'TYPE',
-      'CALS',
+      'CALS LEFT',
       'ISSUED (UTC)',
     ],
     list.map((p) => [

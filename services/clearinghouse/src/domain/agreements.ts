@@ -2,7 +2,11 @@
 
 import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
 
-export type CoverCount = PurchaseAgreement['covers'][number] & { readonly issued: number };
+/** `quantity`: what it covers, with the CALs that conversions brought into it (`converted`, below zero: took out of it). */
+export type CoverCount = PurchaseAgreement['covers'][number] & {
+  readonly issued: number;
+  readonly converted: number;
+};
 
 export type EnterDecision =
   { readonly kind: 'added' | 'changed' | 'unchanged' } | { readonly kind: 'refused'; readonly says: string };
@@ -19,7 +23,7 @@ export const decideEnter = (
     return { kind: 'refused', says: 'The agreement lists a version and type twice; add them up.' };
   if (!known) return { kind: 'added' };
   for (const c of known.covers) {
-    if ((wanted.get(keyOf(c)) ?? 0) < c.issued)
+    if ((wanted.get(keyOf(c)) ?? 0) + c.converted < c.issued)
       return {
         kind: 'refused',
         says: `${c.issued} CALs (${c.version}, ${c.mode}) were issued on this agreement already; it cannot cover fewer.`,
@@ -27,7 +31,7 @@ export const decideEnter = (
   }
   const same =
     known.company === agreement.company &&
-    known.covers.length === wanted.size &&
-    known.covers.every((c) => wanted.get(keyOf(c)) === c.quantity);
+    known.covers.every((c) => (wanted.get(keyOf(c)) ?? 0) + c.converted === c.quantity) &&
+    [...wanted.keys()].every((key) => known.covers.some((c) => keyOf(c) === key));
   return { kind: same ? 'unchanged' : 'changed' };
 };

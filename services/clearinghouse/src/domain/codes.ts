@@ -35,3 +35,9 @@ export const numberOf = (code: string, check: KeyedCheck): number | undefined =>
 
 /** What stands in the place of an agreement's number for a pack that was bought as a box. */
 export const paperOfCode = (number: number): string => `CODE-${number}`;
+
+/** The number of the code that such a paper stands for. */
+export const numberOfPaper = (paper: string): number | undefined => {
+  const [, number] = /^CODE-([0-9]+)$/.exec(paper) ?? [];
+  return number === undefined ? undefined : Number(number);
+};

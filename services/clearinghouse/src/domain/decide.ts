@@ -27,9 +27,30 @@ export const reject = (reason: ClearinghouseReason, detail = ''): Rejection => (
 export const MAX_TRIES = 60;
 export const TRIES_WINDOW_MS = 60_000;
 
-/** Guessing agreement numbers is made slow. */
-export const decideTries = (triesInWindow: number): Rejection | undefined =>
-  triesInWindow < MAX_TRIES ? undefined : reject('TOO_MANY_TRIES');
+/** Of those, wrong guesses of a number that proves something, within GUESSES_WINDOW_MS. A person mistypes, but not so often. */
+export const MAX_GUESSES = 10;
+export const GUESSES_WINDOW_MS = 3_600_000;
+export const GUESSES: readonly ClearinghouseReason[] = ['UNKNOWN_AGREEMENT', 'UNKNOWN_CODE', 'NOT_YOURS'];
+
+/** Whether a command names a license code or an agreement, by which something is to be had. */
+const names = ({ type }: ClearinghouseCommand): boolean =>
+  type === 'install' || type === 'recover' || type === 'reactivate';
+
+export type Tries = { readonly commands: number; readonly guesses: number };
+
+/** Guessing is made slow. `command` undefined: one that does not decode. */
+export const decideTries = (
+  tries: Tries,
+  command: ClearinghouseCommand | undefined,
+): Rejection | undefined => {
+  if (tries.commands >= MAX_TRIES) return reject('TOO_MANY_TRIES');
+  return command && names(command) && tries.guesses >= MAX_GUESSES
+    ? reject(
+        'TOO_MANY_TRIES',
+        'Too many of the last hour named no agreement or license code of this Clearinghouse.',
+      )
+    : undefined;
+};
 
 export type ActivateDecision =
   | Rejection
@@ -53,21 +74,21 @@ export const decideActivate = (known: Server | undefined, sender: Sender): Activ
 
 /**
  * A new key for a license server that was activated before. The key proves nothing, being new: what proves who asks is the account,
- * which the broker vouches for, and the number of an agreement on which the license server has key packs.
+ * which the broker vouches for, and the number of an agreement on which the license server has key packs. `ofProduct`: what is
+ * activated under the product id that it has now.
  */
 export const decideReactivate = (
   known: Server | undefined,
   sender: Sender,
   packs: { readonly onPaper: number; readonly all: number },
-  /** Under which id the sender's product is activated, if it is. */
-  activatedAs: string | undefined,
+  ofProduct: Server | undefined,
 ): Rejection | { readonly kind: 'activate'; readonly serverId: string; readonly epoch: number } => {
   if (!known) return reject('UNKNOWN_SENDER');
   if (known.user !== sender.user) return reject('WRONG_SENDER');
   if (known.standing === 'retired') return reject('RETIRED');
-  if (activatedAs !== undefined && activatedAs !== known.serverId)
-    return reject('ALREADY_ACTIVATED', 'It has another id than the one that was named.');
   if (packs.all > 0 && packs.onPaper === 0) return reject('NOT_YOURS');
+  if (ofProduct && ofProduct.serverId !== known.serverId)
+    return reject('ALREADY_ACTIVATED', 'Its product id is that of another license server id.');
   return { kind: 'activate', serverId: known.serverId, epoch: known.epoch + 1 };
 };
 

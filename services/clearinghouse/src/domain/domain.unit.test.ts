@@ -13,6 +13,7 @@ import {
   decideInstall,
   decideReactivate,
   decideTries,
+  MAX_GUESSES,
   MAX_TRIES,
   type OfServer,
 } from './decide.ts';
@@ -101,14 +102,15 @@ test('reactivate: any key, but its own account, and a paper of its own', () => {
   const fresh = { ...own, key: 'k9' };
   const has = { onPaper: 1, all: 2 };
   const { serverId } = server;
-  assert.deepEqual(decideReactivate(server, fresh, has, undefined), { kind: 'activate', serverId, epoch: 3 });
+  assert.deepEqual(decideReactivate(server, fresh, has, server), { kind: 'activate', serverId, epoch: 3 });
   assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 2 }, undefined)), 'NOT_YOURS');
   assert.equal(said(decideReactivate(server, fresh, { onPaper: 0, all: 0 }, undefined)), 'activate');
   assert.equal(said(decideReactivate(undefined, fresh, has, undefined)), 'UNKNOWN_SENDER');
-  assert.equal(said(decideReactivate(server, fresh, has, serverId)), 'activate');
-  assert.equal(said(decideReactivate(server, fresh, has, 'T'.repeat(35))), 'ALREADY_ACTIVATED');
   assert.equal(said(decideReactivate(server, { ...fresh, user: 'ls2' }, has, undefined)), 'WRONG_SENDER');
   assert.equal(said(decideReactivate({ ...server, standing: 'retired' }, fresh, has, undefined)), 'RETIRED');
+  // Its product id is in use already, by what was activated as a license server of its own.
+  const own2 = { ...server, serverId: 'T'.repeat(35) };
+  assert.equal(said(decideReactivate(server, fresh, has, own2)), 'ALREADY_ACTIVATED');
 });
 
 test('a code is used once; a pack gives no more than it has', () => {
@@ -156,9 +158,18 @@ test('a license code has its number in it, and no other text is one', () => {
   assert.equal(numberOf('A'.repeat(25), check), undefined);
 });
 
-test('tries are limited', () => {
-  assert.equal(decideTries(MAX_TRIES - 1), undefined);
-  assert.equal(decideTries(MAX_TRIES)?.reason, 'TOO_MANY_TRIES');
+test('tries are limited, and wrong guesses more than others', () => {
+  const deactivate: OfServer = { ...install, type: 'deactivate', body: {} };
+  const rows: [number, number, OfServer | undefined, string][] = [
+    [MAX_TRIES - 1, MAX_GUESSES - 1, install, 'taken'],
+    [MAX_TRIES, 0, install, 'TOO_MANY_TRIES'],
+    [MAX_TRIES, 0, undefined, 'TOO_MANY_TRIES'],
+    [0, MAX_GUESSES, install, 'TOO_MANY_TRIES'],
+    [0, MAX_GUESSES, deactivate, 'taken'],
+    [0, MAX_GUESSES, undefined, 'taken'],
+  ];
+  for (const [commands, guesses, command, expected] of rows)
+    assert.equal(said(decideTries({ commands, guesses }, command)), expected, `${commands} ${guesses}`);
 });
 
 test('an id is 35 fair letters, or none where the bytes do not suffice', () => {
@@ -177,7 +188,10 @@ test('an agreement entered again may grow, and not shrink below what was issued'
     company: 'Example Ltd',
     covers: [cover],
   };
-  const known = { company: 'Example Ltd', covers: [{ ...cover, issued: 4 }] };
+  const known: Parameters<typeof decideEnter>[1] = {
+    company: 'Example Ltd',
+    covers: [{ ...cover, issued: 4, converted: 0 }],
+  };
   const more = { version: '2008', mode: 'per-user', quantity: 1 } as const;
   const rows: [PurchaseAgreement, typeof known | undefined, string][] = [
     [paper, undefined, 'added'],
@@ -189,6 +203,18 @@ test('an agreement entered again may grow, and not shrink below what was issued'
     [{ ...paper, covers: [more] }, known, 'refused'],
     [{ ...paper, covers: [cover, cover] }, undefined, 'refused'],
   ];
+  // Four were changed into the other type, and then the same paper is entered again.
+  const changed = {
+    company: 'Example Ltd',
+    covers: [
+      { ...cover, quantity: 6, issued: 5, converted: -4 },
+      { ...cover, mode: 'per-user' as const, quantity: 4, issued: 4, converted: 4 },
+    ],
+  };
+  rows.push(
+    [paper, changed, 'unchanged'],
+    [{ ...paper, covers: [{ ...cover, quantity: 8 }] }, changed, 'refused'],
+  );
   for (const [agreement, before, expected] of rows)
     assert.equal(decideEnter(agreement, before).kind, expected);
 });

@@ -81,7 +81,7 @@ const activate = (
             onPaper: registry.packsOn(command.serverId, command.body.paper).length,
             all: registry.packCount(command.serverId),
           },
-          registry.server(productId)?.serverId,
+          registry.server(productId),
         );
   if (decision.kind === 'rejected') return decision;
   const { epoch } = decision;

@@ -9,7 +9,7 @@ import { fault, type Fault } from '@calbus/contracts/faults';
 import { productId, token } from '@calbus/contracts/tokens';
 import { publicKeyFromJwk } from '@calbus/trust/certificates';
 import { openJws, verifyJws, type OpenedJws } from '@calbus/trust/jws';
-import { decideTries, reject, TRIES_WINDOW_MS } from '../domain/decide.ts';
+import { decideTries, GUESSES, GUESSES_WINDOW_MS, reject, TRIES_WINDOW_MS } from '../domain/decide.ts';
 import type { Chance, Seal, Store } from '../ports.ts';
 import { applyCommand, draftOf, type Opened } from './apply.ts';
 
@@ -93,15 +93,15 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
       const answer = same ? kept.answer : rejected(reject('DIFFERENT_COMMAND'));
       return { kind: 'answer', user, answer, about: same ? 'repeated' : 'DIFFERENT_COMMAND' };
     }
-    const limit = decideTries(registry.tries(user, d.now() - TRIES_WINDOW_MS));
+    const tries = {
+      commands: registry.tries(user, d.now() - TRIES_WINDOW_MS),
+      guesses: registry.rejections(user, GUESSES, d.now() - GUESSES_WINDOW_MS),
+    };
+    const limit = decideTries(tries, opened.kind === 'command' ? opened.command : undefined);
     const decided = limit ?? applyCommand(d, registry, user, opened, draft, hash);
     const answer = decided.kind === 'rejected' ? rejected(decided) : decided.answer;
-    registry.keepAnswer(user, key, { hash, answer }, d.now());
-    return {
-      kind: 'answer',
-      user,
-      answer,
-      about: decided.kind === 'rejected' ? decided.reason : decided.kind,
-    };
+    const reason = decided.kind === 'rejected' ? decided.reason : null;
+    registry.keepAnswer(user, key, { hash, answer, reason }, d.now());
+    return { kind: 'answer', user, answer, about: reason ?? decided.kind };
   });
 };

@@ -5,10 +5,11 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Redis } from 'ioredis';
 import {
   agreementProgram,
+  paperProgram,
   reactivationReason,
   reactivationReasons,
-  type AgreementProgram,
   type Contact,
+  type PaperProgram,
   type Installable,
   type Paper,
 } from '@calbus/contracts/clearinghouse';
@@ -87,11 +88,17 @@ const longId = (text: string): string => {
   return id;
 };
 
-const paperOf = (program: string, number: string): Paper => {
-  const kind: AgreementProgram = agreementProgram.parse(program);
-  const agreementNumber = normalPaper(kind, number);
-  const problem = paperProblem(kind, agreementNumber);
-  if (problem !== undefined) throw new InvalidArgumentError(`The agreement number ${problem}.`);
+const paperOf = (program: string, number: string | undefined): Paper =>
+  numberedPaper(paperProgram.parse(program), number);
+
+const numberedPaper = <P extends PaperProgram>(
+  kind: P,
+  number: string | undefined,
+): { program: P; agreementNumber: string } => {
+  const agreementNumber = normalPaper(kind, number ?? '');
+  const problem =
+    number === undefined ? 'is missing: --agreement <number>' : paperProblem(kind, agreementNumber);
+  if (problem !== undefined) throw new Problem('INVALID_BODY', `The agreement number ${problem}.`);
   return { program: kind, agreementNumber };
 };
 
@@ -114,7 +121,7 @@ const purchaseOf = (program: string, o: Bought): Installable => {
     .map(([name]) => name);
   if (missing.length > 0) throw new InvalidArgumentError(`Say ${missing.join(', ')} too.`);
   return {
-    ...paperOf(program, o.agreement ?? ''),
+    ...numberedPaper(agreementProgram.parse(program), o.agreement),
     version: productVersion.parse(o.calVersion),
     mode: licensingMode.parse(o.mode),
     quantity: o.quantity ?? 0,
@@ -171,10 +178,13 @@ export const addClearinghouseCommands = (
     c
       .addOption(
         new Option('--program <program>', 'the purchase program')
-          .choices(agreementProgram.options)
+          .choices(paperProgram.options)
           .makeOptionMandatory(),
       )
-      .requiredOption('--agreement <number>', 'agreement, enrollment or license number');
+      .requiredOption(
+        '--agreement <number>',
+        'agreement, enrollment or license number; retail: CODE- and a number, from calbus agreements list',
+      );
 
   withRoad(command(program, 'activate', 'have this license server activated by the Clearinghouse'))
     .requiredOption('--first-name <name>', 'of the contact')

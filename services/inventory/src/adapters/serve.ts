@@ -97,6 +97,13 @@ export const serveQueries = (
     handle: async () => settings(state),
   });
   respond(deps, {
+    subject: subjects.inventory.query('clearinghouse-liaison', 'settings'),
+    queue,
+    contracts: [querySettings],
+    callers: inboxes['clearinghouse-liaison'],
+    handle: async () => settings(state),
+  });
+  respond(deps, {
     subject: query('licenses'),
     queue,
     contracts: [queryLicenses],

@@ -1,0 +1,93 @@
+// clearinghouse codes: license codes of boxes. The register has the number and the contents of each; the code itself follows from
+// the number and a secret, so that who reads the register has no codes.
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { Option, type Command } from 'commander';
+import { licensingMode } from '@calbus/contracts/tokens';
+import { productVersion, productVersions } from '@calbus/contracts/versions';
+import { codesCheck } from '../adapters/key-material.ts';
+import { codeOf, type KeyedCheck } from '../domain/codes.ts';
+import { command, Complaint, dataDirOf, print, wholeNumber, withDesk, type Options } from './command.ts';
+import { codesText, grouped } from './tables.ts';
+
+const MOST_CODES = 10_000;
+const MOST_CALS = 100_000;
+
+type Wanted = Options & {
+  readonly calVersion: string;
+  readonly mode: string;
+  readonly quantity: string;
+  readonly count: string;
+  readonly out?: string;
+};
+
+const written = (number: number, check: KeyedCheck): string => grouped(codeOf(number, check));
+
+const generate = (o: Wanted): void => {
+  const contents = {
+    version: productVersion.parse(o.calVersion),
+    mode: licensingMode.parse(o.mode),
+    quantity: wholeNumber('--quantity', o.quantity, MOST_CALS),
+  };
+  const count = wholeNumber('--count', o.count, MOST_CODES);
+  const { out } = o;
+  if (out !== undefined && existsSync(out))
+    throw new Complaint(`${out} is there already; codes are not written over anything.`);
+  const check = codesCheck(dataDirOf(o));
+  const numbers = withDesk(o, true, (desk) => desk.addCodes(contents, count, Date.now()));
+  const codes = numbers.map((number) => ({ number, code: written(number, check), ...contents }));
+  if (out === undefined) {
+    print(o, codes, () => codes.map(({ code }) => code).join('\n'));
+    return;
+  }
+  try {
+    writeFileSync(out, codes.map(({ number, code }) => `${number}\t${code}\n`).join(''), {
+      mode: 0o600,
+      flag: 'wx',
+    });
+  } catch {
+    throw new Complaint(
+      `${out} cannot be written. The codes are numbers ${numbers[0]} to ${numbers.at(-1)}: clearinghouse codes show <number> --reveal.`,
+    );
+  }
+  print(
+    o,
+    { numbers, out },
+    () => `${count} codes written to ${out}, readable by you alone: number, tab, code.`,
+  );
+};
+
+const show = (text: string, o: Options & { readonly reveal?: boolean }): void => {
+  const number = wholeNumber('The number of a code', text, 99_999_999);
+  const found = withDesk(o, false, (desk) => desk.codes().find((c) => c.number === number));
+  if (!found) throw new Complaint(`There is no code with the number ${number}: clearinghouse codes list.`);
+  const shown = o.reveal === true ? { ...found, code: written(number, codesCheck(dataDirOf(o))) } : found;
+  print(o, shown, () => ('code' in shown ? `${number}  ${shown.code}` : codesText([found])));
+};
+
+export const addCodes = (program: Command): void => {
+  const codes = program.command('codes').description('license codes of boxes');
+  command(codes, 'generate', 'make codes, each for one box, and print them once')
+    .addOption(
+      new Option('--cal-version <version>', 'version of the CALs')
+        .choices(productVersions)
+        .makeOptionMandatory(),
+    )
+    .addOption(
+      new Option('--mode <mode>', 'type of the CALs').choices(licensingMode.options).makeOptionMandatory(),
+    )
+    .requiredOption('--quantity <n>', 'how many CALs are in each box')
+    .requiredOption('--count <n>', 'how many codes')
+    .option('--out <file>', 'write them into a new file instead of printing them')
+    .action(generate);
+  command(codes, 'list', 'number and contents of each code, and when which license server used it').action(
+    (o: Options) =>
+      withDesk(o, false, (desk) => {
+        const list = desk.codes();
+        print(o, list, () => codesText(list));
+      }),
+  );
+  command(codes, 'show <number>', 'one code; the code itself only with --reveal')
+    .option('--reveal', 'print the code itself: it is worth its CALs')
+    .action(show);
+};

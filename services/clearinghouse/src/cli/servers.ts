@@ -1,0 +1,70 @@
+// clearinghouse servers, packs, retire, account: the license servers, and what the vendor does with one.
+
+import type { Command } from 'commander';
+import { token } from '@calbus/contracts/tokens';
+import { command, Complaint, longId, print, withDesk, type Options } from './command.ts';
+import { grouped, packsText, serversText } from './tables.ts';
+
+const retire = (
+  text: string,
+  o: Options & { readonly yes?: boolean; readonly releaseCals?: boolean },
+): void => {
+  const serverId = longId(text);
+  if (o.yes !== true)
+    throw new Complaint(
+      'A retired license server is never activated again. Say --yes if you mean it; nothing was changed.',
+    );
+  const release = o.releaseCals === true;
+  const done = withDesk(o, false, (desk) => desk.retire(serverId, release));
+  if (!done) throw new Complaint(`There is no license server ${grouped(serverId)}: clearinghouse servers.`);
+  const { calsReleased } = done;
+  print(o, { result: 'retired', serverId, calsReleased }, () =>
+    [
+      `${grouped(serverId)} is retired: its commands are refused from now on.`,
+      release
+        ? `${calsReleased} CALs are left on their agreements again.`
+        : 'Its CALs stay issued: --release-cals leaves them on their agreements again.',
+    ].join(' '),
+  );
+};
+
+const move = (text: string, account: string, o: Options): void => {
+  const serverId = longId(text);
+  if (!token.safeParse(account).success)
+    throw new Complaint('The name of an account has 1 to 64 letters, digits, hyphens and underscores.');
+  if (!withDesk(o, false, (desk) => desk.moveAccount(serverId, account)))
+    throw new Complaint(`There is no license server ${grouped(serverId)}: clearinghouse servers.`);
+  print(
+    o,
+    { result: 'moved', serverId, account },
+    () => `${grouped(serverId)} is known under the account ${account} from now on.`,
+  );
+};
+
+export const addServers = (program: Command): void => {
+  command(
+    program,
+    'servers',
+    'license servers: standing, epoch, last witness, and whether a clone was seen',
+  ).action((o: Options) =>
+    withDesk(o, false, (desk) => {
+      const list = desk.servers();
+      print(o, list, () => serversText(list));
+    }),
+  );
+  command(program, 'packs', 'key packs issued, and what is left of each').action((o: Options) =>
+    withDesk(o, false, (desk) => {
+      const list = desk.packs();
+      print(o, list, () => packsText(list));
+    }),
+  );
+  command(program, 'retire', 'end a license server for good')
+    .argument('<server id>', 'as clearinghouse servers shows it')
+    .option('--yes', 'yes, for good')
+    .option('--release-cals', 'leave its CALs on their agreements again; it must not run any more')
+    .action(retire);
+  command(program, 'account', 'a license server has another RabbitMQ account from now on')
+    .argument('<server id>', 'as clearinghouse servers shows it')
+    .argument('<account>', 'the RabbitMQ user')
+    .action(move);
+};
