@@ -282,6 +282,17 @@ describe('an answer', () => {
     assert.equal(stateOf(id), 'waiting');
   });
 
+  test('with the first of many key packs says how many are still to come, and keeps that', () => {
+    const { program, agreementNumber } = bought;
+    const claims = { version: 1, keyPackId: 'R'.repeat(35), serverId: SERVER, epoch: 2, issuedAt: 1 };
+    const keyPack = vendor.sign(KEY_PACK_TYP, { ...claims, purchase: bought });
+    const recover = ask({ kind: 'recover', paper: { program, agreementNumber } });
+    handle(vendor.sign(ANSWER_TYP, answer(recover, 'recovered', { keyPacks: [keyPack], more: 7 })));
+    const kept = store.answered().find(({ command }) => command.commandId === recover)?.answered;
+    assert.ok(kept?.kind === 'recovered');
+    assert.equal(kept.more, 7);
+  });
+
   test('of an earlier epoch, recovered or changed, is refused and says why', () => {
     const claims = { version: 1, keyPackId: 'Q'.repeat(35), serverId: SERVER, epoch: 1, issuedAt: 1 };
     const keyPack = vendor.sign(KEY_PACK_TYP, { ...claims, purchase: bought });

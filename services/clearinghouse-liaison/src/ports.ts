@@ -17,7 +17,12 @@ export type Answered =
   | ({ readonly kind: 'activated' } & Omit<Activation, 'deactivated'>)
   | ({ readonly kind: 'key-pack' } & AnsweredPack)
   | { readonly kind: 'deactivated' }
-  | { readonly kind: 'recovered'; readonly packs: readonly AnsweredPack[] }
+  | {
+      readonly kind: 'recovered';
+      readonly packs: readonly AnsweredPack[];
+      /** How many more there are than one answer has. */
+      readonly more?: number | undefined;
+    }
   | { readonly kind: 'pack-changed'; readonly keyPackId: string; readonly into: AnsweredPack | null }
   /** The Clearinghouse has not taken the CALs that inventory withholds. */
   | { readonly kind: 'not-taken'; readonly reason: ClearinghouseReason; readonly says: string };

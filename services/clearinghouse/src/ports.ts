@@ -28,7 +28,7 @@ export type Registry = {
   readonly addServer: (server: Server) => void;
   /** Puts a license server in the place of what is kept under its id, and its key packs under its epoch. */
   readonly replaceServer: (server: Server) => void;
-  /** A command of an earlier epoch came: there is a copy of the license server. */
+  /** A command of an earlier epoch, issued since the one in force began: there is a copy of the license server. */
   readonly keepClone: (serverId: string, at: number) => void;
   /** The last witness a license server sent: how far its ledger was. One of an earlier command than the last takes nothing back. */
   readonly keepWitness: (
@@ -42,6 +42,16 @@ export type Registry = {
   readonly pack: (keyPackId: string) => Pack | undefined;
   /** Of a license server: the key packs on a paper, and how many there are on any. Those without CALs are left out. */
   readonly packsOn: (serverId: string, paper: Paper) => readonly Pack[];
+  /**
+   * As many of them as one answer may have, first those that were not handed out in this epoch yet, and how many of the latter are left
+   * for the next time. Remembers that they were handed out.
+   */
+  readonly handOut: (
+    serverId: string,
+    epoch: number,
+    paper: Paper,
+    at: number,
+  ) => { readonly packs: readonly Pack[]; readonly more: number };
   readonly packCount: (serverId: string) => number;
   /**
    * Takes CALs out of a pack; they are left on its agreement again. Throws where it has fewer. The license code of a box may be used
@@ -66,10 +76,10 @@ export type AgreementLine = {
   readonly covers: readonly (CoverCount & { readonly left: number })[];
 };
 
-export type ServerLine = Omit<Server, 'chain' | 'key'> & {
+export type ServerLine = Omit<Server, 'chain' | 'key' | 'epochSince'> & {
   /** How far its ledger was when it last asked for something. */
   readonly witness: ClearinghouseCommand['witness'];
-  /** When a command of an earlier epoch came last: there is a copy of it. */
+  /** When a command came last that only a copy of it can have sent. */
   readonly cloneAt: number | null;
   readonly keyPacks: number;
   readonly cals: number;

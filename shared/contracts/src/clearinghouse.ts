@@ -209,6 +209,9 @@ const answerStatement = {
   commandHash: sha256.optional(),
 };
 
+/** Key packs in one answer. */
+export const MAX_RECOVERED = 100;
+
 /** Header `typ` of an answer's JWS. Its header carries the signer's certificate chain as `x5c`, up to the root but without it. */
 export const ANSWER_TYP = 'calbus-answer+jws';
 
@@ -241,7 +244,11 @@ export const clearinghouseAnswer = z.discriminatedUnion('type', [
     commandId: token,
     productId,
     /** Of the present epoch; one that was issued before keeps its id. */
-    body: z.object({ keyPacks: z.array(z.string().max(16_384)).min(1).max(100) }),
+    body: z.object({
+      keyPacks: z.array(z.string().max(16_384)).min(1).max(MAX_RECOVERED),
+      /** How many more there are: asked again, they come next. */
+      more: z.int().min(1).optional(),
+    }),
   }),
   z.object({
     ...answerStatement,

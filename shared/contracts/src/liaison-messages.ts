@@ -154,6 +154,8 @@ export const clearinghouseCommandState = z.discriminatedUnion('state', [
     at: instant,
     keyPackId: keyPackId.optional(),
     serverId: serverId.optional(),
+    /** Of a recovery: how many key packs more there are; asked again, they come next. */
+    more: z.int().min(1).optional(),
   }),
   z.object({
     state: z.literal('rejected'),

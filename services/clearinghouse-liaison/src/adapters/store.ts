@@ -78,7 +78,7 @@ const answeredText = z.string().transform((t) =>
       }),
       z.object({ kind: z.literal('key-pack'), ...answeredPack.shape }),
       z.object({ kind: z.literal('deactivated') }),
-      z.object({ kind: z.literal('recovered'), packs: z.array(answeredPack) }),
+      z.object({ kind: z.literal('recovered'), packs: z.array(answeredPack), more: z.int().optional() }),
       z.object({ kind: z.literal('pack-changed'), keyPackId: z.string(), into: answeredPack.nullable() }),
       z.object({ kind: z.literal('not-taken'), reason: clearinghouseReason, says: z.string() }),
     ])

@@ -112,7 +112,11 @@ const keyPack = (d: AnswerDeps, command: Command, jws: string): Verdict => {
   return { state: { state: 'answered', at }, answered: { kind: 'key-pack', keyPackId, keyPack: jws } };
 };
 
-const recovered = (d: AnswerDeps, asked: Paper, statements: readonly string[]): Verdict => {
+const recovered = (
+  d: AnswerDeps,
+  asked: Paper,
+  { keyPacks: statements, more }: Extract<ClearinghouseAnswer, { type: 'recovered' }>['body'],
+): Verdict => {
   const at = d.now();
   const packs: AnsweredPack[] = [];
   for (const keyPack of statements) {
@@ -123,7 +127,7 @@ const recovered = (d: AnswerDeps, asked: Paper, statements: readonly string[]): 
       return spoilt(at, 'KEY_PACK_REJECTED', 'A key pack is of another agreement than was asked for.');
     packs.push({ keyPackId, keyPack });
   }
-  return { state: { state: 'answered', at }, answered: { kind: 'recovered', packs } };
+  return { state: { state: 'answered', at }, answered: { kind: 'recovered', packs, more } };
 };
 
 const packChanged = (
@@ -159,7 +163,7 @@ const verdictOf = (d: AnswerDeps, command: Command, a: ClearinghouseAnswer): Ver
         ? { state: { state: 'answered', at }, answered: { kind: 'deactivated' } }
         : undefined;
     case 'recovered':
-      return request.kind === 'recover' ? recovered(d, request.paper, a.body.keyPacks) : undefined;
+      return request.kind === 'recover' ? recovered(d, request.paper, a.body) : undefined;
     case 'pack-changed':
       return request.kind === 'change-pack' ? packChanged(d, request, a) : undefined;
     case 'rejected': {

@@ -28,8 +28,9 @@ const doneWith = (answered: Answered, at: number): State => {
       return { state: 'done', at, keyPackId: answered.keyPackId };
     case 'pack-changed':
       return { state: 'done', at, keyPackId: answered.into?.keyPackId ?? answered.keyPackId };
-    case 'deactivated':
     case 'recovered':
+      return { state: 'done', at, ...(answered.more === undefined ? {} : { more: answered.more }) };
+    case 'deactivated':
       return { state: 'done', at };
     case 'not-taken':
       return { state: 'rejected', at, reason: answered.reason, says: answered.says };

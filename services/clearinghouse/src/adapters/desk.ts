@@ -112,7 +112,10 @@ export const sqliteDesk = (db: DatabaseSync): Desk => {
             .all()
             .map((row) => ({ server: row, more: row })),
         )
-        .map(({ server: { chain: _chain, key: _key, ...server }, more }) => ({ ...server, ...more })),
+        .map(({ server: { chain: _chain, key: _key, epochSince: _since, ...server }, more }) => ({
+          ...server,
+          ...more,
+        })),
     addCodes: ({ version, mode, quantity }, count, at) =>
       transact(db, () => {
         const add = db.prepare(

@@ -74,4 +74,11 @@ export const schema = [
   ALTER TABLE covers ADD COLUMN converted INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE answers ADD COLUMN reason TEXT;
   `,
+  // When the epoch in force began, and in which epoch a key pack was handed out last: more than one answer has are asked for in parts.
+  `
+  ALTER TABLE servers ADD COLUMN epoch_since INTEGER NOT NULL DEFAULT 0;
+  UPDATE servers SET epoch_since = activated_at;
+  ALTER TABLE packs ADD COLUMN handed_epoch INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE packs ADD COLUMN handed_at INTEGER NOT NULL DEFAULT 0;
+  `,
 ] as const;

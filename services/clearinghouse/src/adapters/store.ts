@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { bought, contact } from '@calbus/contracts/clearinghouse';
+import { bought, contact, MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { numberOfPaper } from '../domain/codes.ts';
 import type { Code, Pack } from '../domain/registry.ts';
@@ -20,6 +20,7 @@ export const serverRow = z
     chain: z.string(),
     contact: z.string(),
     activated_at: z.int(),
+    epoch_since: z.int(),
     standing: z.enum(['active', 'deactivated', 'retired']),
   })
   .transform((r) => ({
@@ -31,6 +32,7 @@ export const serverRow = z
     chain: z.array(z.string()).parse(JSON.parse(r.chain)),
     contact: contact.parse(JSON.parse(r.contact)),
     activatedAt: r.activated_at,
+    epochSince: r.epoch_since,
     standing: r.standing,
   }));
 export const packRow = z
@@ -85,14 +87,14 @@ export const registryOf = (db: DatabaseSync): Registry => {
   const serverById = db.prepare('SELECT * FROM servers WHERE server_id = ?');
   const replaceServer = db.prepare(
     `UPDATE servers SET product_id = ?1, user = ?2, key = ?3, epoch = ?4, chain = ?5, contact = ?6, activated_at = ?7, standing = ?8,
-     last_sequence = CASE WHEN epoch = ?4 THEN last_sequence END
-     WHERE server_id = ?9`,
+     last_sequence = CASE WHEN epoch = ?4 THEN last_sequence END, epoch_since = ?9
+     WHERE server_id = ?10`,
   );
   const movePacks = db.prepare('UPDATE packs SET epoch = ? WHERE server_id = ?');
   const clone = db.prepare('UPDATE servers SET clone_at = ? WHERE server_id = ?');
   const addServer = db.prepare(
-    `INSERT INTO servers (product_id, user, key, server_id, epoch, chain, contact, activated_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO servers (product_id, user, key, server_id, epoch, chain, contact, activated_at, epoch_since)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const witness = db.prepare(
     `UPDATE servers SET last_sequence = ?1, witness = ?2
@@ -107,12 +109,22 @@ export const registryOf = (db: DatabaseSync): Registry => {
      WHERE program = ?2 AND number = ?3 AND version = ?4 AND mode = ?5 AND issued + ?1 <= quantity`,
   );
   const addPack = db.prepare(
-    `INSERT INTO packs (key_pack_id, server_id, epoch, command_id, program, number, version, mode, quantity, issued_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO packs
+       (key_pack_id, server_id, epoch, command_id, program, number, version, mode, quantity, issued_at, handed_epoch, handed_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?3, ?10)`,
   );
   const pack = db.prepare('SELECT * FROM packs WHERE key_pack_id = ?');
   const packsOn = db.prepare(
     'SELECT * FROM packs WHERE server_id = ? AND program = ? AND number = ? AND quantity > 0 ORDER BY issued_at, key_pack_id',
+  );
+  const packsToHandOut = db.prepare(
+    `SELECT * FROM packs WHERE server_id = ? AND program = ? AND number = ? AND quantity > 0
+     ORDER BY handed_epoch, handed_at, key_pack_id LIMIT ?`,
+  );
+  const handOut = db.prepare('UPDATE packs SET handed_epoch = ?, handed_at = ? WHERE key_pack_id = ?');
+  const notHandedOut = db.prepare(
+    `SELECT count(*) AS n FROM packs
+     WHERE server_id = ? AND program = ? AND number = ? AND quantity > 0 AND handed_epoch < ?`,
   );
   const packCount = db.prepare('SELECT count(*) AS n FROM packs WHERE server_id = ? AND quantity > 0');
   const shrinkPack = db.prepare(
@@ -174,6 +186,7 @@ export const registryOf = (db: DatabaseSync): Registry => {
         who,
         s.activatedAt,
         s.standing,
+        s.epochSince,
         s.serverId,
       );
       movePacks.run(s.epoch, s.serverId);
@@ -182,9 +195,9 @@ export const registryOf = (db: DatabaseSync): Registry => {
       clone.run(at, serverId);
     },
     addServer: (s) => {
-      const { productId, user, key, serverId, epoch, activatedAt } = s;
+      const { productId, user, key, serverId, epoch, activatedAt, epochSince } = s;
       const [chain, who] = [JSON.stringify(s.chain), JSON.stringify(s.contact)];
-      addServer.run(productId, user, key, serverId, epoch, chain, who, activatedAt);
+      addServer.run(productId, user, key, serverId, epoch, chain, who, activatedAt, epochSince);
     },
     keepWitness: (productId, sequence, w) => {
       witness.run(sequence, w === null ? null : JSON.stringify(w), productId);
@@ -205,6 +218,13 @@ export const registryOf = (db: DatabaseSync): Registry => {
     pack: (keyPackId) => packRow.optional().parse(pack.get(keyPackId)),
     packsOn: (serverId, { program, agreementNumber }) =>
       z.array(packRow).parse(packsOn.all(serverId, program, agreementNumber)),
+    handOut: (serverId, epoch, { program, agreementNumber }, at) => {
+      const packs = z
+        .array(packRow)
+        .parse(packsToHandOut.all(serverId, program, agreementNumber, MAX_RECOVERED));
+      for (const { keyPackId } of packs) handOut.run(epoch, at, keyPackId);
+      return { packs, more: countRow.parse(notHandedOut.get(serverId, program, agreementNumber, epoch)).n };
+    },
     packCount: (serverId) => countRow.parse(packCount.get(serverId)).n,
     giveBack: (p, quantity) => {
       shrink(p, quantity);

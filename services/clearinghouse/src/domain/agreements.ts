@@ -26,7 +26,9 @@ export const decideEnter = (
     if ((wanted.get(keyOf(c)) ?? 0) + c.converted < c.issued)
       return {
         kind: 'refused',
-        says: `${c.issued} CALs (${c.version}, ${c.mode}) were issued on this agreement already; it cannot cover fewer.`,
+        says:
+          `${c.issued} CALs (${c.version}, ${c.mode}) were issued on this agreement already` +
+          `${c.converted < 0 ? `, and ${-c.converted} converted into the other type` : ''}; it cannot cover fewer.`,
       };
   }
   const same =

@@ -110,6 +110,16 @@ export const checkSender = (
   return undefined;
 };
 
+/**
+ * Whether a command of another epoch proves that a copy of the license server runs. One that was issued before the epoch in force began
+ * proves nothing: it was signed by whoever had the right to, and came late (a request file that lay about, a redelivery). A copy does not
+ * know that its epoch is over, so what it signs next is dated later. The sequence cannot tell: a copy, a license server that was set up
+ * anew, and one put back from a backup count on from different places. A copy whose clock is behind is refused all the same, and is shown
+ * once its clock has passed that moment.
+ */
+export const provesCopy = (command: OfServer, known: Server): boolean =>
+  command.epoch < known.epoch && command.issuedAt > known.epochSince;
+
 export const decideInstall = (quantity: number, cover: Cover): Rejection | { readonly kind: 'issue' } => {
   switch (cover.kind) {
     case 'no-agreement':

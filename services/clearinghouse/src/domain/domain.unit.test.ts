@@ -15,6 +15,7 @@ import {
   decideTries,
   MAX_GUESSES,
   MAX_TRIES,
+  provesCopy,
   type OfServer,
 } from './decide.ts';
 import { identifierOf } from './identifiers.ts';
@@ -29,6 +30,7 @@ const server: Server = {
   chain: ['pem'],
   contact: { firstName: 'Ada', lastName: 'Example', company: 'Example Ltd', country: 'GB' },
   activatedAt: 0,
+  epochSince: 0,
   standing: 'active',
 };
 const own: Sender = { user: 'ls1', key: 'k1' };
@@ -69,6 +71,19 @@ test('who sends: row by row', () => {
   ];
   for (const [what, command, known, sender, expected] of rows)
     assert.equal(said(checkSender(command, known, sender)), expected, what);
+});
+
+test('what proves a copy: an earlier epoch, signed since the one in force began', () => {
+  const known = { ...server, epochSince: 1_000 };
+  const rows: [string, number, number, boolean][] = [
+    ['a request that lay about', 1, 999, false],
+    ['issued at the very moment', 1, 1_000, false],
+    ['a copy that goes on', 1, 1_001, true],
+    ['the epoch in force', 2, 1_001, false],
+    ['an epoch never issued', 3, 1_001, false],
+  ];
+  for (const [what, epoch, issuedAt, expected] of rows)
+    assert.equal(provesCopy({ ...install, epoch, issuedAt }, known), expected, what);
 });
 
 test('install: as many as the agreement has left', () => {

@@ -12,6 +12,8 @@ export type Server = {
   readonly chain: readonly string[];
   readonly contact: Contact;
   readonly activatedAt: number;
+  /** When the epoch in force began: as we answered, or as it was asked for by the license server's clock, whichever is later. */
+  readonly epochSince: number;
   /** Deactivated by its own command, until it is activated again; retired by the vendor, for good. */
   readonly standing: 'active' | 'deactivated' | 'retired';
 };

@@ -9,6 +9,7 @@ import {
   decideCode,
   decideInstall,
   decideReactivate,
+  provesCopy,
   reject,
   type OfServer,
   type Rejection,
@@ -96,6 +97,7 @@ const activate = (
     epoch,
     contact,
     activatedAt: w.at,
+    epochSince: Math.max(w.at, command.issuedAt),
     standing: 'active',
   };
   if (known) registry.replaceServer(server);
@@ -169,10 +171,13 @@ const ofServer = (w: Work, command: OfServer, server: Server): Decided => {
       registry.replaceServer({ ...server, standing: 'deactivated' });
       return { kind: 'deactivate', answer: w.answer('deactivated', {}) };
     case 'recover': {
-      const packs = registry.packsOn(serverId, command.body.paper);
+      const { packs, more } = registry.handOut(serverId, epoch, command.body.paper, w.at);
       if (packs.length === 0) return reject('NOT_YOURS');
       const keyPacks = packs.map((pack) => packStatement(w, { ...pack, epoch, issuedAt: w.at }));
-      return { kind: 'recover', answer: w.answer('recovered', { keyPacks }) };
+      return {
+        kind: 'recover',
+        answer: w.answer('recovered', { keyPacks, ...(more > 0 ? { more } : {}) }),
+      };
     }
     case 'change-pack':
       return changePack(w, command, server);
@@ -197,7 +202,7 @@ export const applyCommand = (
   if (command.type === 'activate' || command.type === 'reactivate') return activate(w, command, draft);
   const server = registry.serverById(command.serverId);
   const wrong = checkSender(command, server, w.sender);
-  if (wrong?.reason === 'WRONG_EPOCH' && server && command.epoch < server.epoch)
+  if (wrong?.reason === 'WRONG_EPOCH' && server && provesCopy(command, server))
     registry.keepClone(server.serverId, at);
   if (wrong) return wrong;
   if (!server) throw new Error('a command of nobody was taken');

@@ -55,6 +55,8 @@ const ended = (c: LiaisonCommand, o: Json, done: string): void => {
   if (state.state !== 'done') return;
   if (state.keyPackId !== undefined) say(`Key pack ${grouped(state.keyPackId)}.`);
   if (state.serverId !== undefined) say(`Activated as ${grouped(state.serverId)}.`);
+  if (state.more !== undefined)
+    say(`${state.more} more key packs of this agreement are still to come: give the same command again.`);
   say(done);
 };
 
