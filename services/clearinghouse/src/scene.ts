@@ -126,7 +126,8 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
   const connections: ChannelModel[] = [];
   const root = (): string => readFileSync(path.join(dataDir, 'root.pem'), 'utf8');
   const run = (...args: readonly string[]): Ran => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [vendor, ...args, '--data', dataDir], {
+    const where = args.includes('--data') ? [] : ['--data', dataDir];
+    const { status, stdout, stderr } = spawnSync(process.execPath, [vendor, ...args, ...where], {
       encoding: 'utf8',
       cwd: dir,
       timeout: 60_000,

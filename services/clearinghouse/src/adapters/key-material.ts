@@ -157,9 +157,21 @@ export const rotateSigningKey = async (dataDir: string, at: number): Promise<Sig
   return { name, notBefore: at - BACKDATED, notAfter: at + LIFE.signing, current: true };
 };
 
+const codesSecretOf = (dataDir: string): string => path.join(keysDirOf(dataDir), 'codes.secret');
+
+/** For codes that were made: with another secret they would be other codes. Throws one sentence where it is gone. */
+export const keptCodesCheck = (dataDir: string): KeyedCheck => {
+  const file = codesSecretOf(dataDir);
+  if (!existsSync(file))
+    throw new Error(
+      `${file} is gone, and the codes that were made follow from it; restore it from your backup.`,
+    );
+  return codesCheck(dataDir);
+};
+
 /** The check of license codes; its secret is made where there is none. */
 export const codesCheck = (dataDir: string): KeyedCheck => {
-  const file = path.join(keysDirOf(dataDir), 'codes.secret');
+  const file = codesSecretOf(dataDir);
   mkdirSync(keysDirOf(dataDir), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) putNew(file, randomBytes(32).toString('base64url'), 0o600);
   const secret = readFileSync(file, 'utf8');

@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
-import { codesCheck } from '../adapters/key-material.ts';
+import { codesCheck, keptCodesCheck } from '../adapters/key-material.ts';
 import { codeOf, type KeyedCheck } from '../domain/codes.ts';
 import { command, Complaint, dataDirOf, print, wholeNumber, withDesk, type Options } from './command.ts';
 import { codesText, grouped } from './tables.ts';
@@ -61,7 +61,7 @@ const show = (text: string, o: Options & { readonly reveal?: boolean }): void =>
   const number = wholeNumber('The number of a code', text, 99_999_999);
   const found = withDesk(o, false, (desk) => desk.codes().find((c) => c.number === number));
   if (!found) throw new Complaint(`There is no code with the number ${number}: clearinghouse codes list.`);
-  const shown = o.reveal === true ? { ...found, code: written(number, codesCheck(dataDirOf(o))) } : found;
+  const shown = o.reveal === true ? { ...found, code: written(number, keptCodesCheck(dataDirOf(o))) } : found;
   print(o, shown, () => ('code' in shown ? `${number}  ${shown.code}` : codesText([found])));
 };
 
