@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
+import { carryProblems } from './src/carry-messages.ts';
+import { clearinghouseReasons } from './src/clearinghouse.ts';
 import { eventNames, events } from './src/events.ts';
 import { faultCodes, faults } from './src/faults.ts';
 import { refusalCodes, refusals, retryOf } from './src/refusals.ts';
@@ -51,6 +53,19 @@ suite('docs/errors.md', () => {
     );
     for (const [code, , , todo] of rows) assert.ok((todo ?? '').length > 10, code);
   });
+
+  for (const [heading, closed] of [
+    ['What the Clearinghouse rejects', clearinghouseReasons],
+    ['What is not carried', carryProblems],
+  ] as const)
+    test(`has every reason under "${heading}", in order, with its meaning and something to do`, () => {
+      const rows = tableUnder(heading);
+      assert.deepEqual(
+        rows.map((row) => row.slice(0, 2)),
+        Object.entries(closed),
+      );
+      for (const [code, , todo] of rows) assert.ok((todo ?? '').length > 10, code);
+    });
 });
 
 test('docs/operations.md has every event, in order', () => {

@@ -93,6 +93,15 @@ export const reason = (a: ClearinghouseAnswer): string => (a.type === 'rejected'
 
 export type Ran = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
+/** It says so in a sentence, and ends as a command that was used wrongly or could not be done. */
+export const complains = ({ code, stdout, stderr }: Ran, says: RegExp, what: string): void => {
+  assert.ok(code === 1 || code === 2, `${what}: exit code ${code}`);
+  assert.equal(stdout, '', what);
+  assert.match(stderr, says, what);
+  assert.doesNotMatch(stderr, /^\s+at |\bnode:|Error:|\[object|undefined/m, what);
+  assert.ok(stderr.trim().split('\n').length <= 3, `${what}: ${stderr}`);
+};
+
 export type Scene = AsyncDisposable & {
   readonly rabbitmq: TestRabbitmq;
   readonly dir: string;
