@@ -19,7 +19,7 @@ await runService({
     const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log);
     const inventory = natsInventory(nc, clock, dead);
     const roots = [c.clearinghouseRootFile];
-    const signer = keepTrust({
+    const trust = keepTrust({
       nc,
       inventory,
       roots,
@@ -29,10 +29,13 @@ await runService({
       dead,
       signal,
     });
-    onStop('trust', () => signer.ended);
-    const deps = { clock, log, dead, inventory, terminalServers: natsTerminalServers(nc, clock), signer };
+    onStop('trust', () => trust.ended);
+    const terminalServers = natsTerminalServers(nc, clock);
+    const deps = { clock, log, dead, inventory, terminalServers, signer: trust };
     const options = { most: c.batch, lanes: c.lanes, clock, log, signal };
-    const consuming = consumeRequests(nc, options, (batch) => handleBatch(deps, batch));
+    const consuming = trust.known.then(() =>
+      consumeRequests(nc, options, (batch) => handleBatch(deps, batch)),
+    );
     onStop('the request queue', () => consuming);
   },
 });

@@ -36,6 +36,6 @@ export type TerminalServers = {
 export type Signer = {
   /** The signed license; undefined while there is no key that may sign it. */
   readonly sign: (facts: LicenseFacts) => string | undefined;
-  /** `chain`: of its issuing key, as whoever shows it gave it. */
+  /** `chain`: of its issuing key, as whoever shows it gave it. `unknown` is said only until what is trusted here is newer than its being shown. */
   readonly check: (license: string, chain?: readonly string[]) => LicenseCheck;
 };

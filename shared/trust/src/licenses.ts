@@ -43,7 +43,9 @@ export type LicenseTrust = {
 };
 
 export type LicenseCheck =
-  { readonly ok: true; readonly claims: LicenseClaims } | { readonly ok: false; readonly why: string };
+  | { readonly ok: true; readonly claims: LicenseClaims }
+  /** `unknown`: of a key or license server that is not known here; whoever knows more may find it genuine. */
+  | { readonly ok: false; readonly why: string; readonly unknown?: true };
 
 type Kept = { readonly roots: readonly string[]; readonly ownRoot: boolean; readonly linked: LinkedChain };
 
@@ -71,11 +73,11 @@ export const checkLicense = (jws: string, trust: LicenseTrust): LicenseCheck => 
   const claims = licenseClaims.safeParse(opened?.payload);
   if (!opened || !claims.success) return { ok: false, why: 'it is not a license' };
   const chain = trust.issuing.get(opened.header.kid ?? '');
-  if (!chain) return { ok: false, why: 'the key that signed it is not known' };
+  if (!chain) return { ok: false, why: 'the key that signed it is not known', unknown: true };
   const c = claims.data;
   const unactivated = c.iss === UNACTIVATED;
   if (!unactivated && c.iss !== trust.licenseServerId)
-    return { ok: false, why: 'it is of another license server' };
+    return { ok: false, why: 'it is of another license server', unknown: true };
   if (unactivated && c.kind !== 'temporary')
     return { ok: false, why: 'a license from before activation can only be temporary' };
   // A license that is given again after a change of keys is signed anew, unchanged: it may be older than the certificates it

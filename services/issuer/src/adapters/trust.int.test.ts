@@ -13,8 +13,9 @@ import { testLicenseServer } from '@calbus/testkit/certificates';
 import { testBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
-import { privateKeyToPem } from '@calbus/trust/certificates';
+import { newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
 import { openJws } from '@calbus/trust/jws';
+import { signLicense } from '@calbus/trust/licenses';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { keepTrust } from './trust.ts';
@@ -66,12 +67,12 @@ const ledgerAt = (trustRevision: number, epoch: number): Body<typeof inventoryTr
 });
 
 /** An inventory that says what the test says, and a terminal server that asks for its snapshot. */
-const start = async (t: TestContext) => {
+const start = async (t: TestContext, away = false) => {
   const b = await bus();
   const nc = await b.connectAs('issuer');
   const ts = await b.connectAs({ terminalServer: 'ts1' });
   const end = new AbortController();
-  const says = { beacon: 1, answers: ledgerAt(1, 0), away: false, asked: 0 };
+  const says = { beacon: 1, answers: ledgerAt(1, 0), away, asked: 0 };
   const inventory: NatsInventory = {
     allocate: () => Promise.reject(new FaultError(fault('NO_LEADER'))),
     position: () => undefined,
@@ -154,6 +155,47 @@ test('a new key found while inventory is away is published when it is back', asy
   await eventually('the new key to be seen', () => says.asked >= asked + 2, { withinMs: 8_000 });
   says.away = false;
   await eventually('k2, then k1', async () => (await kids()) === 'k2,k1');
+});
+
+test('who may sign is known only when inventory has said so; a license of a key that is a moment old is not judged before it is read', async (t) => {
+  const [k1, k2, k3] = [await key('k1'), await key('k2'), await key('k3')];
+  const licenseOf = (kid: string): string => signLicense(newKeyPair().privateKey, kid, facts);
+  await publishKeys(k1);
+  const { trust, says } = await start(t, true);
+  let known = false;
+  void trust.known.then(() => (known = true));
+  await eventually('to be asked', () => says.asked >= 2, { withinMs: 10_000 });
+  assert.equal(known, false);
+  const check = trust.check(licenseOf('k1'));
+  assert.ok(!check.ok && check.unknown === true);
+  says.away = false;
+  await trust.known;
+  await publishKeys(k2, k1);
+  const seen: string[] = [];
+  const why = (license: string): string => {
+    const found = trust.check(license);
+    return found.ok ? 'genuine' : `${found.unknown === true ? 'perhaps: ' : ''}${found.why}`;
+  };
+  await eventually(
+    'k2 is known',
+    () => {
+      seen.push(why(licenseOf('k2')));
+      return seen.at(-1)?.startsWith('its signature') === true;
+    },
+    { withinMs: 10_000 },
+  );
+  assert.ok(
+    seen.slice(0, -1).every((s) => s.startsWith('perhaps: ')),
+    seen.join(),
+  );
+  assert.match(why(licenseOf(k3.kid)), /^perhaps: /);
+  await eventually(
+    'k3 is a stranger',
+    () => why(licenseOf(k3.kid)) === 'the key that signed it is not known',
+    {
+      withinMs: 10_000,
+    },
+  );
 });
 
 test('a key that is over signs no more; its successor does', async (t) => {

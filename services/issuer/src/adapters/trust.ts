@@ -10,16 +10,22 @@ import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { checkLicenseWith, signLicense } from '@calbus/trust/licenses';
+import { openJws } from '@calbus/trust/jws';
+import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/trust/licenses';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
 import type { Signer } from '../ports.ts';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { readKeys, type OpenedKeys, type SigningKey } from './keys.ts';
+import { createStrangers } from './strangers.ts';
 
 const LOOK_MS = 250;
 const KEYS_EVERY = 8;
 
-export type Trust = Signer & { readonly ended: Promise<void> };
+export type Trust = Signer & {
+  /** Resolves once it is known for the first time whom to trust, or at the abort of `signal`. */
+  readonly known: Promise<void>;
+  readonly ended: Promise<void>;
+};
 
 export type TrustDeps = {
   readonly nc: NatsConnection;
@@ -43,26 +49,36 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   /** The keys of `sources`: a license under any other could be verified by nobody who asks here whom to trust. */
   let signing: readonly SigningKey[] = [];
   let quiet = false;
-  /** A license could not be signed with the keys at hand: look for newer ones at once. */
+  /** A license could not be signed, or not be checked, with the keys at hand: look for newer ones at once. */
   let wanted = true;
+  const strangers = createStrangers();
+  const first = Promise.withResolvers<void>();
+  signal.addEventListener('abort', () => first.resolve());
 
   const announce = (s: TrustSources): void => {
     const body = { generation: s.ledger.position.generation, epoch: s.ledger.epoch };
     nc.publish(subjects.trust.changed, encode(trustChanged, { id: newId(), sentAt: clock.now() }, body));
   };
   const look = async (withKeys: boolean): Promise<void> => {
-    if (withKeys || wanted) keys = (await readKeys(nc, deps.secret)) ?? keys;
+    const since = clock.monotonic();
+    const read = withKeys || wanted;
+    if (read) keys = (await readKeys(nc, deps.secret)) ?? keys;
     wanted = !keys || keys.signing.length === 0;
     const revision = inventory.trustRevision();
     if (!keys || revision === undefined) return;
     const sameKeys = JSON.stringify(sources?.keys) === JSON.stringify(keys.published);
-    if (sources && sameKeys && revisionOf(sources) === revision) return;
+    if (sources && sameKeys && revisionOf(sources) === revision) {
+      if (read) strangers.looked(since);
+      return;
+    }
     const opened = keys;
     const found = { ledger: await inventory.trust(), keys: opened.published };
     // Any replica answers, and one that is behind would take us back; the next look asks again.
     if (revisionOf(found) !== inventory.trustRevision()) return;
     sources = found;
     signing = opened.signing;
+    if (read) strangers.looked(since);
+    first.resolve();
     announce(found);
     log.info({ kid: signing[0]?.kid, epoch: found.ledger.epoch }, 'what is trusted is up to date');
   };
@@ -105,10 +121,16 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       if (!chosen) wanted = true;
       return chosen && signLicense(chosen.key, chosen.kid, facts);
     },
-    check: (license, chain) =>
-      sources
-        ? checkLicenseWith(license, chain, licenseTrustOf(deps.roots, sources))
-        : { ok: false, why: 'who may sign is not known here yet' },
+    check: (license, chain): LicenseCheck => {
+      if (!sources) return { ok: false, why: 'who may sign is not known here yet', unknown: true };
+      const checked = checkLicenseWith(license, chain, licenseTrustOf(deps.roots, sources));
+      if (checked.ok || checked.unknown !== true) return checked;
+      if (strangers.isStranger(openJws(license)?.header.kid ?? '', clock.monotonic()))
+        return { ok: false, why: checked.why };
+      wanted = true;
+      return checked;
+    },
+    known: first.promise,
     ended: run(),
   };
 };

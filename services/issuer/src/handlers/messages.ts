@@ -20,14 +20,16 @@ import type { Inventory, Signer } from '../ports.ts';
 
 type MessageDeps = { readonly log: Log; readonly inventory: Inventory; readonly signer: Signer };
 
-/** N1, with a word in the log. */
+/** N1, with a word in the log; undefined while it cannot be said, and `patient`. */
 const checked = (
   { signer, log }: MessageDeps,
   terminalServerId: string,
   license: string,
   chain: readonly string[] | undefined,
-): Presented => {
+  patient: boolean,
+): Presented | undefined => {
   const check = signer.check(license, chain);
+  if (!check.ok && check.unknown === true && patient) return undefined;
   if (!check.ok) {
     log.warn(
       { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, row: 'N1', why: check.why },
@@ -40,19 +42,20 @@ const checked = (
 export type Opened = {
   readonly id: string;
   readonly waitsMs: number;
-  readonly understand: (terminalServerId: string) => Understood;
+  /** Undefined while it cannot be said whether the license in it is genuine, which only who is `patient` is told. */
+  readonly understand: (terminalServerId: string, patient: boolean) => Understood | undefined;
 };
 
 const open = <C extends Contract>(
   c: C,
   bytes: Uint8Array,
-  understand: (terminalServerId: string, body: Body<C>) => Understood,
+  understand: (terminalServerId: string, body: Body<C>, patient: boolean) => Understood | undefined,
 ): Decoded<Opened> => {
   const decoded = decode([c], bytes);
   if (!decoded.ok) return decoded;
   const { id, body } = decoded.message;
   const { waitsMs } = body as { readonly waitsMs: number };
-  return { ok: true, message: { id, waitsMs, understand: (ts) => understand(ts, body) } };
+  return { ok: true, message: { id, waitsMs, understand: (ts, patient) => understand(ts, body, patient) } };
 };
 
 type Verb = 'request' | 'validated' | 'relearn' | 'stands';
@@ -60,16 +63,19 @@ type Verb = 'request' | 'validated' | 'relearn' | 'stands';
 export const openMessage: Readonly<Record<Verb, (deps: MessageDeps, bytes: Uint8Array) => Decoded<Opened>>> =
   {
     request: (deps, bytes) =>
-      open(licenseRequest, bytes, (ts, body) => {
+      open(licenseRequest, bytes, (ts, body, patient) => {
         const { presented: license, presentedChain } = body;
-        const presented = license === undefined ? undefined : checked(deps, ts, license, presentedChain);
-        return understandRequest(ts, body, presented, deps.inventory.position()?.generation);
+        const generation = deps.inventory.position()?.generation;
+        if (license === undefined) return understandRequest(ts, body, undefined, generation);
+        const presented = checked(deps, ts, license, presentedChain, patient);
+        return presented && understandRequest(ts, body, presented, generation);
       }),
     validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
     relearn: (deps, bytes) =>
-      open(licenseRelearn, bytes, (ts, body) =>
-        understandRelearn(ts, body, checked(deps, ts, body.license, body.chain)),
-      ),
+      open(licenseRelearn, bytes, (ts, body, patient) => {
+        const presented = checked(deps, ts, body.license, body.chain, patient);
+        return presented && understandRelearn(ts, body, presented);
+      }),
     stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),
   };
 export const isVerb = (verb: string): verb is Verb => Object.hasOwn(openMessage, verb);

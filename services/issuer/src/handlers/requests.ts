@@ -36,6 +36,8 @@ const AGAIN_MS = 200;
 const WORKING_MS = 2_000;
 /** A message that faults this often is put aside. */
 const MOST_FAULTS = 3;
+/** Where it cannot be said whether the license in a message is genuine, it comes so often; then the license counts as none. */
+const PATIENT = 10;
 
 /** The request id of a message that does not decode, where one can be found, so that its sender can be told. */
 const requestIdIn = (bytes: Uint8Array): string | undefined => {
@@ -86,7 +88,10 @@ const take = async (deps: RequestDeps, q: Queued): Promise<Taken | undefined> =>
     return undefined;
   }
   const { terminalServerId } = subject;
-  return { queued: q, terminalServerId, id, asks: understand(terminalServerId) };
+  const asks = understand(terminalServerId, q.deliveries < PATIENT);
+  if (asks) return { queued: q, terminalServerId, id, asks };
+  q.again(AGAIN_MS);
+  return undefined;
 };
 
 /** What the issuer answers by itself, true at the newest place of the ledger it heard of. */

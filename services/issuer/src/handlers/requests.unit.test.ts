@@ -329,6 +329,16 @@ describe('before the leader is asked', () => {
     assert.equal((await of(genuine, 2, 'a.b.c'))?.kind, 'not-genuine');
   });
 
+  test('N1: a license of a key that may be new is not judged before it is known, but for good in the end', async () => {
+    const w = world({ check: { ok: false, why: 'the key that signed it is not known', unknown: true } });
+    const shown = (deliveries: number): Message => message(ask(1, { presented: 'a.b.c' }), { deliveries });
+    assert.deepEqual(await run(w, [shown(1), message(ask(2)), shown(9)]), ['again', 'done', 'again']);
+    assert.equal(w.asked.flat().length, 1, 'who shows nothing does not wait');
+    assert.deepEqual(await run(w, [shown(10)]), ['done']);
+    const item = w.asked[1]?.[0];
+    assert.equal(item?.kind === 'license' ? item.presented.kind : '', 'not-genuine');
+  });
+
   test('N4: a proof of another life of the ledger carries what the license says; one of this life does not', async () => {
     const proofOf = async (c: LicenseClaims, position = true) => {
       const w = world({ check: { ok: true, claims: c }, position });
@@ -363,6 +373,12 @@ describe('what a terminal server says of its own accord', () => {
     assert.ok(item?.kind === 'relearn' && item.terminalServerId === 'ts1');
     assert.deepEqual(claimsOf(item.license), claims({ kind: 'full' }));
     assert.deepEqual(w.decided[0]?.outcome, { kind: 'noted' });
+  });
+
+  test('license.relearn: one of a key that may be new comes again', async () => {
+    const w = world({ check: { ok: false, why: 'it is of another license server', unknown: true } });
+    assert.deepEqual(await run(w, [relearn()]), ['again']);
+    assert.deepEqual([w.asked, w.decided], [[], []]);
   });
 
   test('license.relearn: one that is not genuine is refused without asking', async () => {
