@@ -84,7 +84,9 @@ export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promi
     ]);
     const { nodes } = bus;
     // Whoever is told where NATS is, is told of all nodes.
-    const nats = Object.create(nodes[0] ?? null, { url: { get: () => bus.url } }) as ManagedServer;
+    const [first] = nodes;
+    if (!first) throw new Error('no node of NATS was started');
+    const nats = o.cluster ? (Object.create(first, { url: { value: bus.url } }) as ManagedServer) : first;
     undo.push(...nodes.map((node) => node.stop), redisServer.stop, rabbitmq.stop);
     const servers = { nats, redis: redisServer, rabbitmq };
     await provisionAll(nats.url, deployment, nodes.length);
