@@ -1,18 +1,23 @@
 // docs/errors.md and docs/operations.md say what the code says.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
 import { carryProblems } from './src/carry-messages.ts';
 import { clearinghouseReasons } from './src/clearinghouse.ts';
+import { exchanges } from './src/catalogue.ts';
 import { eventNames, events } from './src/events.ts';
 import { faultCodes, faults } from './src/faults.ts';
 import { refusalCodes, refusals, retryOf } from './src/refusals.ts';
+import { identities } from './src/identities.ts';
 import { settingNames } from './src/settings.ts';
+import { subjects } from './src/subjects.ts';
 
 const pageOf = (name: string): string =>
   readFileSync(path.join(import.meta.dirname, '..', '..', 'docs', name), 'utf8');
+
+const repository = path.join(import.meta.dirname, '..', '..');
 
 /** The rows of the one table under a heading, cell by cell. */
 const tableUnder = (heading: string, page = pageOf('errors.md')): string[][] => {
@@ -80,4 +85,36 @@ test('docs/operations.md has every setting', () => {
     tableUnder('Settings', pageOf('operations.md')).map(([name]) => name),
     settingNames.map((name) => `\`${name}\``),
   );
+});
+
+suite('the catalogue, of which docs/contracts.md has the table', () => {
+  const rows = exchanges.map((e) => e.subject);
+
+  test('has every question that is asked or answered anywhere', () => {
+    const asked = new Set<string>();
+    for (const file of globSync('services/*/src/**/*.ts', { cwd: repository })) {
+      const source = readFileSync(path.join(repository, file), 'utf8');
+      for (const [, of, role = '', name = ''] of source.matchAll(
+        /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^']+)',?\s*\)/g,
+      ))
+        asked.add(subjects[of === 'inventory' ? 'inventory' : 'liaison'].query(role, name));
+    }
+    assert.ok(asked.size > 10);
+    assert.deepEqual(
+      [...asked].filter((subject) => !rows.includes(subject)),
+      [],
+    );
+  });
+
+  test('has a question for everybody who may ask some', () => {
+    const granted = Object.values(identities)
+      .flatMap((i) => [...i.publish])
+      .filter((subject) => /\.query\..*\*$/.test(subject));
+    assert.ok(granted.length > 4);
+    for (const subject of granted)
+      assert.ok(
+        rows.some((row) => row.startsWith(subject.slice(0, -1))),
+        subject,
+      );
+  });
 });

@@ -20,7 +20,8 @@ import {
   type LocalService,
   type ServiceName,
 } from '@calbus/local/services';
-import { startNats } from '@calbus/local/servers/nats';
+import type { ManagedServer } from '@calbus/local/servers/managed-server';
+import { startNats, startNatsCluster, type NatsCluster } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import type { Servers } from '@calbus/local/start-servers';
@@ -37,6 +38,8 @@ const sampleAgreement = path.join(repositoryRoot, 'deploy/local/sample-agreement
 export type System = {
   readonly deployment: Deployment;
   readonly servers: Servers;
+  /** One, or the three of a cluster; "servers" has the addresses of all. */
+  readonly nodes: readonly ManagedServer[];
   readonly services: ReadonlyMap<ServiceName, LocalService>;
   readonly profile: Profile;
   readonly operator: Operator;
@@ -55,7 +58,7 @@ export type System = {
 };
 
 /** Starts everything; terminal servers ts1 (Per Device) and ts2 (Per User), both 2003. */
-export const startSystem = async (): Promise<System> => {
+export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promise<System> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-flow-'));
   const undo: (() => Promise<void>)[] = [];
   const dispose = async (): Promise<void> => {
@@ -69,14 +72,24 @@ export const startSystem = async (): Promise<System> => {
       ts2: { mode: 'per-user', version: '2003' },
     });
     const { nats: n, redis: r, rabbitmq: q } = deployment.configuration;
-    const [nats, redisServer, rabbitmq] = await Promise.all([
-      startNats({ dataDir: path.join(dataDir, 'nats'), ...n }),
+    const natsOptions = { dataDir: path.join(dataDir, 'nats'), ...n };
+    const alone = async (): Promise<NatsCluster> => {
+      const server = await startNats(natsOptions);
+      return { nodes: [server], url: server.url, stop: server.stop };
+    };
+    const [bus, redisServer, rabbitmq] = await Promise.all([
+      o.cluster ? startNatsCluster(natsOptions) : alone(),
       startRedis({ dataDir: path.join(dataDir, 'redis'), ...r }),
       startRabbitmq({ dataDir: path.join(dataDir, 'rabbitmq'), ...q }),
     ]);
-    undo.push(nats.stop, redisServer.stop, rabbitmq.stop);
+    const { nodes } = bus;
+    // Whoever is told where NATS is, is told of all nodes.
+    const [first] = nodes;
+    if (!first) throw new Error('no node of NATS was started');
+    const nats = o.cluster ? (Object.create(first, { url: { value: bus.url } }) as ManagedServer) : first;
+    undo.push(...nodes.map((node) => node.stop), redisServer.stop, rabbitmq.stop);
     const servers = { nats, redis: redisServer, rabbitmq };
-    await provisionAll(nats.url, deployment);
+    await provisionAll(nats.url, deployment, nodes.length);
     const end = new AbortController();
     const pidFile = (name: string): string => path.join(dataDir, `${name}.pid`);
     const services = new Map<ServiceName, LocalService>();
@@ -109,6 +122,7 @@ export const startSystem = async (): Promise<System> => {
     return {
       deployment,
       servers,
+      nodes,
       services,
       profile,
       operator,

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { connect, nkeyAuthenticator } from 'nats';
 import { createUser } from 'nkeys.js';
+import { exchanges } from '@calbus/contracts/catalogue';
 import { oncePerFile } from '@calbus/testkit/servers';
 import { everybody, startSite } from './site.ts';
 import { everySubject, everySubscription, mayPublish, maySubscribe } from './universe.ts';
@@ -49,6 +50,23 @@ suite('nobody reaches a subject that is not theirs', () => {
       assert.deepEqual(refusedOf(refused, 'subscription'), expected);
     });
   }
+
+  test('every subject of a message is among those that are tried', () => {
+    const concrete = {
+      terminalServerId: 'ts1',
+      requestId: 'r1',
+      term: '1',
+      name: 'LOW_STOCK',
+      service: 'issuer',
+    };
+    const tried = new Set(everySubject);
+    const missing = exchanges
+      .map((e) =>
+        Object.entries(concrete).reduce((text, [name, value]) => text.replace(`{${name}}`, value), e.subject),
+      )
+      .filter((subject) => !tried.has(subject));
+    assert.deepEqual(missing, []);
+  });
 
   test('nobody gets in without a key, nor with a key the server was not told', async () => {
     const { url } = await site();

@@ -44,11 +44,30 @@ const streamApi = (s: string): string[] => [
 
 const services = ['issuer', 'inventory', 'clearinghouse-liaison', 'cli'] as const;
 
+const liaisonCommands = [
+  'activate',
+  'install',
+  'reactivate',
+  'deactivate',
+  'recover',
+  'change-pack',
+  'restore',
+  'carry',
+  'answer',
+].map((name) => `cal.v1.liaison.command.${name}`);
+const liaisonQueries = ['status', 'agreements', 'backup'].map(
+  (name) => `cal.v1.liaison.query.operator.${name}`,
+);
+const operatorQueries = ['settings', 'packs', 'licenses', 'terminal-servers', 'ledger', 'explain'].map(
+  (name) => `cal.v1.inventory.query.operator.${name}`,
+);
+
 const calbus = [
   ...terminalServers.flatMap((ts) => [
     `cal.v1.license.request.${ts}`,
     `cal.v1.license.validated.${ts}`,
     `cal.v1.license.relearn.${ts}`,
+    `cal.v1.license.stands.${ts}`,
     `cal.v1.decision.${ts}.r1`,
     `cal.v1.trust.request.${ts}`,
     `cal.v1.trust.snapshot.${ts}`,
@@ -57,9 +76,11 @@ const calbus = [
   ...['allocate', 'activation', 'install', 'operate'].map((family) => `cal.v1.inventory.${family}.1`),
   ...['issuer', 'operator', 'clearinghouse-liaison'].map((role) => `cal.v1.inventory.query.${role}.status`),
   'cal.v1.inventory.head',
-  'cal.v1.liaison.command.activate',
-  'cal.v1.liaison.command.install',
-  'cal.v1.liaison.query.operator.status',
+  ...liaisonCommands,
+  ...operatorQueries,
+  ...liaisonQueries,
+  'cal.v1.inventory.query.issuer.trust',
+  'cal.v1.inventory.query.clearinghouse-liaison.settings',
   'cal.v1.liaison.query.issuer.status',
   'cal.v1.liaison.query.inventory.witness',
   ...services.map((service) => `cal.v1.dead.${service}`),
@@ -149,12 +170,14 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.license.request.ts1',
     'cal.v1.license.validated.ts1',
     'cal.v1.license.relearn.ts1',
+    'cal.v1.license.stands.ts1',
     'cal.v1.trust.request.ts1',
   ],
   ts2: [
     'cal.v1.license.request.ts2',
     'cal.v1.license.validated.ts2',
     'cal.v1.license.relearn.ts2',
+    'cal.v1.license.stands.ts2',
     'cal.v1.trust.request.ts2',
   ],
   issuer: [
@@ -166,6 +189,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.dead.issuer',
     'cal.v1.inventory.allocate.1',
     'cal.v1.inventory.query.issuer.status',
+    'cal.v1.inventory.query.issuer.trust',
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.MSG.NEXT.CAL_REQUESTS.issuers',
     '$JS.ACK.CAL_REQUESTS.issuers.1.1.1.1.0',
@@ -221,6 +245,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.inventory.activation.1',
     'cal.v1.inventory.install.1',
     'cal.v1.inventory.query.clearinghouse-liaison.status',
+    'cal.v1.inventory.query.clearinghouse-liaison.settings',
     'cal.v1.dead.clearinghouse-liaison',
     '$KV.CAL_KEYS.issuing',
     `${inboxOf('operator')}.reply1`,
@@ -231,9 +256,9 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   operator: [
     'cal.v1.inventory.operate.1',
     'cal.v1.inventory.query.operator.status',
-    'cal.v1.liaison.command.activate',
-    'cal.v1.liaison.command.install',
-    'cal.v1.liaison.query.operator.status',
+    ...operatorQueries,
+    ...liaisonCommands,
+    ...liaisonQueries,
     '$JS.API.STREAM.INFO.CAL_REQUESTS',
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
@@ -243,7 +268,8 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   ],
   observer: [
     'cal.v1.inventory.query.operator.status',
-    'cal.v1.liaison.query.operator.status',
+    ...operatorQueries,
+    ...liaisonQueries,
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
   ],
@@ -272,14 +298,16 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
       (role) => `cal.v1.inventory.query.${role}.${role === '*' ? '*' : 'status'}`,
     ),
     'cal.v1.inventory.allocate.*',
+    ...operatorQueries,
+    'cal.v1.inventory.query.issuer.trust',
+    'cal.v1.inventory.query.clearinghouse-liaison.settings',
   ],
   'inventory-ledger': [],
   'clearinghouse-liaison': [
     'cal.v1.inventory.head',
-    'cal.v1.liaison.command.activate',
-    'cal.v1.liaison.command.install',
+    ...liaisonCommands,
     'cal.v1.liaison.command.*',
-    'cal.v1.liaison.query.operator.status',
+    ...liaisonQueries,
     'cal.v1.liaison.query.inventory.witness',
   ],
   operator: [

@@ -9,7 +9,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { ANSWER_TYP, KEY_PACK_TYP, type Purchase } from '@calbus/contracts/clearinghouse';
 import { newId } from '@calbus/runtime/ids';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { makeCertificate, newKeyPair, publicKeyFromJwk } from '@calbus/trust/certificates';
+import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
 import { signStatement } from '@calbus/trust/statements';
 import { openSigner } from './adapters/license-server-key.ts';
 import { schema } from './adapters/schema.ts';
@@ -17,9 +17,8 @@ import { sqliteStore } from './adapters/store.ts';
 import type { Request } from './domain/command.ts';
 import { handleAnswer, type AnswerOutcome } from './handlers/answer.ts';
 import type { Signer, Store } from './ports.ts';
+import { authority, span } from './test-authority.ts';
 
-const DAY = 86_400_000;
-const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + DAY };
 const SERVER = 'S'.repeat(35);
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-answers-'));
 const contact = { firstName: 'Ada', lastName: 'Example', company: 'Example Ltd', country: 'GB' };
@@ -29,34 +28,6 @@ const bought: Purchase = {
   version: '2003',
   mode: 'per-device',
   quantity: 2,
-};
-
-const authority = async (name: string) => {
-  const root = newKeyPair();
-  const rootPem = await makeCertificate({ role: 'root', commonName: `${name} root`, ...root, ...span });
-  const issuer = { certificate: rootPem, privateKey: root.privateKey };
-  const signing = newKeyPair();
-  const { publicKey } = signing;
-  const signingPem = await makeCertificate({
-    role: 'clearinghouse',
-    commonName: name,
-    publicKey,
-    issuer,
-    ...span,
-  });
-  return {
-    rootPem,
-    issuer,
-    sign: (typ: string, payload: object) => signStatement(signing.privateKey, signingPem, typ, payload),
-    certify: (commonName: string, x: string) =>
-      makeCertificate({
-        role: 'license-server',
-        commonName,
-        publicKey: publicKeyFromJwk({ kty: 'OKP', crv: 'Ed25519', x }),
-        issuer,
-        ...span,
-      }),
-  };
 };
 
 const vendor = await authority('Vendor');

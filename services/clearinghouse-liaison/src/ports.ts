@@ -45,6 +45,10 @@ export type Store = {
   readonly markPrepared: (commandId: string) => void;
   /** Answered and not yet recorded by inventory, in their order. */
   readonly answered: () => readonly { readonly command: Command; readonly answered: Answered }[];
+  /** Installs whose key pack inventory has refused. */
+  readonly refusedPacks: () => readonly { readonly command: Command; readonly pack: AnsweredPack }[];
+  /** The commands by which CALs of such a key pack go back. */
+  readonly givenBack: () => readonly Command[];
   /** Keeps a new command. `make` gets its sequence. */
   readonly take: (make: (sequence: number) => Command) => Command;
   readonly markSent: (commandId: string, at: number) => void;

@@ -53,7 +53,7 @@ const refusable = [inventory.inventoryAccepted, inventory.inventoryRefused, inve
 
 const inventoryQuery = (
   name: string,
-  role: 'issuer' | 'operator',
+  role: 'issuer' | 'operator' | 'clearinghouse-liaison',
   question: Contract,
   answer: Contract,
 ): Exchange => ({
@@ -207,6 +207,15 @@ export const exchanges: readonly Exchange[] = [
   ),
   inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
   inventoryQuery('explain', 'operator', queryExplain, inventoryExplained),
+  {
+    ...inventoryQuery(
+      'settings',
+      'clearinghouse-liaison',
+      inventory.querySettings,
+      inventory.inventorySettingsAre,
+    ),
+    id: 'inventory.query.settings-for-liaison',
+  },
   liaisonCommand('activate', liaison.liaisonActivate),
   liaisonCommand('install', liaison.liaisonInstall),
   liaisonCommand('reactivate', liaison.liaisonReactivate),

@@ -12,7 +12,7 @@ import {
 import { clearinghouseCommandState, road } from '@calbus/contracts/liaison-messages';
 import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
-import { needsInventory, type Command, type State } from '../domain/command.ts';
+import { needsInventory, overtakenHeld, type Command, type State } from '../domain/command.ts';
 import type { IssuingKey } from '../domain/issuing-keys.ts';
 import { kept, requestOf, statementOf } from './sealed-codes.ts';
 import type { Answered, AnsweredPack, Store } from '../ports.ts';
@@ -151,6 +151,13 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
   );
   const deactivate = db.prepare('UPDATE identity SET deactivated = 1');
   const answered = db.prepare("SELECT * FROM commands WHERE stage = 'answered' ORDER BY sequence");
+  const refusedPacks = db.prepare(
+    "SELECT * FROM commands WHERE stage = 'rejected' AND json_extract(answered, '$.kind') = 'key-pack' ORDER BY sequence",
+  );
+  const givenBack = db.prepare(
+    "SELECT * FROM commands WHERE json_extract(request, '$.refused') = 1 ORDER BY sequence",
+  );
+  const held = db.prepare("SELECT * FROM commands WHERE stage = 'held' ORDER BY sequence");
   const next = db.prepare('SELECT coalesce(max(sequence), 0) + 1 AS n FROM commands');
   const add = db.prepare(
     `INSERT INTO commands (sequence, command_id, request, asked_at, by, road, jws, stage, state, prepared)
@@ -204,6 +211,16 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
     const what: Answered = { kind: 'not-taken', reason, says };
     answer.run(state.state, JSON.stringify(state), JSON.stringify(what), c.commandId);
   };
+  /** What a person carries is of no use any more, or its answer would not be: nobody is to wait for it. */
+  const closeHeld = (at: number): void => {
+    for (const c of z.array(commandRow).parse(held.all())) {
+      const says = overtakenHeld(c.request);
+      if (says === undefined) continue;
+      const state: State = { state: 'rejected', at, reason: 'WRONG_EPOCH', says };
+      answer.run(state.state, JSON.stringify(state), null, c.commandId);
+      forgetCode.run(c.commandId);
+    }
+  };
   const apply = (commandId: string, state: State, what: Answered | null): boolean => {
     const text = what && JSON.stringify(what);
     const at = 'at' in state ? state.at : 0;
@@ -212,6 +229,7 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
     if (what?.kind === 'activated') {
       activate.run(what.serverId, what.epoch, JSON.stringify(what.chain), what.epoch);
       for (const row of unprepared.all()) overtake(commandRow.parse(row), at);
+      closeHeld(at);
     }
     if (what?.kind === 'deactivated') deactivate.run();
     for (const { keyPackId, keyPack } of packsIn(what)) keep.run(keyPackId, keyPack, at);
@@ -248,6 +266,12 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
         command: commandRow.parse(row),
         answered: answeredText.parse(row['answered']),
       })),
+    refusedPacks: () =>
+      refusedPacks.all().flatMap((row) => {
+        const pack = answeredText.parse(row['answered']);
+        return pack.kind === 'key-pack' ? [{ command: commandRow.parse(row), pack }] : [];
+      }),
+    givenBack: () => z.array(commandRow).parse(givenBack.all()),
     take: (make) => transact(db, () => take(make)),
     markSent: (commandId, at) => {
       sent.run(JSON.stringify({ state: 'sent', at } satisfies State), commandId);

@@ -97,6 +97,27 @@ export const needsInventory = (request: Request): boolean =>
  */
 export const endsEpoch = ({ kind }: Request): boolean => kind === 'reactivate' || kind === 'deactivate';
 
+/**
+ * What is said of a command that a person carries, and that an activation has overtaken; undefined: it stays, since only its answer says
+ * whether the Clearinghouse has taken the CALs that inventory withholds, or has made another activation.
+ */
+export const overtakenHeld = (request: Request): string | undefined => {
+  const before = 'The license server was activated anew before this was answered.';
+  switch (request.kind) {
+    case 'activate':
+      return 'The license server was activated in another way before this was answered. Nothing is left to do.';
+    case 'install':
+      return `${before} Was the request carried to the Clearinghouse, calbus recover brings what it has issued; if not, ask again.`;
+    case 'recover':
+      return `${before} Ask again.`;
+    case 'change-pack':
+      return request.refused ? `${before} It is asked again by itself.` : undefined;
+    case 'reactivate':
+    case 'deactivate':
+      return undefined;
+  }
+};
+
 export type TakeDecision =
   | { readonly kind: 'take' }
   | { readonly kind: 'repeated' }

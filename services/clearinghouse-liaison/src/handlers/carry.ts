@@ -87,6 +87,8 @@ export const takeAnswer = async (
   }
   const command = d.store.command(answer.commandId);
   if (!command) return not('UNKNOWN_COMMAND', 'calbus requests shows those that were.');
+  // What was sent of a license code is forgotten once it is answered, and only by it the groups could be understood.
+  if (command.jws === '') return not('ENDED', 'Its answer was brought before; nothing was done again.');
   const heard = await hearAnswer(answer.groups, command.jws, d.root);
   if (heard.ok) return apply(d, heard.jws);
   const problem = heard.why === 'other-command' ? 'OTHER_COMMAND' : 'MISTYPED';

@@ -3,17 +3,17 @@
 
 import { faults, type Fault } from '@calbus/contracts/faults';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
+import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { Log } from '@calbus/runtime/log';
 import { versionAsked, type Command, type State } from '../domain/command.ts';
 import type { Answered, AnsweredPack, Inventory, Recorded, Store } from '../ports.ts';
+import { goingBack } from './give-back.ts';
 
 export type HandOverDeps = {
   readonly store: Store;
   readonly inventory: Inventory;
   /** Resolves when the issuing key of the certificate in force is where issuers find it. */
   readonly keysPublished: () => Promise<void>;
-  /** Has the Clearinghouse take a key pack back that inventory refuses. */
-  readonly giveBack: (command: Command, pack: AnsweredPack) => void;
   readonly now: () => number;
   readonly log: Log;
 };
@@ -90,6 +90,36 @@ export const prepare = async (d: PrepareDeps): Promise<void> => {
   }
 };
 
+/**
+ * Each key pack of a recovery stands for itself. One that is refused is not given back: devices may have licenses of it, and it can be
+ * recovered again.
+ */
+const recordRecovered = async (
+  d: HandOverDeps,
+  term: number,
+  command: Command,
+  packs: readonly AnsweredPack[],
+): Promise<Recorded> => {
+  const back = goingBack(d.store);
+  const refused: { readonly code: RefusalCode; readonly says: string }[] = [];
+  for (const pack of packs.filter((p) => !back.has(p.keyPackId))) {
+    const recorded = await d.inventory.record(term, command, { kind: 'recovered', packs: [pack] });
+    if (recorded.kind === 'faulted') return recorded;
+    if (recorded.kind === 'refused')
+      refused.push({ code: recorded.code, says: `${pack.keyPackId}: ${recorded.says}` });
+  }
+  const [first] = refused;
+  if (!first) return { kind: 'accepted' };
+  const count = `Of ${packs.length} key packs ${refused.length} could not be installed.`;
+  const says = [count, ...refused.map((r) => r.says)].join(' ');
+  return { kind: 'refused', code: first.code, says: says.slice(0, 500) };
+};
+
+const record = (d: HandOverDeps, term: number, command: Command, answered: Answered): Promise<Recorded> =>
+  answered.kind === 'recovered'
+    ? recordRecovered(d, term, command, answered.packs)
+    : d.inventory.record(term, command, answered);
+
 /** One round; the next one goes on where this one stopped. */
 export const handOver = async (d: HandOverDeps): Promise<void> => {
   for (const { command, answered } of d.store.answered()) {
@@ -97,7 +127,7 @@ export const handOver = async (d: HandOverDeps): Promise<void> => {
     if (!head) return;
     // Before inventory says that it is activated, issuers must be able to sign under the certificate.
     if (answered.kind === 'activated') await d.keysPublished();
-    const recorded = await d.inventory.record(head.term, command, answered);
+    const recorded = await record(d, head.term, command, answered);
     const state = settledAs(recorded, answered, d.now());
     const { commandId } = command;
     if (!state) {
@@ -105,8 +135,6 @@ export const handOver = async (d: HandOverDeps): Promise<void> => {
       d.log.warn({ commandId, code }, 'inventory does not take an answer yet; it is handed over again');
       return;
     }
-    // First, so that a kill in between has it done again: the command has the same id then, and is known.
-    if (recorded.kind === 'refused' && answered.kind === 'key-pack') d.giveBack(command, answered);
     d.store.settle(commandId, state);
     d.log.info({ commandId, state: state.state }, 'inventory has settled a command');
   }

@@ -2,8 +2,7 @@
 
 import type { Clock } from '@calbus/runtime/clock';
 import type { Log } from '@calbus/runtime/log';
-import type { Command } from '../domain/command.ts';
-import type { AnsweredPack, Inventory, KeyBucket, Outlet, Signer, Store } from '../ports.ts';
+import type { Inventory, KeyBucket, Outlet, Signer, Store } from '../ports.ts';
 import { giveBack } from './give-back.ts';
 import { handOver, prepare } from './hand-over.ts';
 import { createKeyRound } from './issuing-keys.ts';
@@ -43,11 +42,10 @@ export const startWork = (d: WorkDeps): Work => {
     store,
     inventory,
     keysPublished: keyRound,
-    giveBack: (command: Command, pack: AnsweredPack) =>
-      giveBack({ store, signer, inventory, now: clock.now, onTaken: () => outbox.kick() }, command, pack),
     now: clock.now,
     log,
   };
+  const taking = { store, signer, inventory, now: clock.now, onTaken: () => outbox.kick() };
   // One after the other: a withholding under way must not come after the word that its CALs are free again.
   const withInventory = async (): Promise<void> => {
     if (store.unprepared().length > 0) {
@@ -55,6 +53,7 @@ export const startWork = (d: WorkDeps): Work => {
       outbox.kick();
     }
     await handOver(handing);
+    giveBack(taking);
   };
   const handOvers = startRounds('hand-over', HAND_OVER_MS, withInventory, d);
   const keys = startRounds('issuing keys', KEYS_MS, keyRound, d);

@@ -1,0 +1,35 @@
+// Who certifies license servers and signs answers in tests: as the Clearinghouse does, or as a stranger would.
+
+import { makeCertificate, newKeyPair, publicKeyFromJwk } from '@calbus/trust/certificates';
+import { signStatement } from '@calbus/trust/statements';
+
+const DAY = 86_400_000;
+export const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + DAY };
+
+export const authority = async (name: string) => {
+  const root = newKeyPair();
+  const rootPem = await makeCertificate({ role: 'root', commonName: `${name} root`, ...root, ...span });
+  const issuer = { certificate: rootPem, privateKey: root.privateKey };
+  const signing = newKeyPair();
+  const { publicKey } = signing;
+  const signingPem = await makeCertificate({
+    role: 'clearinghouse',
+    commonName: name,
+    publicKey,
+    issuer,
+    ...span,
+  });
+  return {
+    rootPem,
+    issuer,
+    sign: (typ: string, payload: object) => signStatement(signing.privateKey, signingPem, typ, payload),
+    certify: (commonName: string, x: string) =>
+      makeCertificate({
+        role: 'license-server',
+        commonName,
+        publicKey: publicKeyFromJwk({ kty: 'OKP', crv: 'Ed25519', x }),
+        issuer,
+        ...span,
+      }),
+  };
+};
