@@ -17,7 +17,7 @@ import { newKeyPair } from '@calbus/trust/certificates';
 import { activate, command, openScene, purchase, reason, type Scene, type Site } from './scene.ts';
 
 const users = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6'];
-const ROUNDS = 9;
+const ROUNDS = 7;
 /** With the activations no account comes to what it may have decided in a minute. */
 const IN_A_ROUND = 5;
 const seed = Number(process.env['CALBUS_TEST_SEED'] ?? randomInt(2 ** 31));
