@@ -47,7 +47,7 @@ import { filesIn, filesThat, formsOf, formsOfCode, holdsAny, holdsPrivateKey } f
 import { hw, startSystem, type System } from './system.ts';
 
 const seed = Number(process.env['CALBUS_LINK_SEED'] ?? Math.floor(Math.random() * 1_000_000));
-const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 9);
+const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 7);
 const chance = dice(seed);
 const answersQueue = link.answersQueue(LICENSE_SERVER);
 const copies = { commands: 'calbus.copies.commands', answers: 'calbus.copies.answers' };
