@@ -1,11 +1,16 @@
 // Who may do what in Redis, in the words of its access control list: inventory writes the counts, operators read them.
 
-/** `passwords` must hold no white space. The default user, whom a client without a password would be, is off. */
+import { createHash } from 'node:crypto';
+
+/** So that its configuration holds no password. The passwords are random, so that nobody finds one by its hash. */
+const hashed = (password: string): string => `#${createHash('sha256').update(password).digest('hex')}`;
+
+/** The default user, whom a client without a password would be, is off. */
 export const redisUsers = (passwords: {
   readonly inventory: string;
   readonly operator: string;
 }): string[] => [
   'default off',
-  `inventory on >${passwords.inventory} ~cal:* -@all +@read +@write +@transaction +@connection +eval +scan -flushall -flushdb`,
-  `operator on >${passwords.operator} ~cal:* -@all +@read +@connection`,
+  `inventory on ${hashed(passwords.inventory)} ~cal:* -@all +@read +@write +@transaction +@connection +eval +scan -flushall -flushdb`,
+  `operator on ${hashed(passwords.operator)} ~cal:* -@all +@read +@connection`,
 ];

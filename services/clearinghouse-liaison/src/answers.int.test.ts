@@ -17,7 +17,7 @@ import { sqliteStore } from './adapters/store.ts';
 import type { Request } from './domain/command.ts';
 import { handleAnswer, type AnswerOutcome } from './handlers/answer.ts';
 import type { Signer, Store } from './ports.ts';
-import { authority, span } from './test-authority.ts';
+import { authority, over, span } from './test-authority.ts';
 
 const SERVER = 'S'.repeat(35);
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-answers-'));
@@ -55,6 +55,11 @@ const stateOf = (commandId: string): string => {
   return state?.state === 'rejected' ? state.reason : (state?.state ?? 'unknown');
 };
 
+const saysOf = (commandId: string): string => {
+  const state = store.command(commandId)?.state;
+  return state?.state === 'rejected' ? state.says : '';
+};
+
 const ask = (request: Request): string => {
   const commandId = newId();
   store.take((sequence) => ({
@@ -80,6 +85,9 @@ const answer = (commandId: string, type: string, body: object, change: object = 
   ...change,
 });
 const rejected = { reason: 'UNKNOWN_AGREEMENT', says: 'No.' };
+
+/** Applied in the first epoch. */
+const firstAnswers: string[] = [];
 
 describe('an answer', () => {
   test('of another authority, for another license server, to no command, or no answer at all is put aside', async () => {
@@ -113,18 +121,46 @@ describe('an answer', () => {
     assert.equal(seen(handle(vendor.sign(ANSWER_TYP, good))), 'repeated');
   });
 
-  test('with a certificate that is not for this key or id activates nothing', async () => {
+  test('that is put aside is put aside with the reason', async () => {
+    const id = ask({ kind: 'activate', contact });
+    const good = answer(id, 'rejected', rejected);
+    const signed = vendor.sign(ANSWER_TYP, good);
+    const at = signed.lastIndexOf('.') + 1;
+    const altered = `${signed.slice(0, at)}${signed[at] === 'A' ? 'B' : 'A'}${signed.slice(at + 1)}`;
+    const bad: [string, RegExp, string][] = [
+      [await vendor.signLate(ANSWER_TYP, good), /not in date/, 'NOT_GENUINE'],
+      [altered, /its signature does not verify/, 'NOT_GENUINE'],
+      [stranger.sign(ANSWER_TYP, good), /Not an answer of the Clearinghouse/, 'NOT_GENUINE'],
+      [
+        vendor.sign(ANSWER_TYP, { ...good, productId: 'AAAAA-BBBBB-CCCCC-DDDDD' }),
+        /for another license server/,
+        'OTHER_SERVER',
+      ],
+      [vendor.sign(ANSWER_TYP, { ...good, commandId: newId() }), /never asked here/, 'OTHER_COMMAND'],
+    ];
+    for (const [jws, says, problem] of bad) {
+      const outcome = handle(jws);
+      assert.ok(outcome.kind === 'dead');
+      assert.match(outcome.fault.detail, says);
+      assert.equal(outcome.problem, problem);
+    }
+    assert.equal(seen(handle(signed)), 'rejected');
+  });
+
+  test('with a certificate that is not for this key or id, or is over, activates nothing', async () => {
     const other = newKeyPair();
     const x = other.publicKey.export({ format: 'jwk' }).x ?? '';
-    for (const chain of [
-      [await stranger.certify(SERVER, signer.publicX())],
-      [await vendor.certify(SERVER, x)],
-      [await vendor.certify('T'.repeat(35), signer.publicX())],
-    ]) {
+    for (const [chain, why] of [
+      [[await stranger.certify(SERVER, signer.publicX())], /The certificate: /],
+      [[await vendor.certify(SERVER, x)], /not for this license server/],
+      [[await vendor.certify('T'.repeat(35), signer.publicX())], /not for this license server/],
+      [[await vendor.certify(SERVER, signer.publicX(), over)], /not in date/],
+    ] as const) {
       const id = ask({ kind: 'activate', contact });
       const jws = vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId: SERVER, epoch: 1, chain }));
       assert.equal(seen(handle(jws)), 'rejected');
       assert.equal(stateOf(id), 'CERTIFICATE_REJECTED');
+      assert.match(saysOf(id), why);
       assert.equal(store.activation(), null);
     }
   });
@@ -146,24 +182,31 @@ describe('an answer', () => {
     };
     const pack = (change: object): string =>
       vendor.sign(KEY_PACK_TYP, { ...claims, purchase: bought, ...change });
-    for (const keyPack of [
-      pack({ purchase: { ...bought, quantity: 3 } }),
-      pack({ epoch: 2 }),
-      pack({ serverId: 'T'.repeat(35) }),
-      stranger.sign(KEY_PACK_TYP, { ...claims, purchase: bought }),
-    ]) {
+    const whole = pack({});
+    const at = whole.lastIndexOf('.') + 1;
+    for (const [keyPack, why] of [
+      [pack({ purchase: { ...bought, quantity: 3 } }), /not of the purchase that was asked for/],
+      [pack({ epoch: 2 }), /of epoch 2; in force is 1/],
+      [pack({ serverId: 'T'.repeat(35) }), /of another license server/],
+      [stranger.sign(KEY_PACK_TYP, { ...claims, purchase: bought }), /The key pack: /],
+      [`${whole.slice(0, at)}${whole[at] === 'A' ? 'B' : 'A'}${whole.slice(at + 1)}`, /does not verify/],
+      [await vendor.signLate(KEY_PACK_TYP, { ...claims, purchase: bought }), /not in date/],
+      [vendor.sign(ANSWER_TYP, { ...claims, purchase: bought }), /of another kind/],
+    ] as const) {
       const install = ask({ kind: 'install', purchase: bought });
       assert.equal(
         seen(handle(vendor.sign(ANSWER_TYP, answer(install, 'key-pack', { keyPack })))),
         'rejected',
       );
       assert.equal(stateOf(install), 'KEY_PACK_REJECTED');
+      assert.match(saysOf(install), why);
     }
     const install = ask({ kind: 'install', purchase: bought });
     const keyPack = pack({});
     const good = vendor.sign(ANSWER_TYP, answer(install, 'key-pack', { keyPack }));
     assert.equal(seen(handle(good)), 'answered');
     assert.equal(seen(handle(good)), 'repeated');
+    firstAnswers.push(jws, good);
     const kept = db.prepare('SELECT key_pack_id, key_pack FROM agreements').all();
     assert.deepEqual(
       kept.map((r) => ({ ...r })),
@@ -224,6 +267,18 @@ describe('an answer', () => {
     assert.equal(seen(handle(good)), 'repeated');
     assert.notEqual(signer.publicX(), old);
     assert.deepEqual([signer.publicX(), store.activation()?.epoch, signer.nextX()], [x, 2, undefined]);
+    // The answer to the activation before it, and a key pack of that time to what is asked now.
+    assert.ok(firstAnswers.length === 2);
+    for (const jws of firstAnswers) assert.equal(seen(handle(jws)), 'repeated');
+    assert.equal(store.activation()?.epoch, 2);
+    const install = ask({ kind: 'install', purchase: bought });
+    const claims = { version: 1, keyPackId: 'P'.repeat(35), serverId: SERVER, epoch: 1, issuedAt: 1 };
+    const keyPack = vendor.sign(KEY_PACK_TYP, { ...claims, purchase: bought });
+    handle(vendor.sign(ANSWER_TYP, answer(install, 'key-pack', { keyPack })));
+    assert.deepEqual(
+      [stateOf(install), saysOf(install)],
+      ['KEY_PACK_REJECTED', 'The key pack is of epoch 1; in force is 2.'],
+    );
   });
 
   test('to a command that was kept by a transaction that was undone: no key is left of it', () => {

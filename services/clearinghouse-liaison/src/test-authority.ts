@@ -5,6 +5,7 @@ import { signStatement } from '@calbus/trust/statements';
 
 const DAY = 86_400_000;
 export const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + DAY };
+export const over = { notBefore: Date.now() - 2 * DAY, notAfter: Date.now() - DAY };
 
 export const authority = async (name: string) => {
   const root = newKeyPair();
@@ -23,13 +24,24 @@ export const authority = async (name: string) => {
     rootPem,
     issuer,
     sign: (typ: string, payload: object) => signStatement(signing.privateKey, signingPem, typ, payload),
-    certify: (commonName: string, x: string) =>
+    certify: (commonName: string, x: string, inDate = span) =>
       makeCertificate({
         role: 'license-server',
         commonName,
         publicKey: publicKeyFromJwk({ kty: 'OKP', crv: 'Ed25519', x }),
         issuer,
-        ...span,
+        ...inDate,
       }),
+    /** Under the same root, with a certificate that is over. */
+    signLate: async (typ: string, payload: object): Promise<string> => {
+      const certificate = await makeCertificate({
+        role: 'clearinghouse',
+        commonName: name,
+        publicKey,
+        issuer,
+        ...over,
+      });
+      return signStatement(signing.privateKey, certificate, typ, payload);
+    },
   };
 };

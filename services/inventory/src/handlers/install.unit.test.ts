@@ -103,8 +103,8 @@ describe('a key pack is verified here as well', () => {
   const other = newKeyPair();
   const rows = [
     ['of another license server', { serverId: 'T'.repeat(35) }, {}, /another license server/],
-    ['of an earlier epoch', { epoch: 0 }, {}, /./],
-    ['of a later epoch', { epoch: 9 }, {}, /of epoch 9; in force is/],
+    ['of an earlier epoch', { epoch: 1 }, {}, /of epoch 1; in force is 2/],
+    ['of a later epoch', { epoch: 9 }, {}, /of epoch 9; in force is 2/],
     ['that another has signed', {}, { key: other.privateKey }, /signature does not verify/],
     ['that is an answer', {}, { typ: 'calbus-answer+jws' }, /of another kind/],
     ['whose signer is out of date', {}, { now: NOW + 2_000 }, /not in date/],
@@ -112,6 +112,7 @@ describe('a key pack is verified here as well', () => {
   for (const [what, change, signed, detail] of rows)
     test(`${what}: refused, and nothing is recorded`, async () => {
       const s = story();
+      s.activate();
       s.activate();
       const before = s.records.length;
       const { body } = await installs(s, { ...claims(s, '2003'), ...change }, signed);
@@ -124,9 +125,14 @@ describe('a key pack is verified here as well', () => {
   test('that was installed before: accepted, and counted once', async () => {
     const s = story();
     s.activate();
-    await installs(s, claims(s, '2003'));
+    const pack = claims(s, '2003');
+    await installs(s, pack);
     const before = s.records.length;
-    assert.equal((await installs(s, claims(s, '2003'))).contract, inventoryAccepted);
-    assert.equal(s.records.length, before);
+    const { contract, body } = await installs(s, pack);
+    assert.equal(contract, inventoryAccepted);
+    assert.match(JSON.stringify(body), /"repeated":true/);
+    s.activate();
+    assert.equal((await installs(s, pack)).contract, inventoryAccepted, 'after a reactivation, too');
+    assert.equal(s.records.length, before + 1);
   });
 });
