@@ -37,7 +37,6 @@ const program = new Command('calbus')
     '--profile <file>',
     'where the license server is and who you are there (default: .calbus/operator.json here or above)',
   )
-  .showHelpAfterError('(calbus --help shows the commands)')
   .configureOutput({ outputError: (text, write) => write(text) })
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
 
@@ -286,6 +285,13 @@ program
   .action((o: { json?: true; why: string }) =>
     withOperator((operator) => confirmClock(operator, operatorName(), o.why, o.json ?? false)),
   );
+
+/** A mistake in what was typed points at the help of the very command. */
+const pointToHelp = (of: typeof program, name: string): void => {
+  of.showHelpAfterError(`(${name} --help says more)`);
+  for (const c of of.commands) pointToHelp(c, `${name} ${c.name()}`);
+};
+pointToHelp(program, 'calbus');
 
 try {
   await program.parseAsync(process.argv);

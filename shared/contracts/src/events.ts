@@ -34,7 +34,7 @@ export const events = {
   CERTIFICATE_BAD: {
     number: 17,
     says: 'The certificate of the license server is out of date: nothing but temporary licenses is issued.',
-    todo: 'Activate the license server again: calbus activate.',
+    todo: 'Activate the license server anew: calbus reactivate --reason certificate-expired.',
   },
   KEY_PACK_REMOVED: {
     number: 26,

@@ -125,6 +125,7 @@ export const addCarryCommands = (requests: Command, withOperator: WithOperator):
   requests
     .command('export')
     .description('write the request file of a command that is not answered yet')
+    .option('--json', 'print JSON')
     .argument('<command>', 'its id: calbus requests')
     .option('--out <file>', 'where to (default: calbus-request-<command>.txt)')
     .action((id: string, o: { out?: string }, self: Command) =>
@@ -133,6 +134,7 @@ export const addCarryCommands = (requests: Command, withOperator: WithOperator):
   requests
     .command('import')
     .description('apply the answer in a file')
+    .option('--json', 'print JSON')
     .argument('<answer file>')
     .action((file: string, _o: object, self: Command) => {
       const text = readAnswer(file);
@@ -141,6 +143,7 @@ export const addCarryCommands = (requests: Command, withOperator: WithOperator):
   requests
     .command('say')
     .description('the groups of a command that is not answered yet, to be said over the telephone')
+    .option('--json', 'print JSON')
     .argument('<command>', 'its id: calbus requests')
     .action((id: string, _o: object, self: Command) =>
       withOperator((operator) => handOut(operator, id, 'telephone', self.optsWithGlobals<Json>())),
@@ -148,6 +151,7 @@ export const addCarryCommands = (requests: Command, withOperator: WithOperator):
   requests
     .command('hear')
     .description('apply an answer that was heard; says which group is mistyped')
+    .option('--json', 'print JSON')
     .argument('<command>', 'the id of the command that it answers')
     .argument('[groups...]', 'its groups; none: they are read from standard input')
     .action(async (commandId: string, given: string[], _o: object, self: Command) => {

@@ -80,7 +80,12 @@ const withRoad = (c: Command): Command =>
         .choices(road.options)
         .default('automatic'),
     )
-    .option('--out <file>', 'web: where the request file is written');
+    .option('--out <file>', 'web: where the request file is written')
+    .hook('preAction', (self) => {
+      const { method, out } = self.opts<Carrying>();
+      if (out !== undefined && method !== 'web')
+        throw new InvalidArgumentError('--out is for a request file: say --method web too.');
+    });
 
 /** A 35-character id as people write it. */
 const longId = (text: string): string => {
@@ -100,33 +105,48 @@ const numberedPaper = <P extends PaperProgram>(
   const agreementNumber = normalPaper(kind, number ?? '');
   const problem =
     number === undefined ? 'is missing: --agreement <number>' : paperProblem(kind, agreementNumber);
-  if (problem !== undefined) throw new Problem('INVALID_BODY', `The agreement number ${problem}.`);
+  if (problem !== undefined) throw new InvalidArgumentError(`The agreement number (${kind}) ${problem}.`);
   return { program: kind, agreementNumber };
 };
 
 type Bought = { agreement?: string; code?: string; calVersion?: string; mode?: string; quantity?: number };
 
+/** What was said and does not belong to the program is a mistake that somebody wants to hear of. */
+const belongsTo = (program: string, said: Readonly<Record<string, unknown>>, words: string): void => {
+  const stray = Object.keys(said).filter((name) => said[name] !== undefined);
+  if (stray.length > 0) throw new InvalidArgumentError(`${stray.join(', ')}: ${program} ${words}.`);
+};
+
 const purchaseOf = (program: string, o: Bought): Installable => {
+  const { agreement, calVersion, mode, quantity } = o;
   if (program === 'retail') {
+    const said = {
+      '--agreement': agreement,
+      '--cal-version': calVersion,
+      '--mode': mode,
+      '--quantity': quantity,
+    };
+    belongsTo(program, said, 'takes nothing but --code; the code says what is in the box');
     const code = normalCode(o.code ?? '');
     const problem = o.code === undefined ? 'is missing: --code <25 characters>' : codeProblem(code);
     if (problem !== undefined) throw new InvalidArgumentError(`The license code ${problem}.`);
     return { program, code };
   }
+  belongsTo(program, { '--code': o.code }, 'takes no license code, which is of retail boxes');
   const missing = Object.entries({
-    '--agreement': o.agreement,
-    '--cal-version': o.calVersion,
-    '--mode': o.mode,
-    '--quantity': o.quantity,
+    '--agreement': agreement,
+    '--cal-version': calVersion,
+    '--mode': mode,
+    '--quantity': quantity,
   })
     .filter(([, value]) => value === undefined)
     .map(([name]) => name);
   if (missing.length > 0) throw new InvalidArgumentError(`Say ${missing.join(', ')} too.`);
   return {
-    ...numberedPaper(agreementProgram.parse(program), o.agreement),
-    version: productVersion.parse(o.calVersion),
-    mode: licensingMode.parse(o.mode),
-    quantity: o.quantity ?? 0,
+    ...numberedPaper(agreementProgram.parse(program), agreement),
+    version: productVersion.parse(calVersion),
+    mode: licensingMode.parse(mode),
+    quantity: quantity ?? 0,
   };
 };
 
@@ -194,6 +214,11 @@ export const addClearinghouseCommands = (
     .requiredOption('--company <name>', 'the company')
     .requiredOption('--country <name>', 'the country or region')
     .option('--email <address>', 'e-mail address of the contact')
+    .option('--organisation-unit <name>', 'the part of the company')
+    .option('--address <text>', 'street and number')
+    .option('--city <name>', 'city')
+    .option('--state <name>', 'state or province')
+    .option('--postal-code <code>', 'postal code')
     .action(({ json: asJson, method, out, ...contact }: Json & Carrying & Contact) =>
       withOperator((operator) => {
         const o = { method, ...(asJson ? { json: asJson } : {}), ...(out === undefined ? {} : { out }) };
@@ -221,16 +246,15 @@ export const addClearinghouseCommands = (
         .join('\n')}`,
     )
     .action(
-      (o: Json & Carrying & { program: string; agreement: string; reason: string; serverId?: string }) =>
-        withOperator(async (operator) => {
-          const body = {
-            reason: reactivationReason.parse(o.reason),
-            paper: paperOf(o.program, o.agreement),
-            ...(o.serverId === undefined ? {} : { serverId: o.serverId }),
-          };
-          const next = 'Where the ledger was lost: calbus recover brings the key packs back.';
-          await send(operator, 'reactivate', liaisonReactivate, body, o, next);
-        }),
+      (o: Json & Carrying & { program: string; agreement: string; reason: string; serverId?: string }) => {
+        const body = {
+          reason: reactivationReason.parse(o.reason),
+          paper: paperOf(o.program, o.agreement),
+          ...(o.serverId === undefined ? {} : { serverId: o.serverId }),
+        };
+        const next = 'Where the ledger was lost: calbus recover brings the key packs back.';
+        return withOperator((operator) => send(operator, 'reactivate', liaisonReactivate, body, o, next));
+      },
     );
 
   withRoad(
@@ -248,26 +272,24 @@ export const addClearinghouseCommands = (
 
   withRoad(
     withPaper(command(program, 'recover', 'the key packs of an agreement, for a ledger that has lost them')),
-  ).action((o: Json & Carrying & { program: string; agreement: string }) =>
-    withOperator(async (operator) => {
-      const body = { paper: paperOf(o.program, o.agreement) };
-      const kept = 'Recovered CALs are kept for devices that show their licenses again: calbus packs.';
-      await send(operator, 'recover', liaisonRecover, body, o, kept);
-    }),
-  );
+  ).action((o: Json & Carrying & { program: string; agreement: string }) => {
+    const body = { paper: paperOf(o.program, o.agreement) };
+    const kept = 'Recovered CALs are kept for devices that show their licenses again: calbus packs.';
+    return withOperator((operator) => send(operator, 'recover', liaisonRecover, body, o, kept));
+  });
 
   withRoad(
     command(program, 'install', 'have CALs that were bought issued to this license server, and install them'),
   )
     .addArgument(
       program
-        .createArgument('<program>', 'the purchase program')
+        .createArgument('<program>', 'the purchase program; spla is that of service providers')
         .choices(['retail', ...agreementProgram.options]),
     )
     .option('--code <code>', 'retail: the license code, 25 characters')
     .option(
       '--agreement <number>',
-      'agreement or enrollment number, 7 digits; open: license number and authorization number, 12345678-ABC…',
+      'agreement or enrollment number, 7 digits; open: license number (8 digits), hyphen, authorization number (15 characters); other: as on the paper',
     )
     .addOption(new Option('--cal-version <version>', 'version of the CALs').choices(productVersions))
     .addOption(new Option('--mode <mode>', 'type of the CALs').choices(licensingMode.options))
@@ -306,9 +328,9 @@ export const addClearinghouseCommands = (
     }),
   );
   withPaper(command(agreements, 'show', 'one agreement, as a page to be printed and put away')).action(
-    (o: Json & { program: string; agreement: string }) =>
-      withOperator(async (operator) => {
-        const only = paperOf(o.program, o.agreement);
+    (o: Json & { program: string; agreement: string }) => {
+      const only = paperOf(o.program, o.agreement);
+      return withOperator(async (operator) => {
         const found = await agreementList(operator, only);
         if (found.keyPacks.length === 0)
           throw new Problem(
@@ -317,7 +339,8 @@ export const addClearinghouseCommands = (
           );
         if (o.json) json(found);
         else showPaper(found);
-      }),
+      });
+    },
   );
 
   const reserve = program

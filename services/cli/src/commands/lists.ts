@@ -108,7 +108,12 @@ export const requests = async (operator: Operator, asJson: boolean): Promise<voi
       c.commandId,
     ]),
   );
-  for (const c of commands) if (c.state.state === 'held') say(`\n${plain(c.about)}: ${nextOf(c)}`);
+  for (const c of commands) {
+    if (c.state.state === 'held') say(`\n${plain(c.about)}: ${nextOf(c)}`);
+    // Closed without an answer: the sentence says whether to ask again.
+    if (c.state.state === 'rejected' && c.state.reason === 'WRONG_EPOCH')
+      say(`\n${plain(c.about)}: ${plain(c.state.says)}`);
+  }
 };
 
 export const deadLetters = async (operator: Operator, limit: number, asJson: boolean): Promise<void> => {

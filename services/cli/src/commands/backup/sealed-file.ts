@@ -146,7 +146,10 @@ export const writeSealed = async (
   const part = `${file}.part`;
   const first = `${JSON.stringify({ ...h, check: checkOf(keys, h) })}\n`;
   await writeFile(part, first, { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
-    throw new Problem('CANNOT_WRITE', `${part} cannot be written (${error.code ?? error.message}).`);
+    throw new Problem(
+      'CANNOT_WRITE',
+      `${part} cannot be written (${error.code ?? error.message}): check its folder.`,
+    );
   });
   try {
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
