@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import { seedFrom } from '../seed.ts';
 import { tableOf, type Report } from './report.ts';
 import { runChaos, type RunOptions } from './run.ts';
 
 /** Of the tests of one file; CHAOS_SEED repeats one. */
-export const chaosSeed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
+export const chaosSeed = seedFrom('CHAOS_SEED');
 
 export const chaosAsTest = async (
   t: TestContext,

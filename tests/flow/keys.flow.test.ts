@@ -20,10 +20,11 @@ import type { ServiceProcess } from '@calbus/testkit/process';
 import type { TerminalServer } from '@calbus/terminal-server/client';
 import { openStatement } from '@calbus/trust/statements';
 import { dice } from '../chaos/dice.ts';
+import { seedFrom } from '../seed.ts';
 import { runMain } from './run-main.ts';
 import { hw, startSystem, type System } from './system.ts';
 
-const seed = Number(process.env['CALBUS_KEYS_SEED'] ?? Math.floor(Math.random() * 1_000_000));
+const seed = seedFrom('CALBUS_KEYS_SEED');
 const chance = dice(seed);
 const DAY = 86_400_000;
 const LANES = 4;

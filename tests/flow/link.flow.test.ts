@@ -42,11 +42,12 @@ import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
 import { dice } from '../chaos/dice.ts';
+import { seedFrom } from '../seed.ts';
 import { runMain } from './run-main.ts';
 import { filesIn, filesThat, formsOf, formsOfCode, holdsAny, holdsPrivateKey } from './secrets-at-rest.ts';
 import { hw, startSystem, type System } from './system.ts';
 
-const seed = Number(process.env['CALBUS_LINK_SEED'] ?? Math.floor(Math.random() * 1_000_000));
+const seed = seedFrom('CALBUS_LINK_SEED');
 const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 7);
 const chance = dice(seed);
 const answersQueue = link.answersQueue(LICENSE_SERVER);
@@ -188,7 +189,8 @@ const onBroker = async <T>(
   try {
     return await work(model);
   } finally {
-    await model.close();
+    // What ended the connection has ended the work too, and that error says more.
+    await model.close().catch(() => {});
   }
 };
 

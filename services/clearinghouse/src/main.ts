@@ -5,7 +5,7 @@ import { cryptoChance as chance } from './adapters/chance.ts';
 import { openCommandsLink } from './adapters/commands-link.ts';
 import { openSeal } from './adapters/key-material.ts';
 import { schema } from './adapters/schema.ts';
-import { sqliteStore } from './adapters/store.ts';
+import { hasCodes, sqliteStore } from './adapters/store.ts';
 import { config, registerFile } from './config.ts';
 import { handleCommand } from './handlers/command.ts';
 
@@ -15,7 +15,7 @@ await runService({
   start: async (c, { clock, log, onStop }) => {
     const db = openSqlite(registerFile(c.dataDir), schema);
     onStop('the register', () => db.close());
-    const seal = await openSeal(c.dataDir, c.vendor, clock.now());
+    const seal = await openSeal(c.dataDir, c.vendor, hasCodes(db), clock.now());
     const deps = { store: sqliteStore(db), seal, chance, now: clock.now };
     const amqp = await openCommandsLink({
       ...amqpPlace(c),

@@ -166,20 +166,25 @@ export const keptCodesCheck = (dataDir: string): KeyedCheck => {
     throw new Error(
       `${file} is gone, and the codes that were made follow from it; restore it from your backup.`,
     );
-  return codesCheck(dataDir);
-};
-
-/** The check of license codes; its secret is made where there is none. */
-export const codesCheck = (dataDir: string): KeyedCheck => {
-  const file = codesSecretOf(dataDir);
-  mkdirSync(keysDirOf(dataDir), { recursive: true, mode: 0o700 });
-  if (!existsSync(file)) putNew(file, randomBytes(32).toString('base64url'), 0o600);
   const secret = readFileSync(file, 'utf8');
   return (text) => createHmac('sha256', secret).update(text).digest();
 };
 
-/** Throws one sentence where the files do not belong together. */
-export const openSeal = async (dataDir: string, vendor: string, at: number): Promise<Seal> => {
+/** The check of license codes; its secret is made where there is none, unless codes were made with one before. */
+export const codesCheck = (dataDir: string, haveCodes: boolean): KeyedCheck => {
+  if (haveCodes) return keptCodesCheck(dataDir);
+  mkdirSync(keysDirOf(dataDir), { recursive: true, mode: 0o700 });
+  putNew(codesSecretOf(dataDir), randomBytes(32).toString('base64url'), 0o600);
+  return keptCodesCheck(dataDir);
+};
+
+/** `haveCodes`: the register holds license codes. Throws one sentence where files are gone or do not belong together. */
+export const openSeal = async (
+  dataDir: string,
+  vendor: string,
+  haveCodes: boolean,
+  at: number,
+): Promise<Seal> => {
   const keys = keysDirOf(dataDir);
   mkdirSync(keys, { recursive: true, mode: 0o700 });
   const rootKey = await keepKey(path.join(keys, 'root.key.pem'));
@@ -217,7 +222,7 @@ export const openSeal = async (dataDir: string, vendor: string, at: number): Pro
     return signStatement(privateKey, certificate, typ, payload);
   };
   return {
-    check: codesCheck(dataDir),
+    check: codesCheck(dataDir, haveCodes),
     // In the order of their schemas, so that a statement that was spoken can be made again to the byte.
     answer: (payload) => sign(ANSWER_TYP, clearinghouseAnswer.parse(payload)),
     keyPack: (payload) => sign(KEY_PACK_TYP, keyPackClaims.parse(payload)),

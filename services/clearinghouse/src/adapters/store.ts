@@ -251,6 +251,10 @@ export const registryOf = (db: DatabaseSync): Registry => {
   };
 };
 
+/** License codes were made: their secret must not be another. */
+export const hasCodes = (db: DatabaseSync): boolean =>
+  db.prepare('SELECT 1 FROM codes LIMIT 1').get() !== undefined;
+
 export const sqliteStore = (db: DatabaseSync): Store => {
   const registry = registryOf(db);
   return { transact: (work) => transact(db, () => work(registry)) };

@@ -14,7 +14,7 @@ import type { Command } from 'commander';
 import { cryptoChance as chance } from '../adapters/chance.ts';
 import { openSeal, rootFileOf } from '../adapters/key-material.ts';
 import { schema } from '../adapters/schema.ts';
-import { sqliteStore } from '../adapters/store.ts';
+import { hasCodes, sqliteStore } from '../adapters/store.ts';
 import { registerFile } from '../config.ts';
 import { handleCommand } from '../handlers/command.ts';
 
@@ -72,7 +72,12 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
   const request = await requestOf(what, o.spoken ?? false);
   const db = openSqlite(registerFile(dir), schema);
   try {
-    const seal = await openSeal(dir, process.env['CALBUS_VENDOR'] ?? 'Clearinghouse', Date.now());
+    const seal = await openSeal(
+      dir,
+      process.env['CALBUS_VENDOR'] ?? 'Clearinghouse',
+      hasCodes(db),
+      Date.now(),
+    );
     const deps = { store: sqliteStore(db), seal, chance, now: Date.now };
     const delivery = {
       bytes: Buffer.from(request, 'latin1'),
@@ -83,7 +88,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
     if (outcome.kind === 'dead') throw new Error(`The request cannot be answered: ${outcome.fault.detail}`);
     const command = asked.parse(openJws(request)?.payload);
     const said = clearinghouseAnswer.parse(openJws(outcome.answer)?.payload);
-    const about = said.type === 'rejected' ? `rejected: ${said.body.says}` : said.type;
+    const about = said.type === 'rejected' ? `rejected: ${said.body.says}` : `${said.type}.`;
     const facts = {
       command: command.type,
       commandId: command.id,
@@ -98,7 +103,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
         );
       if (o.json === true) return console.log(JSON.stringify({ ...facts, answer: about, groups }, null, 2));
       return console.log(
-        `${command.type} of ${command.productId}, account ${o.account}: ${about}.\nThe answer has ${groups.length} groups:\n${lines(groups)}`,
+        `${command.type} of ${command.productId}, account ${o.account}: ${about}\nThe answer has ${groups.length} groups:\n${lines(groups)}`,
       );
     }
     const file = o.out ?? `calbus-answer-${command.id}.txt`;
@@ -113,7 +118,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
     console.log(
       o.json === true
         ? JSON.stringify({ ...facts, answer: about, file }, null, 2)
-        : `${command.type} of ${command.productId}, account ${o.account}: ${about}.\nThe answer is in ${file}.`,
+        : `${command.type} of ${command.productId}, account ${o.account}: ${about}\nThe answer is in ${file}.`,
     );
   } finally {
     db.close();

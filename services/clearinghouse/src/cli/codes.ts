@@ -33,8 +33,10 @@ const generate = (o: Wanted): void => {
   const { out } = o;
   if (out !== undefined && existsSync(out))
     throw new Complaint(`${out} is there already; codes are not written over anything.`);
-  const check = codesCheck(dataDirOf(o));
-  const numbers = withDesk(o, true, (desk) => desk.addCodes(contents, count, Date.now()));
+  const [numbers, check] = withDesk(o, true, (desk) => {
+    const keyed = codesCheck(dataDirOf(o), desk.codes().length > 0);
+    return [desk.addCodes(contents, count, Date.now()), keyed] as const;
+  });
   const codes = numbers.map((number) => ({ number, code: written(number, check), ...contents }));
   if (out === undefined) {
     print(o, codes, () => codes.map(({ code }) => code).join('\n'));

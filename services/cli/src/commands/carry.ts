@@ -86,6 +86,12 @@ export const handOut = async (
   say('Send it to the Clearinghouse, then: calbus requests import <answer file>');
 };
 
+/** An answer has so many key packs at most; the rest is asked for again. */
+export const sayMore = ({ state }: LiaisonCommand): void => {
+  if (state.state === 'done' && state.more !== undefined)
+    say(`${state.more} more key packs of this agreement are still to come: give the same command again.`);
+};
+
 const bring = async (
   operator: Operator,
   answer: Body<typeof liaisonAnswer>['answer'],
@@ -103,6 +109,7 @@ const bring = async (
       ? `This answer was applied before; nothing was done again. ${plain(command.about)}: ${command.state.state}`
       : `${plain(command.about)}: ${command.state.state}`,
   );
+  sayMore(command);
 };
 
 const typedGroups = async (given: readonly string[]): Promise<string[]> => {

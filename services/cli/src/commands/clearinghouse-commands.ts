@@ -36,7 +36,7 @@ import { operate } from '../leader.ts';
 import { newId, operatorName, type Operator } from '../operator.ts';
 import { bold, day, grouped, json, modeName, plain, say, table } from '../print.ts';
 import { Problem } from '../problem.ts';
-import { handOut } from './carry.ts';
+import { handOut, sayMore } from './carry.ts';
 import { toBeCarried, toClearinghouse } from './clearinghouse.ts';
 
 type WithOperator = (act: (operator: Operator, redis: Redis) => Promise<void>) => Promise<void>;
@@ -55,8 +55,7 @@ const ended = (c: LiaisonCommand, o: Json, done: string): void => {
   if (state.state !== 'done') return;
   if (state.keyPackId !== undefined) say(`Key pack ${grouped(state.keyPackId)}.`);
   if (state.serverId !== undefined) say(`Activated as ${grouped(state.serverId)}.`);
-  if (state.more !== undefined)
-    say(`${state.more} more key packs of this agreement are still to come: give the same command again.`);
+  sayMore(c);
   say(done);
 };
 
