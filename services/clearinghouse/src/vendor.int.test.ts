@@ -140,7 +140,11 @@ describe("the vendor's command", () => {
     const secret = path.join(scene.dataDir, 'keys', 'codes.secret');
     renameSync(secret, `${secret}.away`);
     complains(scene.vendor('codes', 'show', number, '--reveal'), /codes.secret is gone/, 'no secret');
-    complains(scene.vendor('codes', 'generate', ...made, '--count', '1'), /codes.secret is gone/, 'no secret');
+    complains(
+      scene.vendor('codes', 'generate', ...made, '--count', '1'),
+      /codes.secret is gone/,
+      'no secret',
+    );
     await assert.rejects(scene.start(), /codes.secret is gone/);
     assert.ok(!existsSync(secret));
     renameSync(`${secret}.away`, secret);
