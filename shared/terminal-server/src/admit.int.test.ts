@@ -237,6 +237,18 @@ describe('grace', () => {
     await assert.rejects(rowAt(0), /is not what a terminal server keeps/);
   });
 
+  test("the license server's time counts, too, where the clock was set back", async (t) => {
+    const ls = await played(t);
+    const store = memoryStore();
+    const from = Date.now();
+    const ts = await start({ store, now: () => from - 200 * DAY });
+    t.after(ts.close);
+    ls.answers.request = () => 'nothing';
+    assert.equal(words(await ts.admit(device(1))), 'G1 admit 120');
+    ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
+    assert.equal(words(await ts.admit(device(1))), 'D12 NO_LICENSE_AVAILABLE');
+  });
+
   test('ends with the first full license, not with a temporary one; 90 days at most for version 2000', async (t) => {
     const [ls, ts] = await together(t, { version: '2000' });
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
@@ -291,6 +303,28 @@ describe('while NATS is away', () => {
     wire.restore();
     await eventually('it is connected', () => ts.status().link.kind === 'connected');
     assert.equal(words(await ts.admit(device(3))), 'A1 admit');
+  });
+
+  test('nobody waits for the deadline once it has been away for some seconds', async (t) => {
+    const ls = await played(t);
+    const b = await bus();
+    await using wire = await cuttableWire(b.server);
+    const ts = await start({
+      waitsMs: 60_000,
+      store: memoryStore(),
+      servers: `nats://${wire.host}:${wire.port}`,
+    });
+    t.after(ts.close);
+    ls.answers.request = () => grant(facts(1));
+    assert.equal(words(await ts.admit(device(1))), 'A1 admit');
+    wire.cut();
+    // Whoever asked before is told when it is known, whoever asks after at once.
+    for (let n = 0; n < 2; n += 1)
+      assert.equal((await ts.admit(device(1))).fault?.code, 'UNREACHABLE', `${n}`);
+    await assert.rejects(ts.validated('l1', hw(1)), /UNREACHABLE/);
+    wire.restore();
+    await eventually('it is connected', () => ts.status().link.kind === 'connected', { withinMs: 20_000 });
+    assert.equal(words(await ts.admit(device(1))), 'A1 admit');
   });
 
   test('a seed that is none, and a store of another terminal server, are said at once', async () => {

@@ -17,9 +17,8 @@ import { clientSeen, daysLeft, graceDaysOf, timePassed } from './domain/grace.ts
 import { presentedAt } from './domain/presented.ts';
 import { settingsOf } from './domain/trusted.ts';
 import type { Keeping } from './keeping.ts';
+import type { LicenseServers } from './license-servers.ts';
 import type { LicenseAsk, TerminalServerMode } from './options.ts';
-import type { Telling } from './telling.ts';
-import type { Trusting } from './trusting.ts';
 
 type Looked = {
   readonly row: TerminalServerRow;
@@ -51,8 +50,9 @@ export type Admission = Looked &
 
 export type AdmittingDeps = {
   readonly keeping: Keeping;
-  readonly trusting: Trusting;
-  readonly telling: Telling;
+  readonly servers: LicenseServers;
+  /** How the terminal server stands has changed. */
+  readonly changed: () => void;
   readonly mode: TerminalServerMode | undefined;
   readonly version: ProductVersion;
   readonly now: () => number;
@@ -66,19 +66,18 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
   const { keeping } = d;
   const mode = d.mode ?? 'not-configured';
   const graceLeft = (): number => {
-    const { grace, trust } = keeping.now();
-    return daysLeft(grace, graceDaysOf(settingsOf(trust).graceDays, d.version));
+    const { graceDays } = settingsOf(d.servers.trust());
+    return daysLeft(keeping.now().grace, graceDaysOf(graceDays, d.version));
   };
 
   /** What is so now. A client that was seen starts the grace period; where that cannot be written down there is none. */
   const look = (ask: LicenseAsk) => {
-    const { trust } = keeping.now();
-    const { renewalLeadDays, perUserWhenUnreachable } = settingsOf(trust);
+    const { renewalLeadDays, perUserWhenUnreachable } = settingsOf(d.servers.trust());
     const { hardwareId } = ask.device;
     const checked =
       ask.presented === undefined
         ? undefined
-        : d.trusting.counts(ask.presented, hardwareId.toLowerCase(), mode);
+        : d.servers.counts(ask.presented, hardwareId.toLowerCase(), mode);
     const claims = checked?.ok ? checked.claims : undefined;
     const s: Situation = {
       mode,
@@ -88,7 +87,7 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
       perUserWhenUnreachable,
     };
     const notCounted = checked && !checked.ok ? checked.why : null;
-    return { s, claims, notCounted, generation: trust?.generation };
+    return { s, claims, notCounted };
   };
   const beginGrace = async (): Promise<void> => {
     const before = keeping.now().grace;
@@ -98,7 +97,7 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
     };
     const written = await seen();
     if (before) return;
-    if (written) d.telling.again();
+    if (written) d.changed();
     else void keeping.change((k) => ({ ...k, grace: null }));
   };
   const passTime = (): void =>
@@ -118,17 +117,9 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
     return { ...common, admit: true, license, refusal: null, graceDaysLeft };
   };
 
-  /** Asks, and takes along a log-on of this device that is not confirmed yet. */
   const asked = async (ask: LicenseAsk): Promise<{ decision: Decision | null; fault: Fault | null }> => {
-    const hardwareId = ask.device.hardwareId.toLowerCase();
-    const logOn = keeping.now().logOns.find((l) => l.hardwareId === hardwareId);
     try {
-      const decision = await d.request({
-        ...ask,
-        ...(logOn && ask.validatedLicenseId === undefined ? { validatedLicenseId: logOn.licenseId } : {}),
-      });
-      if (logOn && decision.outcome.kind === 'license') d.telling.logOnTaken(logOn.licenseId);
-      return { decision, fault: null };
+      return { decision: await d.request(ask), fault: null };
     } catch (error) {
       const fault = faultOf(error);
       if (!fault) throw error;
@@ -141,9 +132,8 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
     const first = look(ask);
     const row = rowBeforeAsking(first.s);
     if (row) {
-      const { claims, generation, notCounted } = first;
-      if (row.id === 'D1' && claims && generation !== undefined && claims.generation !== generation)
-        d.telling.relearn(ask.presented ?? '', claims, generation);
+      const { claims, notCounted } = first;
+      if (row.id === 'D1' && claims) d.servers.letInOn(ask.presented ?? '', claims);
       return admission(row, { decision: null, fault: null, notCounted });
     }
     const { decision, fault } = await asked(ask);

@@ -16,7 +16,12 @@ export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
 
 export type Asking = {
   /** Calls under one request id at the same time share its answer. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
-  readonly ask: (subject: string, requestId: string, bytes: Uint8Array) => Promise<Decision>;
+  readonly ask: (
+    subject: string,
+    requestId: string,
+    bytes: Uint8Array,
+    waitsMs?: number,
+  ) => Promise<Decision>;
   /** Takes what came on the decision subject. False where it is none of calbus's. */
   readonly take: (bytes: Uint8Array) => boolean;
   /** The connection was away and is back. */
@@ -39,7 +44,12 @@ export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): A
   const waiting = new Map<string, Waiting>();
   const inFlight = new Map<string, Promise<Decision>>();
 
-  const askOnce = async (subject: string, requestId: string, bytes: Uint8Array): Promise<Decision> => {
+  const askOnce = async (
+    subject: string,
+    requestId: string,
+    bytes: Uint8Array,
+    waits: number,
+  ): Promise<Decision> => {
     const over = new AbortController();
     const after = async (ms: number, act: () => void): Promise<void> => {
       await sleep(ms, over.signal);
@@ -77,7 +87,7 @@ export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): A
         giveUp = (f) => reject(new FaultError(f));
         waiting.set(requestId, { resolve, reject, publish: () => void publish() });
         for (const ms of REPEATS_MS) void after(ms, again);
-        void after(waitsMs, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal));
+        void after(waits, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal));
         void publish();
       });
     } finally {
@@ -88,8 +98,8 @@ export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): A
   };
 
   return {
-    ask: (subject, requestId, bytes) => {
-      const asked = inFlight.get(requestId) ?? askOnce(subject, requestId, bytes);
+    ask: (subject, requestId, bytes, waits = waitsMs) => {
+      const asked = inFlight.get(requestId) ?? askOnce(subject, requestId, bytes, waits);
       inFlight.set(requestId, asked);
       return asked;
     },

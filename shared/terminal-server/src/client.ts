@@ -1,31 +1,46 @@
 // What a terminal server embeds: lets clients in by the rules, asks for licenses, reports log-ons, and verifies every license it
 // is given. It works while NATS is away, on what it kept.
 
-import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
 import type { TerminalServerSettings } from '@calbus/contracts/settings';
-import { subjects } from '@calbus/contracts/subjects';
-import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import type { LicenseCheck } from '@calbus/trust/licenses';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAdmitting, type Admission } from './admitting.ts';
-import { createAsking, type Decision, type Sleep } from './asking.ts';
+import type { Decision, Sleep } from './asking.ts';
 import { graceDaysOf, graceOf, licenseSeen, timePassed } from './domain/grace.ts';
 import { settingsOf } from './domain/trusted.ts';
-import { keepIn, type Keeping } from './keeping.ts';
-import { openLink, type LinkState } from './link.ts';
+import { keepIn, knownIn, type Keeping } from './keeping.ts';
+import { openLicenseServer, type LicenseServer } from './license-server.ts';
+import { inOrder } from './license-servers.ts';
+import type { LinkState } from './link.ts';
 import { memoryStore } from './memory-store.ts';
 import type { LicenseAsk, TerminalServerOptions } from './options.ts';
-import { nothingKept } from './store.ts';
-import { createTelling, type Standing } from './telling.ts';
-import { createTrusting } from './trusting.ts';
+import { nothingKept, type Store } from './store.ts';
+import type { Standing } from './telling.ts';
 
 export type { Admission } from './admitting.ts';
 export type { Decision } from './asking.ts';
-export type { LicenseAsk, TerminalServerMode, TerminalServerOptions } from './options.ts';
+export type {
+  FurtherLicenseServer,
+  LicenseAsk,
+  LicenseServerOptions,
+  TerminalServerMode,
+  TerminalServerOptions,
+} from './options.ts';
 
+export type LicenseServerStatus = {
+  readonly name: string | null;
+  readonly link: LinkState;
+  /** Null before it has said who it is. */
+  readonly licenseServerId: string | null;
+  readonly generation: string | null;
+  /** How many of its licenses are known to have ended early. */
+  readonly ended: number;
+};
+
+/** `link`, `generation` and `ended` are of the first license server. */
 export type TerminalServerStatus = {
   readonly link: LinkState;
   /** How the grace period stands; null before the first client. */
@@ -36,6 +51,7 @@ export type TerminalServerStatus = {
   readonly settings: TerminalServerSettings;
   /** How many licenses it knows to have ended early. */
   readonly ended: number;
+  readonly further: readonly LicenseServerStatus[];
   /** Reports that are not confirmed yet. */
   readonly waiting: { readonly logOns: number; readonly relearns: number };
   /** Why what is to be kept could not be written; null where it was. */
@@ -70,8 +86,7 @@ const AGAIN_MS = 60_000;
 /** Whom to trust is asked anew so often even where nobody says that it changed. */
 const TRUST_EVERY_MS = 600_000;
 
-const open = async (o: TerminalServerOptions): Promise<Keeping> => {
-  const store = o.store ?? memoryStore();
+const open = async (o: TerminalServerOptions, store: Store): Promise<Keeping> => {
   const kept = await store.load();
   if (kept && kept.terminalServerId !== o.terminalServerId) {
     const whose = `What is kept there is of the terminal server "${kept.terminalServerId}"`;
@@ -85,62 +100,63 @@ const open = async (o: TerminalServerOptions): Promise<Keeping> => {
  * store cannot be read.
  */
 export const connect = async (o: TerminalServerOptions): Promise<TerminalServer> => {
-  const id = o.terminalServerId;
-  const { mode, version, waitsMs = 8_000, againMs = AGAIN_MS } = o;
+  const store = o.store ?? memoryStore();
+  try {
+    return await connectWith(o, await open(o, store), store);
+  } catch (error) {
+    await store.close?.();
+    throw error;
+  }
+};
+
+const connectWith = async (
+  o: TerminalServerOptions,
+  keeping: Keeping,
+  store: Store,
+): Promise<TerminalServer> => {
+  const { mode, version, waitsMs = 8_000, againMs = AGAIN_MS, further = [] } = o;
   const now = (): number => Math.floor((o.now ?? Date.now)());
-  const keeping = await open(o);
-  const graceNow = (): Grace => {
-    const { grace, trust } = keeping.now();
-    return graceOf(grace, graceDaysOf(settingsOf(trust).graceDays, version));
-  };
+  const graceNow = (): Grace =>
+    graceOf(keeping.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
   const standing = (): Standing | null =>
     o.store && mode !== 'remote-administration' ? { version, mode: mode ?? null, grace: graceNow() } : null;
+  const listed = [o, ...further.map((f) => ({ terminalServerId: o.terminalServerId, ...f }))];
+  const twice = listed.find((l, n) => listed.findIndex((x) => x.name === l.name) !== n);
+  if (twice) throw new Error(`Two license servers are named "${twice.name}": give each a name of its own.`);
+  const opened: LicenseServer[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const s of opened) await s.close();
+  };
+  const servers = inOrder(opened, waitsMs);
+  try {
+    for (const options of listed)
+      opened.push(
+        openLicenseServer({
+          options,
+          known: knownIn(keeping, options.name),
+          waitsMs,
+          newId,
+          now,
+          standing,
+          sleep,
+        }),
+      );
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  const tellAll = (): void => {
+    for (const s of opened) s.telling.again();
+  };
 
-  const link = openLink(
-    o,
-    {
-      decision: (bytes) => asking.take(bytes),
-      trust: (snapshot) => {
-        trusting.take(snapshot);
-        telling.again();
-      },
-      up: () => asking.reconnected(),
-    },
-    sleep,
-  );
-  const asking = createAsking(link.enqueue, sleep, waitsMs);
-  const trusting = createTrusting(keeping, o.roots, link.askForTrust, sleep);
-  const telling = createTelling({
-    keeping,
-    asking,
-    terminalServerId: id,
-    waitsMs,
-    newId,
-    now,
-    standing,
-    chainFor: trusting.chainFor,
-  });
-
-  const request = async (ask: LicenseAsk): Promise<Decision> => {
+  const requestOf = async (ask: LicenseAsk, takeAlong: boolean): Promise<Decision> => {
     if (mode === undefined || mode === 'remote-administration')
       throw new FaultError(fault('INVALID_BODY', 'Without a licensing mode no license can be asked for.'));
-    const { device, user, presented, validatedLicenseId, requestId = newId() } = ask;
-    const presentedChain = presented === undefined ? undefined : trusting.chainFor(presented);
-    const body: Body<typeof licenseRequest> = {
-      requestId,
-      waitsMs,
-      mode,
-      version,
-      device: { hardwareId: device.hardwareId.toLowerCase(), name: device.name },
-      ...(user ? { user } : {}),
-      ...(presented === undefined ? {} : { presented }),
-      ...(presentedChain === undefined ? {} : { presentedChain }),
-      ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
-    };
-    const bytes = encode(licenseRequest, { id: newId(), sentAt: Date.now(), correlationId: requestId }, body);
-    const asked = await asking.ask(subjects.license.request(id), requestId, bytes);
-    const decision = await trusting.verified(asked, body.device.hardwareId);
-    const { outcome } = decision;
+    const asked = { ...ask, requestId: ask.requestId ?? newId(), mode, version };
+    const decision = await servers.request(asked, takeAlong);
+    const { outcome, decidedAt } = decision;
+    // The license server's time, too, is one that was seen.
+    void keeping.note((k) => (k.grace ? { ...k, grace: timePassed(k.grace, decidedAt) } : k));
     if (outcome.kind === 'per-user' || (outcome.kind === 'license' && outcome.licenseKind === 'full'))
       endGrace();
     return decision;
@@ -148,47 +164,68 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
   const endGrace = (): void => {
     if (keeping.now().grace?.endedByLicense === true) return;
     void keeping.change((k) => ({ ...k, grace: licenseSeen(k.grace, now()) }));
-    telling.again();
+    tellAll();
   };
 
   let trustAskedAt = performance.now();
   const chores = setInterval(() => {
-    if (performance.now() - trustAskedAt > TRUST_EVERY_MS || keeping.now().trust === null) {
-      trustAskedAt = performance.now();
-      link.askForTrust();
-    }
+    const every = performance.now() - trustAskedAt > TRUST_EVERY_MS;
+    if (every) trustAskedAt = performance.now();
+    for (const s of opened) if (every || s.known.now().trust === null) s.link.askForTrust();
     void keeping.note((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
     if (keeping.unsaved() !== null) void keeping.write();
-    telling.again();
+    tellAll();
   }, againMs);
   chores.unref();
 
-  // Who is asked first is known first; but nobody waits for a license server that is away.
-  const told = trusting.next();
-  await Promise.race([link.tried, told]);
-  if (link.state().kind === 'connected') await told;
+  await Promise.all(opened.map((s) => s.ready));
 
+  const statusOf = (s: LicenseServer): LicenseServerStatus => {
+    const { trust } = s.known.now();
+    return {
+      name: s.name,
+      link: s.link.state(),
+      licenseServerId: trust?.licenseServerId ?? null,
+      generation: trust?.generation ?? null,
+      ended: trust?.ended.length ?? 0,
+    };
+  };
   return {
-    admit: createAdmitting({ keeping, trusting, telling, mode, version, now, request }),
-    request,
-    validated: (licenseId, hardwareId) => telling.logOn(licenseId, hardwareId.toLowerCase()),
-    check: trusting.check,
-    status: () => ({
-      link: link.state(),
-      grace: graceNow(),
-      generation: keeping.now().trust?.generation ?? null,
-      settings: settingsOf(keeping.now().trust),
-      ended: keeping.now().trust?.ended.length ?? 0,
-      waiting: telling.waiting(),
-      unsaved: keeping.unsaved(),
+    admit: createAdmitting({
+      keeping,
+      servers,
+      changed: tellAll,
+      mode,
+      version,
+      now,
+      request: (ask) => requestOf(ask, true),
     }),
-    ignored: link.ignored,
+    request: (ask) => requestOf(ask, false),
+    validated: (licenseId, hardwareId) => servers.logOn(licenseId, hardwareId.toLowerCase()),
+    check: servers.check,
+    status: () => {
+      const [first, ...others] = opened.map(statusOf);
+      const waiting = opened.map((s) => s.telling.waiting());
+      return {
+        link: first?.link ?? { kind: 'away', why: 'closed' },
+        grace: graceNow(),
+        generation: first?.generation ?? null,
+        settings: settingsOf(servers.trust()),
+        ended: first?.ended ?? 0,
+        further: others,
+        waiting: {
+          logOns: waiting.reduce((sum, w) => sum + w.logOns, 0),
+          relearns: waiting.reduce((sum, w) => sum + w.relearns, 0),
+        },
+        unsaved: keeping.unsaved(),
+      };
+    },
+    ignored: () => opened.reduce((sum, s) => sum + s.link.ignored(), 0),
     close: async () => {
       clearInterval(chores);
-      asking.end(fault('UNREACHABLE', 'The connection was closed.'));
-      trusting.end();
+      await closeAll();
       await keeping.write();
-      await link.close();
+      await store.close?.();
     },
   };
 };

@@ -1,7 +1,9 @@
 // One JSON file, for one process at a time. A new one is written beside it and takes its name, so that there is always a whole one.
+// The lock beside it is the operating system's: it ends with the process, however that ends.
 
 import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { kept, type Kept, type Store } from './store.ts';
 
@@ -33,24 +35,58 @@ const flush = async (name: string, flags: string, content?: string): Promise<voi
   }
 };
 
-export const fileStore = (file: string): Store => ({
-  load: async () => {
-    let text: string;
-    try {
-      text = await readFile(file, 'utf8');
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return undefined;
-      throw new Error(`${file} cannot be read (${code}): let the terminal server read and write it.`, {
+const SQLITE_BUSY = 5;
+
+const lock = (file: string): DatabaseSync => {
+  let held: DatabaseSync | undefined;
+  try {
+    held = new DatabaseSync(`${file}.lock`);
+    held.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+    return held;
+  } catch (error) {
+    held?.close();
+    const { errcode } = error as { readonly errcode?: number };
+    if (errcode === SQLITE_BUSY)
+      throw new Error(
+        `${file} is in use by another process: a store serves one terminal server. Stop the other one, or give this one a file of its own.`,
+        { cause: error },
+      );
+    const folder = path.dirname(file);
+    throw new Error(
+      `${file}.lock cannot be made: let the terminal server write in ${folder}, which must exist.`,
+      {
         cause: error,
-      });
-    }
-    return parse(file, text);
-  },
-  save: async (k) => {
-    const next = `${file}.next`;
-    await flush(next, 'w', `${JSON.stringify(k)}\n`);
-    await rename(next, file);
-    await flush(path.dirname(file), 'r');
-  },
-});
+      },
+    );
+  }
+};
+
+export const fileStore = (file: string): Store => {
+  let held: DatabaseSync | undefined;
+  return {
+    load: async () => {
+      held ??= lock(file);
+      let text: string;
+      try {
+        text = await readFile(file, 'utf8');
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === 'ENOENT') return undefined;
+        throw new Error(`${file} cannot be read (${code}): let the terminal server read and write it.`, {
+          cause: error,
+        });
+      }
+      return parse(file, text);
+    },
+    close: async () => {
+      held?.close();
+      held = undefined;
+    },
+    save: async (k) => {
+      const next = `${file}.next`;
+      await flush(next, 'w', `${JSON.stringify(k)}\n`);
+      await rename(next, file);
+      await flush(path.dirname(file), 'r');
+    },
+  };
+};

@@ -1,6 +1,6 @@
 // What is kept, at hand in memory, and written to the store as it changes.
 
-import type { Kept, Store } from './store.ts';
+import { nothingKnown, type Kept, type Known, type Store } from './store.ts';
 
 const HOUR = 3_600_000;
 
@@ -14,6 +14,35 @@ export type Keeping = {
   readonly write: () => Promise<boolean>;
   /** Why the last write failed; null where it did not. */
   readonly unsaved: () => string | null;
+};
+
+/** The part that is about one license server. */
+export type KnownOf = {
+  readonly now: () => Known;
+  /** As of Keeping. */
+  readonly change: (next: (k: Known) => Known) => Promise<boolean>;
+};
+
+/** Without a name: the license server that this terminal server has had since before they had names. */
+export const knownIn = (keeping: Keeping, name: string | undefined): KnownOf => {
+  if (name === undefined)
+    return {
+      now: keeping.now,
+      change: (next) =>
+        keeping.change((k) => {
+          const changed = next(k);
+          return changed === k ? k : { ...k, ...changed };
+        }),
+    };
+  const partOf = (k: Kept): Known => k.named[name] ?? nothingKnown;
+  return {
+    now: () => partOf(keeping.now()),
+    change: (next) =>
+      keeping.change((k) => {
+        const changed = next(partOf(k));
+        return changed === partOf(k) ? k : { ...k, named: { ...k.named, [name]: changed } };
+      }),
+  };
 };
 
 const latestOf = (k: Kept): number => k.grace?.latest ?? 0;

@@ -9,7 +9,7 @@ import {
   type NatsConnection,
 } from 'nats';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
-import { fault } from '@calbus/contracts/faults';
+import { fault, type Fault } from '@calbus/contracts/faults';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
@@ -23,6 +23,8 @@ export type Link = {
   readonly enqueue: Enqueue;
   readonly askForTrust: () => void;
   readonly state: () => LinkState;
+  /** It has been away for so long that a caller need not wait for it: why; else undefined. */
+  readonly gone: () => Fault | undefined;
   /** Settles with the first try, whether it succeeded or not. */
   readonly tried: Promise<void>;
   /** Messages on this terminal server's subjects that were none of calbus's. */
@@ -36,6 +38,8 @@ export type LinkUser = {
   readonly trust: (snapshot: Body<typeof trustSnapshot>) => void;
   /** The connection is there, or is there again. */
   readonly up: () => void;
+  /** It has been away for so long that nobody need wait for it. */
+  readonly gone: (why: Fault) => void;
 };
 
 export type LinkOptions = {
@@ -45,6 +49,8 @@ export type LinkOptions = {
 };
 
 const AGAIN_MS = 500;
+/** Longer than another node of NATS takes to answer; so long a caller waits for a connection to come back. */
+const GONE_MS = 3_000;
 const newId = (): string => randomBytes(16).toString('base64url');
 
 const optionsOf = ({ servers, seed, terminalServerId: id }: LinkOptions): ConnectionOptions => {
@@ -68,7 +74,9 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
   const options = optionsOf(o);
   const end = new AbortController();
   let nc: NatsConnection | undefined;
-  let state: LinkState = { kind: 'away', why: 'not connected yet' };
+  let state: LinkState = { kind: 'connected' };
+  let goneAt: NodeJS.Timeout | undefined;
+  let gone: Fault | undefined;
   let ignored = 0;
 
   const listen = <C extends Contract>(
@@ -89,14 +97,25 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
     if (!nc || nc.isClosed()) return;
     nc.publish(subjects.trust.request(id), encode(trustRequest, { id: newId(), sentAt: Date.now() }, {}));
   };
+  const away = (why: string): void => {
+    if (state.kind === 'connected')
+      goneAt = setTimeout(() => {
+        gone = fault('UNREACHABLE', 'NATS has been away for some seconds.');
+        user.gone(gone);
+      }, GONE_MS).unref();
+    state = { kind: 'away', why };
+  };
+  away('not connected yet');
   const up = (): void => {
+    clearTimeout(goneAt);
+    gone = undefined;
     state = { kind: 'connected' };
     askForTrust();
     user.up();
   };
   const watch = async (at: NatsConnection): Promise<void> => {
     for await (const { type } of at.status()) {
-      if (type === Events.Disconnect) state = { kind: 'away', why: 'the connection was lost' };
+      if (type === Events.Disconnect) away('the connection was lost');
       if (type === Events.Reconnect) up();
     }
   };
@@ -128,7 +147,7 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
   const keepConnected = async (): Promise<void> => {
     while (!end.signal.aborted) {
       const why = await oneConnection().catch((e: unknown) => (e instanceof Error ? e.message : String(e)));
-      state = { kind: 'away', why };
+      away(why);
       tried();
       await sleep(AGAIN_MS, end.signal);
     }
@@ -142,10 +161,12 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
         : fault('UNREACHABLE', 'There is no connection to NATS.'),
     askForTrust,
     state: () => state,
+    gone: () => gone,
     tried: first,
     ignored: () => ignored,
     close: async () => {
       end.abort();
+      clearTimeout(goneAt);
       await nc?.close();
     },
   };

@@ -6,17 +6,32 @@ import type { Store } from './store.ts';
 
 export type TerminalServerMode = LicensingMode | 'remote-administration';
 
-export type TerminalServerOptions = {
+/** Where a license server is, and who this terminal server is there. */
+export type LicenseServerOptions = {
   readonly servers: string | readonly string[];
   /** The nkey seed of this terminal server's identity. */
   readonly seed: string;
+  /** Clearinghouse roots, in PEM. */
+  readonly roots: readonly string[];
+};
+
+export type FurtherLicenseServer = LicenseServerOptions & {
+  /** What is known of it is kept under this name: it stays with it, wherever it stands in the list. */
+  readonly name: string;
+  /** Where this terminal server has another id there. */
+  readonly terminalServerId?: string;
+};
+
+export type TerminalServerOptions = LicenseServerOptions & {
   readonly terminalServerId: string;
+  /** As of those in `further`; where one changes places with this one. */
+  readonly name?: string;
+  /** Other license servers, in the order in which they are asked where those before them are unreachable. */
+  readonly further?: readonly FurtherLicenseServer[];
   /** The licensing mode; absent where none is configured. */
   readonly mode?: TerminalServerMode;
   /** The version of the terminal server, which CALs must serve. */
   readonly version: ProductVersion;
-  /** Clearinghouse roots, in PEM. */
-  readonly roots: readonly string[];
   /** How long a call waits, in milliseconds; 8,000 unless told otherwise. */
   readonly waitsMs?: number;
   /**

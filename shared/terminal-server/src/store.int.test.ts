@@ -1,7 +1,17 @@
 // What every store must do, and what the file does beyond that.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -59,10 +69,9 @@ describe('the file', () => {
     const store = fileStore(file);
     for (let n = 0; n < 20; n += 1) await store.save(some(T + n));
     assert.deepEqual(await fileStore(file).load(), some(T + 19));
-    assert.deepEqual(
-      readdirSync(dir).filter((f) => f.startsWith(path.basename(file))),
-      [path.basename(file)],
-    );
+    const name = path.basename(file);
+    const there = readdirSync(dir).filter((f) => f.startsWith(name));
+    assert.deepEqual(there.sort(), [name, `${name}.lock`]);
   });
 
   test('that is garbage is an error that says what to do, and stays as it is', async () => {
@@ -86,15 +95,56 @@ describe('the file', () => {
   });
 
   test('that cannot be read is said to be', async () => {
-    await assert.rejects(fileStore(dir).load(), /cannot be read \(EISDIR\)/);
+    const folder = path.join(dir, 'folder');
+    mkdirSync(folder);
+    await assert.rejects(fileStore(folder).load(), /cannot be read \(EISDIR\)/);
+  });
+
+  test('serves one process: a second one is told so, until the first lets go or is killed', async () => {
+    const file = newFile();
+    const holder = `
+      const { fileStore } = await import(${JSON.stringify(new URL('file-store.ts', import.meta.url).href)});
+      await fileStore(${JSON.stringify(file)}).load();
+      console.log('held');
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', holder], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    try {
+      await once(child.stdout, 'data');
+      await assert.rejects(fileStore(file).load(), /is in use by another process.*a file of its own/);
+    } finally {
+      child.kill('SIGKILL');
+    }
+    await ended;
+    const [first, second] = [fileStore(file), fileStore(file)];
+    await first.load();
+    await assert.rejects(second.load(), /in use/);
+    await first.close?.();
+    assert.equal(await second.load(), undefined);
+    await second.close?.();
+  });
+
+  test('in a folder that is not there is said to be', async () => {
+    await assert.rejects(fileStore(path.join(dir, 'none', 'kept.json')).load(), /none, which must exist/);
+  });
+
+  test('of before license servers had names is read', async () => {
+    const file = newFile();
+    const { named, ...before } = some();
+    assert.deepEqual(named, {});
+    writeFileSync(file, JSON.stringify(before));
+    assert.deepEqual(await fileStore(file).load(), some());
   });
 
   test('a half-written next one is not taken for it', async () => {
     const file = newFile();
-    await fileStore(file).save(some());
+    const store = fileStore(file);
+    await store.save(some());
     writeFileSync(`${file}.next`, '{"format":1,');
-    assert.deepEqual(await fileStore(file).load(), some());
-    await fileStore(file).save(some(T + 1));
+    assert.deepEqual(await store.load(), some());
+    await store.save(some(T + 1));
     assert.ok(!existsSync(`${file}.next`));
   });
 });

@@ -11,7 +11,7 @@ import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { Asking, Decision } from './asking.ts';
 import { logOnConfirmed, logOnReported } from './domain/log-ons.ts';
-import type { Keeping } from './keeping.ts';
+import type { KnownOf } from './keeping.ts';
 
 export type Standing = {
   readonly version: ProductVersion;
@@ -32,8 +32,8 @@ export type Telling = {
 };
 
 export type TellingDeps = {
-  readonly keeping: Keeping;
-  readonly asking: Asking;
+  readonly keeping: KnownOf;
+  readonly asking: Pick<Asking, 'ask'>;
   readonly terminalServerId: string;
   readonly waitsMs: number;
   readonly newId: () => string;

@@ -8,7 +8,7 @@ import { checkLicense, type LicenseCheck } from '@calbus/trust/licenses';
 import type { Decision, Sleep } from './asking.ts';
 import { epochSeen, ofEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type Trusted } from './domain/trusted.ts';
-import type { Keeping } from './keeping.ts';
+import type { KnownOf } from './keeping.ts';
 
 export type Trusting = {
   /** N1, without asking whose license it is. */
@@ -31,7 +31,7 @@ const AGAIN_MS = 250;
 const never = new AbortController().signal;
 
 export const createTrusting = (
-  keeping: Keeping,
+  keeping: KnownOf,
   roots: readonly string[],
   askForTrust: () => void,
   sleep: Sleep,

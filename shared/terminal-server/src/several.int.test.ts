@@ -1,0 +1,201 @@
+// Several license servers in order: two buses, each with a license server of its own that the test plays.
+
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { testLicenseServer } from '@calbus/testkit/certificates';
+import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
+import { testBus } from '@calbus/testkit/deployment';
+import { eventually } from '@calbus/testkit/eventually';
+import { oncePerFile } from '@calbus/testkit/servers';
+import { signLicense } from '@calbus/trust/licenses';
+import { connect, type Admission, type TerminalServer } from './client.ts';
+import { memoryStore } from './memory-store.ts';
+import {
+  facts,
+  grant,
+  hw,
+  playLicenseServer,
+  rootPem,
+  signed,
+  type PlayedLicenseServer,
+} from './played-license-server.ts';
+import type { Store } from './store.ts';
+
+const DAY = 86_400_000;
+const OTHER = 'FGHIJ67890FGHIJ67890FGHIJ67890FGHIJ';
+const other = await testLicenseServer(OTHER);
+const otherKey = await other.issuingKey('other-key');
+const factsOfOther = (n: number, over: Parameters<typeof facts>[1] = {}): ReturnType<typeof facts> =>
+  facts(n, { licenseServerId: OTHER, licenseId: `other-${n}`, ...over });
+const signedByOther = (f: ReturnType<typeof facts>): string =>
+  signLicense(otherKey.keys.privateKey, 'other-key', f);
+const grantOfOther = (f: ReturnType<typeof facts>) => ({
+  ...grant(f),
+  license: signedByOther(f),
+});
+
+const firstBus = oncePerFile(() => testBus(['ts1']));
+const secondBus = oncePerFile(() => testBus(['ts-9']));
+
+type Both = {
+  readonly one: PlayedLicenseServer;
+  readonly two: PlayedLicenseServer;
+  /** The wire to the first. */
+  readonly wire: CuttableWire;
+  readonly start: (o?: { store?: Store; waitsMs?: number }) => Promise<TerminalServer>;
+};
+const both = async (t: TestContext): Promise<Both> => {
+  const [a, b] = [await firstBus(), await secondBus()];
+  const one = await playLicenseServer(await a.connectAs('issuer'), 'ts1');
+  const two = await playLicenseServer(await b.connectAs('issuer'), 'ts-9');
+  two.change({
+    licenseServerId: OTHER,
+    issuing: [{ kid: 'other-key', chain: otherKey.chain }],
+    generation: 'g-other',
+    position: { generation: 'g-other', sequence: 3 },
+  });
+  const wire = await cuttableWire(a.server);
+  t.after(async () => {
+    await one.end();
+    await two.end();
+    await wire[Symbol.asyncDispose]();
+  });
+  const start: Both['start'] = async (o = {}) => {
+    const ts = await connect({
+      servers: `nats://${wire.host}:${wire.port}`,
+      seed: a.seed({ terminalServer: 'ts1' }),
+      terminalServerId: 'ts1',
+      roots: [rootPem],
+      further: [
+        {
+          name: 'other',
+          servers: b.url,
+          seed: b.seed({ terminalServer: 'ts-9' }),
+          terminalServerId: 'ts-9',
+          roots: [other.rootPem],
+        },
+      ],
+      mode: 'per-device',
+      version: '2003',
+      ...o,
+    });
+    t.after(ts.close);
+    return ts;
+  };
+  return { one, two, wire, start };
+};
+const device = (n: number, presented?: string) => ({
+  device: { hardwareId: hw(n), name: `desk-${n}` },
+  ...(presented === undefined ? {} : { presented }),
+});
+const grantedBy = (a: Admission): string =>
+  a.decision?.outcome.kind === 'license' ? a.decision.outcome.licenseId : `${a.row} ${a.fault?.code ?? ''}`;
+
+test('the first is asked, and its refusal is an answer; the next only where the first does not answer', async (t) => {
+  const { one, two, start } = await both(t);
+  const ts = await start({ waitsMs: 3_000 });
+  one.answers.request = () => grant(facts(1));
+  two.answers.request = () => grantOfOther(factsOfOther(1));
+  assert.equal(grantedBy(await ts.admit(device(1))), 'l1');
+  one.answers.request = () => ({ kind: 'refused', code: 'NO_LICENSE_AVAILABLE', says: 'so', again: 'later' });
+  assert.equal((await ts.admit(device(1))).decision?.outcome.kind, 'refused');
+  assert.equal(two.took.request.length, 0);
+  one.answers.request = () => 'nothing';
+  assert.equal(grantedBy(await ts.admit(device(1))), 'other-1');
+  assert.equal(two.took.request[0]?.device.hardwareId, hw(1));
+});
+
+test('one that is away is passed over at once, and asked again when it is back', async (t) => {
+  const { one, two, wire, start } = await both(t);
+  wire.cut();
+  const ts = await start({ waitsMs: 60_000 });
+  one.answers.request = () => grant(facts(2));
+  two.answers.request = () => grantOfOther(factsOfOther(2));
+  // It waits for the connection for some seconds, not half of a minute.
+  const from = performance.now();
+  assert.equal(grantedBy(await ts.admit(device(2))), 'other-2');
+  assert.ok(performance.now() - from < 25_000);
+  assert.equal(ts.status().link.kind, 'away');
+  assert.deepEqual(
+    ts.status().further.map((s) => [s.name, s.link.kind, s.licenseServerId]),
+    [['other', 'connected', OTHER]],
+  );
+  wire.restore();
+  await eventually('the first is back', () => ts.status().link.kind === 'connected', { withinMs: 20_000 });
+  assert.equal(grantedBy(await ts.admit(device(2))), 'l2');
+});
+
+test('a license of any of them counts; it is renewed by who issued it, and a log-on is reported there', async (t) => {
+  const { one, two, start } = await both(t);
+  const ts = await start();
+  await eventually('both are known', () => ts.status().further[0]?.licenseServerId === OTHER);
+  for (const license of [signed(facts(3)), signedByOther(factsOfOther(3))])
+    assert.equal((await ts.admit(device(3, license))).row, 'D1');
+  one.answers.request = () => grant(facts(4));
+  two.answers.request = () => grantOfOther(factsOfOther(4, { kind: 'temporary' }));
+  two.answers.validated = ({ licenseId }) => ({ kind: 'validated', licenseId });
+  const ending = signedByOther(factsOfOther(4, { notAfter: Date.now() + DAY }));
+  assert.equal(grantedBy(await ts.admit(device(4, ending))), 'other-4');
+  assert.equal((await ts.validated('other-4', hw(4))).outcome.kind, 'validated');
+  assert.equal(one.took.validated.length + one.took.request.length, 0);
+});
+
+test('a log-on of unknown origin is reported to all: who issued the license confirms it', async (t) => {
+  const { one, two, start } = await both(t);
+  const ts = await start();
+  one.answers.validated = () => ({ kind: 'refused', code: 'UNKNOWN_LICENSE', says: 'so', again: 'never' });
+  two.answers.validated = ({ licenseId }) => ({ kind: 'validated', licenseId });
+  assert.equal((await ts.validated('other-7', hw(7))).outcome.kind, 'validated');
+  assert.equal(one.took.validated.length, 1);
+});
+
+test('what is known of each survives a restart, and what one ended counts no more with none of them there', async (t) => {
+  const { two, wire, start } = await both(t);
+  const store = memoryStore();
+  const license = signedByOther(factsOfOther(5));
+  const before = await start({ store });
+  await eventually('it counts', () => before.check(license).ok);
+  two.change({
+    ended: [{ licenseId: 'other-6', notAfter: Date.now() + DAY }],
+    position: { generation: 'g-other', sequence: 4 },
+  });
+  await eventually('the end is known', () => before.status().further[0]?.ended === 1);
+  await before.close();
+  wire.cut();
+  const ts = await connect({
+    servers: `nats://${wire.host}:${wire.port}`,
+    seed: (await firstBus()).seed({ terminalServer: 'ts1' }),
+    terminalServerId: 'ts1',
+    roots: [rootPem],
+    further: [
+      {
+        name: 'other',
+        servers: `nats://${wire.host}:${wire.port}`,
+        seed: (await firstBus()).seed({ terminalServer: 'ts1' }),
+        roots: [other.rootPem],
+      },
+    ],
+    mode: 'per-device',
+    version: '2003',
+    store,
+  });
+  t.after(ts.close);
+  assert.equal((await ts.admit(device(5, license))).row, 'D1');
+  const ended = await ts.admit(device(6, signedByOther(factsOfOther(6))));
+  assert.match(ended.notCounted ?? '', /ended early/);
+});
+
+test('two of one name, and a second one with a seed that is none, are said at once', async (t) => {
+  const { start } = await both(t);
+  const ts = await start();
+  const o = {
+    servers: 'nats://127.0.0.1:1',
+    seed: (await firstBus()).seed({ terminalServer: 'ts1' }),
+    roots: [rootPem],
+  };
+  const first = { ...o, terminalServerId: 'ts1', mode: 'per-device', version: '2003' } as const;
+  const named = { ...o, name: 'x' };
+  await assert.rejects(connect({ ...first, further: [named, named] }), /Two license servers are named "x"/);
+  await assert.rejects(connect({ ...first, further: [{ ...named, seed: 'junk' }] }));
+  assert.equal(ts.ignored(), 0);
+});
