@@ -20,6 +20,7 @@ import type { LicenseAsk, TerminalServerOptions } from './options.ts';
 import { nothingKept, type Store } from './store.ts';
 import type { Standing } from './telling.ts';
 
+export { faultOf, type Fault } from '@calbus/contracts/faults';
 export type { Admission } from './admitting.ts';
 export type { Decision } from './asking.ts';
 export type {

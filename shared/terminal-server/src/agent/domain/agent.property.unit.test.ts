@@ -1,0 +1,170 @@
+// What comes in at the socket and what stands in PAM files is anybody's: nothing of it may throw, hang or be changed by accident.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { oneLine, readAnswer } from '../check.ts';
+import { diff } from './diff.ts';
+import { createLines } from './lines.ts';
+import { gateLine, hasGate, withGate, withoutGate } from './pam-file.ts';
+import { parseRequest } from './protocol.ts';
+import { userOf } from './user-name.ts';
+
+const COMMAND = ['/usr/bin/timeout', '4', '/usr/bin/node', '/opt/agent/main.js', 'check'];
+
+/** What Debian's xrdp installs. */
+const DEBIAN = `#%PAM-1.0
+auth required pam_env.so readenv=1
+auth required pam_env.so readenv=1 envfile=/etc/default/locale
+@include common-auth
+@include common-account
+@include common-session
+@include common-password
+`;
+
+describe('lines', () => {
+  test('come out the same however they were cut into pieces', () => {
+    const cut = fc.array(fc.nat(7), { minLength: 1, maxLength: 200 });
+    fc.assert(
+      fc.property(fc.array(fc.string()), cut, (given, sizes) => {
+        const wanted = given.map((l) => l.replaceAll('\n', ''));
+        const bytes = new TextEncoder().encode(wanted.map((l) => `${l}\n`).join(''));
+        const lines = createLines();
+        const got: string[] = [];
+        for (let from = 0, n = 0; from < bytes.length; n += 1) {
+          const size = 1 + (sizes[n % sizes.length] ?? 0);
+          const taken = lines.take(bytes.subarray(from, from + size));
+          assert.equal(taken.tooLong, false);
+          got.push(...taken.lines);
+          from += size;
+        }
+        assert.deepEqual(
+          got,
+          wanted.map((l) => new TextDecoder().decode(new TextEncoder().encode(l))),
+        );
+      }),
+    );
+  });
+
+  test('that are too long end it, with and without their end, and nothing is read after them', () => {
+    for (const tail of ['', '\n', '\nmore\n']) {
+      const lines = createLines(10);
+      assert.deepEqual(lines.take(Buffer.from('short\n')), { lines: ['short'], tooLong: false });
+      assert.deepEqual(lines.take(Buffer.from(`${'x'.repeat(11)}${tail}`)), { lines: [], tooLong: true });
+      assert.deepEqual(lines.take(Buffer.from('short\n')), { lines: [], tooLong: true });
+    }
+    const lines = createLines(10);
+    assert.equal(lines.take(Buffer.from('x'.repeat(6))).tooLong, false);
+    assert.equal(lines.take(Buffer.from('x'.repeat(6))).tooLong, true);
+    assert.deepEqual(createLines(10).take(Buffer.from(`${'x'.repeat(10)}\n`)).lines, ['x'.repeat(10)]);
+  });
+});
+
+describe('requests', () => {
+  const hardwareId = '0'.repeat(40);
+  test('are understood', () => {
+    for (const r of [
+      { do: 'status' },
+      { do: 'status', id: 7 },
+      { do: 'admit', user: { name: 'ann', domain: 'CORP', authenticatedBy: 'pam' } },
+      { do: 'admit', id: 'a', device: { hardwareId, name: 'desk' }, presented: 'a.b.c' },
+      { do: 'validated', licenseId: 'l1', hardwareId: hardwareId.replace('0', 'A') },
+    ])
+      assert.equal(parseRequest(JSON.stringify(r)).ok, true, JSON.stringify(r));
+  });
+  test('that are none are answered with what is wrong, whatever they are', () => {
+    for (const r of [
+      {},
+      [],
+      { do: 'admit', devices: 1 },
+      { do: 'admit', device: { hardwareId: 'x', name: 'd' } },
+      { do: 'admit', user: { name: 'a\u0007' } },
+      { do: 'status', more: true },
+      { do: 'validated' },
+      { do: 'admit', user: { name: 'ann', admin: true } },
+    ])
+      assert.equal(parseRequest(JSON.stringify(r)).ok, false, JSON.stringify(r));
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (line) => void parseRequest(line)));
+  });
+  test('a user is of the domain he names, or of the one that is configured', () => {
+    assert.deepEqual(userOf({ name: 'ann' }, undefined), { name: 'ann' });
+    assert.deepEqual(userOf({ name: 'ann' }, 'CORP'), { name: 'ann', domain: 'CORP' });
+    assert.deepEqual(userOf({ name: String.raw`EX\ann` }, 'CORP'), { name: 'ann', domain: 'EX' });
+    assert.deepEqual(userOf({ name: 'ann', domain: 'EX' }, 'CORP'), { name: 'ann', domain: 'EX' });
+    assert.equal(userOf({ name: 'EX\\' }, undefined), undefined);
+  });
+});
+
+describe('answers', () => {
+  test('let in only where they say so', () => {
+    const yes = JSON.stringify({ ok: true, admit: true, row: 'A1', graceDaysLeft: null });
+    assert.deepEqual(readAnswer('ann', yes), { admit: true, says: 'ann is let in (A1).' });
+    for (const a of [
+      {},
+      { ok: true },
+      { ok: true, admit: 1 },
+      { ok: false, admit: true },
+      { admit: true },
+      null,
+    ])
+      assert.equal(readAnswer('ann', JSON.stringify(a)).admit, false);
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (line) => !readAnswer('ann', line).admit));
+  });
+  test('become one line', () => {
+    fc.assert(fc.property(fc.string(), (s) => !/[\n\r]/.test(oneLine(s)) && oneLine(s).length <= 500));
+  });
+});
+
+describe('a PAM file', () => {
+  test("Debian's gets the gate before everything about accounts", () => {
+    const changed = withGate(DEBIAN, COMMAND);
+    assert.ok(changed.ok);
+    assert.equal(
+      diff(DEBIAN, changed.text),
+      [
+        ' auth required pam_env.so readenv=1 envfile=/etc/default/locale',
+        ' @include common-auth',
+        '+# calbus: who logs on needs a license',
+        `+${gateLine(COMMAND)}`,
+        ' @include common-account',
+        ' @include common-session',
+        '  …',
+      ].join('\n'),
+    );
+  });
+  test('gets it once, loses it whole, and keeps every other line', () => {
+    const line = fc.constantFrom(
+      'account required pam_unix.so',
+      '-account optional pam_x.so',
+      '@include common-account',
+      'auth required pam_unix.so',
+      'session optional pam_exec.so /x',
+      '# calbus is near',
+      '',
+    );
+    fc.assert(
+      fc.property(fc.array(line), (lines) => {
+        const text = lines.join('\n');
+        const once = withGate(text, COMMAND);
+        if (!once.ok) {
+          assert.ok(!lines.some((l) => /account/.test(l)));
+          return;
+        }
+        assert.ok(hasGate(once.text));
+        assert.deepEqual(withGate(once.text, COMMAND), once);
+        assert.equal(withoutGate(once.text), text);
+        const other = withGate(once.text, ['/other']);
+        assert.ok(other.ok);
+        assert.equal(other.text, once.text.replace(gateLine(COMMAND), gateLine(['/other'])));
+      }),
+    );
+  });
+  test('whose gate somebody took out by hand loses only the mark', () => {
+    const changed = withGate(DEBIAN, COMMAND);
+    assert.ok(changed.ok);
+    assert.equal(withoutGate(changed.text.replace(`${gateLine(COMMAND)}\n`, '')), DEBIAN);
+  });
+  test('a path with a blank stands in brackets', () => {
+    assert.match(gateLine(['/opt/my node/node', 'check']), / \[\/opt\/my node\/node\] check$/);
+  });
+});

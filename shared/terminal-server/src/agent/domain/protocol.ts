@@ -1,0 +1,42 @@
+// What a hook says to the agent, one line of JSON each: what it wants, or why that is not understood.
+
+import { z } from 'zod';
+import { firstIssue } from '@calbus/contracts/envelope';
+import { user } from '@calbus/contracts/terminal-server-messages';
+import { compactJws, hardwareId, name, token } from '@calbus/contracts/tokens';
+
+/** Given back with the answer, so that a hook can tell which is which. */
+const id = z.union([z.string().max(64), z.int()]).optional();
+const hex = z.string().max(40).toLowerCase().pipe(hardwareId);
+
+const request = z.discriminatedUnion('do', [
+  z.strictObject({
+    do: z.literal('admit'),
+    id,
+    /** Left out by who knows no device, such as PAM: Per Device licenses then cannot be asked for. */
+    device: z.strictObject({ hardwareId: hex, name }).optional(),
+    user: user.strict().optional(),
+    presented: compactJws.optional(),
+  }),
+  z.strictObject({ do: z.literal('validated'), id, licenseId: token, hardwareId: hex }),
+  z.strictObject({ do: z.literal('status'), id }),
+]);
+export type AgentRequest = z.infer<typeof request>;
+
+export type Parsed =
+  { readonly ok: true; readonly request: AgentRequest } | { readonly ok: false; readonly says: string };
+
+const EXAMPLE = 'Send one line of JSON such as {"do":"status"}.';
+
+export const parseRequest = (line: string): Parsed => {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return { ok: false, says: `The line is not JSON. ${EXAMPLE}` };
+  }
+  const parsed = request.safeParse(value);
+  return parsed.success
+    ? { ok: true, request: parsed.data }
+    : { ok: false, says: `The line is no request (${firstIssue(parsed.error)}). ${EXAMPLE}` };
+};
