@@ -1,0 +1,197 @@
+// The agent on a terminal server machine of Debian's making: real PAM, unmodified xrdp, stock FreeRDP, and a real license server with five Per
+// User CALs, enforced. One story, told in order.
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { repositoryRoot } from '@calbus/local/repository';
+import { startTied, type TiedProcess } from '@calbus/local/tied-process';
+import { eventually } from '@calbus/testkit/eventually';
+import { hw, startSystem, type System } from '../../flow/system.ts';
+import { startMachine, type Machine, type Ran } from './machine.ts';
+import { whyNot } from './packages.ts';
+
+const skip = await whyNot();
+const patient = { withinMs: 60_000, everyMs: 100 };
+const MAIN = path.join(repositoryRoot, 'shared/terminal-server/src/agent/main.ts');
+const PAM_FILE = '/etc/pam.d/xrdp-sesman';
+
+describe('the agent, PAM and xrdp', { skip: skip ?? false }, () => {
+  const stack = new AsyncDisposableStack();
+  let s: System;
+  let machine: Machine;
+  let agent: TiedProcess;
+  let display: string;
+
+  const calbus = async (...args: string[]): Promise<void> => {
+    const { code, stderr } = await s.calbus(...args);
+    assert.equal(code, 0, stderr);
+  };
+  const agentCommand = (...args: string[]): Promise<Ran> => machine.run(process.execPath, [MAIN, ...args]);
+  const startAgent = async (): Promise<void> => {
+    agent = await machine.start(process.execPath, [
+      MAIN,
+      'run',
+      '--config',
+      path.join(machine.dir, 'agent.json'),
+    ]);
+    const answers = async (): Promise<boolean> => (await agentCommand('status')).code === 0;
+    await eventually('the agent answers', answers, patient);
+  };
+  /** What PAM says of this user's account, as xrdp-sesman would ask. */
+  const account = (user: string): Promise<Ran> =>
+    machine.run('pamtester', ['xrdp-sesman', user, 'acct_mgmt']);
+  /** A log-on over RDP, up to what sesman writes about it. */
+  const logOn = async (user: string): Promise<string> => {
+    const from = machine.log().length;
+    const home = path.join(machine.dir, 'desk');
+    const client = await startTied(
+      'xfreerdp',
+      [
+        `/v:127.0.0.1:${machine.port}`,
+        `/u:${user}`,
+        `/p:${machine.password}`,
+        '/client-hostname:desk-1',
+        '/cert:ignore',
+        '/size:800x600',
+        '/timeout:60000',
+      ],
+      {
+        env: { PATH: process.env['PATH'], HOME: home, XDG_CONFIG_HOME: home, DISPLAY: display },
+        stdio: ['ignore', 'ignore', 'ignore'],
+      },
+    );
+    try {
+      return await eventually(
+        `sesman has decided about ${user}`,
+        () => {
+          const said = machine.log().slice(from);
+          return /AUTHFAIL|(created|reconnected) session/.test(said) ? said : '';
+        },
+        { ...patient, accept: (said) => said !== '' },
+      );
+    } finally {
+      await client.kill();
+    }
+  };
+
+  before(
+    async () => {
+      s = stack.use(await startSystem());
+      await s.firstLicense();
+      await calbus('settings', 'set', 'perUser=enforced');
+      const others = await connectTerminalServer(s.profile, 'ts2');
+      for (let n = 1; n <= 4; n += 1)
+        await others.request({
+          device: { hardwareId: hw(n), name: `d${n}` },
+          user: { name: `user${n}`, authenticatedBy: 'pam' },
+        });
+      await others.close();
+      machine = stack.use(await startMachine(['alice', 'bob']));
+      const place = (name: string): string => path.join(machine.dir, name);
+      writeFileSync(place('seed'), readFileSync(s.deployment.seedFile({ terminalServer: 'ts2' })), {
+        mode: 0o600,
+      });
+      const config = {
+        terminalServerId: 'ts2',
+        mode: 'per-user',
+        version: '2003',
+        licenseServers: [
+          {
+            servers: [s.servers.nats.url],
+            seedFile: place('seed'),
+            rootFile: s.profile.clearinghouseRootFile,
+          },
+        ],
+        storeFile: place('kept.json'),
+      };
+      writeFileSync(place('agent.json'), JSON.stringify(config));
+    },
+    { timeout: 180_000 },
+  );
+  after(() => stack.disposeAsync(), { timeout: 60_000 });
+
+  test('without it, PAM lets both in', async () => {
+    for (const user of ['alice', 'bob']) assert.equal((await account(user)).code, 0);
+  });
+
+  test('installed without a daemon, it warns, and nobody is let in', async () => {
+    const asked = await agentCommand('install', 'xrdp', '--backup', machine.dir);
+    assert.deepEqual([asked.code, /say --yes/.test(asked.out)], [1, true], asked.out);
+    assert.equal((await account('alice')).code, 0, 'nothing was changed');
+    const installed = await agentCommand('install', 'xrdp', '--backup', machine.dir, '--yes');
+    assert.equal(installed.code, 0, installed.out);
+    assert.match(installed.out, /No agent answers at \/run\/calbus\/agent\.sock yet/);
+    assert.match(installed.out, /^\+account {2}requisite {2}pam_exec\.so stdout \/usr\/bin\/timeout 4 /m);
+    const refused = await account('alice');
+    assert.notEqual(refused.code, 0);
+    assert.match(refused.out, /calbus: alice is refused: the license agent does not answer/);
+  });
+
+  test('with it, the fifth CAL goes to alice, and bob is refused for want of one', async () => {
+    await startAgent();
+    const alice = await account('alice');
+    assert.equal(alice.code, 0, alice.out);
+    assert.match(alice.out, /calbus: alice is let in \(A1\)/);
+    const bob = await account('bob');
+    assert.notEqual(bob.code, 0);
+    assert.match(bob.out, /calbus: bob is refused \(D12, NO_LICENSE_AVAILABLE\)/);
+    const { stdout } = await s.calbus('licenses', '--json');
+    assert.match(stdout, /alice/);
+    assert.doesNotMatch(stdout, /"bob"/);
+  });
+
+  test('over RDP alice gets a session, and bob does not, for the reason that stands in the log', async () => {
+    const screen = await startTied(
+      'Xvfb',
+      ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
+      { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
+    );
+    stack.defer(screen.stop);
+    let number = '';
+    screen.child.stdio[3]?.on('data', (chunk: Buffer) => (number += chunk.toString()));
+    await eventually('Xvfb says its display', () => number.endsWith('\n'), patient);
+    display = `:${number.trim()}`;
+    await machine.startXrdp();
+    assert.match(await logOn('alice'), /(created|reconnected) session/);
+    const bob = await logOn('bob');
+    assert.match(bob, /AUTHFAIL: user=bob/);
+    assert.match(bob, /bob is refused \(D12, NO_LICENSE_AVAILABLE\)/);
+    assert.doesNotMatch(bob, /created session/);
+  });
+
+  test('a daemon that hangs or was killed lets nobody in, alice included', async () => {
+    await agent.pause();
+    assert.match(await logOn('alice'), /AUTHFAIL: user=alice/);
+    agent.resume();
+    assert.match(await logOn('alice'), /(created|reconnected) session/);
+    await agent.kill();
+    const denied = await logOn('alice');
+    assert.match(denied, /AUTHFAIL: user=alice/);
+    assert.match(denied, /license agent does not answer/);
+  });
+
+  test('NATS away: the setting for users decides, and back again all is as before', async () => {
+    await calbus('settings', 'set', 'perUserWhenUnreachable=refuse');
+    await startAgent();
+    const told = async (): Promise<boolean> =>
+      (await agentCommand('status')).out.includes('"perUserWhenUnreachable":"refuse"');
+    await eventually('the agent knows the setting', told, patient);
+    await s.servers.nats.pause();
+    await eventually('alice is refused', async () => (await account('alice')).code !== 0, patient);
+    s.servers.nats.resume();
+    await eventually('alice is let in', async () => (await account('alice')).code === 0, patient);
+    assert.match(await logOn('alice'), /(created|reconnected) session/);
+  });
+
+  test('uninstalled, the file is as it was, and PAM decides alone', async () => {
+    const there = path.join(machine.dir, 'pam.d', path.basename(PAM_FILE));
+    assert.notEqual(readFileSync(there, 'utf8'), readFileSync(PAM_FILE, 'utf8'));
+    const removed = await agentCommand('uninstall', 'xrdp', '--backup', machine.dir, '--yes');
+    assert.equal(removed.code, 0, removed.out);
+    assert.equal(readFileSync(there, 'utf8'), readFileSync(PAM_FILE, 'utf8'));
+    assert.equal((await account('bob')).code, 0);
+  });
+});

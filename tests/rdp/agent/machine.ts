@@ -1,0 +1,164 @@
+// A terminal server machine: Debian's PAM and an unmodified xrdp, with users, PAM files, configuration and /run of its own in a mount
+// namespace. Nothing of the machine underneath changes, and several can run side by side.
+
+import { execFile, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { freePorts } from '@calbus/local/ports';
+import { startTied, type TiedProcess } from '@calbus/local/tied-process';
+import { eventually } from '@calbus/testkit/eventually';
+
+export type Ran = { readonly code: number; readonly out: string };
+
+export type Machine = {
+  /** A folder that is the same inside and outside. */
+  readonly dir: string;
+  /** Where its xrdp listens, outside as well. */
+  readonly port: number;
+  readonly password: string;
+  /** Runs a command there, with nothing in its environment but a PATH. */
+  readonly run: (command: string, args: readonly string[], input?: string) => Promise<Ran>;
+  /** Starts one there that ends with the machine. */
+  readonly start: (command: string, args: readonly string[]) => Promise<TiedProcess>;
+  readonly startXrdp: () => Promise<void>;
+  /** What xrdp-sesman has written about log-ons and sessions. */
+  readonly log: () => string;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+const FIRST_UID = 58_431;
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+
+const edit = (file: string, change: (text: string) => string): void =>
+  writeFileSync(file, change(readFileSync(file, 'utf8')));
+
+const listens = (port: number, host: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ host, port });
+    socket.once('error', () => resolve(false));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+
+export const startMachine = async (users: readonly string[]): Promise<Machine> => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'calbus-machine-'));
+  // A user's session must be able to reach its home.
+  chmodSync(dir, 0o755);
+  const at = (name: string): string => path.join(dir, name);
+  const [port = 0, sesmanPort = 0, display = 0] = await freePorts(3);
+  const password = 'correct horse';
+  const { stdout } = spawnSync('openssl', ['passwd', '-6', '-stdin'], { input: password, encoding: 'utf8' });
+  const entries = users.map((user, n) => {
+    const uid = FIRST_UID + n;
+    mkdirSync(at(user));
+    spawnSync('chown', [`${uid}:${uid}`, at(user)]);
+    return {
+      passwd: `${user}:x:${uid}:${uid}::${at(user)}:/bin/sh`,
+      group: `${user}:x:${uid}:`,
+      shadow: `${user}:${stdout.trim()}:20000:0:99999:7:::`,
+    };
+  });
+  for (const name of ['passwd', 'group', 'shadow'] as const) {
+    cpSync(`/etc/${name}`, at(name));
+    edit(at(name), (text) => `${text.trimEnd()}\n${entries.map((e) => e[name]).join('\n')}\n`);
+  }
+  cpSync('/etc/pam.d', at('pam.d'), { recursive: true, verbatimSymlinks: true });
+  cpSync('/etc/xrdp', at('xrdp'), { recursive: true, verbatimSymlinks: true });
+  edit(at('xrdp/xrdp.ini'), (text) =>
+    text
+      .replace(/^port=3389$/m, `port=tcp://127.0.0.1:${port}`)
+      .replace(/^security_layer=.*$/m, 'security_layer=tls')
+      .replace(/^LogFile=.*$/m, `LogFile=${at('xrdp.log')}`),
+  );
+  edit(at('xrdp/sesman.ini'), (text) =>
+    text
+      .replace(/^ListenPort=.*$/m, `ListenPort=${sesmanPort}`)
+      .replace(/^X11DisplayOffset=.*$/m, `X11DisplayOffset=${display}`)
+      .replace(/^LogFile=.*$/m, `LogFile=${at('sesman.log')}`),
+  );
+  // A session is nothing but its X server.
+  writeFileSync(at('xrdp/startwm.sh'), '#!/bin/sh\nexec sleep 100000\n', { mode: 0o755 });
+
+  const script = [
+    'set -e',
+    'mount -t tmpfs tmpfs /run',
+    'mkdir -p /run/xrdp/sockdir && chmod 3777 /run/xrdp/sockdir',
+    `mount --bind ${at('xrdp')} /etc/xrdp`,
+    `mount --bind ${at('pam.d')} /etc/pam.d`,
+    ...['passwd', 'group', 'shadow'].map((name) => `mount --bind ${at(name)} /etc/${name}`),
+    `touch ${at('up')}`,
+    `until test -e ${at('xrdp-wanted')}; do sleep 0.1; done`,
+    'xrdp-sesman -n &',
+    'xrdp -n &',
+    'wait',
+  ].join('\n');
+  const machine = await startTied(
+    'unshare',
+    ['--mount', '--pid', '--fork', '--kill-child=SIGKILL', 'sh', '-c', script],
+    { env: { PATH }, stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let said = '';
+  for (const stream of [machine.child.stdout, machine.child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
+  const started: TiedProcess[] = [];
+  const dispose = async (): Promise<void> => {
+    for (const process of started) await process.stop();
+    await machine.kill();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  const inside = (command: string, args: readonly string[]): string[] => [
+    `--mount=/proc/${machine.pid}/ns/mnt`,
+    command,
+    ...args,
+  ];
+  const log = (): string => (existsSync(at('sesman.log')) ? readFileSync(at('sesman.log'), 'utf8') : '');
+  const patient = { withinMs: 60_000, everyMs: 100 };
+  try {
+    await eventually('the machine is up', () => existsSync(at('up')), patient);
+  } catch (error) {
+    await dispose();
+    throw new Error(`The machine does not start: ${said}`, { cause: error });
+  }
+  return {
+    dir,
+    port,
+    password,
+    run: (command, args, input = '') =>
+      new Promise((resolve) => {
+        const child = execFile('nsenter', inside(command, args), { env: { PATH } }, (error, out, err) =>
+          resolve({ code: error ? Number(error.code ?? -1) : 0, out: out + err }),
+        );
+        child.stdin?.on('error', () => undefined); // it may end without reading
+        child.stdin?.end(input);
+      }),
+    start: async (command, args) => {
+      const process = await startTied('nsenter', inside(command, args), {
+        env: { PATH },
+        stdio: ['ignore', 'ignore', 'inherit'],
+      });
+      started.push(process);
+      return process;
+    },
+    startXrdp: async () => {
+      writeFileSync(at('xrdp-wanted'), '');
+      const both = async (): Promise<boolean> =>
+        (await listens(port, '127.0.0.1')) && (await listens(sesmanPort, '::1'));
+      await eventually('xrdp listens', both, patient);
+    },
+    log,
+    [Symbol.asyncDispose]: dispose,
+  };
+};
