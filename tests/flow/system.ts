@@ -139,7 +139,7 @@ export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promi
         const another = await startAlone({
           main: path.join(repositoryRoot, 'services', name, 'src/main.ts'),
           env: { ...serviceEnvironment(name, deployment, servers), ...env },
-          ready: /"state":"ready"/,
+          ready: /"state":"(started|ready)"/,
         });
         undo.push(async () => void (await another.kill()));
         return another;

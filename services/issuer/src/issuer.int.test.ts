@@ -164,7 +164,7 @@ before(async () => {
       CALBUS_CLEARINGHOUSE_ROOT_FILE: file('root.pem', server.rootPem),
       CALBUS_DEPLOYMENT_SECRET_FILE: file('secret', secret),
     },
-    ready: /"state":"ready"/,
+    ready: /"state":"(started|ready)"/,
   });
   await eventually('the issuer knows whom to trust', () =>
     issuer.stdout().includes('what is trusted is up to date'),
@@ -324,7 +324,7 @@ describe('the issuer', () => {
         CALBUS_CLEARINGHOUSE_ROOT_FILE: path.join(dir, 'root.pem'),
         CALBUS_DEPLOYMENT_SECRET_FILE: path.join(dir, 'secret'),
       },
-      ready: /"state":"ready"/,
+      ready: /"state":"(started|ready)"/,
     });
     assert.equal((await answer).row, 'D4');
   });

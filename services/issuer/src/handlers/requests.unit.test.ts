@@ -13,6 +13,9 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { LicenseCheck } from '@calbus/trust/licenses';
 import type { Queued } from '../ports.ts';
+import { createEndpoints } from '@calbus/runtime/endpoints';
+import { createMetrics, type Metrics } from '@calbus/runtime/metrics';
+import { countIssuer } from '../adapters/metrics.ts';
 import { handleBatch, type RequestDeps } from './requests.ts';
 
 const NOW = 1_790_000_000_000;
@@ -73,6 +76,7 @@ const claims = (over: Partial<LicenseClaims>): LicenseClaims => ({
 });
 
 type World = {
+  readonly metrics: Metrics;
   readonly deps: RequestDeps;
   readonly asked: Allocation[][];
   readonly decided: Body<typeof licenseDecision>[];
@@ -89,7 +93,13 @@ const world = (
     readonly deadStored?: boolean;
   } = {},
 ): World => {
-  const w: Omit<World, 'deps'> = { asked: [], decided: [], faults: [], dead: [] };
+  const w: Omit<World, 'deps'> = {
+    asked: [],
+    decided: [],
+    faults: [],
+    dead: [],
+    metrics: createMetrics(),
+  };
   const answer = (i: Allocation): AllocationAnswer => ({
     requestId: i.requestId,
     row: 'D4',
@@ -124,6 +134,7 @@ const world = (
   return {
     ...w,
     deps: {
+      counts: countIssuer(w.metrics, createEndpoints()),
       clock: { now: () => NOW, monotonic: () => 0, sleep: async () => {} },
       log: { debug: silent, info: silent, warn: silent, error: silent },
       dead: {
