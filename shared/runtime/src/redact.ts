@@ -43,7 +43,7 @@ const looks: readonly (readonly [RegExp, string])[] = [
   // A signed statement: a license, a key pack, a command.
   [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, HIDDEN],
   // The user and password of an address.
-  [/(\b[a-z][a-z0-9+.-]{1,15}:\/\/)[^\s/@]+@/gi, `$1${HIDDEN}@`],
+  [/(\b[a-z][a-z0-9+.-]{1,15}:\/\/)[^\s]*@/gi, `$1${HIDDEN}@`],
 ];
 
 /** A text without what looks like a secret. */

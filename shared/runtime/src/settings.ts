@@ -46,7 +46,7 @@ export const helpOf = (schema: z.ZodObject): string =>
     .join('\n');
 
 /** An address may have a user and a password in it. */
-const shown = (value: string): string => value.replaceAll(/\/\/[^/@\s,]+@/g, '//[hidden]@');
+const shown = (value: string): string => value.replaceAll(/\/\/[^\s,]*@/g, '//[hidden]@');
 
 /**
  * The configuration as it is in force, as a file of variables: what was given, then the defaults, then what is not set. Secrets are in
