@@ -58,7 +58,9 @@ export type System = {
 };
 
 /** Starts everything; terminal servers ts1 (Per Device) and ts2 (Per User), both 2003. */
-export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promise<System> => {
+export const startSystem = async (
+  o: { readonly cluster?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<System> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-flow-'));
   const undo: (() => Promise<void>)[] = [];
   const dispose = async (): Promise<void> => {
@@ -100,6 +102,7 @@ export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promi
         pidFile,
         signal: end.signal,
         say: () => {},
+        ...(o.env ? { env: o.env } : {}),
       });
       services.set(name, service);
       undo.push(service.stop);

@@ -27,6 +27,8 @@ export type ServiceOptions = {
   readonly signal: AbortSignal;
   /** An empty ledger waits for a backup. */
   readonly awaitRestore?: boolean;
+  /** Settings beside those that a service needs. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 };
 
@@ -92,6 +94,7 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
       PATH: process.env['PATH'],
       ...serviceEnvironment(name, o.deployment, o.servers),
       ...(name === 'inventory' && o.awaitRestore === true ? { CALBUS_AWAIT_RESTORE: 'yes' } : {}),
+      ...o.env,
       [dataMark]: path.join(o.deployment.dataDir, name),
     };
     const main = path.join(repositoryRoot, 'services', name, 'src', 'main.ts');

@@ -303,6 +303,8 @@ describe('the issuer', () => {
     };
     // The replica that answers is behind, so that what is trusted cannot be brought up to date.
     head.trustRevision = 2;
+    inventory.publish(subjects.inventory.head, encode(inventoryHead, stamp(), head));
+    await inventory.flush();
     await publishKey('k2');
     await new Promise((r) => setTimeout(r, 3_000)); // keys are looked at every two seconds
     assert.equal(await signedBy(8), 'k1');

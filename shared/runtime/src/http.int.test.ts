@@ -126,7 +126,7 @@ describe('pages over HTTP', () => {
       async () => (await fetch(`${s.url}/healthz`)).status === 200,
       within,
     );
-    await Promise.all(slow.map((socket) => (socket.closed ? undefined : once(socket.resume(), 'close'))));
+    for (const socket of slow) if (!socket.resume().closed) await once(socket, 'close');
   });
 
   test('a port that is taken: the service is told, goes on, and serves once the port is free', async () => {
