@@ -146,6 +146,23 @@ describe('health of the services', () => {
     }
   });
 
+  test('a standby is ready, and says that it is one', async () => {
+    await using standby = await s.startAnother('inventory', { CALBUS_HTTP_PORT: '0' });
+    const port = await eventually(
+      'it says where',
+      () => /"port":([0-9]+),"pages"/.exec(standby.stdout())?.[1],
+    );
+    const report = await eventually(
+      'it is ready',
+      async () => (await (await fetch(`http://127.0.0.1:${port}/readyz`)).json()) as ReadinessReport,
+      { ...within, accept: (r) => r.ready },
+    );
+    assert.equal(report.facts['role'], 'standby');
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    assert.equal(valueIn(text, 'calbus_leading'), 0);
+    assert.equal(valueIn(text, 'calbus_cals_installed{version="2003",mode="per-device"}'), 2);
+  });
+
   test('without Redis inventory shows it, and is ready', async () => {
     await s.servers.redis.stop();
     await shows('inventory', 'redis');
@@ -185,5 +202,21 @@ describe('health of the services', () => {
     await s.services.get('inventory')?.stop();
     await waitsFor('issuer', 'leader');
     await waitsFor('clearinghouse-liaison', 'inventory');
+  });
+});
+
+describe('health of a license server whose ledger waits for a backup', () => {
+  test('inventory and the liaison can be reached by whoever brings it, and issuers have nothing to issue', async () => {
+    await s[Symbol.asyncDispose]();
+    s = await startSystem({ env: { CALBUS_HTTP_PORT: '0' }, awaitRestore: true });
+    await becomesReady('inventory');
+    await becomesReady('clearinghouse-liaison');
+    await shows('inventory', 'leader');
+    assert.equal((await ready('inventory')).report.facts['role'], 'loss');
+    await waitsFor('issuer', 'leader');
+    await eventually('the metrics say so', () => value('inventory', 'calbus_ledger_lost'), {
+      ...within,
+      accept: (v) => v === 1,
+    });
   });
 });

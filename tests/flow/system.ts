@@ -59,7 +59,11 @@ export type System = {
 
 /** Starts everything; terminal servers ts1 (Per Device) and ts2 (Per User), both 2003. */
 export const startSystem = async (
-  o: { readonly cluster?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
+  o: {
+    readonly cluster?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly awaitRestore?: boolean;
+  } = {},
 ): Promise<System> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-flow-'));
   const undo: (() => Promise<void>)[] = [];
@@ -102,6 +106,7 @@ export const startSystem = async (
         pidFile,
         signal: end.signal,
         say: () => {},
+        awaitRestore: o.awaitRestore ?? false,
         ...(o.env ? { env: o.env } : {}),
       });
       services.set(name, service);

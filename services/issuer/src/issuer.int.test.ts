@@ -280,6 +280,7 @@ describe('the issuer', () => {
       return found.length >= cases.length ? found : undefined;
     });
     assert.deepEqual((codes ?? []).toSorted(byText), cases.map(([c]) => c).toSorted(byText));
+    assert.match(issuer.stdout(), /"code":"INVALID_BODY".*"requestId":"bad1","msg":"message put aside"/);
     assert.deepEqual(asked, []);
     assert.ok(told.length > 0 && told.every((s) => s === subjects.decision.of('ts2', 'bad1')));
     assert.equal((await ts.request({ device: { hardwareId: hw(5), name: 'd' } })).row, 'D4');

@@ -128,6 +128,11 @@ const answerAll = (
       continue;
     }
     deps.terminalServers.decide(decision, t.id);
+    const { requestId, row } = decision;
+    deps.log.debug(
+      { requestId, terminalServerId: t.terminalServerId, row, kind: decision.outcome.kind },
+      'decided',
+    );
     t.queued.done();
     deps.counts.decided(decision, Math.max(0, deps.clock.now() - t.queued.storedAt));
   }

@@ -432,3 +432,25 @@ describe('what a terminal server says of its own accord', () => {
     assert.deepEqual([w.asked, w.decided], [[], []]);
   });
 });
+
+describe('what is counted', () => {
+  test('each request once for each time it is taken, each decision by its row, and what comes late or again', async () => {
+    const w = world();
+    await run(w, [message(ask(1)), message(ask(2)), message(ask(3), { storedAt: NOW - 1_000_000 })]);
+    const away = world({ fails: () => new FaultError(fault('NO_LEADER')) });
+    await run(away, [message(ask(4))]);
+    const [text, other] = [await w.metrics.text(), await away.metrics.text()];
+    const counted = {
+      'calbus_license_requests_total{kind="request"}': 3,
+      'calbus_decisions_total{row="D4"}': 2,
+      'calbus_decisions_total{row="D6"}': 0,
+      'calbus_licenses_granted_total{kind="temporary"}': 2,
+      calbus_requests_late_total: 1,
+      calbus_requests_again_total: 0,
+      calbus_request_batch_size_count: 1,
+      calbus_request_seconds_count: 2,
+    };
+    for (const [series, n] of Object.entries(counted)) assert.ok(text.includes(`\n${series} ${n}\n`), series);
+    assert.ok(other.includes('\ncalbus_requests_again_total 1\n'));
+  });
+});
