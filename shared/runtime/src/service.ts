@@ -96,6 +96,7 @@ export const runService = async <S extends z.ZodObject>(spec: ServiceSpec<S>): P
     });
     if (!controller.signal.aborted) log.info({ state: 'ready' }, 'ready');
   } catch (error) {
-    fail(error, 'could not start');
+    // What is ended while it starts has nothing to complain about.
+    if (!controller.signal.aborted) fail(error, 'could not start');
   }
 };
