@@ -79,7 +79,7 @@ for (const [name, { schema }] of services) {
         assert.deepEqual([status, stdout], [2, '']);
         assert.match(stderr, new RegExp(`^${name} does not start:\n`));
         assert.match(stderr, /CALBUS_NATS_URI is not a setting of this service\./);
-        assert.match(stderr, /CALBUS_HTTP_PORT: .*\./);
+        assert.match(stderr, /CALBUS_HTTP_PORT: must be a port, 0 to 65535\./);
         assert.match(stderr, /CALBUS_CLOCK_OFFSET: must be a number and ms, s, m, h or d/);
         if (_without !== undefined) assert.match(stderr, /CALBUS_RABBITMQ_URL is not set\./);
         assert.doesNotMatch(stderr, /of call|3 moons|\n\s+at /);

@@ -111,11 +111,10 @@ export const serviceConfig = {
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
     .describe('What goes into the log: lines of this level and above.'),
-  httpPort: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .max(65_535)
+  httpPort: z
+    .string()
+    .refine((text) => /^[0-9]{1,5}$/.test(text) && Number(text) < 65_536, 'must be a port, 0 to 65535')
+    .transform(Number)
     .optional()
     .describe(
       'Port for `/healthz`, `/readyz` and `/metrics`; 0 takes a free one and logs it. Without it nothing is served.',
