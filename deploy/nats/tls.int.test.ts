@@ -46,8 +46,9 @@ const asService = (url: string, ca: string | undefined): Promise<Outcome> =>
   new Promise((resolve, reject) => {
     const end = new AbortController();
     const warn = (facts: object): void => {
+      if (!('says' in facts)) return; // a machine that is slow: it is tried again
       end.abort();
-      resolve({ connected: false, says: 'says' in facts ? String(facts.says) : JSON.stringify(facts) });
+      resolve({ connected: false, says: String(facts.says) });
     };
     const ignore = (): void => {};
     const log = { debug: ignore, info: ignore, warn, error: ignore };
