@@ -6,12 +6,21 @@ import { provision } from './provision.ts';
 
 const result = readConfig(config, process.env);
 if (result.ok) {
-  const { natsUrl, provisionerSeedFile, provisionerLedgerSeedFile, replicas, ledgerMaxBytes } = result.config;
+  const {
+    natsUrl,
+    natsCaFile,
+    provisionerSeedFile,
+    provisionerLedgerSeedFile,
+    replicas,
+    replicasFile,
+    ledgerMaxBytes,
+  } = result.config;
   try {
     await provision({
       servers: natsUrl,
+      ca: natsCaFile,
       seeds: { provisioner: provisionerSeedFile, 'provisioner-ledger': provisionerLedgerSeedFile },
-      replicas,
+      replicas: replicas ?? replicasFile ?? 1,
       ...(ledgerMaxBytes === undefined ? {} : { ledgerMaxBytes }),
       say: (line) => process.stdout.write(`${line}\n`),
     });

@@ -1,14 +1,16 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { amqpConfig } from '@calbus/runtime/amqp';
-import { clearinghouseRootFile, commonConfig, deploymentSecretFile } from '@calbus/runtime/config';
+import { clearinghouseRootFile, commonConfig, deploymentSecretFile, tlsAgrees } from '@calbus/runtime/config';
 
-export const config = z.object({
-  ...commonConfig,
-  ...amqpConfig,
-  dataDir: z.string().min(1).describe("Folder of the liaison's own database."),
-  clearinghouseRootFile,
-  deploymentSecretFile,
-});
+export const config = z
+  .object({
+    ...commonConfig,
+    ...amqpConfig,
+    dataDir: z.string().min(1).describe("Folder of the liaison's own database."),
+    clearinghouseRootFile,
+    deploymentSecretFile,
+  })
+  .superRefine(tlsAgrees);
 
 export const databaseFile = (dataDir: string): string => path.join(dataDir, 'liaison.sqlite');

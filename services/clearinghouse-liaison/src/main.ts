@@ -33,7 +33,8 @@ await runService({
     const store = sqliteStore(db, c.deploymentSecretFile);
 
     const { inbox } = identities[name];
-    const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name, inbox, log });
+    const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
+    const nc = await connectNats({ servers, ca, seed, name, inbox, log, signal });
     onStop('the NATS connection', () => nc.drain());
     const inventory = natsInventory(nc, clock, log);
     const bucket = natsKeyBucket(nc, clock);

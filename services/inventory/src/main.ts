@@ -51,7 +51,7 @@ await runService({
   start: async (c, { clock, log, metrics, onStop, readiness, signal }) => {
     keepHeapSmall();
     const replica = newId();
-    const common = { servers: c.natsUrl, log };
+    const common = { servers: c.natsUrl, ca: c.natsCaFile, log, signal };
     const ledgerIdentity = { name: 'inventory-ledger', inbox: identities['inventory-ledger'].inbox };
     const ledgerNc = await connectNats({ ...common, ...ledgerIdentity, seed: c.natsLedgerSeedFile });
     onStop('the ledger connection', () => ledgerNc.close());

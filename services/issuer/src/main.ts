@@ -18,7 +18,8 @@ await runService({
   config,
   start: async (c, { clock, log, metrics, onStop, readiness, signal }) => {
     const { inbox } = identities.issuer;
-    const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name: 'issuer', inbox, log });
+    const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
+    const nc = await connectNats({ servers, ca, seed, name: 'issuer', inbox, log, signal });
     onStop('the NATS connection', () => nc.drain());
     const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log, countDead(metrics));
     const inventory = natsInventory(nc, clock, dead);

@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { natsTlsProblem } from '@calbus/trust/tls-options';
 
 export const variableOf = (field: string): string =>
   `CALBUS_${field.replaceAll(/([A-Z])/g, '_$1').toUpperCase()}`;
@@ -44,7 +45,31 @@ export const listOf = (item: z.ZodType<string, string>) =>
     .transform((s) => s.split(',').map((part) => part.trim()))
     .pipe(z.array(item).min(1));
 
-export const natsUrls = listOf(z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port'));
+export const natsUrls = listOf(
+  z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port, or tls://host:port over TLS'),
+);
+
+/**
+ * Of a whole configuration: addresses and authorities go together. An authority beside an address without TLS is a mistake
+ * in the one or the other, and would otherwise be one that nobody sees.
+ */
+export const tlsAgrees = (config: Readonly<Record<string, unknown>>, ctx: z.RefinementCtx): void => {
+  const { natsUrl, natsCaFile, redisUrl, redisCaFile, rabbitmqUrl, rabbitmqCaFile } = config;
+  const refuse = (field: string, message: string): void =>
+    ctx.addIssue({ code: 'custom', path: [field], message });
+  const problem = natsTlsProblem(
+    Array.isArray(natsUrl) ? natsUrl.map(String) : [],
+    typeof natsCaFile === 'string' ? natsCaFile : undefined,
+    'CALBUS_NATS_CA_FILE',
+  );
+  if (problem !== undefined) refuse('natsUrl', problem);
+  for (const [url, ca, field, scheme] of [
+    [redisUrl, redisCaFile, 'redisUrl', 'rediss://'],
+    [rabbitmqUrl, rabbitmqCaFile, 'rabbitmqUrl', 'amqps://'],
+  ] as const)
+    if (ca !== undefined && !String(url).startsWith(scheme))
+      refuse(field, `must begin with ${scheme} where an authority for TLS is given`);
+};
 
 /** The content of a file that holds one secret or certificate. */
 export const fileContent = z.string().transform((path, ctx) => {
@@ -107,10 +132,17 @@ export const serviceConfig = {
     ),
 } as const;
 
+export const natsCaFile = certificateFile
+  .optional()
+  .describe(
+    'Over tls: file with the certificates of those who may have certified NATS, in PEM. Without it, those that Node knows.',
+  );
+
 /** What every service that speaks NATS is told. */
 export const commonConfig = {
   ...serviceConfig,
   natsUrl: natsUrls.describe('`nats://host:port` or `tls://host:port`; several, separated by commas.'),
+  natsCaFile,
   natsSeedFile: fileContent.describe("File with the nkey seed that is this service's identity."),
 } as const;
 

@@ -151,6 +151,7 @@ ${helpOf(spec.config)}
       fail(error, 'whether it is ready cannot be said'),
     );
   } catch (error) {
-    fail(error, 'could not start');
+    // What is ended while it starts has nothing to complain about.
+    if (!controller.signal.aborted) fail(error, 'could not start');
   }
 };
