@@ -109,6 +109,33 @@ const servers = [
   '$SYS.REQ.USER.INFO',
   '$SYS.REQ.SERVER.PING',
   '$SYS.REQ.ACCOUNT.PING.CONNZ',
+  ...['TS', 'CAL', 'LEDGER', 'SYS'].flatMap((account) =>
+    ['CONNZ', 'SUBSZ', 'JSZ', 'INFO', 'CONNS', 'CLAIMS.UPDATE'].map(
+      (what) => `$SYS.REQ.ACCOUNT.${account}.${what}`,
+    ),
+  ),
+  ...['N1', 'PING'].flatMap((server) =>
+    [
+      'RELOAD',
+      'KICK',
+      'LDM',
+      'VARZ',
+      'CONNZ',
+      'SUBSZ',
+      'JSZ',
+      'ACCOUNTZ',
+      'HEALTHZ',
+      'PROFILEZ',
+      'STATSZ',
+    ].map((what) => `$SYS.REQ.SERVER.${server}.${what}`),
+  ),
+  '$SYS.REQ.CLAIMS.UPDATE',
+  '$SYS.REQ.CLAIMS.DELETE',
+  '$SYS.REQ.USER.AUTH',
+  '$SYS.ACCOUNT.CAL.CONNECT',
+  '$SYS.ACCOUNT.TS.DISCONNECT',
+  '$SYS.SERVER.N1.STATSZ',
+  '$SYS.SERVER.N1.CLIENT.AUTH.ERR',
   '$SRV.PING',
   'something.else',
 ];
@@ -278,6 +305,12 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
   ],
+  registrar: [
+    '$SYS.REQ.SERVER.PING',
+    '$SYS.REQ.ACCOUNT.TS.CONNZ',
+    '$SYS.REQ.SERVER.N1.RELOAD',
+    '$SYS.REQ.SERVER.PING.RELOAD',
+  ],
   'provisioner-ledger': provisions(['CAL_LEDGER', 'CAL_SNAPSHOTS', 'CAL_DECISIONS', 'KV_CAL_LEADER']),
 };
 
@@ -321,6 +354,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
   observer: ['cal.v1.inventory.head', 'cal.v1.event.LOW_STOCK', 'cal.v1.event.*'],
   provisioner: [],
   'provisioner-ledger': [],
+  registrar: [],
 };
 
 export const maySubscribe = (who: Who): readonly string[] => [...own(who), ...mayHear[who]];
