@@ -9,7 +9,10 @@ export const config = z
     /** redis://host:port, or rediss://host:port over TLS */
     redisUrl: z
       .string()
-      .regex(/^rediss?:\/\/[^\s]+$/, 'must be redis://host:port, or rediss://host:port over TLS'),
+      .regex(
+        /^rediss?:\/\/[^\s@]+$/,
+        'must be redis://host:port, or rediss://host:port over TLS, without user and password',
+      ),
     /** Over rediss://: who may have certified Redis, in PEM. Without it, those that Node knows. */
     redisCaFile: certificateFile.optional(),
     redisUser: z.string().min(1).default('default'),
