@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -67,7 +68,7 @@ for (const [env, sentence] of refused)
   });
 
 const seed = `SU${'A'.repeat(56)}`;
-const key = '-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----';
+const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 const password = 'k3Pq/9+Zm2Wv7Xr1';
 const given: readonly (readonly [string, string, RegExp])[] = [
   ['CALBUS_NATS_SEED_FILE', seed, /a file is to be named here/],
