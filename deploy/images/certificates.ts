@@ -21,6 +21,7 @@ const clients = [
   'issuer',
   'operator',
   'observer',
+  'registrar',
 ];
 
 /** Names by which terminal servers outside of these networks know NATS. */

@@ -22,14 +22,21 @@ const terminalServers: Readonly<Record<string, LocalTerminalServer>> = {
 const keysDir = path.join(root, 'keys');
 const nodes = chosenNodes(keysDir, path.join(root, 'nodes', 'three'));
 const certified = await handOutCertificates(nodes, process.env['CALBUS_NATS_NAMES'] ?? '');
-const { seedFile, secretFile, configuration } = prepareDeployment(keysDir, terminalServers);
+const admitted = 'terminal-servers';
+const { seedFile, secretFile, configuration, ...deployment } = prepareDeployment(
+  keysDir,
+  terminalServers,
+  path.join(root, admitted),
+);
 
 const secret = readFileSync(secretFile('nats-cluster'), 'utf8').trim();
 const routes = nodes.map(({ node }) => `${node}:6222`);
 for (const { service, node } of nodes) {
   // A node has this name on the network of the nodes only, and listens for the others nowhere else.
   const cluster = { node, host: node, port: 6222, routes, secret };
-  const alone = { host: '0.0.0.0', port: 4222, storeDir: '/data/jetstream', tls };
+  // Beside the folder of its configuration a server finds that of the terminal servers, as here.
+  const place = { host: '0.0.0.0', port: 4222, storeDir: '/data/jetstream' };
+  const alone = { ...place, configDir: path.join(root, service), tls };
   const nats = configuration.nats.config(nodes.length === 1 ? alone : { ...alone, cluster });
   write(service, 'nats.conf', `${nats}# For the health check only.\nhttp: "127.0.0.1:8222"\n`, forServers);
 }
@@ -78,10 +85,15 @@ hand('operator', {
   'operator.nk': seedFile('operator'),
   'redis-password': secretFile('redis-operator'),
 });
-for (const id of Object.keys(terminalServers))
+for (const id of Object.keys(deployment.terminalServers))
   hand('operator', { [`${id}.nk`]: seedFile({ terminalServer: id }) });
 hand('observer', {
   'observer.nk': seedFile('observer'),
+  'redis-password': secretFile('redis-operator'),
+});
+hand('registrar', {
+  'observer.nk': seedFile('observer'),
+  'registrar.nk': seedFile('registrar'),
   'redis-password': secretFile('redis-operator'),
 });
 const observer: Profile = {
@@ -96,17 +108,24 @@ const observer: Profile = {
   redisPasswordFile: inMounted('redis-password'),
   clearinghouseRootFile: '/trust/root.pem',
   phoneNumbersFile: '/app/deploy/clearinghouse-phone-numbers.json',
-  terminalServers,
+  terminalServers: deployment.terminalServers,
 };
 const operator: Profile = {
   ...observer,
   natsSeedFile: inMounted('operator.nk'),
   identity: 'operator',
   terminalServers: Object.fromEntries(
-    Object.entries(terminalServers).map(([id, t]) => [id, { seedFile: inMounted(`${id}.nk`), ...t }]),
+    Object.entries(deployment.terminalServers).map(([id, t]) => [
+      id,
+      { seedFile: inMounted(`${id}.nk`), ...t },
+    ]),
   ),
 };
-for (const [part, profile] of Object.entries({ operator, observer }))
+const registrar: Profile = {
+  ...observer,
+  registrar: { seedFile: inMounted('registrar.nk'), folder: `/run/${admitted}` },
+};
+for (const [part, profile] of Object.entries({ operator, observer, registrar }))
   write(part, `${part}.json`, `${JSON.stringify(profile, null, 2)}\n`, forOwner);
 
 console.log('Identities, secrets, certificates and the configuration of the servers are there.');

@@ -33,6 +33,7 @@ const streamApi = (s: string): string[] => [
   `$JS.API.CONSUMER.INFO.${s}.${q.name}`,
   `$JS.API.CONSUMER.MSG.NEXT.${s}.c1`,
   `$JS.API.CONSUMER.MSG.NEXT.${s}.${q.name}`,
+  `$JS.API.CONSUMER.UNPIN.${s}.${q.name}`,
   `$JS.API.CONSUMER.PAUSE.${s}.${q.name}`,
   `$JS.API.CONSUMER.LEADER.STEPDOWN.${s}.${q.name}`,
   `$JS.API.CONSUMER.LIST.${s}`,
@@ -105,10 +106,47 @@ const servers = [
   '$JS.API.ACCOUNT.PURGE.CAL',
   '$JS.API.META.LEADER.STEPDOWN',
   '$JS.API.SERVER.REMOVE',
+  '$JS.API.ACCOUNT.STREAM.MOVE.CAL.CAL_REQUESTS',
+  '$JS.API.ACCOUNT.STREAM.CANCEL_MOVE.CAL.CAL_REQUESTS',
+  '$JS.API.STREAM.TEMPLATE.CREATE.OTHER',
+  '$JS.hub.API.STREAM.DELETE.CAL_LEDGER',
+  '$JSC.R.x',
+  '$NRG.V.x',
+  '$NRG.AE.x',
+  '$O.CAL_SNAPSHOTS.C.x',
+  '$O.CAL_SNAPSHOTS.M.x',
+  '$KV.CAL_SETTINGS.x',
   '$JS.EVENT.ADVISORY.STREAM.DELETED.CAL_LEDGER',
   '$SYS.REQ.USER.INFO',
   '$SYS.REQ.SERVER.PING',
   '$SYS.REQ.ACCOUNT.PING.CONNZ',
+  ...['TS', 'CAL', 'LEDGER', 'SYS'].flatMap((account) =>
+    ['CONNZ', 'SUBSZ', 'JSZ', 'INFO', 'CONNS', 'CLAIMS.UPDATE'].map(
+      (what) => `$SYS.REQ.ACCOUNT.${account}.${what}`,
+    ),
+  ),
+  ...['N1', 'PING'].flatMap((server) =>
+    [
+      'RELOAD',
+      'KICK',
+      'LDM',
+      'VARZ',
+      'CONNZ',
+      'SUBSZ',
+      'JSZ',
+      'ACCOUNTZ',
+      'HEALTHZ',
+      'PROFILEZ',
+      'STATSZ',
+    ].map((what) => `$SYS.REQ.SERVER.${server}.${what}`),
+  ),
+  '$SYS.REQ.CLAIMS.UPDATE',
+  '$SYS.REQ.CLAIMS.DELETE',
+  '$SYS.REQ.USER.AUTH',
+  '$SYS.ACCOUNT.CAL.CONNECT',
+  '$SYS.ACCOUNT.TS.DISCONNECT',
+  '$SYS.SERVER.N1.STATSZ',
+  '$SYS.SERVER.N1.CLIENT.AUTH.ERR',
   'something.else',
 ];
 
@@ -171,6 +209,9 @@ export const everySubscription: readonly string[] = [
   '$JS.API.>',
   '$JS.ACK.>',
   '$JS.EVENT.>',
+  '$JS.FC.>',
+  '$O.>',
+  '$NRG.>',
   '$SYS.>',
   '$SRV.>',
   '$SRV.PING.>',
@@ -303,6 +344,12 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
   ],
+  registrar: [
+    '$SYS.REQ.SERVER.PING',
+    '$SYS.REQ.ACCOUNT.TS.CONNZ',
+    '$SYS.REQ.SERVER.N1.RELOAD',
+    '$SYS.REQ.SERVER.PING.RELOAD',
+  ],
   'provisioner-ledger': provisions(['CAL_LEDGER', 'CAL_SNAPSHOTS', 'CAL_DECISIONS', 'KV_CAL_LEADER']),
 };
 
@@ -349,6 +396,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
   observer: ['cal.v1.inventory.head', 'cal.v1.event.LOW_STOCK', 'cal.v1.event.*'],
   provisioner: [],
   'provisioner-ledger': [],
+  registrar: [],
 };
 
 export const maySubscribe = (who: Who): readonly string[] => [...own(who), ...mayHear[who]];

@@ -23,6 +23,7 @@ import { revoke } from './commands/revoke.ts';
 import { confirmClock } from './commands/clock.ts';
 import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
+import { addTerminalServerCommands } from './commands/terminal-server/commands.ts';
 import { terminalServers } from './commands/terminal-servers.ts';
 import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
@@ -96,6 +97,7 @@ command('terminal-servers', 'what was decided for each terminal server, and how 
       return terminalServers(operator, { ...only, limit: Math.min(o.limit, 1_000) }, o.json ?? false);
     }),
   );
+addTerminalServerCommands(program, profileOf);
 const requestsCommand = command(
   'requests',
   'what was asked of the Clearinghouse, where it stands, and what to do for what a person carries',

@@ -21,6 +21,8 @@ export const profileSchema = z.strictObject({
   redisUser: z.string(),
   redisPasswordFile: z.string(),
   clearinghouseRootFile: z.string(),
+  /** What makes a profile that of the registrar: its seed, and the folder with the list of terminal servers that NATS reads. */
+  registrar: z.strictObject({ seedFile: z.string(), folder: z.string() }).optional(),
   /** The Clearinghouse's telephone numbers, by country or region. */
   phoneNumbersFile: z.string().optional(),
   /** The terminal servers that `request` may act as. */

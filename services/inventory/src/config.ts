@@ -15,7 +15,10 @@ export const config = z
     ),
     redisUrl: z
       .string()
-      .regex(/^rediss?:\/\/[^\s]+$/, 'must be redis://host:port, or rediss://host:port over TLS')
+      .regex(
+        /^rediss?:\/\/[^\s@]+$/,
+        'must be redis://host:port, or rediss://host:port over TLS, without user and password',
+      )
       .describe('`redis://host:port` or `rediss://host:port`.'),
     redisCaFile: certificateFile
       .optional()

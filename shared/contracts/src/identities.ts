@@ -4,6 +4,7 @@
 // Three accounts. TS: terminal servers, which reach only what CAL exports. CAL: the services. LEDGER: the
 // ledger and the leader's key, where only inventory's second connection lives: inside one account a
 // caller can choose a reply subject it may not publish to, so nothing that can be asked anything may share an account with the ledger.
+// Beside them SYS, the servers' own, where only the registrar lives: whoever admits terminal servers and asks nothing else.
 
 import { requestsConsumer, streams, type Account, type StreamPlan } from './streams.ts';
 import { subjects } from './subjects.ts';
@@ -40,6 +41,7 @@ export const inboxes = {
   observer: '_INBOX_observer',
   provisioner: '_INBOX_provisioner',
   'provisioner-ledger': '_INBOX_provisioner_ledger',
+  registrar: '_INBOX_registrar',
 } as const;
 
 /** NATS' service discovery ($SRV): how a service is asked whether it is there, what it is, and how often it was asked. */
@@ -193,6 +195,13 @@ export const identities = {
     account: 'LEDGER',
     inbox: inboxes['provisioner-ledger'],
     publish: provision(plansOf('LEDGER')),
+    subscribe: [],
+  },
+  /** `calbus terminal-server`: which nodes there are, who of account TS is connected, and that a node is to read its configuration again. */
+  registrar: {
+    account: 'SYS',
+    inbox: inboxes.registrar,
+    publish: ['$SYS.REQ.SERVER.PING', '$SYS.REQ.ACCOUNT.TS.CONNZ', '$SYS.REQ.SERVER.*.RELOAD'],
     subscribe: [],
   },
 } as const satisfies Record<string, Permissions>;

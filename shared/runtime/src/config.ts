@@ -19,12 +19,17 @@ export const readConfig = <S extends z.ZodObject>(
 ): ConfigResult<z.infer<S>> => {
   const fields = Object.keys(schema.shape);
   const byVariable = new Map(fields.map((f) => [variableOf(f), f]));
+  const inFile = (variable: string): string =>
+    byVariable.has(`${variable}_FILE`)
+      ? `: put it into a file that others cannot read, and name that in ${variable}_FILE`
+      : '';
   const problems: string[] = [];
   const given: Record<string, string> = {};
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('CALBUS_') || value === undefined) continue;
     const field = byVariable.get(variable);
-    if (field === undefined) problems.push(`${variable} is not a setting of this service.`);
+    if (field === undefined)
+      problems.push(`${variable} is not a setting of this service${inFile(variable)}.`);
     else given[field] = value;
   }
   const parsed = schema.safeParse(given);
@@ -46,7 +51,12 @@ export const listOf = (item: z.ZodType<string, string>) =>
     .pipe(z.array(item).min(1));
 
 export const natsUrls = listOf(
-  z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port, or tls://host:port over TLS'),
+  z
+    .string()
+    .regex(
+      /^(nats|tls):\/\/[^\s,@]+$/,
+      'must be nats://host:port, or tls://host:port over TLS, without user and password',
+    ),
 );
 
 /**
@@ -71,15 +81,20 @@ export const tlsAgrees = (config: Readonly<Record<string, unknown>>, ctx: z.Refi
       refuse(field, `must begin with ${scheme} where an authority for TLS is given`);
 };
 
+/** What is no path may be the secret itself, and problems end up in logs. */
+const unreadable = (path: string, error: unknown): string => {
+  const code = (error as NodeJS.ErrnoException).code ?? 'error';
+  return /^\.{0,2}\/[^\n]*$/.test(path)
+    ? `cannot read ${path} (${code})`
+    : `there is no file of that name (${code}), and it is not shown, since it could be the secret itself: a file is to be named here, by its whole path`;
+};
+
 /** The content of a file that holds one secret or certificate. */
 export const fileContent = z.string().transform((path, ctx) => {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    ctx.addIssue({
-      code: 'custom',
-      message: `cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
-    });
+    ctx.addIssue({ code: 'custom', message: unreadable(path, error) });
     return z.NEVER;
   }
 });

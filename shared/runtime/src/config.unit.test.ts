@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -64,4 +65,25 @@ for (const [env, sentence] of refused)
     const problems = problemsOf(env);
     assert.equal(problems.length, 1, problems.join('\n'));
     assert.match(problems[0] ?? '', sentence);
+  });
+
+const seed = `SU${'A'.repeat(56)}`;
+const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+const password = 'k3Pq/9+Zm2Wv7Xr1';
+const given: readonly (readonly [string, string, RegExp])[] = [
+  ['CALBUS_NATS_SEED_FILE', seed, /a file is to be named here/],
+  ['CALBUS_RABBITMQ_PASSWORD_FILE', password, /a file is to be named here/],
+  ['CALBUS_RABBITMQ_KEY_FILE', key, /a file is to be named here/],
+  ['CALBUS_NATS_SEED', seed, /not a setting .* name that in CALBUS_NATS_SEED_FILE/],
+  ['CALBUS_RABBITMQ_PASSWORD', password, /not a setting .* name that in CALBUS_RABBITMQ_PASSWORD_FILE/],
+  ['CALBUS_NATS_URL', `nats://me:${password.replace('/', '')}@a:4222`, /without user and password/],
+  ['CALBUS_RABBITMQ_URL', 'amqp://me:pw@q:5672', /without user and password/],
+];
+for (const [variable, value, sentence] of given)
+  test(`a secret itself in ${variable} is refused with a sentence, and not repeated`, () => {
+    const problems = problemsOf({ [variable]: value });
+    assert.equal(problems.length, 1, problems.join('\n'));
+    assert.match(problems[0] ?? '', sentence);
+    for (const part of value.split(/[\s/@:]+/).filter((p) => p.length > 7 && !p.startsWith('---')))
+      assert.ok(!problems.join().includes(part), problems.join());
   });

@@ -12,6 +12,8 @@ export type NatsPlace = {
   readonly host: string;
   readonly port: number;
   readonly storeDir: string;
+  /** The folder of its configuration. */
+  readonly configDir?: string;
   readonly tls?: NatsTlsFiles;
   readonly cluster?: ClusterPlace;
 };
@@ -67,7 +69,7 @@ async function startNode(options: NatsOptions, cluster?: ClusterPlace): Promise<
       startTimeoutMs: 30_000,
       readyText: 'Server is ready',
       prepare([port = 0]) {
-        const place = { host: loopback, port, storeDir: path.join(dataDir, 'jetstream') };
+        const place = { host: loopback, port, storeDir: path.join(dataDir, 'jetstream'), configDir: dataDir };
         const text = config(cluster === undefined ? place : { ...place, cluster });
         writeFileSync(configFile, text, { mode: 0o600 });
         return [{ file, args: ['--config', configFile], env: { PATH: process.env['PATH'] } }];
