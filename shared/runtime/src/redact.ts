@@ -37,7 +37,7 @@ const isSecret = (name: string): boolean => {
 };
 
 const looks: readonly (readonly [RegExp, string])[] = [
-  [/-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|$)/g, HIDDEN],
+  [/-----BEGIN [A-Z ]*PRIVATE\sKEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE\sKEY-----|$)/g, HIDDEN],
   // The seed of an nkey.
   [/\bS[ACNOUX][A-Z2-7]{56}\b/g, HIDDEN],
   // A signed statement: a license, a key pack, a command.
