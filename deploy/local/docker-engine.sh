@@ -47,8 +47,6 @@ try_engine() {
     mkdir -p "$dir"
     place=(--data-root "$dir/data" --exec-root "$dir/exec" --pidfile "$dir/docker.pid" --host "unix://$dir/docker.sock")
   fi
-  # A file of a dockerd that is gone would keep the next from starting.
-  rm -f "${dir:-/var/run}/docker.pid"
   dockerd "${place[@]}" "$@" >"$engine_log" 2>&1 </dev/null &
   engine_pid=$!
   for ((second = 0; second < 60; second += 1)); do

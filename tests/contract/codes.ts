@@ -9,6 +9,7 @@ import {
   inventoryAccepted,
   inventoryRefused,
   inventoryRevoke,
+  inventorySettings,
   inventoryWithhold,
   queryPacks,
   inventoryPacks,
@@ -25,7 +26,8 @@ import { OWN } from './tap.ts';
 
 /** Gives the code that came. */
 export type Provoke = (site: Site, term: number) => Promise<string>;
-export type Entry = { readonly provoke: Provoke } | { readonly notHere: string };
+export type Entry =
+  { readonly provoke: Provoke } | { readonly recorded: string } | { readonly notHere: string };
 const provoke = (p: Provoke): Entry => ({ provoke: p });
 const notHere = (why: string): Entry => ({ notHere: why });
 const recorded = (id: string): Entry =>
@@ -117,7 +119,15 @@ const revoked: Provoke = (site, term) =>
     why: 'a test',
   });
 
+/** One may be revoked of so few. */
 const revokedTwice: Provoke = async (site, term) => {
+  await revokeAll(site, term);
+  await reportsFull(site);
+  const codes = await revokeAll(site, term);
+  return codes.find((code) => code === 'REVOCATION_LIMIT') ?? codes.join(' ');
+};
+
+const revokeAll = async (site: Site, term: number): Promise<string[]> => {
   const { stdout } = await site.calbus('licenses', '--json', '--limit', '100');
   const ids = [...stdout.matchAll(/"licenseId": ?"([^"]+)"/g)].map((m) => m[1]);
   const codes = new Set<string>();
@@ -130,7 +140,7 @@ const revokedTwice: Provoke = async (site, term) => {
         why: 'a test',
       }),
     );
-  return codes.has('REVOCATION_LIMIT') ? 'REVOCATION_LIMIT' : [...codes].join(' ');
+  return [...codes];
 };
 
 const withheldTooMany: Provoke = async (site, term) => {
@@ -177,13 +187,13 @@ export const refusalsProvoked: Readonly<Record<RefusalCode, Entry>> = {
     asks(site, 'ts1', { device: { hardwareId: '0'.repeat(40), name: 'nobody' } }),
   ),
   TERMINAL_SERVER_NOT_IN_GROUP: provoke(
-    withSettings(['securityGroup=ts2'], ['securityGroup=off'], (site) => asks(site, 'ts1')),
+    withSettings(['securityGroup=["ts2"]'], ['securityGroup=off'], (site) => asks(site, 'ts1')),
   ),
   SERVER_TOO_OLD: provoke(
     withSettings(['serverVersion=2000'], ['serverVersion=2025'], (site) => asks(site, 'ts1')),
   ),
   QUOTA: provoke(
-    withSettings(['quotas.newDevicesPerMinute=0', 'quotas.fullLicensesPerHour=0'], ['quotas=none'], (site) =>
+    withSettings(['quotas={"newDevicesPerMinute":0,"fullLicensesPerHour":0}'], ['quotas=off'], (site) =>
       asks(site, 'ts1'),
     ),
   ),
@@ -199,17 +209,14 @@ export const refusalsProvoked: Readonly<Record<RefusalCode, Entry>> = {
   NOT_FREE: provoke(withheldTooMany),
   UNKNOWN_PACK: recorded('inventory.withhold'),
   CERTIFICATE_REJECTED: recorded('inventory.activation'),
-  SETTINGS_REJECTED: provoke(async (site) => {
-    const { stderr } = await site.calbus(
-      'settings',
-      'set',
-      'renewalLeadDays=60',
-      '--why',
-      'a test',
-      '--json',
-    );
-    return /renewalLeadDays must be less/.test(stderr) ? 'SETTINGS_REJECTED' : stderr;
-  }),
+  SETTINGS_REJECTED: provoke((site, term) =>
+    commanded(site, 'operator', subjects.inventory.operate(term), inventorySettings, {
+      commandId: `${OWN}settings`,
+      changes: { renewalLeadDays: 60 },
+      by: 'test',
+      why: 'a test',
+    }),
+  ),
   NO_LOSS: recorded('inventory.accept-loss'),
   LOSS_CHANGED: notHere('needs a ledger that is lost: tests/flow/loss'),
   RESTORE_REJECTED: recorded('inventory.restore'),
@@ -274,7 +281,7 @@ const whilePaused =
   (service: string): Provoke =>
   async (site) => {
     const [id = ''] = await site.containers(service);
-    const ts = await site.terminalServer('ts1');
+    const ts = await site.terminalServer('ts1', 3_000);
     await site.docker('pause', id);
     try {
       return codeOf(await ts.request({ device: newDevice() }));

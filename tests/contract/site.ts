@@ -34,7 +34,8 @@ export type Site = {
   /** Ids of the containers of a service, stopped ones too. */
   readonly containers: (service: string) => Promise<string[]>;
   readonly connectAs: (who: Who) => Promise<NatsConnection>;
-  readonly terminalServer: (id: 'ts1' | 'ts2', mode?: 'per-device' | 'per-user') => Promise<TerminalServer>;
+  /** `waitsMs`: 20 s unless told otherwise. */
+  readonly terminalServer: (id: 'ts1' | 'ts2', waitsMs?: number) => Promise<TerminalServer>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
@@ -139,16 +140,16 @@ export const startSite = async (say: (line: string) => void): Promise<Site> => {
         open.push(() => nc.close());
         return nc;
       },
-      terminalServer: async (id, mode = id === 'ts1' ? 'per-device' : 'per-user') => {
+      terminalServer: async (id, waitsMs = 20_000) => {
         const ts = await connect({
           servers: profile.natsUrl,
           ...trusting,
           seed: readSecret(fileOf({ terminalServer: id })),
           terminalServerId: id,
-          mode,
+          mode: id === 'ts1' ? 'per-device' : 'per-user',
           version: '2003',
           roots: [readFileSync(path.join(dir, 'root.pem'), 'utf8')],
-          waitsMs: 20_000,
+          waitsMs,
         });
         open.push(ts.close);
         return ts;

@@ -21,7 +21,7 @@ const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const schemas = path.join(repositoryRoot, 'shared/contracts/schemas');
-const ajv = new Ajv2020({ strict: false, allErrors: false });
+const ajv = new Ajv2020({ strict: false, validateFormats: false });
 const nameOf = (c: { readonly type: string; readonly version: number }): string => `${c.type}.v${c.version}`;
 const validators = new Map<string, ValidateFunction>(
   [...contracts, ...statements].map((c) => [
@@ -124,7 +124,7 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
     const operator = connections.get('operator');
     const api = async (nc: NatsConnection | undefined, subject: string, ask: Json): Promise<Json> => {
       const answer = await nc?.request(subject, JSON.stringify(ask), { timeout: 5_000 });
-      return (answer?.json<Json>() ?? {}) as Json;
+      return answer?.json<Json>() ?? {};
     };
     const dead = streams.deadLetters.name;
     const info = await api(operator, `$JS.API.STREAM.INFO.${dead}`, {});

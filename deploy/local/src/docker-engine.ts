@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const exec = promisify(execFile);
 
-/** Says which engine a machine has to have: `required` fails where none answers, which otherwise only skips. */
+/** `required`: without an engine that answers the tests in containers fail; otherwise they are skipped. */
 export const CONTAINERS = 'CALBUS_TEST_CONTAINERS';
 
 /** Why no test in containers can run here, in a sentence; undefined where they can. */
