@@ -32,6 +32,14 @@ export type ClusterPlace = {
   readonly secret: string;
 };
 
+/** Files in PEM; the server reads them at its start and at each SIGHUP. */
+export type NatsTlsFiles = {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  /** Who may have certified the other nodes. Asked for only in a cluster, where each node shows the others its certificate. */
+  readonly caFile: string;
+};
+
 export type NatsConfigOptions = {
   readonly host: string;
   /** -1 lets the server choose; `portsFileDir` then says which. */
@@ -44,6 +52,8 @@ export type NatsConfigOptions = {
   /** Bytes JetStream may use on disk and in memory; the server's own defaults otherwise. */
   readonly maxFileBytes?: number;
   readonly maxMemoryBytes?: number;
+  /** Speaks TLS only, with clients and with the other nodes; in the clear where it is absent. */
+  readonly tls?: NatsTlsFiles;
   /** Absent where the server stands alone. */
   readonly cluster?: ClusterPlace;
 };
@@ -123,8 +133,26 @@ const accountBlock = (account: Account, keys: PublicKeys): string =>
     '  }',
   ].join('\n');
 
+// A handshake may take its time where many come at once, as after a restart.
+const tlsBlock = (
+  indent: string,
+  { certificateFile, keyFile }: NatsTlsFiles,
+  more: string[] = [],
+): string[] =>
+  [
+    'tls {',
+    `  cert_file: ${quoted(certificateFile)}`,
+    `  key_file: ${quoted(keyFile)}`,
+    '  timeout: 5',
+    ...more,
+    '}',
+  ].map((line) => `${indent}${line}`);
+
 // Clients know all nodes from their own configuration: addresses that a server hands out may not be reachable for them.
-const clusterBlock = ({ node, host, port, routes, secret }: ClusterPlace): string[] => {
+const clusterBlock = (
+  { node, host, port, routes, secret }: ClusterPlace,
+  tls: NatsTlsFiles | undefined,
+): string[] => {
   if (!token.safeParse(node).success)
     throw new Error(`${JSON.stringify(node)} cannot be the name of a node.`);
   if (!/^[A-Za-z0-9_-]{16,}$/.test(secret))
@@ -137,6 +165,7 @@ const clusterBlock = ({ node, host, port, routes, secret }: ClusterPlace): strin
     `  authorization { user: calbus, password: ${quoted(secret)}, timeout: 2 }`,
     `  routes: [${routes.map((r) => quoted(`nats-route://calbus:${secret}@${r}`)).join(', ')}]`,
     '  no_advertise: true',
+    ...(tls === undefined ? [] : tlsBlock('  ', tls, [`  ca_file: ${quoted(tls.caFile)}`, '  verify: true'])),
     '}',
     '',
   ];
@@ -151,7 +180,8 @@ export const natsConfig = (o: NatsConfigOptions): string =>
     ...(o.portsFileDir === undefined ? [] : [`ports_file_dir: ${quoted(o.portsFileDir)}`]),
     `max_payload: ${MAX_PAYLOAD}`,
     '',
-    ...(o.cluster === undefined ? [] : clusterBlock(o.cluster)),
+    ...(o.tls === undefined ? [] : [...tlsBlock('', o.tls), '']),
+    ...(o.cluster === undefined ? [] : clusterBlock(o.cluster, o.tls)),
     'jetstream {',
     `  store_dir: ${quoted(o.storeDir)}`,
     ...(o.syncAlways ? ['  sync_interval: always'] : []),

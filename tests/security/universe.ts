@@ -109,8 +109,22 @@ const servers = [
   '$SYS.REQ.USER.INFO',
   '$SYS.REQ.SERVER.PING',
   '$SYS.REQ.ACCOUNT.PING.CONNZ',
-  '$SRV.PING',
   'something.else',
+];
+
+const discovery = (service: string): string[] =>
+  ['PING', 'INFO', 'STATS'].flatMap((verb) => [
+    `$SRV.${verb}`,
+    `$SRV.${verb}.${service}`,
+    `$SRV.${verb}.${service}.id1`,
+  ]);
+const everyDiscovery = [
+  ...new Set(['issuer', 'inventory', 'clearinghouse-liaison', 'stranger'].flatMap(discovery)),
+];
+/** As a service subscribes to be asked: also with whatever id it has. */
+const discovered = (service: string): string[] => [
+  ...discovery(service),
+  ...['PING', 'INFO', 'STATS'].map((verb) => `$SRV.${verb}.${service}.*`),
 ];
 
 /** Everything an identity could publish. */
@@ -119,6 +133,8 @@ export const everySubject: readonly string[] = [
   ...keys,
   ...inboxes,
   ...servers,
+  ...everyDiscovery,
+  '$SRV.CONTROL.issuer',
   ...streamNames.flatMap(streamApi),
 ];
 
@@ -157,6 +173,11 @@ export const everySubscription: readonly string[] = [
   '$JS.EVENT.>',
   '$SYS.>',
   '$SRV.>',
+  '$SRV.PING.>',
+  '$SRV.PING.*',
+  ...['issuer', 'inventory', 'clearinghouse-liaison'].flatMap((service) =>
+    ['PING', 'INFO', 'STATS'].map((verb) => `$SRV.${verb}.${service}.*`),
+  ),
 ];
 
 const keysRead = ['$JS.API.STREAM.INFO.KV_CAL_KEYS', '$JS.API.DIRECT.GET.KV_CAL_KEYS.x'];
@@ -194,6 +215,8 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.MSG.NEXT.CAL_REQUESTS.issuers',
     '$JS.ACK.CAL_REQUESTS.issuers.1.1.1.1.0',
     ...keysRead,
+    `${inboxOf('operator')}.reply1`,
+    `${inboxOf('observer')}.reply1`,
   ],
   inventory: [
     'cal.v1.inventory.head',
@@ -265,6 +288,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.STREAM.MSG.GET.CAL_DEAD_LETTERS',
     '$JS.API.STREAM.INFO.CAL_EVENTS',
     '$JS.API.STREAM.MSG.GET.CAL_EVENTS',
+    ...everyDiscovery,
   ],
   observer: [
     'cal.v1.inventory.query.operator.status',
@@ -272,6 +296,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     ...liaisonQueries,
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
+    ...everyDiscovery,
   ],
   provisioner: [
     ...provisions(['CAL_REQUESTS', 'CAL_DEAD_LETTERS', 'CAL_EVENTS', 'KV_CAL_KEYS']),
@@ -290,9 +315,11 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.trust.request.*',
     'cal.v1.trust.request.ts1',
     'cal.v1.trust.request.ts2',
+    ...discovered('issuer'),
   ],
   inventory: [
     'cal.v1.inventory.head',
+    ...discovered('inventory'),
     ...['allocate', 'activation', 'install', 'operate'].map((family) => `cal.v1.inventory.${family}.1`),
     ...['issuer', 'operator', 'clearinghouse-liaison', '*'].map(
       (role) => `cal.v1.inventory.query.${role}.${role === '*' ? '*' : 'status'}`,
@@ -309,6 +336,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.liaison.command.*',
     ...liaisonQueries,
     'cal.v1.liaison.query.inventory.witness',
+    ...discovered('clearinghouse-liaison'),
   ],
   operator: [
     'cal.v1.inventory.head',

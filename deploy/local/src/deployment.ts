@@ -36,6 +36,7 @@ export type Deployment = {
 
 const secretNames = [
   'deployment',
+  'nats-cluster',
   'redis-inventory',
   'redis-operator',
   'rabbitmq-clearinghouse',

@@ -29,7 +29,7 @@ import { openCounts } from './live-counts.ts';
 import { connectOperator, operatorName, type Operator } from './operator.ts';
 import { Problem } from './problem.ts';
 import { json, plain } from './print.ts';
-import { loadProfile, readSecret, type Profile } from './profile.ts';
+import { loadProfile, readSecret, redisAuthorityOf, type Profile } from './profile.ts';
 
 const program = new Command('calbus')
   .description('calbus, the license server for terminal servers: what the operator can see and do')
@@ -59,7 +59,8 @@ const profileOf = (): Profile => loadProfile(program.opts<{ profile?: string }>(
 const withOperator = async (act: (operator: Operator, redis: Redis) => Promise<void>): Promise<void> => {
   const profile = profileOf();
   const operator = await connectOperator(profile);
-  const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+  const password = readSecret(profile.redisPasswordFile);
+  const redis = openCounts(profile.redisUrl, profile.redisUser, password, redisAuthorityOf(profile));
   try {
     await act(operator, redis);
   } finally {

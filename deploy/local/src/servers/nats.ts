@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { ClusterPlace } from '../../../nats/config.ts';
+import type { ClusterPlace, NatsTlsFiles } from '../../../nats/config.ts';
 import { ensureServers } from '../binaries.ts';
 import { freePorts, loopback } from '../ports.ts';
 import { type ManagedServer, type ServerOptions, startServer } from './managed-server.ts';
@@ -12,6 +12,7 @@ export type NatsPlace = {
   readonly host: string;
   readonly port: number;
   readonly storeDir: string;
+  readonly tls?: NatsTlsFiles;
   readonly cluster?: ClusterPlace;
 };
 export type NatsOptions = ServerOptions & {
