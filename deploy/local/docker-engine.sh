@@ -17,17 +17,18 @@ install_engine() {
     return 1
   }
   echo "Installing Docker (Debian's docker.io) …"
-  local log
+  local log policy=/usr/sbin/policy-rc.d installed=yes
   log=$(mktemp)
-  # The services that the package would start need an init that is not here.
-  if { apt-get -qq update && apt-get -qq install -y --no-install-recommends docker.io iptables; } >"$log" 2>&1 </dev/null; then
-    rm -f "$log"
-  else
+  # The package starts an engine where it can, which nobody would end: this is how a machine says that it may not.
+  if [ -e "$policy" ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"; fi
+  { apt-get -qq update && apt-get -qq install -y --no-install-recommends docker.io iptables; } >"$log" 2>&1 </dev/null || installed=no
+  [ -z "$policy" ] || rm -f "$policy"
+  if [ "$installed" = no ]; then
     echo "Docker cannot be installed; apt-get says:" >&2
     tail -n 15 "$log" >&2
-    rm -f "$log"
-    return 1
   fi
+  rm -f "$log"
+  [ "$installed" = yes ]
 }
 
 # dockerd wants its control groups mounted, as an init would have done.
@@ -78,7 +79,6 @@ start_engine() {
     return
   fi
   install_engine || return 1
-  if engine_answers; then return; fi
   if [ "$(id -u)" != 0 ]; then
     echo 'No Docker engine answers, and only root can start dockerd: start it and try again.' >&2
     return 1
