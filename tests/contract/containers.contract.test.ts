@@ -2,12 +2,15 @@
 // while licenses are issued, and the image itself. One deployment for all, since starting takes longest; so the order matters.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { contracts, statements } from '@calbus/contracts/catalogue';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { CONTAINERS, engineProblem } from '@calbus/local/docker-engine';
+import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/testkit/eventually';
 import { dealWithClearinghouse, faultTold, operate } from './activity.ts';
 import {
@@ -83,9 +86,17 @@ function inContainers(): void {
     const [size = '', user] = stdout.trim().split(' ');
     assert.ok(Number(size) < 200_000_000, `${size} bytes`);
     assert.equal(user, 'node');
+    const { devDependencies } = JSON.parse(
+      readFileSync(path.join(repositoryRoot, 'package.json'), 'utf8'),
+    ) as {
+      readonly devDependencies: Readonly<Record<string, string>>;
+    };
+    const developmentOnly = Object.keys(devDependencies)
+      .map((name) => `/app/node_modules/${name}`)
+      .join(' ');
     const look = [
       'find /app "(" -name .git -o -name "*.test.ts" -o -name "*.nk" -o -name "*.pem" ")" -not -path "*/node_modules/*"',
-      'ls -d /app/node_modules/typescript /app/node_modules/testcontainers /app/node_modules/oxlint 2>/dev/null',
+      `ls -d ${developmentOnly} 2>/dev/null`,
       'grep -rlE "^-----BEGIN ([A-Z]+ )?PRIVATE KEY|^SU[A-Z2-7]{56}$" /app /home /etc /root 2>/dev/null | grep -v /node_modules/',
       'true',
     ].join('; ');
