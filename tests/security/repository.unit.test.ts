@@ -87,12 +87,12 @@ test('nothing that holds secrets of a deployment can be added by mistake, to git
 test('what is looked for would be found', () => {
   const seed = new TextDecoder().decode(createUser().getSeed());
   const password = Buffer.from('a password of some length 1').toString('base64url');
-  const bare = `${['KM7QT', 'XW2PZ', '94HVB', 'C6RJD', 'N8FYG'].join('-')}`;
+  const bare = ['KM7QT', 'XW2PZ', '94HVB', 'C6RJD', 'N8FYG'].join('-');
   const planted = {
     'a seed': `const seed = '${seed}'`,
     'a key': privateKeyToPem(newKeyPair().privateKey),
     'a code': `--code ${bare}`,
-    'an address': `amqp:${'//'}me:${password}@host`,
+    'an address': ['amqp:', '', `me:${password}@host`].join('/'),
     'a password': `password: '${password}'`,
   };
   for (const [what, text] of Object.entries(planted))
