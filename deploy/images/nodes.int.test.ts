@@ -27,7 +27,7 @@ test('the number of nodes is that of the first start', (t) => {
   const one = deployment(t);
   assert.equal(one.start('none'), 1);
   assert.equal(one.start('none'), 1);
-  assert.throws(() => one.start('cluster'), /has one node of NATS.*calbus backup/);
+  assert.throws(() => one.start('cluster'), /has one node of NATS.*by a backup/);
   assert.equal(one.start('none'), 1, 'and goes on where the next start is right again');
 
   const three = deployment(t);

@@ -92,7 +92,7 @@ test('what is looked for would be found', () => {
     'a seed': `const seed = '${seed}'`,
     'a key': privateKeyToPem(newKeyPair().privateKey),
     'a code': `--code ${bare}`,
-    'an address': ['amqp:', '', `me:${password}@host`].join('/'),
+    'an address': ['amqp:', `me:${password}@host`].join('//'),
     'a password': `password: '${password}'`,
   };
   for (const [what, text] of Object.entries(planted))

@@ -147,8 +147,22 @@ const servers = [
   '$SYS.ACCOUNT.TS.DISCONNECT',
   '$SYS.SERVER.N1.STATSZ',
   '$SYS.SERVER.N1.CLIENT.AUTH.ERR',
-  '$SRV.PING',
   'something.else',
+];
+
+const discovery = (service: string): string[] =>
+  ['PING', 'INFO', 'STATS'].flatMap((verb) => [
+    `$SRV.${verb}`,
+    `$SRV.${verb}.${service}`,
+    `$SRV.${verb}.${service}.id1`,
+  ]);
+const everyDiscovery = [
+  ...new Set(['issuer', 'inventory', 'clearinghouse-liaison', 'stranger'].flatMap(discovery)),
+];
+/** As a service subscribes to be asked: also with whatever id it has. */
+const discovered = (service: string): string[] => [
+  ...discovery(service),
+  ...['PING', 'INFO', 'STATS'].map((verb) => `$SRV.${verb}.${service}.*`),
 ];
 
 /** Everything an identity could publish. */
@@ -157,6 +171,8 @@ export const everySubject: readonly string[] = [
   ...keys,
   ...inboxes,
   ...servers,
+  ...everyDiscovery,
+  '$SRV.CONTROL.issuer',
   ...streamNames.flatMap(streamApi),
 ];
 
@@ -198,6 +214,11 @@ export const everySubscription: readonly string[] = [
   '$NRG.>',
   '$SYS.>',
   '$SRV.>',
+  '$SRV.PING.>',
+  '$SRV.PING.*',
+  ...['issuer', 'inventory', 'clearinghouse-liaison'].flatMap((service) =>
+    ['PING', 'INFO', 'STATS'].map((verb) => `$SRV.${verb}.${service}.*`),
+  ),
 ];
 
 const keysRead = ['$JS.API.STREAM.INFO.KV_CAL_KEYS', '$JS.API.DIRECT.GET.KV_CAL_KEYS.x'];
@@ -235,6 +256,8 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.MSG.NEXT.CAL_REQUESTS.issuers',
     '$JS.ACK.CAL_REQUESTS.issuers.1.1.1.1.0',
     ...keysRead,
+    `${inboxOf('operator')}.reply1`,
+    `${inboxOf('observer')}.reply1`,
   ],
   inventory: [
     'cal.v1.inventory.head',
@@ -306,6 +329,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.STREAM.MSG.GET.CAL_DEAD_LETTERS',
     '$JS.API.STREAM.INFO.CAL_EVENTS',
     '$JS.API.STREAM.MSG.GET.CAL_EVENTS',
+    ...everyDiscovery,
   ],
   observer: [
     'cal.v1.inventory.query.operator.status',
@@ -313,6 +337,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     ...liaisonQueries,
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
+    ...everyDiscovery,
   ],
   provisioner: [
     ...provisions(['CAL_REQUESTS', 'CAL_DEAD_LETTERS', 'CAL_EVENTS', 'KV_CAL_KEYS']),
@@ -337,9 +362,11 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.trust.request.*',
     'cal.v1.trust.request.ts1',
     'cal.v1.trust.request.ts2',
+    ...discovered('issuer'),
   ],
   inventory: [
     'cal.v1.inventory.head',
+    ...discovered('inventory'),
     ...['allocate', 'activation', 'install', 'operate'].map((family) => `cal.v1.inventory.${family}.1`),
     ...['issuer', 'operator', 'clearinghouse-liaison', '*'].map(
       (role) => `cal.v1.inventory.query.${role}.${role === '*' ? '*' : 'status'}`,
@@ -356,6 +383,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.liaison.command.*',
     ...liaisonQueries,
     'cal.v1.liaison.query.inventory.witness',
+    ...discovered('clearinghouse-liaison'),
   ],
   operator: [
     'cal.v1.inventory.head',

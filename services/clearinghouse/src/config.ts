@@ -1,16 +1,18 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { amqpConfig } from '@calbus/runtime/amqp';
-import { commonConfig, tlsAgrees } from '@calbus/runtime/config';
+import { serviceConfig, tlsAgrees } from '@calbus/runtime/config';
 
 export const config = z
   .object({
-    logLevel: commonConfig.logLevel,
-    clockOffset: commonConfig.clockOffset,
-    /** Where the register and the keys are. */
-    dataDir: z.string().min(1),
-    /** The vendor's name in its certificates; used when they are made. */
-    vendor: z.string().min(1).max(60).default('Clearinghouse'),
+    ...serviceConfig,
+    dataDir: z.string().min(1).describe('Folder of the register and the keys.'),
+    vendor: z
+      .string()
+      .min(1)
+      .max(60)
+      .default('Clearinghouse')
+      .describe("The vendor's name in its certificates; used when they are made."),
     ...amqpConfig,
   })
   .superRefine(tlsAgrees);

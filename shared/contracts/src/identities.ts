@@ -44,6 +44,18 @@ export const inboxes = {
   registrar: '_INBOX_registrar',
 } as const;
 
+/** NATS' service discovery ($SRV): how a service is asked whether it is there, what it is, and how often it was asked. */
+const discoveryVerbs = ['PING', 'INFO', 'STATS'] as const;
+
+/** Everybody is asked, all of one name, or one. */
+const discoveryOf = (service: string): string[] =>
+  discoveryVerbs.flatMap((verb) => [`$SRV.${verb}`, `$SRV.${verb}.${service}`, `$SRV.${verb}.${service}.*`]);
+
+const discovers = discoveryVerbs.flatMap((verb) => [`$SRV.${verb}`, `$SRV.${verb}.>`]);
+
+/** Those to whom services answer it. */
+const discoverers = [`${inboxes.operator}.>`, `${inboxes.observer}.>`] as const;
+
 export const identities = {
   issuer: {
     account: 'CAL',
@@ -59,8 +71,9 @@ export const identities = {
       `$JS.API.CONSUMER.MSG.NEXT.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `$JS.ACK.${requestsConsumer.stream}.${requestsConsumer.name}.>`,
       ...keysRead,
+      ...discoverers,
     ],
-    subscribe: [subjects.inventory.head, subjects.trust.requests],
+    subscribe: [subjects.inventory.head, subjects.trust.requests, ...discoveryOf('issuer')],
   },
   inventory: {
     account: 'CAL',
@@ -77,8 +90,7 @@ export const identities = {
       `$JS.API.CONSUMER.CREATE.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `${inboxes.issuer}.>`,
       `${inboxes['clearinghouse-liaison']}.>`,
-      `${inboxes.operator}.>`,
-      `${inboxes.observer}.>`,
+      ...discoverers,
     ],
     subscribe: [
       subjects.inventory.head,
@@ -87,6 +99,7 @@ export const identities = {
       subjects.inventory.family('install'),
       subjects.inventory.family('operate'),
       subjects.inventory.queries,
+      ...discoveryOf('inventory'),
     ],
   },
   'inventory-ledger': {
@@ -126,8 +139,7 @@ export const identities = {
       subjects.dead('clearinghouse-liaison'),
       '$KV.CAL_KEYS.>',
       ...keysRead,
-      `${inboxes.operator}.>`,
-      `${inboxes.observer}.>`,
+      ...discoverers,
       `${inboxes.inventory}.>`,
     ],
     subscribe: [
@@ -135,6 +147,7 @@ export const identities = {
       subjects.liaison.commands,
       subjects.liaison.query('operator', '*'),
       subjects.liaison.query('inventory', '*'),
+      ...discoveryOf('clearinghouse-liaison'),
     ],
   },
   operator: {
@@ -151,6 +164,7 @@ export const identities = {
       `$JS.API.STREAM.MSG.GET.${streams.deadLetters.name}`,
       `$JS.API.STREAM.INFO.${streams.events.name}`,
       `$JS.API.STREAM.MSG.GET.${streams.events.name}`,
+      ...discovers,
     ],
     subscribe: [subjects.inventory.head, subjects.decision.all, subjects.events],
   },
@@ -163,6 +177,7 @@ export const identities = {
       subjects.liaison.query('operator', '*'),
       `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
+      ...discovers,
     ],
     subscribe: [subjects.inventory.head, subjects.events],
   },

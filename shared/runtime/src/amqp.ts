@@ -10,18 +10,24 @@ import { tlsAdvice, type TlsNames } from './tls-advice.ts';
 
 /** What a service that speaks AMQP is told. */
 export const amqpConfig = {
-  /** amqp://host:port or amqps://host:port */
   rabbitmqUrl: z
     .string()
-    .regex(/^amqps?:\/\/[^\s@/]+\/?$/, 'must be amqp://host:port, without user and password'),
-  rabbitmqUser: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -'),
-  /** File with that user's password. */
-  rabbitmqPasswordFile: fileContent,
-  /** Over amqps: who may have certified RabbitMQ, in PEM. Without it, those that Node knows. */
-  rabbitmqCaFile: certificateFile.optional(),
-  /** Over amqps, where RabbitMQ asks for one: our certificate and its private key, in PEM. */
-  rabbitmqCertificateFile: certificateFile.optional(),
-  rabbitmqKeyFile: fileContent.optional(),
+    .regex(/^amqps?:\/\/[^\s@/]+\/?$/, 'must be amqp://host:port, without user and password')
+    .describe('`amqp://host:port` or `amqps://host:port`, without user and password.'),
+  rabbitmqUser: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -')
+    .describe('The account at RabbitMQ.'),
+  rabbitmqPasswordFile: fileContent.describe("File with that account's password."),
+  rabbitmqCaFile: certificateFile
+    .optional()
+    .describe(
+      'Over amqps: file with the certificates of those who may have certified RabbitMQ, in PEM. Without it, those that Node knows.',
+    ),
+  rabbitmqCertificateFile: certificateFile
+    .optional()
+    .describe('Over amqps, where RabbitMQ asks for one: file with our certificate, in PEM.'),
+  rabbitmqKeyFile: fileContent.optional().describe("File with that certificate's private key, in PEM."),
 } as const;
 
 /** How RabbitMQ is reached, as amqpConfig says it. */

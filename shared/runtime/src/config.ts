@@ -104,8 +104,11 @@ export const certificateFile = fileContent.pipe(
   z.string().includes('-----BEGIN CERTIFICATE-----', { error: 'must hold a certificate in PEM' }),
 );
 
-/** File with the secret under which the liaison seals the issuing keys and the issuers open them. */
-export const deploymentSecretFile = fileContent.pipe(z.string().min(32, 'must hold at least 32 characters'));
+export const deploymentSecretFile = fileContent
+  .pipe(z.string().min(32, 'must hold at least 32 characters'))
+  .describe(
+    "File with the deployment's secret, of at least 32 characters: under it the liaison seals the issuing keys, and the issuers open them.",
+  );
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -117,16 +120,48 @@ export const duration = z.string().transform((text, ctx) => {
   return z.NEVER;
 });
 
-/** For trying what time brings, never in production: how far the service's wall clock is to be moved. */
-export const clockOffset = duration.default(0);
+/** What every service is told. A description is a sentence of docs/configuration.md and of `--help`. */
+export const serviceConfig = {
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('What goes into the log: lines of this level and above.'),
+  httpPort: z
+    .string()
+    .refine((text) => /^[0-9]{1,5}$/.test(text) && Number(text) < 65_536, 'must be a port, 0 to 65535')
+    .transform(Number)
+    .optional()
+    .describe(
+      'Port for `/healthz`, `/readyz` and `/metrics`; 0 takes a free one and logs it. Without it nothing is served.',
+    ),
+  httpHost: z
+    .string()
+    .min(1)
+    .max(255)
+    .default('127.0.0.1')
+    .describe('Address on which that port is served. Whoever reaches it can read counts, and nothing else.'),
+  clockOffset: duration
+    .prefault('0ms')
+    .describe(
+      "How far the service's wall clock is moved, such as `90d` or `-10m`: for trying what time brings, never in production.",
+    ),
+} as const;
+
+export const natsCaFile = certificateFile
+  .optional()
+  .describe(
+    'Over tls: file with the certificates of those who may have certified NATS, in PEM. Without it, those that Node knows.',
+  );
 
 /** What every service that speaks NATS is told. */
 export const commonConfig = {
-  clockOffset,
-  natsUrl: natsUrls,
-  /** Over tls://: who may have certified NATS, in PEM. Without it, those that Node knows. */
-  natsCaFile: certificateFile.optional(),
-  /** File with the nkey seed that is this service's identity. */
-  natsSeedFile: fileContent,
-  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  ...serviceConfig,
+  natsUrl: natsUrls.describe('`nats://host:port` or `tls://host:port`; several, separated by commas.'),
+  natsCaFile,
+  natsSeedFile: fileContent.describe("File with the nkey seed that is this service's identity."),
 } as const;
+
+/** Of the certificate that a license server's chain must end at. */
+export const clearinghouseRootFile = fileContent.describe(
+  'File with the certificate of the Clearinghouse that this license server trusts, in PEM.',
+);

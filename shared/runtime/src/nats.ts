@@ -104,3 +104,20 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
   })().catch((error: unknown) => o.log.warn(errorFacts(error), 'NATS status ended'));
   return nc;
 };
+
+/** Whether this connection stands, as far as is known; a server that is silent is known for gone after some seconds. */
+export const watchLink = (nc: NatsConnection, log: Log): (() => boolean) => {
+  let up = !nc.isClosed();
+  void (async () => {
+    for await (const { type } of nc.status()) {
+      if (type === Events.Disconnect) up = false;
+      if (type === Events.Reconnect) up = true;
+    }
+    up = false;
+  })().catch((error: unknown) => log.warn(errorFacts(error), 'NATS status ended'));
+  return () => up && !nc.isClosed();
+};
+
+/** What is wrong while a connection does not stand. */
+export const linkWrong = (isUp: () => boolean) => (): string | undefined =>
+  isUp() ? undefined : 'NATS is not connected: start nats-server, or check CALBUS_NATS_URL.';
