@@ -8,6 +8,7 @@ import { after, before, test } from 'node:test';
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/cli/commands/request';
 import { serviceEnvironment, serviceNames, type ServiceName } from '@calbus/local/services';
+import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
 import {
   filesIn,
@@ -136,6 +137,13 @@ test('a license code is used out of a file, and wrong things are asked', async (
   await ts1.close();
 });
 
+test('a server is away for a while, of which the services speak at their most talkative', async () => {
+  await s.servers.redis.stop();
+  const talks = (): boolean => debugging.some((p) => p.stdout().includes('"level":"debug"'));
+  await eventually('a line at debug level', talks, { withinMs: 60_000, everyMs: 100 });
+  await s.servers.redis.restart();
+});
+
 test('what a service says of its configuration holds no secret', async () => {
   for (const name of serviceNames) {
     const main = `services/${name}/src/main.ts`;
@@ -199,7 +207,6 @@ test('no secret is in a log, in what was printed, or where others see processes'
     ...processes(),
   ];
   const debug = debugging.map((p) => p.stdout()).join('');
-  assert.match(debug, /"level":"debug"/, 'the services are at their most talkative');
   const secrets = secretsOf();
   const found = places.flatMap(([name, text]) => [
     ...(holdsPrivateKey(text) ? [`${name}: a private key`] : []),

@@ -260,21 +260,31 @@ test('three nodes: admitted on all, removed on all, and a node that was away cat
   for (const n of s.nodes) await assert.rejects(s.connectAs('ts3', seedFile, n.url), /Authorization/i, n.url);
   assert.equal(ts1.lost(), 0);
 
+  type Told = { nodes: string[]; silent: number };
   const [, , third] = s.nodes;
-  await third?.stop();
+  await third?.kill();
   const meanwhile = await s.registrar('add', 'ts4', '--out', s.file('ts4.nk'), '--json');
   assert.equal(meanwhile.code, 0, meanwhile.stdout);
-  assert.deepEqual((JSON.parse(meanwhile.stdout) as { nodes: string[] }).nodes.toSorted(), ['n1', 'n2']);
+  const told = JSON.parse(meanwhile.stdout) as Told;
+  assert.deepEqual([told.nodes.toSorted(), told.silent], [['n1', 'n2'], 1]);
   await third?.restart();
   await eventually(
     'the third node admits it',
     () => s.connectAs('ts4', s.file('ts4.nk'), third?.url),
     within,
   );
-  await eventually(
-    'all three are told again',
-    async () => JSON.parse((await s.registrar('reload', '--json')).stdout) as { nodes: string[] },
-    { ...within, accept: (r) => r.nodes.length === 3 },
-  );
+  const everyone = async (): Promise<Told> =>
+    JSON.parse((await s.registrar('reload', '--json')).stdout) as Told;
+  const all = { ...within, accept: (r: Told) => r.nodes.length === 3 && r.silent === 0 };
+  await eventually('all three are told again', everyone, all);
+
+  // One that stands still keeps its connections: then nobody is said to be gone.
+  const atThird = await s.connectAs('ts4', s.file('ts4.nk'), third?.url);
+  await third?.pause();
+  const removing = await s.registrar('remove', 'ts4', '--json');
+  third?.resume();
+  assert.deepEqual([removing.code, errorOf(removing)], [1, 'NOT_ALL_NODES'], removing.stdout);
+  await eventually('all three are told again', everyone, all);
+  assert.match(String(await atThird.nc.closed()), /Authorization/i);
   assert.equal(ts1.lost(), 0);
 });

@@ -306,3 +306,5 @@ try {
   // A mistake in what was typed, which is seen only when all of it is looked at.
   process.exitCode = error instanceof InvalidArgumentError ? 2 : 1;
 }
+// A driver that waits for a server which says nothing cannot be told to stop, and would keep a command that is done from ending.
+process.stdout.write('', () => process.exit());

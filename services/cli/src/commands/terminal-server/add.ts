@@ -1,10 +1,11 @@
 // Admits a terminal server while everything runs.
 
-import { connect, nkeyAuthenticator } from 'nats';
+import { nkeyAuthenticator } from 'nats';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { token } from '@calbus/contracts/tokens';
 import { natsTls } from '@calbus/trust/tls-options';
+import { connectWithin } from '../../connect-within.ts';
 import { bold, dim, green, json, say, yellow } from '../../print.ts';
 import { Problem } from '../../problem.ts';
 import { natsOf, type Profile } from '../../profile.ts';
@@ -21,13 +22,11 @@ const connects = async (profile: Profile, id: string, pair: KeyPair): Promise<vo
   const { servers, ca } = natsOf(profile);
   for (const deadline = performance.now() + PROVE_MS; ; await sleep(100)) {
     try {
-      const nc = await connect({
-        servers,
+      const nc = await connectWithin(servers, {
         ...natsTls(servers, ca),
         name: `calbus terminal-server add ${id}`,
         authenticator: nkeyAuthenticator(pair.seed()),
         inboxPrefix: terminalServerInbox(id),
-        timeout: 3_000,
         reconnect: false,
       });
       return await nc.close();
@@ -47,11 +46,7 @@ export const assertId = (id: string): void => {
 };
 
 export const sayNodes = ({ nodes, silent }: Changed): void => {
-  say(
-    dim(
-      `In force on ${nodes.length === 1 ? 'NATS' : `all of ${nodes.join(', ')}`}; nobody else was cut off.`,
-    ),
-  );
+  say(dim(`In force on ${nodes.length === 1 ? 'NATS' : nodes.join(', ')}; nobody else was cut off.`));
   if (silent > 0)
     say(
       yellow(

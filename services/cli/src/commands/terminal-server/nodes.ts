@@ -1,10 +1,11 @@
 // The nodes of NATS, as the registrar sees them over the servers' own account: which there are, who of the terminal servers is
 // connected to them, and that they read their configuration again.
 
-import { connect, createInbox, nkeyAuthenticator, type NatsConnection } from 'nats';
+import { createInbox, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { z } from 'zod';
 import { identities } from '@calbus/contracts/identities';
 import { natsTls } from '@calbus/trust/tls-options';
+import { connectWithin } from '../../connect-within.ts';
 import { Problem } from '../../problem.ts';
 import { natsOf, readSecret, type Profile } from '../../profile.ts';
 
@@ -13,7 +14,13 @@ const ANSWER_MS = 5_000;
 const RELOAD_MS = 10_000;
 
 const server = z.object({ id: z.string(), name: z.string() });
-const pong = z.object({ server, statsz: z.object({ active_servers: z.int().optional() }) });
+/** Of three nodes each knows how many there are, also of those that are down or cut off; one that stands alone says nothing. */
+const pong = z.object({
+  server,
+  statsz: z.object({
+    jetstream: z.object({ meta: z.object({ cluster_size: z.int().optional() }).optional() }).optional(),
+  }),
+});
 const connection = z.object({
   authorized_user: z.string().optional(),
   ip: z.string().optional(),
@@ -94,14 +101,12 @@ export const connectNodes = async (profile: Profile): Promise<Nodes> => {
   const { servers, ca } = natsOf(profile);
   let nc: NatsConnection;
   try {
-    nc = await connect({
-      servers,
+    nc = await connectWithin(servers, {
       ...natsTls(servers, ca),
       name: 'calbus terminal-server',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
       inboxPrefix: identities.registrar.inbox,
-      timeout: 3_000,
-      maxReconnectAttempts: 5,
+      reconnect: false,
     });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
@@ -116,7 +121,7 @@ export const connectNodes = async (profile: Profile): Promise<Nodes> => {
     );
   }
   const expectedOf = (answers: readonly z.infer<typeof pong>[]): number =>
-    Math.max(1, ...answers.map((a) => a.statsz.active_servers ?? 1));
+    Math.max(1, ...answers.map((a) => a.statsz.jetstream?.meta?.cluster_size ?? 1));
   return {
     present: async () => {
       const answers = await gather(nc, '$SYS.REQ.SERVER.PING', {}, pong, (a) => a.length >= expectedOf(a));
