@@ -10,6 +10,19 @@ engine_log=
 
 engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
+# An engine may answer and yet be forbidden to start anything: one program of this machine, on a network of its own, shows it.
+runs_containers() {
+  local name=calbus-trial-$$ program libraries runs=yes
+  program=$(type -P true)
+  libraries=$(ldd "$program" | grep -o '/[^ ]*') || return 1
+  # shellcheck disable=SC2086 # a list of files
+  tar -C / -ch "${program#/}" $(printf '%s ' $libraries | sed 's# /# #g; s#^/##') | docker import - "$name" >/dev/null 2>&1 || return 1
+  { docker network create "$name" && docker run --rm --network "$name" "$name" "$program"; } >/dev/null 2>&1 || runs=no
+  docker network rm "$name" >/dev/null 2>&1 || true
+  docker rmi "$name" >/dev/null 2>&1 || true
+  [ "$runs" = yes ]
+}
+
 install_engine() {
   command -v dockerd >/dev/null && command -v docker >/dev/null && return
   [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
@@ -51,7 +64,7 @@ try_engine() {
   dockerd "${place[@]}" "$@" >"$engine_log" 2>&1 </dev/null &
   engine_pid=$!
   for ((second = 0; second < 60; second += 1)); do
-    engine_answers && return
+    engine_answers && runs_containers && return
     kill -0 "$engine_pid" 2>/dev/null || break
     sleep 1
   done
@@ -74,7 +87,7 @@ end_dockerd() {
 
 start_engine() {
   [ -z "${DOCKERD_DIR:-}" ] || export DOCKER_HOST="unix://$DOCKERD_DIR/docker.sock"
-  if engine_answers; then
+  if engine_answers && runs_containers; then
     echo 'A Docker engine answers: the tests in containers run on it.'
     return
   fi
