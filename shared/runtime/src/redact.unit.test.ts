@@ -6,7 +6,8 @@ const seed = `SU${'A'.repeat(56)}`;
 const jws = `eyJhbGciOiJFZERTQSJ9.${'c'.repeat(40)}.${'d'.repeat(86)}`;
 // Put together here, so that no file of the repository looks as if it held one.
 const label = ['PRIVATE', 'KEY'].join(' ');
-const pem = `-----BEGIN ${label}-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END ${label}-----`;
+const der = ['MC4CAQAwBQYD', 'K2VwBCIEIA'].join('');
+const pem = `-----BEGIN ${label}-----\n${der}\n-----END ${label}-----`;
 
 describe('what goes into the log', () => {
   test('secrets are known by their names, however these are written and however deep they stand', () => {
