@@ -8,7 +8,10 @@ export type TerminalServerMode = LicensingMode | 'remote-administration';
 
 /** Where a license server is, and who this terminal server is there. */
 export type LicenseServerOptions = {
+  /** nats://host:port, or tls://host:port over TLS; of a cluster each node's. */
   readonly servers: string | readonly string[];
+  /** Over TLS: who may have certified the servers, in PEM. Without it, those that Node knows. */
+  readonly ca?: string;
   /** The nkey seed of this terminal server's identity. */
   readonly seed: string;
   /** Clearinghouse roots, in PEM. */

@@ -235,6 +235,7 @@ describe('the daemon', () => {
     const [servers, files] = [['nats://a:1'], { seedFile: place('seed'), rootFile: place('root.pem') }];
     for (const [over, why] of [
       [{ verbose: true }, /verbose/],
+      [{ licenseServers: [{ servers, ...files, caFile: place('root.pem') }] }, /caFile/],
       [{ mode: 'per-seat' }, /mode/],
       [{ socket: 'agent.sock' }, /socket: must be an absolute path/],
       [{ licenseServers: [] }, /licenseServers/],

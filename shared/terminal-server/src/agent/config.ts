@@ -5,6 +5,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { name, token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
+import { natsTlsProblem } from '@calbus/trust/tls-options';
 
 const file = z.string().refine((f) => path.isAbsolute(f), 'must be an absolute path');
 const url = z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port');
@@ -14,6 +15,8 @@ const licenseServer = z.strictObject({
   servers: z.array(url).min(1),
   seedFile: file,
   rootFile: file,
+  /** Over TLS: who may have certified the servers; without it those that Node knows. */
+  caFile: file.optional(),
   terminalServerId: token.optional(),
 });
 
@@ -40,9 +43,10 @@ const schema = z
     'of several licenseServers each needs a name',
   );
 
-type LicenseServerConfig = Omit<z.infer<typeof licenseServer>, 'seedFile' | 'rootFile'> & {
+type LicenseServerConfig = Omit<z.infer<typeof licenseServer>, 'seedFile' | 'rootFile' | 'caFile'> & {
   readonly seed: string;
   readonly root: string;
+  readonly ca: string | undefined;
 };
 export type AgentConfig = Omit<z.infer<typeof schema>, 'licenseServers'> & {
   readonly licenseServers: readonly [LicenseServerConfig, ...LicenseServerConfig[]];
@@ -70,10 +74,10 @@ const secret = (of: string, problems: string[]): string => {
     problems.push(`${of} holds no seed of a terminal server's identity (SU…).`);
   return text;
 };
-const root = (of: string, problems: string[]): string => {
+const certificate = (of: string, whose: string, problems: string[]): string => {
   const text = content(of, problems);
   if (text !== '' && !text.includes('-----BEGIN CERTIFICATE-----'))
-    problems.push(`${of} holds no certificate in PEM: it is to be the Clearinghouse's root.`);
+    problems.push(`${of} holds no certificate in PEM: it is to be ${whose}.`);
   return text;
 };
 
@@ -95,11 +99,17 @@ export const readConfig = (from: string): ConfigResult => {
         (i) => `${from}: ${[i.path.join('.'), i.message].filter(Boolean).join(': ')}.`,
       ),
     };
-  const [first, ...further] = parsed.data.licenseServers.map(({ seedFile, rootFile, ...l }) => ({
-    ...l,
-    seed: secret(seedFile, problems),
-    root: root(rootFile, problems),
-  }));
+  const [first, ...further] = parsed.data.licenseServers.map(({ seedFile, rootFile, caFile, ...l }) => {
+    const ca = caFile === undefined ? undefined : certificate(caFile, "the servers' authority", problems);
+    const tls = natsTlsProblem(l.servers, ca, 'caFile');
+    if (tls !== undefined) problems.push(`${from}: ${tls}.`);
+    return {
+      ...l,
+      seed: secret(seedFile, problems),
+      root: certificate(rootFile, "the Clearinghouse's root", problems),
+      ca,
+    };
+  });
   if (problems.length > 0 || !first) return { ok: false, problems };
   return { ok: true, config: { ...parsed.data, licenseServers: [first, ...further] } };
 };

@@ -12,29 +12,27 @@ const LOOK_MS = 1_000;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
+type Listed = AgentConfig['licenseServers'][number];
+const optionsOf = (c: AgentConfig, l: Listed) => ({
+  servers: l.servers,
+  seed: l.seed,
+  roots: [l.root],
+  terminalServerId: l.terminalServerId ?? c.terminalServerId,
+  ...(l.ca === undefined ? {} : { ca: l.ca }),
+  ...(l.name === undefined ? {} : { name: l.name }),
+});
+
 const openTerminalServer = (c: AgentConfig): Promise<TerminalServer> => {
-  const [{ root, ...first }, ...others] = c.licenseServers;
+  const [first, ...others] = c.licenseServers;
   return connect({
-    ...named(first),
-    terminalServerId: first.terminalServerId ?? c.terminalServerId,
-    roots: [root],
-    further: others.map(({ root: own, ...l }, n) => ({
-      ...named(l),
-      name: l.name ?? `${n}`,
-      terminalServerId: l.terminalServerId ?? c.terminalServerId,
-      roots: [own],
-    })),
+    ...optionsOf(c, first),
+    further: others.map((l, n) => ({ ...optionsOf(c, l), name: l.name ?? `${n + 2}` })),
     ...(c.mode === 'none' ? {} : { mode: c.mode }),
     version: c.version,
     store: fileStore(c.storeFile),
     waitsMs: WAITS_MS,
   });
 };
-const named = (l: { name?: string | undefined; servers: readonly string[]; seed: string }) => ({
-  servers: l.servers,
-  seed: l.seed,
-  ...(l.name === undefined ? {} : { name: l.name }),
-});
 
 /** Says when a license server is lost and when it is back, and when what is kept cannot be written. */
 const watch = (ts: TerminalServer): NodeJS.Timeout => {
