@@ -11,7 +11,8 @@ import type { Servers } from './start-servers.ts';
 import { startTied, type TiedProcess } from './tied-process.ts';
 
 export const serviceNames = ['clearinghouse', 'inventory', 'clearinghouse-liaison', 'issuer'] as const;
-export type ServiceName = (typeof serviceNames)[number];
+/** The session gateway runs only where somebody asks for it. */
+export type ServiceName = (typeof serviceNames)[number] | 'session-gateway';
 
 export type LocalService = {
   readonly name: ServiceName;
@@ -27,6 +28,8 @@ export type ServiceOptions = {
   readonly signal: AbortSignal;
   /** An empty ledger waits for a backup. */
   readonly awaitRestore?: boolean;
+  /** Settings beside those of the deployment. */
+  readonly settings?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 };
 
@@ -82,6 +85,8 @@ export const serviceEnvironment = (
       };
     case 'issuer':
       return { ...nats, ...trust, ...sealed, CALBUS_NATS_SEED_FILE: d.seedFile('issuer') };
+    case 'session-gateway':
+      return { ...nats, ...trust, ...data };
   }
 };
 
@@ -91,6 +96,7 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
     const env = {
       PATH: process.env['PATH'],
       ...serviceEnvironment(name, o.deployment, o.servers),
+      ...o.settings,
       ...(name === 'inventory' && o.awaitRestore === true ? { CALBUS_AWAIT_RESTORE: 'yes' } : {}),
       [dataMark]: path.join(o.deployment.dataDir, name),
     };

@@ -10,7 +10,7 @@ import type { LicenseClaims } from '@calbus/contracts/license';
 import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/testkit/eventually';
 import { cals } from '../../flow/rows/clients.ts';
-import { startRowSystem, type RowSystem } from '../../flow/rows/row-system.ts';
+import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
 import { desk, startScreen, type Connection, type Desk } from './freerdp.ts';
 import { startGateway, type Gateway } from './gateway.ts';
 import { whyNot } from './packages.ts';
@@ -52,7 +52,8 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
         desks.set(name, made);
         return made;
       };
-      gateway = stack.use(await startGateway(s, { rdpPort: xrdp.port, logOnSocket }));
+      const id = terminalServerId('2003', 'per-device');
+      gateway = stack.use(await startGateway(s, { terminalServerId: id, rdpPort: xrdp.port, logOnSocket }));
     },
     { timeout: 180_000 },
   );

@@ -3,18 +3,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { seedFileOf } from '@calbus/cli/profile';
+import { seedFileOf, type Profile } from '@calbus/cli/profile';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
 import { cuttableWire } from '@calbus/testkit/cut';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
 
 type Fact = { readonly msg: string; readonly row?: string; readonly device?: string; readonly code?: string };
 
 export type Gateway = {
   readonly port: number;
+  readonly pid: () => number;
   /** How it was decided on this device, last of all. */
   readonly decided: (device: string) => string | undefined;
   /** How often something was logged so far. */
@@ -28,15 +28,19 @@ export type Gateway = {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
+/** A license server, and what its clocks show. */
+export type Licensed = { readonly profile: Profile; readonly now: () => number };
+
 export type GatewayOptions = {
+  readonly terminalServerId: string;
   readonly rdpPort: number;
   readonly logOnSocket: string;
   readonly env?: Readonly<Record<string, string>>;
 };
 
-export const startGateway = async (s: RowSystem, o: GatewayOptions): Promise<Gateway> => {
+export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gateway> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-gateway-'));
-  const id = terminalServerId('2003', 'per-device');
+  const id = o.terminalServerId;
   const { hostname, port: natsPort } = new URL(s.profile.natsUrl);
   const wire = await cuttableWire({ host: hostname, port: Number(natsPort) });
   const [port = 0] = await freePorts(1);
@@ -71,6 +75,7 @@ export const startGateway = async (s: RowSystem, o: GatewayOptions): Promise<Gat
     });
   return {
     port,
+    pid: () => service.pid,
     decided: (device) => {
       const last = facts().findLast((f) => f.device === device && f.row !== undefined);
       return last && (last.code === undefined ? last.row : `${last.row} ${last.code}`);
