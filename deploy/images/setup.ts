@@ -1,40 +1,48 @@
 // Makes the files of a deployment in containers and hands each part its own: one folder of `root` for each, which is a
-// volume that only this part mounts. Run at every start; identities and secrets that are there are kept.
+// volume that only this part mounts. Run at every start; identities, secrets and certificates that are there and good are kept.
 
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Profile } from '@calbus/cli/profile';
 import { prepareDeployment, type LocalTerminalServer } from '../local/src/deployment.ts';
+import { redisTls } from '../redis/tls.ts';
+import { handOutCertificates, serverTls as tls } from './certificates.ts';
+import { forOwner, forServers, hand, inMounted, root, write } from './folders.ts';
+import { chosenNodes } from './nodes.ts';
+
+process.on('uncaughtException', (error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 
 const terminalServers: Readonly<Record<string, LocalTerminalServer>> = {
   ts1: { mode: 'per-device', version: '2003' },
   ts2: { mode: 'per-user', version: '2003' },
 };
-const root = '/setup';
-/** Where a part finds its folder. */
-const mounted = '/run/calbus';
+const keysDir = path.join(root, 'keys');
+const nodes = chosenNodes(keysDir, path.join(root, 'nodes', 'three'));
+const certified = await handOutCertificates(nodes, process.env['CALBUS_NATS_NAMES'] ?? '');
+const admitted = 'terminal-servers';
+const { seedFile, secretFile, configuration, ...deployment } = prepareDeployment(
+  keysDir,
+  terminalServers,
+  path.join(root, admitted),
+);
 
-// The servers' containers run as users that we do not know. Their folders are closed by being mounted there only.
-const forServers = 0o644;
-
-const write = (part: string, name: string, text: string, mode: number): void => {
-  const file = path.join(root, part, name);
-  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(file, text, { mode });
-};
-
-/** Copies files that were made readable by their owner only; the copies are, too. */
-const hand = (part: string, files: Readonly<Record<string, string>>): void => {
-  for (const [name, from] of Object.entries(files)) copyFileSync(from, path.join(root, part, name));
-};
-
-const { seedFile, secretFile, configuration } = prepareDeployment(path.join(root, 'keys'), terminalServers);
-
-const nats = configuration.nats.config({ host: '0.0.0.0', port: 4222, storeDir: '/data/jetstream' });
-write('nats', 'nats.conf', `${nats}# For the health check only.\nhttp: "127.0.0.1:8222"\n`, forServers);
+const secret = readFileSync(secretFile('nats-cluster'), 'utf8').trim();
+const routes = nodes.map(({ node }) => `${node}:6222`);
+for (const { service, node } of nodes) {
+  // A node has this name on the network of the nodes only, and listens for the others nowhere else.
+  const cluster = { node, host: node, port: 6222, routes, secret };
+  // Beside the folder of its configuration a server finds that of the terminal servers, as here.
+  const place = { host: '0.0.0.0', port: 4222, storeDir: '/data/jetstream' };
+  const alone = { ...place, configDir: path.join(root, service), tls };
+  const nats = configuration.nats.config(nodes.length === 1 ? alone : { ...alone, cluster });
+  write(service, 'nats.conf', `${nats}# For the health check only.\nhttp: "127.0.0.1:8222"\n`, forServers);
+}
 
 const redis = [
-  'port 6379',
+  ...redisTls(6379, tls),
   // It would answer loopback alone as long as the default user, who is off, has no password.
   'protected-mode no',
   'appendonly no',
@@ -43,7 +51,15 @@ const redis = [
 ];
 write('redis', 'redis.conf', `${redis.join('\n')}\n`, forServers);
 
-const rabbitmq = ['listeners.tcp.1 = 0.0.0.0:5672', `load_definitions = ${mounted}/definitions.json`];
+const rabbitmq = [
+  'listeners.tcp = none',
+  'listeners.ssl.1 = 0.0.0.0:5671',
+  `ssl_options.certfile = ${tls.certificateFile}`,
+  `ssl_options.keyfile = ${tls.keyFile}`,
+  // Users are known by their passwords.
+  'ssl_options.verify = verify_none',
+  `load_definitions = ${inMounted('definitions.json')}`,
+];
 write('rabbitmq', 'rabbitmq.conf', `${rabbitmq.join('\n')}\n`, forServers);
 write('rabbitmq', 'definitions.json', JSON.stringify(configuration.rabbitmq.definitions), forServers);
 
@@ -51,6 +67,7 @@ hand('provision', {
   'provisioner.nk': seedFile('provisioner'),
   'provisioner-ledger.nk': seedFile('provisioner-ledger'),
 });
+write('provision', 'replicas', `${nodes.length}\n`, forOwner);
 hand('clearinghouse', { 'rabbitmq-password': secretFile('rabbitmq-clearinghouse') });
 hand('inventory', {
   'nats.nk': seedFile('inventory'),
@@ -68,19 +85,49 @@ hand('operator', {
   'operator.nk': seedFile('operator'),
   'redis-password': secretFile('redis-operator'),
 });
-for (const id of Object.keys(terminalServers))
+for (const id of Object.keys(deployment.terminalServers))
   hand('operator', { [`${id}.nk`]: seedFile({ terminalServer: id }) });
-const inMounted = (name: string): string => path.join(mounted, name);
-const profile: Profile = {
-  natsUrl: 'nats://nats:4222',
-  natsSeedFile: inMounted('operator.nk'),
-  redisUrl: 'redis://redis:6379',
+hand('observer', {
+  'observer.nk': seedFile('observer'),
+  'redis-password': secretFile('redis-operator'),
+});
+hand('registrar', {
+  'observer.nk': seedFile('observer'),
+  'registrar.nk': seedFile('registrar'),
+  'redis-password': secretFile('redis-operator'),
+});
+const observer: Profile = {
+  // By this name all nodes are found.
+  natsUrl: 'tls://nats:4222',
+  natsCaFile: tls.caFile,
+  natsSeedFile: inMounted('observer.nk'),
+  identity: 'observer',
+  redisUrl: 'rediss://redis:6379',
+  redisCaFile: tls.caFile,
   redisUser: 'operator',
   redisPasswordFile: inMounted('redis-password'),
   clearinghouseRootFile: '/trust/root.pem',
+  phoneNumbersFile: '/app/deploy/clearinghouse-phone-numbers.json',
+  terminalServers: deployment.terminalServers,
+};
+const operator: Profile = {
+  ...observer,
+  natsSeedFile: inMounted('operator.nk'),
+  identity: 'operator',
   terminalServers: Object.fromEntries(
-    Object.entries(terminalServers).map(([id, t]) => [id, { seedFile: inMounted(`${id}.nk`), ...t }]),
+    Object.entries(deployment.terminalServers).map(([id, t]) => [
+      id,
+      { seedFile: inMounted(`${id}.nk`), ...t },
+    ]),
   ),
 };
-write('operator', 'operator.json', `${JSON.stringify(profile, null, 2)}\n`, 0o600);
-console.log('Identities, secrets and the configuration of the servers are there.');
+const registrar: Profile = {
+  ...observer,
+  registrar: { seedFile: inMounted('registrar.nk'), folder: `/run/${admitted}` },
+};
+for (const [part, profile] of Object.entries({ operator, observer, registrar }))
+  write(part, `${part}.json`, `${JSON.stringify(profile, null, 2)}\n`, forOwner);
+
+console.log('Identities, secrets, certificates and the configuration of the servers are there.');
+if (certified.length > 0)
+  console.log(`New certificates, which count from the next start of: ${certified.join(', ')}.`);

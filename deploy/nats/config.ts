@@ -1,15 +1,10 @@
-// The configuration of a nats-server, rendered from the tables of the contracts: three accounts, one nkey user for each role
-// and each terminal server with exactly its subjects, and what account CAL offers to account TS. Adding a
-// terminal server means rendering again and sending the server SIGHUP; connections that stay allowed stay up.
+// The configuration of a nats-server, rendered from the tables of the contracts: its accounts, one nkey user for each role
+// and each terminal server with exactly its subjects, and what account CAL offers to account TS. Terminal servers come and go
+// while it runs: their users stand in a file of their own, which `calbus terminal-server` writes, and which the server reads again when told
+// to; connections that stay allowed stay up.
 
-import {
-  exportsToTerminalServers,
-  identities,
-  roles,
-  terminalServerPermissions,
-  type Permissions,
-  type Role,
-} from '@calbus/contracts/identities';
+import { exportsToTerminalServers, identities, roles, type Role } from '@calbus/contracts/identities';
+import { natsUser, terminalServerUsers } from '@calbus/contracts/nats-users';
 import type { Account } from '@calbus/contracts/streams';
 import { token } from '@calbus/contracts/tokens';
 
@@ -32,6 +27,14 @@ export type ClusterPlace = {
   readonly secret: string;
 };
 
+/** Files in PEM; the server reads them at its start and at each SIGHUP. */
+export type NatsTlsFiles = {
+  readonly certificateFile: string;
+  readonly keyFile: string;
+  /** Who may have certified the other nodes. Asked for only in a cluster, where each node shows the others its certificate. */
+  readonly caFile: string;
+};
+
 export type NatsConfigOptions = {
   readonly host: string;
   /** -1 lets the server choose; `portsFileDir` then says which. */
@@ -40,10 +43,17 @@ export type NatsConfigOptions = {
   /** Every append on disk before its ack. Needs nats-server 2.10; older ones refuse to start with it. */
   readonly syncAlways: boolean;
   readonly keys: PublicKeys;
+  /**
+   * The file with the terminal servers' users, from the folder of the configuration: the server knows no other way to name it. Without
+   * one they are those of `keys`, for good.
+   */
+  readonly terminalServersFile?: string | undefined;
   readonly portsFileDir?: string;
   /** Bytes JetStream may use on disk and in memory; the server's own defaults otherwise. */
   readonly maxFileBytes?: number;
   readonly maxMemoryBytes?: number;
+  /** Speaks TLS only, with clients and with the other nodes; in the clear where it is absent. */
+  readonly tls?: NatsTlsFiles;
   /** Absent where the server stands alone. */
   readonly cluster?: ClusterPlace;
 };
@@ -51,25 +61,10 @@ export type NatsConfigOptions = {
 /** The largest contract is 4 MiB (the list of key packs); streams set narrower limits of their own. */
 export const MAX_PAYLOAD = 4 * 1024 * 1024 + 65_536;
 
-const accounts: readonly Account[] = ['TS', 'CAL', 'LEDGER'];
+const accounts: readonly Account[] = ['TS', 'CAL', 'LEDGER', 'SYS'];
 const withJetStream: ReadonlySet<Account> = new Set(['CAL', 'LEDGER']);
 
 const quoted = (value: string): string => JSON.stringify(value);
-
-// An empty list would allow everything, so nothing is said as a denial of all.
-const allowed = (subjects: readonly string[]): string =>
-  subjects.length === 0 ? '{ deny: ">" }' : `{ allow: [${subjects.map(quoted).join(', ')}] }`;
-
-const user = (name: string, nkey: string, p: Permissions): string => {
-  if (!/^U[A-Z2-7]{55}$/.test(nkey)) throw new Error(`The public key of ${name} is not an nkey of a user.`);
-  return [
-    `      # ${name}`,
-    `      { nkey: ${nkey}, permissions: {`,
-    `        publish: ${allowed(p.publish)}`,
-    `        subscribe: ${allowed([`${p.inbox}.>`, ...p.subscribe])}`,
-    '      } }',
-  ].join('\n');
-};
 
 /** Ids become subject tokens and file names. Throws an Error with one sentence. */
 export const assertTerminalServerId = (id: string): void => {
@@ -80,18 +75,16 @@ export const assertTerminalServerId = (id: string): void => {
   }
 };
 
-const usersOf = (account: Account, keys: PublicKeys): string[] => {
-  const ofRoles = roles
+const rolesOf = (account: Account, keys: PublicKeys): string[] =>
+  roles
     .filter((role) => identities[role].account === account)
-    .map((role) => user(role, keys.roles[role], identities[role]));
-  if (account !== 'TS') return ofRoles;
-  const ofTerminalServers = Object.entries(keys.terminalServers)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([id, nkey]) => {
-      assertTerminalServerId(id);
-      return user(`terminal server ${id}`, nkey, terminalServerPermissions(id));
-    });
-  return [...ofRoles, ...ofTerminalServers];
+    .map((role) => natsUser(role, keys.roles[role], identities[role]));
+
+const usersOf = (account: Account, o: NatsConfigOptions): string[] => {
+  if (account !== 'TS') return ['users: [', ...rolesOf(account, o.keys), ']'];
+  if (o.terminalServersFile !== undefined) return [`include ${quoted(o.terminalServersFile)}`];
+  for (const id of Object.keys(o.keys.terminalServers)) assertTerminalServerId(id);
+  return [terminalServerUsers(o.keys.terminalServers)];
 };
 
 const exported = (kind: string, subjects: readonly string[]): string[] =>
@@ -112,19 +105,35 @@ const crossings = (account: Account): string[] => {
   return [];
 };
 
-const accountBlock = (account: Account, keys: PublicKeys): string =>
+const accountBlock = (account: Account, o: NatsConfigOptions): string =>
   [
     `  ${account}: {`,
     ...(withJetStream.has(account) ? ['    jetstream: enabled'] : []),
     ...crossings(account),
-    '    users: [',
-    ...usersOf(account, keys),
-    '    ]',
+    ...usersOf(account, o),
     '  }',
   ].join('\n');
 
+// A handshake may take its time where many come at once, as after a restart.
+const tlsBlock = (
+  indent: string,
+  { certificateFile, keyFile }: NatsTlsFiles,
+  more: string[] = [],
+): string[] =>
+  [
+    'tls {',
+    `  cert_file: ${quoted(certificateFile)}`,
+    `  key_file: ${quoted(keyFile)}`,
+    '  timeout: 5',
+    ...more,
+    '}',
+  ].map((line) => `${indent}${line}`);
+
 // Clients know all nodes from their own configuration: addresses that a server hands out may not be reachable for them.
-const clusterBlock = ({ node, host, port, routes, secret }: ClusterPlace): string[] => {
+const clusterBlock = (
+  { node, host, port, routes, secret }: ClusterPlace,
+  tls: NatsTlsFiles | undefined,
+): string[] => {
   if (!token.safeParse(node).success)
     throw new Error(`${JSON.stringify(node)} cannot be the name of a node.`);
   if (!/^[A-Za-z0-9_-]{16,}$/.test(secret))
@@ -137,6 +146,7 @@ const clusterBlock = ({ node, host, port, routes, secret }: ClusterPlace): strin
     `  authorization { user: calbus, password: ${quoted(secret)}, timeout: 2 }`,
     `  routes: [${routes.map((r) => quoted(`nats-route://calbus:${secret}@${r}`)).join(', ')}]`,
     '  no_advertise: true',
+    ...(tls === undefined ? [] : tlsBlock('  ', tls, [`  ca_file: ${quoted(tls.caFile)}`, '  verify: true'])),
     '}',
     '',
   ];
@@ -151,7 +161,8 @@ export const natsConfig = (o: NatsConfigOptions): string =>
     ...(o.portsFileDir === undefined ? [] : [`ports_file_dir: ${quoted(o.portsFileDir)}`]),
     `max_payload: ${MAX_PAYLOAD}`,
     '',
-    ...(o.cluster === undefined ? [] : clusterBlock(o.cluster)),
+    ...(o.tls === undefined ? [] : [...tlsBlock('', o.tls), '']),
+    ...(o.cluster === undefined ? [] : clusterBlock(o.cluster, o.tls)),
     'jetstream {',
     `  store_dir: ${quoted(o.storeDir)}`,
     ...(o.syncAlways ? ['  sync_interval: always'] : []),
@@ -159,8 +170,9 @@ export const natsConfig = (o: NatsConfigOptions): string =>
     ...(o.maxMemoryBytes === undefined ? [] : [`  max_memory_store: ${o.maxMemoryBytes}`]),
     '}',
     '',
+    'system_account: SYS',
     'accounts {',
-    ...accounts.map((account) => accountBlock(account, o.keys)),
+    ...accounts.map((account) => accountBlock(account, o)),
     '}',
     '',
   ].join('\n');

@@ -1,26 +1,26 @@
 // Sets up the streams of a deployment, then ends: 0 done, 1 failed, 2 the configuration is refused.
 
-import { z } from 'zod';
-import { fileContent, natsUrls, readConfig } from '@calbus/runtime/config';
+import { readConfig } from '@calbus/runtime/config';
+import { config } from './provision-config.ts';
 import { provision } from './provision.ts';
 
-const schema = z.object({
-  natsUrl: natsUrls,
-  provisionerSeedFile: fileContent,
-  provisionerLedgerSeedFile: fileContent,
-  /** What the ledger may use on disk; a limit that is there is changed to it. */
-  ledgerMaxBytes: z.coerce.number().int().min(1_000_000).optional(),
-  replicas: z.coerce.number().int().min(1).max(5).default(1),
-});
-
-const result = readConfig(schema, process.env);
+const result = readConfig(config, process.env);
 if (result.ok) {
-  const { natsUrl, provisionerSeedFile, provisionerLedgerSeedFile, replicas, ledgerMaxBytes } = result.config;
+  const {
+    natsUrl,
+    natsCaFile,
+    provisionerSeedFile,
+    provisionerLedgerSeedFile,
+    replicas,
+    replicasFile,
+    ledgerMaxBytes,
+  } = result.config;
   try {
     await provision({
       servers: natsUrl,
+      ca: natsCaFile,
       seeds: { provisioner: provisionerSeedFile, 'provisioner-ledger': provisionerLedgerSeedFile },
-      replicas,
+      replicas: replicas ?? replicasFile ?? 1,
       ...(ledgerMaxBytes === undefined ? {} : { ledgerMaxBytes }),
       say: (line) => process.stdout.write(`${line}\n`),
     });

@@ -13,10 +13,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { identities } from '@calbus/contracts/identities';
 import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
 import { jetStreamErrorOf, orMissing } from '@calbus/runtime/jetstream-error';
+import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
+import { natsTls } from '@calbus/trust/tls-options';
 import { changeTo, requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-settings';
 
 export type ProvisionOptions = {
   readonly servers: readonly string[];
+  /** Over TLS: who may have certified the server, in PEM. Without it, those that Node knows. */
+  readonly ca?: string | undefined;
   /** The nkey seeds of the two provisioner identities. */
   readonly seeds: { readonly provisioner: string; readonly 'provisioner-ledger': string };
   /** Copies of each stream: 1 on a single node, 3 on a cluster. */
@@ -124,6 +128,13 @@ const provisionConsumer = async (
   o.say(`${what}: ${found ? 'brought up to the plan' : 'made'}.`);
 };
 
+const tlsNames: TlsNames = {
+  server: 'NATS',
+  url: 'CALBUS_NATS_URL',
+  caFile: 'CALBUS_NATS_CA_FILE',
+  scheme: 'tls://',
+};
+
 const mayYetAnswer: ReadonlySet<string> = new Set([
   ErrorCode.ConnectionRefused,
   ErrorCode.ConnectionTimeout,
@@ -139,6 +150,7 @@ const connectAs = async (
   for (;;) {
     try {
       return await connect({
+        ...natsTls(o.servers, o.ca),
         servers: [...o.servers],
         name: role,
         authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seeds[role])),
@@ -148,7 +160,9 @@ const connectAs = async (
       });
     } catch (error) {
       const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+      const { says } = tlsAdvice(error, tlsNames);
       if (!mayYetAnswer.has(code) || performance.now() > deadline) {
+        if (says !== undefined) throw new Error(says, { cause: error });
         throw new Error(
           `Cannot connect to ${o.servers.join(', ')} as ${role} (${apiErrorOf(error).says}): is nats-server running there, with a configuration rendered for this key?`,
           { cause: error },

@@ -106,6 +106,48 @@ test('the Clearinghouse may do what its service does', async () => {
   assert.equal(await refusal('vendor', 'v', act), undefined);
 });
 
+test("nobody gets in as the user that RabbitMQ ships with, without a password, or with another user's", async () => {
+  const { url } = await broker();
+  for (const who of ['guest:guest', 'one:', 'one:2', 'vendor:1', ':'])
+    await assert.rejects(connect(url.replace('://', `://${who}@`)), who);
+  await assert.rejects(connect(url), 'guest, by default');
+});
+
+test('no user reaches another virtual host, or may declare or delete what is not of calbus', async () => {
+  const { url } = await broker();
+  for (const who of ['one:1', 'two:2', 'vendor:v']) {
+    for (const vhost of ['other', 'test', '%2Fother'])
+      await assert.rejects(connect(`${url.replace('://', `://${who}@`)}/${vhost}`), `${who} ${vhost}`);
+    const [user = '', password = ''] = who.split(':');
+    const acts: readonly Row[] = [
+      ['declare a queue', (c) => c.assertQueue('mine')],
+      ['delete an exchange of the broker', (c) => c.deleteExchange('amq.topic')],
+      ['publish to an exchange of the broker', put('amq.topic', 'x')],
+      ['listen to what the broker traces', (c) => c.bindQueue(link.commandsQueue, 'amq.rabbitmq.trace', '#')],
+    ];
+    for (const [what, act] of acts) assert.equal(await refusal(user, password, act), 403, `${who}: ${what}`);
+  }
+});
+
+test('a license server cannot have answers, commands or dead letters of others moved to itself', async () => {
+  const moved: readonly Row[] = [
+    [
+      'another dead-letter exchange',
+      (c) => c.assertQueue(own, { ...queue, deadLetterExchange: 'amq.topic' }),
+    ],
+    ['its queue declared otherwise', (c) => c.assertQueue(own, { durable: false })],
+    ['exchange bound to exchange', (c) => c.bindExchange(link.answersExchange, link.commandsExchange, '#')],
+    ['the commands exchange deleted', (c) => c.deleteExchange(link.commandsExchange)],
+    ['the answers exchange deleted', (c) => c.deleteExchange(link.answersExchange)],
+    ['the dead letters purged', (c) => c.purgeQueue(link.deadQueue)],
+    ["another's queue deleted", (c) => c.deleteQueue(others)],
+  ];
+  for (const [what, act] of moved) {
+    const code = await refusal('one', '1', act);
+    assert.ok(code === 403 || code === 406, `${what}: ${code}`);
+  }
+});
+
 test('a user name that could be taken for a pattern is refused', () => {
   const licenseServers = [{ user: 'a.*', password: 'x' }];
   assert.throws(() => rabbitDefinitions({ ...accounts, licenseServers }), /cannot be a RabbitMQ user/);

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { suite, test } from 'node:test';
 import { z } from 'zod';
 import { breaks } from './compatibility.ts';
+import { readersOf } from './src/catalogue.ts';
 import { described, fileName, jsonSchema, type JsonSchema } from './json-schemas.ts';
 
 const released = path.join(import.meta.dirname, 'schemas', 'released');
@@ -14,6 +15,13 @@ const read = (file: string): JsonSchema => {
   return parsed as JsonSchema;
 };
 
+const typeOf = (name: string): string => name.replace(/\.v\d+\.json$/, '');
+/** Which field, and whom it breaks. */
+const broken = (name: string, version: string, found: readonly string[]): string => {
+  const readers = readersOf(typeOf(name)).join(', ');
+  return `${name} breaks ${readers} of version ${version}, who read it: ${found.join(' ')}`;
+};
+
 suite('what was released still holds', () => {
   assert.ok(existsSync(released));
   for (const version of readdirSync(released)) {
@@ -22,13 +30,26 @@ suite('what was released still holds', () => {
         const current = now.get(name);
         assert.ok(current, `${name} was released with ${version} and is gone.`);
         const found = breaks(read(path.join(released, version, name)), current);
-        assert.deepEqual(found, [], `${name} breaks who uses version ${version}: ${found.join(' ')}`);
+        assert.deepEqual(found, [], broken(name, version, found));
       });
     }
   }
 });
 
 suite('a change that breaks is named', () => {
+  test('with who reads it', () => {
+    assert.equal(
+      broken('license.request.v1.json', '0.1.0', ['body.device.name: was removed.']),
+      'license.request.v1.json breaks issuer of version 0.1.0, who read it: body.device.name: was removed.',
+    );
+    assert.deepEqual(readersOf('service.fault'), [
+      'clearinghouse-liaison',
+      'inventory',
+      'issuer',
+      'operator',
+    ]);
+    for (const d of described) assert.notDeepEqual(readersOf(d.type), [], d.type);
+  });
   const schema = (s: z.ZodType): JsonSchema => z.toJSONSchema(s, { io: 'input' });
   const before = z.object({
     id: z.string().max(10),

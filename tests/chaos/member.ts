@@ -46,7 +46,7 @@ export const createMember = (o: MemberOptions): Member => {
     const started = await startService({
       main: path.join(repositoryRoot, 'services', o.service, 'src/main.ts'),
       env: o.env,
-      ready: /"state":"ready"/,
+      ready: /"state":"(started|ready)"/,
       readyWithinMs: READY_MS,
     });
     life = started;

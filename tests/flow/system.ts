@@ -58,7 +58,13 @@ export type System = {
 };
 
 /** Starts everything; terminal servers ts1 (Per Device) and ts2 (Per User), both 2003. */
-export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promise<System> => {
+export const startSystem = async (
+  o: {
+    readonly cluster?: boolean;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly awaitRestore?: boolean;
+  } = {},
+): Promise<System> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-flow-'));
   const undo: (() => Promise<void>)[] = [];
   const dispose = async (): Promise<void> => {
@@ -100,6 +106,8 @@ export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promi
         pidFile,
         signal: end.signal,
         say: () => {},
+        awaitRestore: o.awaitRestore ?? false,
+        ...(o.env ? { env: o.env } : {}),
       });
       services.set(name, service);
       undo.push(service.stop);
@@ -139,7 +147,7 @@ export const startSystem = async (o: { readonly cluster?: boolean } = {}): Promi
         const another = await startAlone({
           main: path.join(repositoryRoot, 'services', name, 'src/main.ts'),
           env: { ...serviceEnvironment(name, deployment, servers), ...env },
-          ready: /"state":"ready"/,
+          ready: /"state":"(started|ready)"/,
         });
         undo.push(async () => void (await another.kill()));
         return another;

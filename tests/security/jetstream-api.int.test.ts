@@ -31,6 +31,25 @@ const destructive = (name: string): Attempt[] => [
   { subject: `$JS.API.STREAM.DELETE.${name}`, body: {} },
   { subject: `$JS.API.STREAM.PURGE.${name}`, body: {} },
   { subject: `$JS.API.STREAM.MSG.DELETE.${name}`, body: { seq: 1, no_erase: false } },
+  // To have a copy of everything sent where one chooses, to put another in its place, to move it away.
+  { subject: `$JS.API.STREAM.SNAPSHOT.${name}`, body: { deliver_subject: 'cal.v1.decision.ts1.r1' } },
+  { subject: `$JS.API.STREAM.RESTORE.${name}`, body: { config: { name }, state: {} } },
+  { subject: `$JS.API.STREAM.LEADER.STEPDOWN.${name}`, body: {} },
+  { subject: `$JS.API.STREAM.PEER.REMOVE.${name}`, body: { peer: 'n1' } },
+  { subject: `$JS.API.CONSUMER.PAUSE.${name}.issuers`, body: { pause_until: '2100-01-01T00:00:00Z' } },
+  { subject: `$JS.API.CONSUMER.LEADER.STEPDOWN.${name}.issuers`, body: {} },
+];
+
+/** What is asked of JetStream as a whole. */
+const ofAll: readonly Attempt[] = [
+  { subject: '$JS.API.META.LEADER.STEPDOWN', body: {} },
+  { subject: '$JS.API.SERVER.REMOVE', body: { peer: 'n1' } },
+  { subject: '$JS.API.ACCOUNT.PURGE.CAL', body: {} },
+  { subject: '$JS.API.ACCOUNT.PURGE.LEDGER', body: {} },
+  { subject: '$JS.API.ACCOUNT.STREAM.MOVE.CAL.CAL_REQUESTS', body: { server: 'n1' } },
+  { subject: '$JS.API.CONSUMER.DELETE.CAL_REQUESTS.issuers', body: {} },
+  { subject: '$JS.API.STREAM.CREATE.COPY', body: { name: 'COPY', sources: [{ name: 'CAL_LEDGER' }] } },
+  { subject: '$JS.API.STREAM.CREATE.COPY', body: { name: 'COPY', subjects: ['cal.v1.>'] } },
 ];
 
 const deliverTo = [
@@ -81,14 +100,10 @@ suite('no identity can destroy, loosen or redirect a stream', () => {
   const all = Object.values(streams);
 
   for (const who of everybody) {
-    test(`${who} asks to delete and purge every stream: refused by permission`, async () => {
+    test(`${who} asks to delete, purge, copy, replace and move every stream: refused by permission`, async () => {
       const s = await site();
       const before = await survey(s);
-      const outcomes = await attempt(
-        s,
-        who,
-        all.flatMap((p) => destructive(p.name)),
-      );
+      const outcomes = await attempt(s, who, [...all.flatMap((p) => destructive(p.name)), ...ofAll]);
       assert.deepEqual([...new Set(outcomes.values())], ['refused']);
       assert.deepEqual(await survey(s), before);
     });
@@ -107,6 +122,24 @@ suite('no identity can destroy, loosen or redirect a stream', () => {
       assert.deepEqual(await survey(s), before);
     });
   }
+
+  test('inventory, which may create the request queue anew, cannot change the one that is there: JetStream refuses', async () => {
+    const s = await site();
+    const before = await survey(s);
+    const { nc } = await s.as('inventory');
+    const changed = [
+      { subjects: ['cal.v1.>'] },
+      { subjects: ['cal.v1.license.*.*'], republish: { src: '>', dest: 'cal.v1.inventory.install.1' } },
+      { subjects: [], mirror: { name: 'KV_CAL_KEYS' } },
+      { subjects: [], sources: [{ name: 'CAL_LEDGER' }] },
+    ];
+    for (const config of changed) {
+      const body = json({ name: 'CAL_REQUESTS', storage: 'memory', ...config });
+      const answer: unknown = (await nc.request('$JS.API.STREAM.CREATE.CAL_REQUESTS', body)).json();
+      assert.ok(typeof answer === 'object' && answer !== null && 'error' in answer, JSON.stringify(answer));
+    }
+    assert.deepEqual(await survey(s), before);
+  });
 
   test('inventory-ledger cannot have the ledger delivered into the ledger: JetStream refuses the cycle', async () => {
     const s = await site();

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { headers, type MsgHdrs } from 'nats';
 import { decode, encode } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
@@ -391,5 +392,62 @@ suite('a service of account CAL names replies that are not its own', () => {
     const { data } = await issuer.nc.request('$JS.API.DIRECT.GET.KV_CAL_KEYS.$KV.CAL_KEYS.issuing');
     const decoded = decode([issuingKeys], data);
     assert.equal(decoded.ok ? 'issuing keys' : decoded.fault.code, 'NOT_AN_ENVELOPE');
+  });
+});
+
+suite('the registrar, in the account of the servers, names replies that are not its own', () => {
+  test('what steers a server, as reply to all that it may ask: nobody is cut off, nothing is stored or lost, and the server runs', async () => {
+    const s = await site();
+    const [registrar, ts1, provisioner, ledger] = [
+      await s.as('registrar'),
+      await s.as('ts1'),
+      await s.as('provisioner'),
+      await s.as('provisioner-ledger'),
+    ];
+    const id: unknown = (await registrar.nc.request('$SYS.REQ.SERVER.PING')).json<{
+      server: { id: string };
+    }>().server.id;
+    const stored = async (): Promise<number[]> => [
+      await taken(ledger, 'CAL_LEDGER'),
+      await taken(ledger, 'KV_CAL_LEADER'),
+      await taken(provisioner, 'KV_CAL_KEYS'),
+      await taken(provisioner, 'CAL_REQUESTS'),
+    ];
+    const before = await stored();
+    const steering = [
+      ...['KICK', 'LDM', 'RELOAD', 'SHUTDOWN', 'PROFILEZ', 'HEALTHZ'].map(
+        (what) => `$SYS.REQ.SERVER.${String(id)}.${what}`,
+      ),
+      `$SYS.SERVER.${String(id)}.SHUTDOWN`,
+      '$SYS.REQ.ACCOUNT.CAL.CLAIMS.UPDATE',
+      '$SYS.REQ.CLAIMS.DELETE',
+      '$SYS.ACCOUNT.TS.DISCONNECT',
+      '$JS.API.STREAM.DELETE.CAL_LEDGER',
+      '$JS.API.META.LEADER.STEPDOWN',
+      'cal.v1.ledger',
+      '$KV.CAL_LEADER.leader',
+      'cal.v1.license.request.ts1',
+      'cal.v1.decision.ts1.r1',
+    ];
+    const heard = await hear(ts1, ['cal.v1.decision.ts1.*']);
+    for (const reply of steering)
+      for (const subject of [
+        '$SYS.REQ.SERVER.PING',
+        '$SYS.REQ.ACCOUNT.TS.CONNZ',
+        `$SYS.REQ.SERVER.${String(id)}.RELOAD`,
+      ])
+        registrar.nc.publish(subject, bytes('{}'), { reply });
+    // The server works its own account's requests off in order: by this answer it has seen the others.
+    const again = (await registrar.nc.request('$SYS.REQ.SERVER.PING', '', { timeout: 20_000 })).json<{
+      server: { id: string };
+    }>();
+    assert.equal(again.server.id, id);
+    // While a server reads its configuration again, a request to JetStream can find nobody there.
+    await eventually('JetStream answers, as before', stored, {
+      accept: (now) => isDeepStrictEqual(now, before),
+    });
+    assert.deepEqual([heard, ts1.nc.isClosed()], [[], false]);
+    const { seq } = await ts1.nc.jetstream().publish('cal.v1.license.request.ts1', bytes('{}'));
+    assert.equal(seq, (before[3] ?? 0) + 1);
   });
 });

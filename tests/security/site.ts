@@ -3,6 +3,7 @@
 
 import { connect, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { identities, roles, terminalServerPermissions, type Role } from '@calbus/contracts/identities';
+import type { Account } from '@calbus/contracts/streams';
 import { testBus } from '@calbus/testkit/deployment';
 
 export const terminalServers = ['ts1', 'ts2'] as const;
@@ -11,8 +12,7 @@ export const everybody: readonly Who[] = [...roles, ...terminalServers];
 
 const isRole = (who: Who): who is Role => who in identities;
 
-export const accountOf = (who: Who): 'TS' | 'CAL' | 'LEDGER' =>
-  isRole(who) ? identities[who].account : 'TS';
+export const accountOf = (who: Who): Account => (isRole(who) ? identities[who].account : 'TS');
 export const inboxOf = (who: Who): string =>
   isRole(who) ? identities[who].inbox : terminalServerPermissions(who).inbox;
 

@@ -33,6 +33,7 @@ const streamApi = (s: string): string[] => [
   `$JS.API.CONSUMER.INFO.${s}.${q.name}`,
   `$JS.API.CONSUMER.MSG.NEXT.${s}.c1`,
   `$JS.API.CONSUMER.MSG.NEXT.${s}.${q.name}`,
+  `$JS.API.CONSUMER.UNPIN.${s}.${q.name}`,
   `$JS.API.CONSUMER.PAUSE.${s}.${q.name}`,
   `$JS.API.CONSUMER.LEADER.STEPDOWN.${s}.${q.name}`,
   `$JS.API.CONSUMER.LIST.${s}`,
@@ -105,12 +106,63 @@ const servers = [
   '$JS.API.ACCOUNT.PURGE.CAL',
   '$JS.API.META.LEADER.STEPDOWN',
   '$JS.API.SERVER.REMOVE',
+  '$JS.API.ACCOUNT.STREAM.MOVE.CAL.CAL_REQUESTS',
+  '$JS.API.ACCOUNT.STREAM.CANCEL_MOVE.CAL.CAL_REQUESTS',
+  '$JS.API.STREAM.TEMPLATE.CREATE.OTHER',
+  '$JS.hub.API.STREAM.DELETE.CAL_LEDGER',
+  '$JSC.R.x',
+  '$NRG.V.x',
+  '$NRG.AE.x',
+  '$O.CAL_SNAPSHOTS.C.x',
+  '$O.CAL_SNAPSHOTS.M.x',
+  '$KV.CAL_SETTINGS.x',
   '$JS.EVENT.ADVISORY.STREAM.DELETED.CAL_LEDGER',
   '$SYS.REQ.USER.INFO',
   '$SYS.REQ.SERVER.PING',
   '$SYS.REQ.ACCOUNT.PING.CONNZ',
-  '$SRV.PING',
+  ...['TS', 'CAL', 'LEDGER', 'SYS'].flatMap((account) =>
+    ['CONNZ', 'SUBSZ', 'JSZ', 'INFO', 'CONNS', 'CLAIMS.UPDATE'].map(
+      (what) => `$SYS.REQ.ACCOUNT.${account}.${what}`,
+    ),
+  ),
+  ...['N1', 'PING'].flatMap((server) =>
+    [
+      'RELOAD',
+      'KICK',
+      'LDM',
+      'VARZ',
+      'CONNZ',
+      'SUBSZ',
+      'JSZ',
+      'ACCOUNTZ',
+      'HEALTHZ',
+      'PROFILEZ',
+      'STATSZ',
+    ].map((what) => `$SYS.REQ.SERVER.${server}.${what}`),
+  ),
+  '$SYS.REQ.CLAIMS.UPDATE',
+  '$SYS.REQ.CLAIMS.DELETE',
+  '$SYS.REQ.USER.AUTH',
+  '$SYS.ACCOUNT.CAL.CONNECT',
+  '$SYS.ACCOUNT.TS.DISCONNECT',
+  '$SYS.SERVER.N1.STATSZ',
+  '$SYS.SERVER.N1.CLIENT.AUTH.ERR',
   'something.else',
+];
+
+const discovery = (service: string): string[] =>
+  ['PING', 'INFO', 'STATS'].flatMap((verb) => [
+    `$SRV.${verb}`,
+    `$SRV.${verb}.${service}`,
+    `$SRV.${verb}.${service}.id1`,
+  ]);
+const everyDiscovery = [
+  ...new Set(['issuer', 'inventory', 'clearinghouse-liaison', 'stranger'].flatMap(discovery)),
+];
+/** As a service subscribes to be asked: also with whatever id it has. */
+const discovered = (service: string): string[] => [
+  ...discovery(service),
+  ...['PING', 'INFO', 'STATS'].map((verb) => `$SRV.${verb}.${service}.*`),
 ];
 
 /** Everything an identity could publish. */
@@ -119,6 +171,8 @@ export const everySubject: readonly string[] = [
   ...keys,
   ...inboxes,
   ...servers,
+  ...everyDiscovery,
+  '$SRV.CONTROL.issuer',
   ...streamNames.flatMap(streamApi),
 ];
 
@@ -155,8 +209,16 @@ export const everySubscription: readonly string[] = [
   '$JS.API.>',
   '$JS.ACK.>',
   '$JS.EVENT.>',
+  '$JS.FC.>',
+  '$O.>',
+  '$NRG.>',
   '$SYS.>',
   '$SRV.>',
+  '$SRV.PING.>',
+  '$SRV.PING.*',
+  ...['issuer', 'inventory', 'clearinghouse-liaison'].flatMap((service) =>
+    ['PING', 'INFO', 'STATS'].map((verb) => `$SRV.${verb}.${service}.*`),
+  ),
 ];
 
 const keysRead = ['$JS.API.STREAM.INFO.KV_CAL_KEYS', '$JS.API.DIRECT.GET.KV_CAL_KEYS.x'];
@@ -194,6 +256,8 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.CONSUMER.MSG.NEXT.CAL_REQUESTS.issuers',
     '$JS.ACK.CAL_REQUESTS.issuers.1.1.1.1.0',
     ...keysRead,
+    `${inboxOf('operator')}.reply1`,
+    `${inboxOf('observer')}.reply1`,
   ],
   inventory: [
     'cal.v1.inventory.head',
@@ -265,6 +329,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     '$JS.API.STREAM.MSG.GET.CAL_DEAD_LETTERS',
     '$JS.API.STREAM.INFO.CAL_EVENTS',
     '$JS.API.STREAM.MSG.GET.CAL_EVENTS',
+    ...everyDiscovery,
   ],
   observer: [
     'cal.v1.inventory.query.operator.status',
@@ -272,11 +337,18 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
     ...liaisonQueries,
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.STREAM.INFO.CAL_DEAD_LETTERS',
+    ...everyDiscovery,
   ],
   provisioner: [
     ...provisions(['CAL_REQUESTS', 'CAL_DEAD_LETTERS', 'CAL_EVENTS', 'KV_CAL_KEYS']),
     '$JS.API.CONSUMER.INFO.CAL_REQUESTS.issuers',
     '$JS.API.CONSUMER.CREATE.CAL_REQUESTS.issuers',
+  ],
+  registrar: [
+    '$SYS.REQ.SERVER.PING',
+    '$SYS.REQ.ACCOUNT.TS.CONNZ',
+    '$SYS.REQ.SERVER.N1.RELOAD',
+    '$SYS.REQ.SERVER.PING.RELOAD',
   ],
   'provisioner-ledger': provisions(['CAL_LEDGER', 'CAL_SNAPSHOTS', 'CAL_DECISIONS', 'KV_CAL_LEADER']),
 };
@@ -290,9 +362,11 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.trust.request.*',
     'cal.v1.trust.request.ts1',
     'cal.v1.trust.request.ts2',
+    ...discovered('issuer'),
   ],
   inventory: [
     'cal.v1.inventory.head',
+    ...discovered('inventory'),
     ...['allocate', 'activation', 'install', 'operate'].map((family) => `cal.v1.inventory.${family}.1`),
     ...['issuer', 'operator', 'clearinghouse-liaison', '*'].map(
       (role) => `cal.v1.inventory.query.${role}.${role === '*' ? '*' : 'status'}`,
@@ -309,6 +383,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
     'cal.v1.liaison.command.*',
     ...liaisonQueries,
     'cal.v1.liaison.query.inventory.witness',
+    ...discovered('clearinghouse-liaison'),
   ],
   operator: [
     'cal.v1.inventory.head',
@@ -321,6 +396,7 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
   observer: ['cal.v1.inventory.head', 'cal.v1.event.LOW_STOCK', 'cal.v1.event.*'],
   provisioner: [],
   'provisioner-ledger': [],
+  registrar: [],
 };
 
 export const maySubscribe = (who: Who): readonly string[] => [...own(who), ...mayHear[who]];

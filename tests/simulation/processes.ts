@@ -17,8 +17,10 @@ import {
   licenseValidated,
 } from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
+import { createEndpoints } from '@calbus/runtime/endpoints';
 import { headBook, type Head } from '@calbus/runtime/head-beacon';
 import type { Log } from '@calbus/runtime/log';
+import { createMetrics } from '@calbus/runtime/metrics';
 import type { Answer } from '@calbus/runtime/respond';
 import { createAsking, type Asking, type Decision } from '@calbus/terminal-server/asking';
 import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
@@ -36,6 +38,7 @@ import { keepSnapshots } from '../../services/inventory/src/handlers/snapshots.t
 import { startingPoint } from '../../services/inventory/src/handlers/starting-point.ts';
 import type { Restoring } from '../../services/inventory/src/handlers/restore.ts';
 import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
+import { countIssuer } from '../../services/issuer/src/adapters/metrics.ts';
 import { handleBatch, type RequestDeps } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger, SnapshotStore } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
@@ -262,6 +265,9 @@ const copyOf = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T;
 const signed = (facts: LicenseFacts): string =>
   `unsigned.${Buffer.from(JSON.stringify(claimsOf(facts))).toString('base64url')}.unsigned`;
 
+/** Nobody looks at them: one for all issuers of a simulation. */
+const counts = countIssuer(createMetrics(), createEndpoints());
+
 const LANES = 2;
 const MOST = 16;
 
@@ -288,6 +294,7 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
     const tell = (terminalServerId: string, bytes: Uint8Array): void =>
       nats.publish(wire, subjects.decision.to(terminalServerId), bytes);
     const deps: RequestDeps = {
+      counts,
       clock,
       log: w.logOf(name),
       dead: { put: () => Promise.resolve(true) },

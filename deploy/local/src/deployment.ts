@@ -8,6 +8,7 @@ import type { Role } from '@calbus/contracts/identities';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { Profile } from '@calbus/cli/profile';
+import { listExists, readList, usersFile, writeList } from '@calbus/cli/commands/terminal-server/list-file';
 import { natsConfig } from '../../nats/config.ts';
 import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
@@ -27,7 +28,10 @@ export type Deployment = {
   readonly secretFile: (name: SecretName) => string;
   /** Where the Clearinghouse puts its root certificate. */
   readonly rootFile: string;
+  /** Those with an identity here. Others may be admitted; what was removed is not among them. */
   readonly terminalServers: Readonly<Record<string, LocalTerminalServer>>;
+  /** Which terminal servers may connect, as `calbus terminal-server` keeps it. */
+  readonly admittedDir: string;
   readonly configuration: ServerConfiguration & {
     readonly nats: Required<ServerConfiguration['nats']>;
     readonly redis: { readonly users: readonly string[] };
@@ -36,6 +40,7 @@ export type Deployment = {
 
 const secretNames = [
   'deployment',
+  'nats-cluster',
   'redis-inventory',
   'redis-operator',
   'rabbitmq-clearinghouse',
@@ -43,10 +48,25 @@ const secretNames = [
 ] as const;
 export type SecretName = (typeof secretNames)[number];
 
-/** Makes what is missing under `dataDir`. Nothing is started. */
+/** Terminal servers that a deployment begins with are admitted once: whoever was removed stays out. */
+const admit = (
+  dir: string,
+  publicKeys: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> => {
+  const since = Date.now();
+  const begun = (): Record<string, { publicKey: string; since: number }> =>
+    Object.fromEntries(Object.entries(publicKeys).map(([id, publicKey]) => [id, { publicKey, since }]));
+  const admitted = listExists(dir) ? readList(dir) : begun();
+  // Written again each time, since what a terminal server may do can change with a version.
+  writeList(dir, admitted);
+  return Object.fromEntries(Object.entries(admitted).map(([id, { publicKey }]) => [id, publicKey]));
+};
+
+/** Makes what is missing under `dataDir`. Nothing is started. `admittedDir`: where NATS reads who may connect. */
 export const prepareDeployment = (
   dataDir: string,
   terminalServers: Readonly<Record<string, LocalTerminalServer>>,
+  admittedDir = path.join(dataDir, 'terminal-servers'),
 ): Deployment => {
   const dir = path.join(dataDir, 'secrets');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -58,15 +78,24 @@ export const prepareDeployment = (
   }
   const natsDir = path.join(dir, 'nats');
   const keys = keepKeys(natsDir, Object.keys(terminalServers));
+  const admitted = admit(admittedDir, keys.terminalServers);
   return {
     dataDir,
     seedFile: (who) =>
       typeof who === 'string' ? seedFile(natsDir, who) : terminalServerSeedFile(natsDir, who.terminalServer),
     secretFile,
     rootFile: path.join(dataDir, 'clearinghouse', 'root.pem'),
-    terminalServers,
+    terminalServers: Object.fromEntries(
+      Object.entries(terminalServers).filter(([id]) => admitted[id] === keys.terminalServers[id]),
+    ),
+    admittedDir,
     configuration: {
-      nats: { config: (place) => natsConfig({ ...place, syncAlways: true, keys }) },
+      nats: {
+        config: ({ configDir = dataDir, ...place }) => {
+          const terminalServersFile = path.relative(configDir, usersFile(admittedDir));
+          return natsConfig({ ...place, syncAlways: true, keys, terminalServersFile });
+        },
+      },
       redis: {
         users: redisUsers({ inventory: secret('redis-inventory'), operator: secret('redis-operator') }),
       },
@@ -80,7 +109,7 @@ export const prepareDeployment = (
   };
 };
 
-/** Writes the profile that `calbus` finds, and one for observers beside it. Gives the former, too. */
+/** Writes the profile that `calbus` finds, and beside it one for observers and one for the registrar. Gives the first, too. */
 export const writeProfile = (d: Deployment, servers: ServerUrls): Profile => {
   const observer: Profile = {
     natsUrl: servers.nats.url,
@@ -104,7 +133,11 @@ export const writeProfile = (d: Deployment, servers: ServerUrls): Profile => {
       ]),
     ),
   };
-  for (const [name, profile] of Object.entries({ operator, observer }))
+  const registrar: Profile = {
+    ...observer,
+    registrar: { seedFile: d.seedFile('registrar'), folder: d.admittedDir },
+  };
+  for (const [name, profile] of Object.entries({ operator, observer, registrar }))
     writeFileSync(path.join(d.dataDir, `${name}.json`), `${JSON.stringify(profile, null, 2)}\n`, {
       mode: 0o600,
     });

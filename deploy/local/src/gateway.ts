@@ -22,7 +22,7 @@ export const offerGateway = async (rdpServer: string, o: Omit<Job, 'awaitRestore
     servers,
     pidFile: directory.pidFile,
     signal: lifetime.signal,
-    settings: {
+    env: {
       CALBUS_NATS_SEED_FILE: deployment.seedFile({ terminalServer: TERMINAL_SERVER }),
       CALBUS_TERMINAL_SERVER_ID: TERMINAL_SERVER,
       CALBUS_VERSION: deployment.terminalServers[TERMINAL_SERVER]?.version ?? '2003',

@@ -1,6 +1,5 @@
 // `npm run check`: every check, then one line for each. Nothing stops at the first failure, so one run shows all there is to fix.
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { leaveWithParent } from './parent.ts';
 import { repositoryRoot } from './repository.ts';
@@ -14,21 +13,19 @@ type Outcome = {
 };
 
 const tool = (name: string): string => path.join(repositoryRoot, 'node_modules', '.bin', name);
-const contractGenerator = path.join(repositoryRoot, 'shared', 'contracts', 'generate.ts');
+const generated = (name: string, ...script: string[]): Check => ({
+  name: `generated ${name}`,
+  command: process.execPath,
+  args: [path.join(repositoryRoot, ...script), '--check'],
+});
 
 const checks: Check[] = [
   { name: 'types (tsc)', command: tool('tsc'), args: ['--noEmit'] },
   { name: 'lint and architecture (oxlint)', command: tool('oxlint'), args: [] },
   { name: 'format (prettier)', command: tool('prettier'), args: ['--check', '.'] },
+  generated('contracts', 'shared', 'contracts', 'generate.ts'),
+  generated('page of settings', 'deploy', 'configuration', 'generate.ts'),
 ];
-if (existsSync(contractGenerator)) {
-  checks.push({
-    name: 'generated contracts',
-    command: process.execPath,
-    args: [contractGenerator, '--check'],
-  });
-}
-
 leaveWithParent();
 const outcomes: Outcome[] = [];
 for (const check of checks) outcomes.push(await run(check));

@@ -28,8 +28,8 @@ export type ServiceOptions = {
   readonly signal: AbortSignal;
   /** An empty ledger waits for a backup. */
   readonly awaitRestore?: boolean;
-  /** Settings beside those of the deployment. */
-  readonly settings?: Readonly<Record<string, string>>;
+  /** Settings beside those that a service needs. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 };
 
@@ -96,8 +96,8 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
     const env = {
       PATH: process.env['PATH'],
       ...serviceEnvironment(name, o.deployment, o.servers),
-      ...o.settings,
       ...(name === 'inventory' && o.awaitRestore === true ? { CALBUS_AWAIT_RESTORE: 'yes' } : {}),
+      ...o.env,
       [dataMark]: path.join(o.deployment.dataDir, name),
     };
     const main = path.join(repositoryRoot, 'services', name, 'src', 'main.ts');
@@ -113,7 +113,7 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
   }
 };
 
-/** Resolves when the log says "ready" after `from`; rejects with its last lines when the service ended or took too long. */
+/** Resolves when the log says that it has started after `from`; rejects with its last lines when the service ended or took too long. */
 const untilReady = async (
   name: ServiceName,
   tied: TiedProcess,
@@ -123,7 +123,7 @@ const untilReady = async (
   const deadline = performance.now() + READY_MS;
   for (;;) {
     const text = readFileSync(logFile, 'utf8').slice(from);
-    if (text.includes('"state":"ready"')) return;
+    if (/"state":"(started|ready)"/.test(text)) return;
     if (!tied.isRunning() || performance.now() > deadline) {
       const why = tied.isRunning() ? 'is not ready' : 'ended';
       throw new Error(
@@ -134,7 +134,7 @@ const untilReady = async (
   }
 };
 
-/** Starts one service and resolves when it is ready. */
+/** Starts one service and resolves when it has started; what others must do for it to be ready is theirs. */
 export const startService = async (name: ServiceName, o: ServiceOptions): Promise<LocalService> => {
   const dir = path.join(o.deployment.dataDir, name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });

@@ -90,7 +90,7 @@ const startClearinghouse = (): Promise<ServiceProcess> =>
 const startLiaison = (secretFile = file('secret', secret)): Promise<ServiceProcess> =>
   startService({
     main: path.join(here, 'main.ts'),
-    ready: /"state":"ready"/,
+    ready: /"state":"(started|ready)"/,
     env: {
       CALBUS_NATS_URL: bus.url,
       CALBUS_NATS_SEED_FILE: bus.seedFile('clearinghouse-liaison'),

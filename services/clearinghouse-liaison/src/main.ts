@@ -1,12 +1,16 @@
-import { identities } from '@calbus/contracts/identities';
-import { natsDeadLetters } from '@calbus/runtime/dead-letters';
-import { connectNats } from '@calbus/runtime/nats';
+import { identities, inboxes } from '@calbus/contracts/identities';
+import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { answerDiscovery } from '@calbus/runtime/discovery';
+import { createEndpoints } from '@calbus/runtime/endpoints';
+import { connectNats, linkWrong, watchLink } from '@calbus/runtime/nats';
 import { amqpPlace } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
+import { version } from '@calbus/runtime/version';
 import { openClearinghouseLink } from './adapters/clearinghouse-link.ts';
 import { openSigner } from './adapters/license-server-key.ts';
 import { sqliteKeptRows } from './adapters/kept-rows.ts';
+import { countAnswers, showLiaison } from './adapters/metrics.ts';
 import { natsInventory } from './adapters/nats-inventory.ts';
 import { natsKeyBucket } from './adapters/nats-key-bucket.ts';
 import { schema } from './adapters/schema.ts';
@@ -21,7 +25,7 @@ const name = 'clearinghouse-liaison';
 await runService({
   name,
   config,
-  start: async (c, { clock, log, onStop, signal }) => {
+  start: async (c, { clock, log, metrics, onStop, readiness, signal }) => {
     const { now } = clock;
     const db = openSqlite(databaseFile(c.dataDir), schema);
     onStop('the database', () => db.close());
@@ -29,11 +33,14 @@ await runService({
     const store = sqliteStore(db, c.deploymentSecretFile);
 
     const { inbox } = identities[name];
-    const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name, inbox, log });
+    const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
+    const nc = await connectNats({ servers, ca, seed, name, inbox, log, signal });
     onStop('the NATS connection', () => nc.drain());
     const inventory = natsInventory(nc, clock, log);
     const bucket = natsKeyBucket(nc, clock);
-    const dead = natsDeadLetters(nc.jetstream(), name, clock, log);
+    const dead = natsDeadLetters(nc.jetstream(), name, clock, log, countDead(metrics));
+    readiness.needs('nats', linkWrong(watchLink(nc, log)));
+    readiness.needs('inventory', inventory.wrong);
 
     const answering = { store, signer, root: c.clearinghouseRootFile, now };
     const outlet = await openClearinghouseLink({
@@ -41,7 +48,7 @@ await runService({
       log,
       clock,
       dead,
-      handle: (bytes) => handleAnswer(answering, bytes),
+      handle: countAnswers(metrics, (bytes) => handleAnswer(answering, bytes)),
       onApplied: () => work.answered(),
       onUp: () => work.linkUp(),
     });
@@ -51,6 +58,16 @@ await runService({
     const take = { store, signer, inventory, now, onTaken: work.taken };
     const restoring = { kept: sqliteKeptRows(db), store, signer, onRestored: work.taken };
     const carried = { ...answering, onApplied: work.answered };
-    serve({ nc, clock, log, dead }, take, carried, store, outlet, restoring);
+    readiness.shows('rabbitmq', () =>
+      outlet.isUp()
+        ? undefined
+        : 'RabbitMQ is not connected, and what is asked of the Clearinghouse waits: start it, or check CALBUS_RABBITMQ_URL.',
+    );
+    showLiaison(metrics, { store, outlet, clock });
+    const endpoints = createEndpoints();
+    serve({ nc, clock, log, dead, endpoints }, take, carried, store, outlet, restoring);
+    const description = 'The identity of this license server, and what it asks of the Clearinghouse.';
+    const callers = [inboxes.operator, inboxes.observer];
+    answerDiscovery({ nc, name, version, description, callers, endpoints, log });
   },
 });

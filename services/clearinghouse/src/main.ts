@@ -4,6 +4,7 @@ import { openSqlite } from '@calbus/runtime/sqlite';
 import { cryptoChance as chance } from './adapters/chance.ts';
 import { openCommandsLink } from './adapters/commands-link.ts';
 import { openSeal } from './adapters/key-material.ts';
+import { countCommands } from './adapters/metrics.ts';
 import { schema } from './adapters/schema.ts';
 import { hasCodes, sqliteStore } from './adapters/store.ts';
 import { config, registerFile } from './config.ts';
@@ -12,7 +13,7 @@ import { handleCommand } from './handlers/command.ts';
 await runService({
   name: 'clearinghouse',
   config,
-  start: async (c, { clock, log, onStop }) => {
+  start: async (c, { clock, log, metrics, onStop, readiness }) => {
     const db = openSqlite(registerFile(c.dataDir), schema);
     onStop('the register', () => db.close());
     const seal = await openSeal(c.dataDir, c.vendor, hasCodes(db), clock.now());
@@ -21,8 +22,19 @@ await runService({
       ...amqpPlace(c),
       log,
       clock,
-      handle: (delivery) => handleCommand(deps, delivery),
+      handle: countCommands(metrics, clock, (delivery) => handleCommand(deps, delivery)),
     });
     onStop('the link', () => amqp.close());
+    readiness.needs('rabbitmq', () =>
+      amqp.isUp() ? undefined : 'RabbitMQ is not connected: start it, or check CALBUS_RABBITMQ_URL.',
+    );
+    const look = db.prepare('SELECT count(*) FROM sqlite_schema');
+    readiness.needs('register', () => {
+      look.get();
+      return undefined;
+    });
+    metrics.value('calbus_link_up', 'Whether RabbitMQ is connected, and commands are taken.', () =>
+      amqp.isUp() ? 1 : 0,
+    );
   },
 });

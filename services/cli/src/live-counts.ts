@@ -18,8 +18,14 @@ export type LiveCounts = {
   readonly pools: readonly LivePool[];
 };
 
-export const openCounts = (url: string, username: string, password: string): Redis => {
+export const openCounts = (
+  url: string,
+  username: string,
+  password: string,
+  tls: { readonly ca?: string } = {},
+): Redis => {
   const redis = new Redis(url, {
+    ...(tls.ca === undefined ? {} : { tls }),
     username,
     password,
     lazyConnect: true,

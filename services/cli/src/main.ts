@@ -23,13 +23,14 @@ import { revoke } from './commands/revoke.ts';
 import { confirmClock } from './commands/clock.ts';
 import * as settings from './commands/settings.ts';
 import { status } from './commands/status.ts';
+import { addTerminalServerCommands } from './commands/terminal-server/commands.ts';
 import { terminalServers } from './commands/terminal-servers.ts';
 import { watch } from './commands/watch.ts';
 import { openCounts } from './live-counts.ts';
 import { connectOperator, operatorName, type Operator } from './operator.ts';
 import { Problem } from './problem.ts';
 import { json, plain } from './print.ts';
-import { loadProfile, readSecret, type Profile } from './profile.ts';
+import { loadProfile, readSecret, redisAuthorityOf, type Profile } from './profile.ts';
 
 const program = new Command('calbus')
   .description('calbus, the license server for terminal servers: what the operator can see and do')
@@ -59,7 +60,8 @@ const profileOf = (): Profile => loadProfile(program.opts<{ profile?: string }>(
 const withOperator = async (act: (operator: Operator, redis: Redis) => Promise<void>): Promise<void> => {
   const profile = profileOf();
   const operator = await connectOperator(profile);
-  const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+  const password = readSecret(profile.redisPasswordFile);
+  const redis = openCounts(profile.redisUrl, profile.redisUser, password, redisAuthorityOf(profile));
   try {
     await act(operator, redis);
   } finally {
@@ -95,6 +97,7 @@ command('terminal-servers', 'what was decided for each terminal server, and how 
       return terminalServers(operator, { ...only, limit: Math.min(o.limit, 1_000) }, o.json ?? false);
     }),
   );
+addTerminalServerCommands(program, profileOf);
 const requestsCommand = command(
   'requests',
   'what was asked of the Clearinghouse, where it stands, and what to do for what a person carries',
@@ -303,3 +306,5 @@ try {
   // A mistake in what was typed, which is seen only when all of it is looked at.
   process.exitCode = error instanceof InvalidArgumentError ? 2 : 1;
 }
+// A driver that waits for a server which says nothing cannot be told to stop, and would keep a command that is done from ending.
+process.stdout.write('', () => process.exit());

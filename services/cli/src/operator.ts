@@ -7,10 +7,18 @@ import { decode, encode, type Body, type Contract } from '@calbus/contracts/enve
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
+import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
+import { natsTls } from '@calbus/trust/tls-options';
 import { plain } from './print.ts';
 import { Problem } from './problem.ts';
-import { natsServers, readSecret, type Profile } from './profile.ts';
+import { natsOf, readSecret, type Profile } from './profile.ts';
 
+const tlsNames: TlsNames = {
+  server: 'NATS',
+  url: '"natsUrl" of the profile',
+  caFile: '"natsCaFile" of the profile',
+  scheme: 'tls://',
+};
 const ASK_MS = 3_000;
 /** After the first answer to a question to all, how long the others are waited for. */
 const OTHERS_MS = 300;
@@ -67,20 +75,23 @@ export const newId = (): string => {
 export const connectOperator = async (profile: Profile): Promise<Operator> => {
   const seed = readSecret(profile.natsSeedFile);
   const who = profile.identity ?? 'operator';
+  const { servers, ca } = natsOf(profile);
   let nc: NatsConnection;
   try {
     nc = await connect({
-      servers: natsServers(profile),
+      servers,
+      ...natsTls(servers, ca),
       name: 'calbus',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
       inboxPrefix: identities[who].inbox,
       timeout: 3_000,
       maxReconnectAttempts: 5,
     });
-  } catch {
+  } catch (error) {
+    const { says } = tlsAdvice(error, tlsNames);
     throw new Problem(
       'UNREACHABLE',
-      `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
+      says ?? `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
     );
   }
   const permit: Operator['permit'] = (subject) => {

@@ -5,18 +5,24 @@ import path from 'node:path';
 import { z } from 'zod';
 import { licensingMode, token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
+import { natsTlsProblem } from '@calbus/trust/tls-options';
 import { Problem } from './problem.ts';
 
 export const profileSchema = z.strictObject({
-  /** nats://host:port, or of a cluster all nodes', with commas between them. */
+  /** nats://host:port, or tls://host:port over TLS; of a cluster all nodes', with commas between them. */
   natsUrl: z.string(),
+  /** Over TLS: file with who may have certified NATS, in PEM; and the same for Redis. Without it, those that Node knows. */
+  natsCaFile: z.string().optional(),
   natsSeedFile: z.string(),
   /** Whose seed that is, an operator's where it is not said; an observer may look and command nothing. */
   identity: z.enum(['operator', 'observer']).optional(),
   redisUrl: z.string(),
+  redisCaFile: z.string().optional(),
   redisUser: z.string(),
   redisPasswordFile: z.string(),
   clearinghouseRootFile: z.string(),
+  /** What makes a profile that of the registrar: its seed, and the folder with the list of terminal servers that NATS reads. */
+  registrar: z.strictObject({ seedFile: z.string(), folder: z.string() }).optional(),
   /** The Clearinghouse's telephone numbers, by country or region. */
   phoneNumbersFile: z.string().optional(),
   /** The terminal servers that `request` may act as. */
@@ -36,6 +42,31 @@ export type Profile = z.infer<typeof profileSchema>;
 /** Every node that can be asked; a client that knows one node only is lost with it. */
 export const natsServers = (profile: Profile): string[] =>
   profile.natsUrl.split(',').map((url) => url.trim());
+
+const readAuthority = (file: string | undefined): { readonly ca?: string } => {
+  if (file === undefined) return {};
+  try {
+    return { ca: readFileSync(file, 'utf8') };
+  } catch {
+    throw new Problem(
+      'BAD_PROFILE',
+      `${file} cannot be read; by the profile it says who may have certified the servers.`,
+    );
+  }
+};
+
+/** Where NATS is and who may have certified it, as the library of terminal servers takes it. */
+export const natsOf = (profile: Profile): { readonly servers: string[]; readonly ca?: string } => {
+  const servers = natsServers(profile);
+  const authority = readAuthority(profile.natsCaFile);
+  const problem = natsTlsProblem(servers, authority.ca, '"natsCaFile" of the profile');
+  if (problem !== undefined) throw new Problem('BAD_PROFILE', `${problem}.`);
+  return { servers, ...authority };
+};
+
+/** Who may have certified Redis. */
+export const redisAuthorityOf = (profile: Profile): { readonly ca?: string } =>
+  readAuthority(profile.redisCaFile);
 
 export const terminalServerOf = (profile: Profile, id: string): Profile['terminalServers'][string] => {
   const known = profile.terminalServers[id];

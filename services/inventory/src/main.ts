@@ -1,9 +1,13 @@
-import { identities } from '@calbus/contracts/identities';
+import { identities, inboxes } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
-import { natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { answerDiscovery } from '@calbus/runtime/discovery';
+import { createEndpoints } from '@calbus/runtime/endpoints';
+import { hearHead } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
-import { connectNats } from '@calbus/runtime/nats';
+import { connectNats, watchLink } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
+import { version } from '@calbus/runtime/version';
 import { cacheScripts } from './adapters/cache-scripts.ts';
 import { cryptoDice as dice } from './adapters/dice.ts';
 import { natsEvents } from './adapters/event-stream.ts';
@@ -15,7 +19,9 @@ import { natsLedger } from './adapters/nats-ledger.ts';
 import { natsRestoreMark } from './adapters/nats-restore-mark.ts';
 import { natsSnapshots } from './adapters/nats-snapshots.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
-import { keepRequestQueue } from './adapters/request-queue.ts';
+import { countCommits, countEvents, showInventory } from './adapters/metrics.ts';
+import { sayInventoryReady } from './adapters/ready.ts';
+import { keepRequestQueue, type QueueSeen } from './adapters/request-queue.ts';
 import { redisCache } from './adapters/redis-cache.ts';
 import { hearReplicas } from './adapters/replicas.ts';
 import { witnessFile } from './adapters/witness-file.ts';
@@ -42,10 +48,10 @@ const API_TIMEOUT_MS = 1_500;
 await runService({
   name: 'inventory',
   config,
-  start: async (c, { clock, log, onStop, signal }) => {
+  start: async (c, { clock, log, metrics, onStop, readiness, signal }) => {
     keepHeapSmall();
     const replica = newId();
-    const common = { servers: c.natsUrl, log };
+    const common = { servers: c.natsUrl, ca: c.natsCaFile, log, signal };
     const ledgerIdentity = { name: 'inventory-ledger', inbox: identities['inventory-ledger'].inbox };
     const ledgerNc = await connectNats({ ...common, ...ledgerIdentity, seed: c.natsLedgerSeedFile });
     onStop('the ledger connection', () => ledgerNc.close());
@@ -76,7 +82,7 @@ await runService({
     const cache = redisCache(cacheScripts(redis), state, clock, log, signal, mayReplace);
     onStop('the cache', () => cache.ended);
 
-    const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log);
+    const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log, countDead(metrics));
     const watch = watchClock(clock, log);
     const storage = watchStorage(natsLedgerServer(jsm, c.clockOffset), watch, clock, log, signal);
     onStop('the look at the storage', () => storage.ended);
@@ -84,11 +90,12 @@ await runService({
     const keeper = keepDecisionFacts(decisions, clock, log);
     onStop('what decisions saw', keeper.stop);
     const own = { replica, watch, roots: [c.clearinghouseRootFile], decided: keeper.keep };
-    const deps = { nc, clock, log, dead, ...own };
+    const endpoints = createEndpoints();
+    const deps = { nc, clock, log, dead, endpoints, ...own };
     const key = natsLeaderKey(js, jsm);
     const onLead = (leading: Parameters<typeof serveTerm>[2]) => serveTerm(deps, state, leading);
     const onLoss = (loss: Loss) => serveLoss(deps, state, loss);
-    const putEvent = natsEvents(nc.jetstream(), clock, log);
+    const putEvent = natsEvents(nc.jetstream(), clock, log, countEvents(metrics));
     const mark = natsRestoreMark(js, jsm);
     const { ledgerTime } = watch;
     const restore = { ledger, follower, mark, dice, ledgerTime, awaited: c.awaitRestore };
@@ -97,6 +104,7 @@ await runService({
       pace,
       watch,
       storageNearlyFull: storage.nearlyFull,
+      counts: countCommits(metrics),
       putEvent,
       onLead,
       onLoss,
@@ -105,13 +113,15 @@ await runService({
     };
     const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...lead };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
-    const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal);
+    let queueSeen: QueueSeen | undefined;
+    const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal, (q) => (queueSeen = q));
     onStop('the request queue', () => queue);
     await follower.catchUp();
     follower.takeVoids(); // those of before are no news
     const leadership = startLeadership(parts);
     onStop('leadership', () => leadership.ended);
     const isLeader = (): boolean => leadership.leading() !== undefined;
+    const clockSuspect = () => (isLeader() ? watch.look(state.head.time) : []);
     const snapshots = keepSnapshots({ store, follower, clock, log, replica, isLeader, signal });
     onStop('snapshots', () => snapshots);
     serveQueries(deps, state, ledger, decisions, () => ({
@@ -122,10 +132,31 @@ await runService({
       cache: cache.status(),
       cacheAsOf: cache.asOf(),
       loss: leadership.loss(),
-      clockSuspect: leadership.leading() ? watch.look(state.head.time) : [],
+      clockSuspect: clockSuspect(),
       storageUsed: storage.used(),
       clockOffset: c.clockOffset,
     }));
     hearReplicas(nc, replica, watch);
+    const unheard = (): void => {}; // what does not decode is put aside by the issuers, which hear it too
+    const beacon = hearHead(nc, clock, unheard, unheard);
+    const links = { isUp: watchLink(nc, log), isLedgerUp: watchLink(ledgerNc, log) };
+    const { nearlyFull: storageNearlyFull, used: storageUsed } = storage;
+    const ready = { readiness, state, leadership, beacon, cache, storageNearlyFull, ...links };
+    sayInventoryReady({ ...ready, replica, clock });
+    showInventory(metrics, {
+      state,
+      leads: isLeader,
+      isLost: () => leadership.loss() !== undefined,
+      isClockSuspect: () => clockSuspect().length > 0,
+      voids: follower.voids,
+      storageUsed,
+      isCacheCurrent: () => cache.status() === 'current',
+      cacheAsOf: cache.asOf,
+      queue: () => queueSeen,
+      clock,
+    });
+    const description = 'Keeps the ledger: key packs, licenses, counts. One replica leads and decides.';
+    const callers = [inboxes.operator, inboxes.observer];
+    answerDiscovery({ nc, name: 'inventory', version, description, callers, endpoints, log });
   },
 });

@@ -1,11 +1,24 @@
 import { z } from 'zod';
-import { commonConfig, deploymentSecretFile, fileContent } from '@calbus/runtime/config';
+import { clearinghouseRootFile, commonConfig, deploymentSecretFile, tlsAgrees } from '@calbus/runtime/config';
 
-export const config = z.object({
-  ...commonConfig,
-  clearinghouseRootFile: fileContent,
-  deploymentSecretFile,
-  /** Requests taken at once, and how many such batches are in hand side by side. */
-  batch: z.coerce.number().int().min(1).max(256).default(256),
-  lanes: z.coerce.number().int().min(1).max(16).default(3),
-});
+export const config = z
+  .object({
+    ...commonConfig,
+    clearinghouseRootFile,
+    deploymentSecretFile,
+    batch: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(256)
+      .default(256)
+      .describe('How many requests are taken from the queue at once, at most.'),
+    lanes: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(16)
+      .default(3)
+      .describe('How many such batches are in hand side by side.'),
+  })
+  .superRefine(tlsAgrees);

@@ -164,7 +164,7 @@ before(async () => {
       CALBUS_CLEARINGHOUSE_ROOT_FILE: file('root.pem', server.rootPem),
       CALBUS_DEPLOYMENT_SECRET_FILE: file('secret', secret),
     },
-    ready: /"state":"ready"/,
+    ready: /"state":"(started|ready)"/,
   });
   await eventually('the issuer knows whom to trust', () =>
     issuer.stdout().includes('what is trusted is up to date'),
@@ -280,6 +280,7 @@ describe('the issuer', () => {
       return found.length >= cases.length ? found : undefined;
     });
     assert.deepEqual((codes ?? []).toSorted(byText), cases.map(([c]) => c).toSorted(byText));
+    assert.match(issuer.stdout(), /"code":"INVALID_BODY".*"requestId":"bad1","msg":"message put aside"/);
     assert.deepEqual(asked, []);
     assert.ok(told.length > 0 && told.every((s) => s === subjects.decision.of('ts2', 'bad1')));
     assert.equal((await ts.request({ device: { hardwareId: hw(5), name: 'd' } })).row, 'D4');
@@ -303,6 +304,8 @@ describe('the issuer', () => {
     };
     // The replica that answers is behind, so that what is trusted cannot be brought up to date.
     head.trustRevision = 2;
+    inventory.publish(subjects.inventory.head, encode(inventoryHead, stamp(), head));
+    await inventory.flush();
     await publishKey('k2');
     await new Promise((r) => setTimeout(r, 3_000)); // keys are looked at every two seconds
     assert.equal(await signedBy(8), 'k1');
@@ -324,7 +327,7 @@ describe('the issuer', () => {
         CALBUS_CLEARINGHOUSE_ROOT_FILE: path.join(dir, 'root.pem'),
         CALBUS_DEPLOYMENT_SECRET_FILE: path.join(dir, 'secret'),
       },
-      ready: /"state":"ready"/,
+      ready: /"state":"(started|ready)"/,
     });
     assert.equal((await answer).row, 'D4');
   });

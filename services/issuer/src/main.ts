@@ -1,8 +1,12 @@
-import { identities } from '@calbus/contracts/identities';
-import { natsDeadLetters } from '@calbus/runtime/dead-letters';
-import { connectNats } from '@calbus/runtime/nats';
+import { identities, inboxes } from '@calbus/contracts/identities';
+import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { answerDiscovery } from '@calbus/runtime/discovery';
+import { createEndpoints } from '@calbus/runtime/endpoints';
+import { connectNats, linkWrong, watchLink } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
+import { version } from '@calbus/runtime/version';
 import { natsInventory } from './adapters/inventory.ts';
+import { countIssuer } from './adapters/metrics.ts';
 import { consumeRequests } from './adapters/queue.ts';
 import { natsTerminalServers } from './adapters/terminal-servers.ts';
 import { keepTrust } from './adapters/trust.ts';
@@ -12,11 +16,12 @@ import { handleBatch } from './handlers/requests.ts';
 await runService({
   name: 'issuer',
   config,
-  start: async (c, { clock, log, onStop, signal }) => {
+  start: async (c, { clock, log, metrics, onStop, readiness, signal }) => {
     const { inbox } = identities.issuer;
-    const nc = await connectNats({ servers: c.natsUrl, seed: c.natsSeedFile, name: 'issuer', inbox, log });
+    const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
+    const nc = await connectNats({ servers, ca, seed, name: 'issuer', inbox, log, signal });
     onStop('the NATS connection', () => nc.drain());
-    const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log);
+    const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log, countDead(metrics));
     const inventory = natsInventory(nc, clock, dead);
     const roots = [c.clearinghouseRootFile];
     const trust = keepTrust({
@@ -30,12 +35,20 @@ await runService({
       signal,
     });
     onStop('trust', () => trust.ended);
+    readiness.needs('nats', linkWrong(watchLink(nc, log)));
+    readiness.needs('trust', trust.wrong);
+    readiness.needs('leader', inventory.wrong);
     const terminalServers = natsTerminalServers(nc, clock);
-    const deps = { clock, log, dead, inventory, terminalServers, signer: trust };
+    const endpoints = createEndpoints();
+    const counts = countIssuer(metrics, endpoints);
+    const deps = { clock, log, dead, inventory, terminalServers, signer: trust, counts };
     const options = { most: c.batch, lanes: c.lanes, clock, log, signal };
     const consuming = trust.known.then(() =>
       consumeRequests(nc, options, (batch) => handleBatch(deps, batch)),
     );
     onStop('the request queue', () => consuming);
+    const description = 'Answers the license requests of terminal servers, and signs.';
+    const callers = [inboxes.operator, inboxes.observer];
+    answerDiscovery({ nc, name: 'issuer', version, description, callers, endpoints, log });
   },
 });

@@ -21,6 +21,18 @@ export type Queued = {
   readonly again: (delayMs: number) => void;
 };
 
+/** What happens to requests, for whoever watches the service. */
+export type Counts = {
+  /** So many were taken at once. */
+  readonly batch: (size: number) => void;
+  readonly taken: (kind: 'request' | 'validated' | 'relearn' | 'stands') => void;
+  readonly late: () => void;
+  /** It comes again. */
+  readonly again: () => void;
+  /** `ms`: since it was queued. */
+  readonly decided: (decision: Body<typeof licenseDecision>, ms: number) => void;
+};
+
 export type Inventory = {
   /** The leader's answers in the order of the items. Rejects with a fault. */
   readonly allocate: (items: readonly Allocation[]) => Promise<readonly AllocationAnswer[]>;

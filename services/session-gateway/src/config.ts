@@ -1,7 +1,14 @@
 import { z } from 'zod';
 import { token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
-import { certificateFile, commonConfig, duration, fileContent } from '@calbus/runtime/config';
+import {
+  certificateFile,
+  clearinghouseRootFile,
+  commonConfig,
+  duration,
+  fileContent,
+  tlsAgrees,
+} from '@calbus/runtime/config';
 
 /** host:port, as two. An IPv6 address stands in brackets. */
 const place = z
@@ -15,31 +22,44 @@ const place = z
 
 const atMost = (unless: number) => z.coerce.number().int().min(1).default(unless);
 
-export const config = z.object({
-  ...commonConfig,
-  clearinghouseRootFile: fileContent,
-  /** The identity of the terminal server for which it asks. */
-  terminalServerId: token,
-  /** The version that CALs must serve. */
-  version: productVersion,
-  /** What the terminal server keeps over restarts, and the certificate where none is given. A folder of its own. */
-  dataDir: z.string().min(1),
-  /** Where clients connect. */
-  listen: place.default({ host: '0.0.0.0', port: 3389 }),
-  /** The RDP server behind. */
-  rdpServer: place,
-  /** Its certificate, or that of who signed it. Needed where it is on another machine: passwords go there. */
-  rdpServerCertificateFile: certificateFile.optional(),
-  /** What clients see. Without them one is made at the first start. */
-  tlsCertificateFile: certificateFile.optional(),
-  tlsKeyFile: fileContent.optional(),
-  /** A unix socket where log-ons are reported; without it none are. */
-  logOnSocket: z.string().min(1).max(100).optional(),
-  connections: atMost(2_000),
-  connectionsPerAddress: atMost(200),
-  /** How many of one address may be between connecting and being licensed. */
-  handshakesPerAddress: atMost(30),
-  /** How long that may take. Clients give up after about nine seconds. */
-  handshakeTime: duration.default(20_000),
-});
-export type Config = z.infer<typeof config>;
+export const config = z
+  .object({
+    ...commonConfig,
+    clearinghouseRootFile,
+    terminalServerId: token.describe('The terminal server for which it asks: its identity on NATS.'),
+    version: productVersion.describe("The terminal server's version, which CALs must serve."),
+    dataDir: z
+      .string()
+      .min(1)
+      .describe(
+        'Folder of its own, for what a terminal server keeps over restarts, and for the certificate where none is given.',
+      ),
+    listen: place.prefault('0.0.0.0:3389').describe('Where clients connect.'),
+    rdpServer: place.describe('The RDP server behind, as `host:port`.'),
+    rdpServerCertificateFile: certificateFile
+      .optional()
+      .describe(
+        'File with its certificate, or that of who signed it. Needed where it is another machine: passwords go there.',
+      ),
+    tlsCertificateFile: certificateFile
+      .optional()
+      .describe('File with the certificate that clients see. Without one, one is made at the first start.'),
+    tlsKeyFile: fileContent.optional().describe('File with the private key of that certificate.'),
+    logOnSocket: z
+      .string()
+      .min(1)
+      .max(100)
+      .optional()
+      .describe('Path of a unix socket where log-ons are reported. Without it none are.'),
+    connections: atMost(2_000).describe('How many clients may be connected.'),
+    connectionsPerAddress: atMost(200).describe(
+      'How many of one address, or of one /64 of IPv6, may be connected.',
+    ),
+    handshakesPerAddress: atMost(30).describe(
+      'How many of one address may be between connecting and being licensed.',
+    ),
+    handshakeTime: duration
+      .prefault('20s')
+      .describe('How long that may take. Clients give up after about nine seconds.'),
+  })
+  .superRefine(tlsAgrees);

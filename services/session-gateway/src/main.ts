@@ -20,12 +20,13 @@ const DECIDES_MS = 3_500;
 await runService({
   name: 'session-gateway',
   config,
-  start: async (c, { clock, log, onStop }) => {
+  start: async (c, { clock, log, metrics, onStop, readiness }) => {
     mkdirSync(c.dataDir, { recursive: true, mode: 0o700 });
     const certificate = { certificate: c.tlsCertificateFile, key: c.tlsKeyFile };
     const secureContext = await secureContextFor(certificate, c.dataDir, clock.now());
     const server = await connect({
       servers: c.natsUrl,
+      ...(c.natsCaFile === undefined ? {} : { ca: c.natsCaFile }),
       seed: c.natsSeedFile,
       terminalServerId: c.terminalServerId,
       mode: 'per-device',
@@ -36,6 +37,11 @@ await runService({
       now: clock.now,
     });
     onStop('the terminal server', server.close);
+    // Without NATS it goes on letting in whom it may.
+    readiness.shows('nats', () => {
+      const { link } = server.status();
+      return link.kind === 'connected' ? undefined : 'NATS is not connected: check its address and the seed.';
+    });
     const licensing = licensingBy(server, log);
     const logOns = createLogOns(licensing);
     if (c.logOnSocket !== undefined)
@@ -56,6 +62,7 @@ await runService({
       open: (client, signal) => openSession(session, client, signal),
     });
     onStop('the clients', clients.close);
+    metrics.value('calbus_rdp_sessions', 'RDP sessions that are being relayed.', clients.sessions);
     log.info({ port: clients.port, rdpServer: c.rdpServer }, 'clients may connect');
   },
 });

@@ -330,6 +330,8 @@ export type Statement = {
   readonly version: number;
   readonly about: string;
   readonly schema: z.ZodType;
+  /** Who reads it. */
+  readonly to: readonly (Party | 'clearinghouse')[];
 };
 
 export const statements: readonly Statement[] = [
@@ -338,29 +340,45 @@ export const statements: readonly Statement[] = [
     version: 1,
     about: 'What a license server asks of the Clearinghouse; a signed statement over RabbitMQ.',
     schema: clearinghouseCommand,
+    to: ['clearinghouse'],
   },
   {
     type: 'clearinghouse.answer',
     version: 1,
     about: 'What the Clearinghouse answers; a signed statement over RabbitMQ.',
     schema: clearinghouseAnswer,
+    to: ['clearinghouse-liaison'],
   },
   {
     type: 'clearinghouse.key-pack',
     version: 1,
     about: 'CALs of one version and mode for one license server; a signed statement.',
     schema: keyPackClaims,
+    to: ['clearinghouse-liaison', 'inventory'],
   },
   {
     type: 'license.claims',
     version: 1,
     about: 'A license as a device carries it; a signed statement.',
     schema: licenseClaims,
+    to: ['terminal-server', 'issuer'],
   },
   {
     type: 'ledger.batch',
     version: 1,
     about: 'One message of the ledger: records that were committed together.',
     schema: ledgerBatch,
+    to: ['inventory', 'operator'],
   },
 ];
+
+/** Who reads a message or a statement of this type: whom a change of it can break. */
+export const readersOf = (type: string): readonly string[] => {
+  const isIt = (c: { readonly type: string }): boolean => c.type === type;
+  const readers = [
+    ...exchanges.filter((e) => e.messages.some(isIt)).flatMap((e) => e.to),
+    ...exchanges.filter((e) => (e.answers ?? []).some(isIt)).flatMap((e) => e.from),
+    ...statements.filter(isIt).flatMap((s) => s.to),
+  ];
+  return [...new Set<string>(readers)].toSorted();
+};

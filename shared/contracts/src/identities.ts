@@ -4,6 +4,7 @@
 // Three accounts. TS: terminal servers, which reach only what CAL exports. CAL: the services. LEDGER: the
 // ledger and the leader's key, where only inventory's second connection lives: inside one account a
 // caller can choose a reply subject it may not publish to, so nothing that can be asked anything may share an account with the ledger.
+// Beside them SYS, the servers' own, where only the registrar lives: whoever admits terminal servers and asks nothing else.
 
 import { requestsConsumer, streams, type Account, type StreamPlan } from './streams.ts';
 import { subjects } from './subjects.ts';
@@ -40,7 +41,20 @@ export const inboxes = {
   observer: '_INBOX_observer',
   provisioner: '_INBOX_provisioner',
   'provisioner-ledger': '_INBOX_provisioner_ledger',
+  registrar: '_INBOX_registrar',
 } as const;
+
+/** NATS' service discovery ($SRV): how a service is asked whether it is there, what it is, and how often it was asked. */
+const discoveryVerbs = ['PING', 'INFO', 'STATS'] as const;
+
+/** Everybody is asked, all of one name, or one. */
+const discoveryOf = (service: string): string[] =>
+  discoveryVerbs.flatMap((verb) => [`$SRV.${verb}`, `$SRV.${verb}.${service}`, `$SRV.${verb}.${service}.*`]);
+
+const discovers = discoveryVerbs.flatMap((verb) => [`$SRV.${verb}`, `$SRV.${verb}.>`]);
+
+/** Those to whom services answer it. */
+const discoverers = [`${inboxes.operator}.>`, `${inboxes.observer}.>`] as const;
 
 export const identities = {
   issuer: {
@@ -57,8 +71,9 @@ export const identities = {
       `$JS.API.CONSUMER.MSG.NEXT.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `$JS.ACK.${requestsConsumer.stream}.${requestsConsumer.name}.>`,
       ...keysRead,
+      ...discoverers,
     ],
-    subscribe: [subjects.inventory.head, subjects.trust.requests],
+    subscribe: [subjects.inventory.head, subjects.trust.requests, ...discoveryOf('issuer')],
   },
   inventory: {
     account: 'CAL',
@@ -75,8 +90,7 @@ export const identities = {
       `$JS.API.CONSUMER.CREATE.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `${inboxes.issuer}.>`,
       `${inboxes['clearinghouse-liaison']}.>`,
-      `${inboxes.operator}.>`,
-      `${inboxes.observer}.>`,
+      ...discoverers,
     ],
     subscribe: [
       subjects.inventory.head,
@@ -85,6 +99,7 @@ export const identities = {
       subjects.inventory.family('install'),
       subjects.inventory.family('operate'),
       subjects.inventory.queries,
+      ...discoveryOf('inventory'),
     ],
   },
   'inventory-ledger': {
@@ -124,8 +139,7 @@ export const identities = {
       subjects.dead('clearinghouse-liaison'),
       '$KV.CAL_KEYS.>',
       ...keysRead,
-      `${inboxes.operator}.>`,
-      `${inboxes.observer}.>`,
+      ...discoverers,
       `${inboxes.inventory}.>`,
     ],
     subscribe: [
@@ -133,6 +147,7 @@ export const identities = {
       subjects.liaison.commands,
       subjects.liaison.query('operator', '*'),
       subjects.liaison.query('inventory', '*'),
+      ...discoveryOf('clearinghouse-liaison'),
     ],
   },
   operator: {
@@ -149,6 +164,7 @@ export const identities = {
       `$JS.API.STREAM.MSG.GET.${streams.deadLetters.name}`,
       `$JS.API.STREAM.INFO.${streams.events.name}`,
       `$JS.API.STREAM.MSG.GET.${streams.events.name}`,
+      ...discovers,
     ],
     subscribe: [subjects.inventory.head, subjects.decision.all, subjects.events],
   },
@@ -161,6 +177,7 @@ export const identities = {
       subjects.liaison.query('operator', '*'),
       `$JS.API.CONSUMER.INFO.${requestsConsumer.stream}.${requestsConsumer.name}`,
       `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
+      ...discovers,
     ],
     subscribe: [subjects.inventory.head, subjects.events],
   },
@@ -178,6 +195,13 @@ export const identities = {
     account: 'LEDGER',
     inbox: inboxes['provisioner-ledger'],
     publish: provision(plansOf('LEDGER')),
+    subscribe: [],
+  },
+  /** `calbus terminal-server`: which nodes there are, who of account TS is connected, and that a node is to read its configuration again. */
+  registrar: {
+    account: 'SYS',
+    inbox: inboxes.registrar,
+    publish: ['$SYS.REQ.SERVER.PING', '$SYS.REQ.ACCOUNT.TS.CONNZ', '$SYS.REQ.SERVER.*.RELOAD'],
     subscribe: [],
   },
 } as const satisfies Record<string, Permissions>;

@@ -6,7 +6,7 @@ import { subjects } from './subjects.ts';
 const SECOND = 1_000_000_000;
 
 /** The NATS accounts; identities.ts says who lives in which, and why. */
-export type Account = 'TS' | 'CAL' | 'LEDGER';
+export type Account = 'TS' | 'CAL' | 'LEDGER' | 'SYS';
 
 export type StreamPlan = {
   readonly account: Account;

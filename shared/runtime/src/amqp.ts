@@ -6,21 +6,28 @@ import { z } from 'zod';
 import type { Clock } from './clock.ts';
 import { certificateFile, fileContent } from './config.ts';
 import { errorFacts, type Log } from './log.ts';
+import { tlsAdvice, type TlsNames } from './tls-advice.ts';
 
 /** What a service that speaks AMQP is told. */
 export const amqpConfig = {
-  /** amqp://host:port or amqps://host:port */
   rabbitmqUrl: z
     .string()
-    .regex(/^amqps?:\/\/[^\s@/]+\/?$/, 'must be amqp://host:port, without user and password'),
-  rabbitmqUser: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -'),
-  /** File with that user's password. */
-  rabbitmqPasswordFile: fileContent,
-  /** Over amqps: who may have certified RabbitMQ, in PEM. Without it, those that Node knows. */
-  rabbitmqCaFile: certificateFile.optional(),
-  /** Over amqps, where RabbitMQ asks for one: our certificate and its private key, in PEM. */
-  rabbitmqCertificateFile: certificateFile.optional(),
-  rabbitmqKeyFile: fileContent.optional(),
+    .regex(/^amqps?:\/\/[^\s@/]+\/?$/, 'must be amqp://host:port, without user and password')
+    .describe('`amqp://host:port` or `amqps://host:port`, without user and password.'),
+  rabbitmqUser: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -')
+    .describe('The account at RabbitMQ.'),
+  rabbitmqPasswordFile: fileContent.describe("File with that account's password."),
+  rabbitmqCaFile: certificateFile
+    .optional()
+    .describe(
+      'Over amqps: file with the certificates of those who may have certified RabbitMQ, in PEM. Without it, those that Node knows.',
+    ),
+  rabbitmqCertificateFile: certificateFile
+    .optional()
+    .describe('Over amqps, where RabbitMQ asks for one: file with our certificate, in PEM.'),
+  rabbitmqKeyFile: fileContent.optional().describe("File with that certificate's private key, in PEM."),
 } as const;
 
 /** How RabbitMQ is reached, as amqpConfig says it. */
@@ -51,27 +58,11 @@ export const amqpPlace = (c: AmqpConfig): AmqpPlace => ({
   },
 });
 
-const tlsProblems: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "RabbitMQ's certificate is out of date: renew it there.",
-  CERT_NOT_YET_VALID: "RabbitMQ's certificate is not in date yet: compare the clocks.",
-  ERR_TLS_CERT_ALTNAME_INVALID:
-    "RabbitMQ's certificate names another host than CALBUS_RABBITMQ_URL: correct the one or the other.",
-  DEPTH_ZERO_SELF_SIGNED_CERT:
-    "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
-  SELF_SIGNED_CERT_IN_CHAIN: "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
-  CERT_SIGNATURE_FAILURE: "RabbitMQ's certificate is not under the authority in CALBUS_RABBITMQ_CA_FILE.",
-};
-
-/** What an operator can do about a connection that cannot be made, where that is known. */
-const adviceOn = (error: unknown): { readonly says?: string } => {
-  const { code, cause } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
-  const says = tlsProblems[code ?? ''];
-  if (says !== undefined) return { says };
-  return cause === undefined || cause === error ? {} : adviceOn(cause);
+const tlsNames: TlsNames = {
+  server: 'RabbitMQ',
+  url: 'CALBUS_RABBITMQ_URL',
+  caFile: 'CALBUS_RABBITMQ_CA_FILE',
+  scheme: 'amqps://',
 };
 
 /** User and password are given apart from the address, so that no message repeats them. */
@@ -209,7 +200,7 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
   });
   connection.on('connect-failed', (error) =>
     o.log.warn(
-      { connection: o.name, ...adviceOn(error), ...errorFacts(error) },
+      { connection: o.name, ...tlsAdvice(error, tlsNames), ...errorFacts(error) },
       'RabbitMQ: cannot connect yet',
     ),
   );

@@ -4,6 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { natsTlsProblem } from '@calbus/trust/tls-options';
 
 export const variableOf = (field: string): string =>
   `CALBUS_${field.replaceAll(/([A-Z])/g, '_$1').toUpperCase()}`;
@@ -18,12 +19,17 @@ export const readConfig = <S extends z.ZodObject>(
 ): ConfigResult<z.infer<S>> => {
   const fields = Object.keys(schema.shape);
   const byVariable = new Map(fields.map((f) => [variableOf(f), f]));
+  const inFile = (variable: string): string =>
+    byVariable.has(`${variable}_FILE`)
+      ? `: put it into a file that others cannot read, and name that in ${variable}_FILE`
+      : '';
   const problems: string[] = [];
   const given: Record<string, string> = {};
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith('CALBUS_') || value === undefined) continue;
     const field = byVariable.get(variable);
-    if (field === undefined) problems.push(`${variable} is not a setting of this service.`);
+    if (field === undefined)
+      problems.push(`${variable} is not a setting of this service${inFile(variable)}.`);
     else given[field] = value;
   }
   const parsed = schema.safeParse(given);
@@ -44,17 +50,51 @@ export const listOf = (item: z.ZodType<string, string>) =>
     .transform((s) => s.split(',').map((part) => part.trim()))
     .pipe(z.array(item).min(1));
 
-export const natsUrls = listOf(z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port'));
+export const natsUrls = listOf(
+  z
+    .string()
+    .regex(
+      /^(nats|tls):\/\/[^\s,@]+$/,
+      'must be nats://host:port, or tls://host:port over TLS, without user and password',
+    ),
+);
+
+/**
+ * Of a whole configuration: addresses and authorities go together. An authority beside an address without TLS is a mistake
+ * in the one or the other, and would otherwise be one that nobody sees.
+ */
+export const tlsAgrees = (config: Readonly<Record<string, unknown>>, ctx: z.RefinementCtx): void => {
+  const { natsUrl, natsCaFile, redisUrl, redisCaFile, rabbitmqUrl, rabbitmqCaFile } = config;
+  const refuse = (field: string, message: string): void =>
+    ctx.addIssue({ code: 'custom', path: [field], message });
+  const problem = natsTlsProblem(
+    Array.isArray(natsUrl) ? natsUrl.map(String) : [],
+    typeof natsCaFile === 'string' ? natsCaFile : undefined,
+    'CALBUS_NATS_CA_FILE',
+  );
+  if (problem !== undefined) refuse('natsUrl', problem);
+  for (const [url, ca, field, scheme] of [
+    [redisUrl, redisCaFile, 'redisUrl', 'rediss://'],
+    [rabbitmqUrl, rabbitmqCaFile, 'rabbitmqUrl', 'amqps://'],
+  ] as const)
+    if (ca !== undefined && !String(url).startsWith(scheme))
+      refuse(field, `must begin with ${scheme} where an authority for TLS is given`);
+};
+
+/** What is no path may be the secret itself, and problems end up in logs. */
+const unreadable = (path: string, error: unknown): string => {
+  const code = (error as NodeJS.ErrnoException).code ?? 'error';
+  return /^\.{0,2}\/[^\n]*$/.test(path)
+    ? `cannot read ${path} (${code})`
+    : `there is no file of that name (${code}), and it is not shown, since it could be the secret itself: a file is to be named here, by its whole path`;
+};
 
 /** The content of a file that holds one secret or certificate. */
 export const fileContent = z.string().transform((path, ctx) => {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    ctx.addIssue({
-      code: 'custom',
-      message: `cannot read ${path} (${(error as NodeJS.ErrnoException).code ?? 'error'})`,
-    });
+    ctx.addIssue({ code: 'custom', message: unreadable(path, error) });
     return z.NEVER;
   }
 });
@@ -64,8 +104,11 @@ export const certificateFile = fileContent.pipe(
   z.string().includes('-----BEGIN CERTIFICATE-----', { error: 'must hold a certificate in PEM' }),
 );
 
-/** File with the secret under which the liaison seals the issuing keys and the issuers open them. */
-export const deploymentSecretFile = fileContent.pipe(z.string().min(32, 'must hold at least 32 characters'));
+export const deploymentSecretFile = fileContent
+  .pipe(z.string().min(32, 'must hold at least 32 characters'))
+  .describe(
+    "File with the deployment's secret, of at least 32 characters: under it the liaison seals the issuing keys, and the issuers open them.",
+  );
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -77,14 +120,48 @@ export const duration = z.string().transform((text, ctx) => {
   return z.NEVER;
 });
 
-/** For trying what time brings, never in production: how far the service's wall clock is to be moved. */
-export const clockOffset = duration.default(0);
+/** What every service is told. A description is a sentence of docs/configuration.md and of `--help`. */
+export const serviceConfig = {
+  logLevel: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('What goes into the log: lines of this level and above.'),
+  httpPort: z
+    .string()
+    .refine((text) => /^[0-9]{1,5}$/.test(text) && Number(text) < 65_536, 'must be a port, 0 to 65535')
+    .transform(Number)
+    .optional()
+    .describe(
+      'Port for `/healthz`, `/readyz` and `/metrics`; 0 takes a free one and logs it. Without it nothing is served.',
+    ),
+  httpHost: z
+    .string()
+    .min(1)
+    .max(255)
+    .default('127.0.0.1')
+    .describe('Address on which that port is served. Whoever reaches it can read counts, and nothing else.'),
+  clockOffset: duration
+    .prefault('0ms')
+    .describe(
+      "How far the service's wall clock is moved, such as `90d` or `-10m`: for trying what time brings, never in production.",
+    ),
+} as const;
+
+export const natsCaFile = certificateFile
+  .optional()
+  .describe(
+    'Over tls: file with the certificates of those who may have certified NATS, in PEM. Without it, those that Node knows.',
+  );
 
 /** What every service that speaks NATS is told. */
 export const commonConfig = {
-  clockOffset,
-  natsUrl: natsUrls,
-  /** File with the nkey seed that is this service's identity. */
-  natsSeedFile: fileContent,
-  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  ...serviceConfig,
+  natsUrl: natsUrls.describe('`nats://host:port` or `tls://host:port`; several, separated by commas.'),
+  natsCaFile,
+  natsSeedFile: fileContent.describe("File with the nkey seed that is this service's identity."),
 } as const;
+
+/** Of the certificate that a license server's chain must end at. */
+export const clearinghouseRootFile = fileContent.describe(
+  'File with the certificate of the Clearinghouse that this license server trusts, in PEM.',
+);

@@ -2,12 +2,14 @@
 
 import type { JetStreamClient } from 'nats';
 import { encode } from '@calbus/contracts/envelope';
-import type { Fault } from '@calbus/contracts/faults';
+import { faultCodes, type Fault, type FaultCode } from '@calbus/contracts/faults';
 import { deadLetter } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Clock } from './clock.ts';
+import { correlationIn } from './correlation.ts';
 import { newId } from './ids.ts';
 import { errorFacts, type Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 
 const KEPT_BYTES = 262_144;
 
@@ -23,14 +25,26 @@ export type DeadLetters = {
   readonly put: (dead: DeadMessage) => Promise<boolean>;
 };
 
+/** Counts what is put aside, by why. */
+export const countDead = (metrics: Metrics): ((code: FaultCode) => void) =>
+  metrics.countBy(
+    'calbus_dead_letters_total',
+    'Messages that could not be handled and were put aside, by the code of the fault.',
+    'code',
+    faultCodes,
+  );
+
 export const natsDeadLetters = (
   js: JetStreamClient,
   service: string,
   clock: Clock,
   log: Log,
+  count: (code: FaultCode) => void = () => {},
 ): DeadLetters => ({
   put: async ({ subject, fault, deliveries, bytes }) => {
-    const facts = { subject, code: fault.code, says: fault.detail, deliveries, size: bytes.byteLength };
+    count(fault.code);
+    const { code, detail: says } = fault;
+    const facts = { subject, code, says, deliveries, size: bytes.byteLength, ...correlationIn(bytes) };
     log.warn(facts, 'message put aside');
     try {
       await js.publish(

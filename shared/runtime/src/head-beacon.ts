@@ -2,7 +2,7 @@
 
 import type { NatsConnection } from 'nats';
 import { decode, type Body } from '@calbus/contracts/envelope';
-import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
+import { fault, FaultError, faultOf, type Fault } from '@calbus/contracts/faults';
 import { inventoryHead } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Clock } from './clock.ts';
@@ -31,6 +31,32 @@ export type HeadBeacon = {
   readonly leader: () => Head;
   /** Calls back when another leads from now on; what it returns ends that. Whoever waits for the one before need not. */
   readonly onNextLeader: (then: () => void) => () => void;
+  /** How long ago the last beacon was heard of who has the word, in milliseconds; undefined before the first. */
+  readonly silentMs: () => number | undefined;
+};
+
+/** A change of leader takes at most so long, and requests wait longer: only what takes longer is worth a word. */
+const CHANGE_MS = 3_500;
+
+/** What is wrong while inventory is not heard, whether it leads or not. */
+export const inventoryWrong = ({ silentMs }: HeadBeacon): string | undefined => {
+  const silent = silentMs();
+  if (silent === undefined) return 'Inventory has not been heard of: start it, or read its log.';
+  return silent > CHANGE_MS
+    ? 'No inventory replica has been heard of for seconds: start one, or read its log.'
+    : undefined;
+};
+
+/** What is wrong while no replica takes commands. */
+export const leaderWrong = (beacon: HeadBeacon): string | undefined => {
+  const wrong = inventoryWrong(beacon);
+  if (wrong !== undefined) return wrong;
+  try {
+    beacon.leader();
+    return undefined;
+  } catch (error) {
+    return `${faultOf(error)?.detail ?? 'No replica leads.'} See calbus status.`;
+  }
 };
 
 export type Garbled = {
@@ -60,6 +86,7 @@ export const headBook = (clock: Clock): HeadBeacon & { readonly take: (head: Hea
       return () => waiting.delete(then);
     },
     head: () => led,
+    silentMs: () => heard && clock.monotonic() - heard.at,
     leader: () => {
       if (!heard) throw new FaultError(fault('NO_LEADER'));
       if (heard.head.standing === 'loss')

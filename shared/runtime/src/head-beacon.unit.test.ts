@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { hasTheWord, type Head } from './head-beacon.ts';
+import { describe, test } from 'node:test';
+import { hasTheWord, headBook, inventoryWrong, leaderWrong, type Head } from './head-beacon.ts';
 
 const beacon = (term: number, life?: number): Head => ({
   term,
@@ -28,3 +28,33 @@ for (const [says, head, before, elapsed, expected] of cases)
   test(`a beacon ${says} ${expected ? 'has' : 'does not have'} the word`, () => {
     assert.equal(hasTheWord(head, before && { head: before, at: 1_000 }, 1_000 + elapsed), expected);
   });
+
+describe('what is wrong with inventory, as others hear it', () => {
+  const heardAgo = (ms: number, head?: Head) => {
+    let now = 1_000;
+    const book = headBook({ now: () => now, monotonic: () => now, sleep: async () => {} });
+    if (head) book.take(head);
+    now += ms;
+    return { inventory: inventoryWrong(book), leader: leaderWrong(book) };
+  };
+
+  test('nothing, while a leader is heard, and while another takes over', () => {
+    for (const ms of [0, 250, 3_500])
+      assert.deepEqual(heardAgo(ms, beacon(3)), { inventory: undefined, leader: undefined });
+  });
+
+  test('before the first beacon, and after seconds of silence: a sentence that says what to do', () => {
+    const never = heardAgo(0);
+    assert.match(never.inventory ?? '', /has not been heard of: start it, or read its log\.$/);
+    assert.equal(never.leader, never.inventory);
+    const silent = heardAgo(3_501, beacon(3));
+    assert.match(silent.inventory ?? '', /for seconds: start one, or read its log\.$/);
+    assert.equal(silent.leader, silent.inventory);
+  });
+
+  test('while something of the ledger is lost inventory is there, and leads nobody', () => {
+    const lost = heardAgo(250, { ...beacon(3), standing: 'loss' });
+    assert.equal(lost.inventory, undefined);
+    assert.match(lost.leader ?? '', /Something of the ledger is lost.*See calbus status\.$/);
+  });
+});

@@ -1,7 +1,8 @@
 // One logger for every service: JSON lines on standard output, with the service's name, and with what must not
-// be read by others taken out by name.
+// be read by others taken out. A line about a request names it: requestId, correlationId or commandId.
 
 import { pino } from 'pino';
+import { redactFacts } from './redact.ts';
 
 export type Log = {
   readonly debug: (facts: object, text: string) => void;
@@ -12,26 +13,13 @@ export type Log = {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-const secret = [
-  'seed',
-  'password',
-  'secret',
-  'privateKey',
-  'sealed',
-  'license',
-  'presented',
-  'keyPack',
-  'licenseCode',
-];
-
 export const createLog = (service: string, level: LogLevel = 'info'): Log =>
   pino({
     name: service,
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
-    redact: { paths: secret.flatMap((k) => [k, `*.${k}`, `*.*.${k}`]), censor: '[redacted]' },
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label) => ({ level: label }), log: redactFacts },
   });
 
 /** What of an error belongs into a log line: its name and message, never an object graph. */

@@ -1,7 +1,10 @@
 // One connection to NATS as one identity. It waits for the server at the start, reconnects for ever, and says so.
 
 import { connect, DebugEvents, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { natsTls } from '@calbus/trust/tls-options';
 import { errorFacts, type Log } from './log.ts';
+import { tlsAdvice, type TlsNames } from './tls-advice.ts';
 
 export type NatsOptions = {
   readonly servers: readonly string[];
@@ -10,11 +13,25 @@ export type NatsOptions = {
   readonly name: string;
   /** The inbox prefix that the identity may subscribe to. */
   readonly inbox: string;
+  /** Over TLS: who may have certified the servers, in PEM. Without it, those that Node knows. */
+  readonly ca?: string | undefined;
   readonly log: Log;
+  /** Ends the wait for the first connection, which then rejects. */
+  readonly signal?: AbortSignal;
+};
+
+const AGAIN_MS = 200;
+const PROBE_MS = 5_000;
+const tlsNames: TlsNames = {
+  server: 'NATS',
+  url: 'CALBUS_NATS_URL',
+  caFile: 'CALBUS_NATS_CA_FILE',
+  scheme: 'tls://',
 };
 
 export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
-  const nc = await connect({
+  const tls = natsTls(o.servers, o.ca);
+  const options = {
     servers: [...o.servers],
     name: o.name,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seed)),
@@ -22,22 +39,63 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
     maxReconnectAttempts: -1,
     reconnectTimeWait: 200,
     reconnectJitter: 100,
-    waitOnFirstConnect: true,
     pingInterval: 5_000,
     maxPingOut: 2,
     timeout: 2_000,
     ignoreAuthErrorAbort: true,
-  });
+    ...tls,
+  };
+  let said = '';
+  const complain = (error: unknown): void => {
+    const facts = { ...tlsAdvice(error, tlsNames), ...errorFacts(error) };
+    if (facts.error !== said) o.log.warn({ connection: o.name, ...facts }, 'NATS: cannot connect yet');
+    said = facts.error;
+  };
+
+  // The driver's own wait for the first connection has no end and gives no reason, so this one knocks by itself.
+  const first = async (): Promise<NatsConnection> => {
+    for (;;) {
+      try {
+        return await connect(options);
+      } catch (error) {
+        complain(error);
+        await sleep(AGAIN_MS, undefined, { signal: o.signal });
+      }
+    }
+  };
+  const nc = await first();
+
+  let away = false;
+  /** The driver keeps to itself why it cannot connect again; over TLS that may be something that does not pass. */
+  const askWhy = async (): Promise<void> => {
+    for (;;) {
+      await sleep(PROBE_MS, undefined, { ref: false });
+      if (!away || nc.isClosed()) return;
+      try {
+        const probe = await connect({ ...options, reconnect: false });
+        await probe.close();
+        return;
+      } catch (error) {
+        complain(error);
+      }
+    }
+  };
   void (async () => {
     for await (const status of nc.status()) {
       const facts = { connection: o.name, data: typeof status.data === 'string' ? status.data : '' };
       switch (status.type) {
         case Events.Disconnect:
+          o.log.warn(facts, `NATS: ${status.type}`);
+          if (!away && tls.tls !== undefined) void askWhy();
+          away = true;
+          said = '';
+          break;
         case Events.Error:
         case DebugEvents.StaleConnection:
           o.log.warn(facts, `NATS: ${status.type}`);
           break;
         case Events.Reconnect:
+          away = false;
           o.log.info(facts, 'NATS: connected again');
           break;
         default:
@@ -46,3 +104,20 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
   })().catch((error: unknown) => o.log.warn(errorFacts(error), 'NATS status ended'));
   return nc;
 };
+
+/** Whether this connection stands, as far as is known; a server that is silent is known for gone after some seconds. */
+export const watchLink = (nc: NatsConnection, log: Log): (() => boolean) => {
+  let up = !nc.isClosed();
+  void (async () => {
+    for await (const { type } of nc.status()) {
+      if (type === Events.Disconnect) up = false;
+      if (type === Events.Reconnect) up = true;
+    }
+    up = false;
+  })().catch((error: unknown) => log.warn(errorFacts(error), 'NATS status ended'));
+  return () => up && !nc.isClosed();
+};
+
+/** What is wrong while a connection does not stand. */
+export const linkWrong = (isUp: () => boolean) => (): string | undefined =>
+  isUp() ? undefined : 'NATS is not connected: start nats-server, or check CALBUS_NATS_URL.';

@@ -3,8 +3,13 @@
 
 import type { z } from 'zod';
 import { shiftedClock, systemClock, type Clock } from './clock.ts';
-import { readConfig, variableOf } from './config.ts';
+import { readConfig } from './config.ts';
 import { createLog, errorFacts, type Log, type LogLevel } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { serveOperations } from './operations.ts';
+import { createReadiness, type Readiness } from './readiness.ts';
+import { helpOf, printOf } from './settings.ts';
+import { version } from './version.ts';
 
 export type Stop = () => Promise<void> | void;
 
@@ -16,6 +21,9 @@ export type Running = {
   readonly log: Log;
   /** The system's clock, moved by `clockOffset` of the configuration. */
   readonly clock: Clock;
+  /** Where the service names what it cannot do its job without. */
+  readonly readiness: Readiness;
+  readonly metrics: Metrics;
   /** Ends the process after the shutdown path, with exit code 1: for faults that no retry can mend. */
   readonly fail: (error: unknown, text: string) => void;
 };
@@ -27,35 +35,70 @@ export type ServiceSpec<S extends z.ZodObject> = {
 };
 
 const STOP_DEADLINE_MS = 10_000;
+const LOOK_MS = 250;
+
+/** What of a configuration is for what every service does. */
+type Told = {
+  readonly logLevel?: LogLevel;
+  readonly clockOffset?: number;
+  readonly httpPort?: number | undefined;
+  readonly httpHost?: string;
+};
+
+/** Says in the log when the service is ready, and each time when it is not any more. Until `signal` aborts. */
+const sayReady = async (readiness: Readiness, log: Log, clock: Clock, signal: AbortSignal): Promise<void> => {
+  let before: boolean | undefined;
+  while (!signal.aborted) {
+    const { ready } = readiness.look();
+    if (ready && before !== true) log.info({ state: 'ready' }, 'ready');
+    else if (!ready && before !== false) {
+      const facts = { state: before === undefined ? 'started' : 'waiting', waitsFor: readiness.waitsFor() };
+      if (before === undefined) log.info(facts, 'started, and not ready yet');
+      else log.warn(facts, 'not ready');
+    }
+    before = ready;
+    await clock.sleep(LOOK_MS, signal);
+  }
+};
 
 /** Exit codes: 0 stopped, 1 failed, 2 the configuration is refused. */
 export const runService = async <S extends z.ZodObject>(spec: ServiceSpec<S>): Promise<void> => {
   const argv = process.argv.slice(2);
-  const result = readConfig(spec.config, process.env);
   if (argv.includes('--help')) {
-    const variables = Object.keys(spec.config.shape).map(variableOf).join('\n  ');
-    process.stdout.write(
-      `${spec.name}: a calbus service. --check only checks its configuration.\n  ${variables}\n`,
-    );
+    process.stdout.write(`${spec.name}: a service of calbus ${version}.
+  --check  only checks its configuration
+  --print  prints its configuration as it is in force
+It is told by variables of its environment:
+${helpOf(spec.config)}
+`);
     return;
   }
+  const result = readConfig(spec.config, process.env);
   if (!result.ok) {
     process.stderr.write(`${spec.name} does not start:\n  ${result.problems.join('\n  ')}\n`);
     process.exitCode = 2;
+    return;
+  }
+  if (argv.includes('--print')) {
+    process.stdout.write(`${printOf(spec.name, spec.config, process.env)}\n`);
     return;
   }
   if (argv.includes('--check')) {
     process.stdout.write(`${spec.name}: the configuration is good.\n`);
     return;
   }
-  const log = createLog(spec.name, (result.config as { logLevel?: LogLevel }).logLevel);
+  const told = result.config as Told;
+  const log = createLog(spec.name, told.logLevel);
   const stops: { what: string; stop: Stop }[] = [];
+  const readiness = createReadiness(spec.name, version);
+  const metrics = createMetrics();
   const controller = new AbortController();
   let stopping: Promise<void> | undefined;
 
   const stop = (code: number): Promise<void> => {
     stopping ??= (async () => {
       log.info({ state: 'stopping' }, 'stopping');
+      readiness.enter('stopping');
       controller.abort();
       setTimeout(() => process.exit(code || 1), STOP_DEADLINE_MS).unref();
       for (const s of stops.reverse()) {
@@ -81,21 +124,34 @@ export const runService = async <S extends z.ZodObject>(spec: ServiceSpec<S>): P
   process.on('uncaughtException', (error) => fail(error, 'an error was thrown and nobody caught it'));
 
   log.info({ state: 'starting' }, 'starting');
-  const { clockOffset = 0 } = result.config as { clockOffset?: number };
+  const { clockOffset = 0, httpPort: port, httpHost: host = '127.0.0.1' } = told;
   if (clockOffset !== 0)
     log.warn({ clockOffset }, 'THE CLOCK OF THIS SERVICE IS MOVED (CALBUS_CLOCK_OFFSET): for trials only');
+  const clock = clockOffset === 0 ? systemClock : shiftedClock(systemClock, clockOffset);
+  const { signal } = controller;
+  if (port !== undefined) {
+    const served = serveOperations({ host, port, readiness, metrics, log, clock, signal });
+    stops.push({ what: 'health and metrics', stop: served });
+  }
   try {
     await spec.start(result.config, {
       log,
-      clock: clockOffset === 0 ? systemClock : shiftedClock(systemClock, clockOffset),
+      clock,
+      readiness,
+      metrics,
       fail,
-      signal: controller.signal,
+      signal,
       onStop: (what, s) => {
         stops.push({ what, stop: s });
       },
     });
-    if (!controller.signal.aborted) log.info({ state: 'ready' }, 'ready');
+    if (signal.aborted) return;
+    readiness.enter('running');
+    void sayReady(readiness, log, clock, signal).catch((error: unknown) =>
+      fail(error, 'whether it is ready cannot be said'),
+    );
   } catch (error) {
-    fail(error, 'could not start');
+    // What is ended while it starts has nothing to complain about.
+    if (!controller.signal.aborted) fail(error, 'could not start');
   }
 };

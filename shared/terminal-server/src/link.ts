@@ -13,6 +13,7 @@ import { fault } from '@calbus/contracts/faults';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import { natsTls, natsTlsProblem } from '@calbus/trust/tls-options';
 import { randomBytes } from 'node:crypto';
 import type { Enqueue, Sleep } from './asking.ts';
 import { publishToQueue } from './queue.ts';
@@ -40,6 +41,7 @@ export type LinkUser = {
 
 export type LinkOptions = {
   readonly servers: string | readonly string[];
+  readonly ca?: string | undefined;
   readonly seed: string;
   readonly terminalServerId: string;
 };
@@ -47,10 +49,14 @@ export type LinkOptions = {
 const AGAIN_MS = 500;
 const newId = (): string => randomBytes(16).toString('base64url');
 
-const optionsOf = ({ servers, seed, terminalServerId: id }: LinkOptions): ConnectionOptions => {
+const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptions): ConnectionOptions => {
   nkeys.fromSeed(new TextEncoder().encode(seed)); // a seed that is none is said at once
+  const servers = typeof given === 'string' ? [given] : [...given];
+  const problem = natsTlsProblem(servers, ca, 'The option "ca"');
+  if (problem !== undefined) throw new Error(`${problem}.`);
   return {
-    servers: typeof servers === 'string' ? servers : [...servers],
+    ...natsTls(servers, ca),
+    servers,
     name: `terminal-server-${id}`,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
     inboxPrefix: terminalServerInbox(id),

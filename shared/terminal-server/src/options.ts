@@ -7,7 +7,10 @@ import type { Store } from './store.ts';
 export type TerminalServerMode = LicensingMode | 'remote-administration';
 
 export type TerminalServerOptions = {
+  /** nats://host:port, or tls://host:port over TLS; of a cluster each node's. */
   readonly servers: string | readonly string[];
+  /** Over TLS: who may have certified the servers, in PEM. Without it, those that Node knows. */
+  readonly ca?: string;
   /** The nkey seed of this terminal server's identity. */
   readonly seed: string;
   readonly terminalServerId: string;

@@ -115,7 +115,7 @@ const serviceRunner = (d: Deployment, urls: ServerUrls, account: string, vendor:
           NODE_COMPILE_CACHE: vendor.compiledDir,
           ...(offset === 0 ? {} : { CALBUS_CLOCK_OFFSET: seconds }),
         },
-        ready: /"state":"ready"/,
+        ready: /"state":"(started|ready)"/,
       }),
     );
     const outcomes = await Promise.allSettled(starting);

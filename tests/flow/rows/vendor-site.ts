@@ -79,7 +79,7 @@ const startVendorSite = async (): Promise<VendorSite> => {
         CALBUS_RABBITMQ_USER: clearinghouse,
         CALBUS_RABBITMQ_PASSWORD_FILE: passwordFile,
       },
-      ready: /"state":"ready"/,
+      ready: /"state":"(started|ready)"/,
     });
     undo.push(service.stop);
     const papers = path.join(dir, 'agreement.json');

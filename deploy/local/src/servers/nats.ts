@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { ClusterPlace } from '../../../nats/config.ts';
+import type { ClusterPlace, NatsTlsFiles } from '../../../nats/config.ts';
 import { ensureServers } from '../binaries.ts';
 import { freePorts, loopback } from '../ports.ts';
 import { type ManagedServer, type ServerOptions, startServer } from './managed-server.ts';
@@ -12,6 +12,9 @@ export type NatsPlace = {
   readonly host: string;
   readonly port: number;
   readonly storeDir: string;
+  /** The folder of its configuration. */
+  readonly configDir?: string;
+  readonly tls?: NatsTlsFiles;
   readonly cluster?: ClusterPlace;
 };
 export type NatsOptions = ServerOptions & {
@@ -66,7 +69,7 @@ async function startNode(options: NatsOptions, cluster?: ClusterPlace): Promise<
       startTimeoutMs: 30_000,
       readyText: 'Server is ready',
       prepare([port = 0]) {
-        const place = { host: loopback, port, storeDir: path.join(dataDir, 'jetstream') };
+        const place = { host: loopback, port, storeDir: path.join(dataDir, 'jetstream'), configDir: dataDir };
         const text = config(cluster === undefined ? place : { ...place, cluster });
         writeFileSync(configFile, text, { mode: 0o600 });
         return [{ file, args: ['--config', configFile], env: { PATH: process.env['PATH'] } }];

@@ -1,5 +1,11 @@
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { loopback } from '../ports.ts';
+
+type Place = { readonly host: string; readonly port: number };
+
+/** Over TLS, to whoever answers: for asking a server of ours whether it lives, and nothing else. */
+export const trustingConnect = (place: Place): Socket => connectTls({ ...place, rejectUnauthorized: false });
 
 /**
  * Opens a connection to a loopback port, sends `hello` (if any) and says whether the first bytes that come back are accepted.
@@ -9,9 +15,10 @@ export function answersWith(
   port: number,
   hello: string | undefined,
   accepts: (bytes: Buffer) => boolean,
+  open: (place: Place) => Socket = connect,
 ): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: loopback, port });
+    const socket = open({ host: loopback, port });
     const settle = (answer: boolean): void => {
       socket.destroy();
       resolve(answer);

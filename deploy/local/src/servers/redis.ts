@@ -1,33 +1,37 @@
 import { writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import { ensureServers } from '../binaries.ts';
 import { loopback } from '../ports.ts';
 import { type ManagedServer, type ServerOptions, startServer } from './managed-server.ts';
-import { answersWith } from './probe.ts';
+import { redisTls, type RedisTlsFiles } from '../../../redis/tls.ts';
+import { answersWith, trustingConnect } from './probe.ts';
 
 export type RedisOptions = ServerOptions & {
   /** Access control as in users.acl without the word "user", such as "default off" or "reader on >secret ~cal:* +@read". */
   readonly users?: readonly string[];
   /** As Redis writes it, such as "64mb". */
   readonly maxmemory?: string;
+  /** Speaks TLS only; files in PEM, read at each start. */
+  readonly tls?: RedisTlsFiles;
 };
 
 /** A Redis that keeps nothing on disk: it holds a cache, which its owner rebuilds. A restart loses all of it. */
 export async function startRedis(options: RedisOptions): Promise<ManagedServer> {
   const { 'redis-server': file } = await ensureServers(['redis-server'], () => {});
-  const { dataDir, users = [], maxmemory } = options;
+  const { dataDir, users = [], maxmemory, tls } = options;
   const configFile = path.join(dataDir, 'redis.conf');
   return await startServer(
     {
       name: 'redis',
-      scheme: 'redis',
+      scheme: tls === undefined ? 'redis' : 'rediss',
       portCount: 1,
       startTimeoutMs: 20_000,
       readyText: 'Ready to accept connections',
       prepare([port = 0]) {
         const lines = [
           `bind ${loopback}`,
-          `port ${port}`,
+          ...(tls === undefined ? [`port ${port}`] : redisTls(port, tls)),
           `dir ${JSON.stringify(dataDir)}`,
           'daemonize no',
           'appendonly no',
@@ -41,7 +45,12 @@ export async function startRedis(options: RedisOptions): Promise<ManagedServer> 
       },
       // Where the default user is off, the refusal to serve a stranger is as good an answer as a pong.
       answers: (port) =>
-        answersWith(port, 'PING\r\n', (bytes) => /^(\+PONG|-NOAUTH)/.test(bytes.toString('latin1'))),
+        answersWith(
+          port,
+          'PING\r\n',
+          (bytes) => /^(\+PONG|-NOAUTH)/.test(bytes.toString('latin1')),
+          tls === undefined ? connect : trustingConnect,
+        ),
     },
     options,
   );

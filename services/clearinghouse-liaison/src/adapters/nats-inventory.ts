@@ -17,7 +17,7 @@ import {
 import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
-import { hearHead } from '@calbus/runtime/head-beacon';
+import { hearHead, inventoryWrong } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Command } from '../domain/command.ts';
@@ -38,7 +38,10 @@ const inTurn = async (tells: readonly Tell[]): Promise<Recorded> => {
   return { kind: 'accepted' };
 };
 
-export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): Inventory => {
+/** `wrong`: what is wrong while inventory is not heard. */
+export type NatsInventory = Inventory & { readonly wrong: () => string | undefined };
+
+export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsInventory => {
   // What does not decode is put aside by the issuers, which hear it too.
   const beacon = hearHead(
     nc,
@@ -93,6 +96,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): Inven
   const settings = subjects.inventory.query('clearinghouse-liaison', 'settings');
   return {
     head: beacon.head,
+    wrong: () => inventoryWrong(beacon),
     serverVersion: async () => {
       const stamp = { id: newId(), sentAt: clock.now() };
       try {

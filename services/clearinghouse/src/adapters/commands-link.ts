@@ -57,7 +57,8 @@ export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink
     const outcome = await o.handle(m);
     if (outcome.kind === 'dead')
       return (await bury(m, outcome.fault.code, outcome.fault.detail)) ? 'settled' : 'later';
-    o.log.info({ user: outcome.user, outcome: outcome.about }, 'command answered');
+    const { user, about, commandId } = outcome;
+    o.log.info({ user, commandId, outcome: about }, 'command answered');
     return (await answer(outcome.user, outcome.answer)) ? 'settled' : 'later';
   };
 

@@ -3,7 +3,13 @@
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { COMMAND_TYP, clearinghouseCommand, link } from '@calbus/contracts/clearinghouse';
+import {
+  COMMAND_TYP,
+  clearinghouseCommand,
+  link,
+  type ClearinghouseCommand,
+  type ClearinghouseReason,
+} from '@calbus/contracts/clearinghouse';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
 import { productId, token } from '@calbus/contracts/tokens';
@@ -26,8 +32,17 @@ export type Delivery = {
   readonly user: string | undefined;
 };
 
+/** What an answer says: that a command is done, why it was rejected, or what was said before. */
+export type About = ClearinghouseCommand['type'] | ClearinghouseReason | 'repeated';
+
 export type Outcome =
-  | { readonly kind: 'answer'; readonly user: string; readonly answer: string; readonly about: string }
+  | {
+      readonly kind: 'answer';
+      readonly user: string;
+      readonly answer: string;
+      readonly about: About;
+      readonly commandId: string;
+    }
   /** Nobody can be answered: it does not say who asks, or which command it is. */
   | { readonly kind: 'dead'; readonly fault: Fault };
 
@@ -73,6 +88,7 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
 
   const hash = createHash('sha256').update(bytes).digest('hex');
   const statement = { commandId: of.data.id, commandHash: hash, productId: of.data.productId };
+  const { commandId } = statement;
   const opened = open(jws);
   // What is not the sender's own word must not take the place of its command: it is answered under its hash.
   const key = opened.kind === 'command' ? statement.commandId : hash;
@@ -91,7 +107,7 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
     if (kept) {
       const same = kept.hash === hash;
       const answer = same ? kept.answer : rejected(reject('DIFFERENT_COMMAND'));
-      return { kind: 'answer', user, answer, about: same ? 'repeated' : 'DIFFERENT_COMMAND' };
+      return { kind: 'answer', user, answer, about: same ? 'repeated' : 'DIFFERENT_COMMAND', commandId };
     }
     const tries = {
       commands: registry.tries(user, d.now() - TRIES_WINDOW_MS),
@@ -102,6 +118,7 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
     const answer = decided.kind === 'rejected' ? rejected(decided) : decided.answer;
     const reason = decided.kind === 'rejected' ? decided.reason : null;
     registry.keepAnswer(user, key, { hash, answer, reason }, d.now());
-    return { kind: 'answer', user, answer, about: reason ?? decided.kind };
+    const about = decided.kind === 'rejected' ? decided.reason : decided.kind;
+    return { kind: 'answer', user, answer, about, commandId };
   });
 };

@@ -11,7 +11,7 @@ import {
 import { fileStore } from '@calbus/terminal-server/file-store';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { bold, day, green, json, plain, red, say, yellow } from '../print.ts';
-import { natsServers, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
+import { natsOf, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
 import { admissionWords, rowWords } from '../rows.ts';
 import { decisionWords } from './request.ts';
 
@@ -31,7 +31,7 @@ const connectAs = async (profile: Profile, id: string, o: AdmitOptions): Promise
   const chosen = o.mode ?? known.mode ?? 'none';
   const mode: TerminalServerMode | undefined = chosen === 'none' ? undefined : chosen;
   return connect({
-    servers: natsServers(profile),
+    ...natsOf(profile),
     seed: readSecret(seedFileOf(profile, id)),
     terminalServerId: id,
     ...(mode === undefined ? {} : { mode }),

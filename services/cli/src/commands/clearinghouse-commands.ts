@@ -1,6 +1,7 @@
 // The commands that go to the Clearinghouse: activation in all its kinds, key packs, recovery. Every number is checked before anything
 // is sent.
 
+import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Redis } from 'ioredis';
 import {
@@ -108,7 +109,14 @@ const numberedPaper = <P extends PaperProgram>(
   return { program: kind, agreementNumber };
 };
 
-type Bought = { agreement?: string; code?: string; calVersion?: string; mode?: string; quantity?: number };
+type Bought = {
+  agreement?: string;
+  code?: string;
+  codeFile?: string;
+  calVersion?: string;
+  mode?: string;
+  quantity?: number;
+};
 
 /** What was said and does not belong to the program is a mistake that somebody wants to hear of. */
 const belongsTo = (program: string, said: Readonly<Record<string, unknown>>, words: string): void => {
@@ -116,8 +124,20 @@ const belongsTo = (program: string, said: Readonly<Record<string, unknown>>, wor
   if (stray.length > 0) throw new InvalidArgumentError(`${stray.join(', ')}: ${program} ${words}.`);
 };
 
+/** In the list of processes and in a shell's history others can read what was typed; a file is read by its owner. */
+const codeIn = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new Problem(
+      'CANNOT_READ',
+      `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'error'}).`,
+    );
+  }
+};
+
 const purchaseOf = (program: string, o: Bought): Installable => {
-  const { agreement, calVersion, mode, quantity } = o;
+  const { agreement, calVersion, mode, quantity, codeFile } = o;
   if (program === 'retail') {
     const said = {
       '--agreement': agreement,
@@ -125,13 +145,20 @@ const purchaseOf = (program: string, o: Bought): Installable => {
       '--mode': mode,
       '--quantity': quantity,
     };
-    belongsTo(program, said, 'takes nothing but --code; the code says what is in the box');
-    const code = normalCode(o.code ?? '');
-    const problem = o.code === undefined ? 'is missing: --code <25 characters>' : codeProblem(code);
+    belongsTo(program, said, 'takes nothing but --code or --code-file; the code says what is in the box');
+    if (o.code !== undefined && codeFile !== undefined)
+      throw new InvalidArgumentError('Say --code or --code-file, not both.');
+    const given = codeFile === undefined ? o.code : codeIn(codeFile);
+    const code = normalCode(given ?? '');
+    const problem = given === undefined ? 'is missing: --code-file <file>' : codeProblem(code);
     if (problem !== undefined) throw new InvalidArgumentError(`The license code ${problem}.`);
     return { program, code };
   }
-  belongsTo(program, { '--code': o.code }, 'takes no license code, which is of retail boxes');
+  belongsTo(
+    program,
+    { '--code': o.code, '--code-file': codeFile },
+    'takes no license code, which is of retail boxes',
+  );
   const missing = Object.entries({
     '--agreement': agreement,
     '--cal-version': calVersion,
@@ -285,7 +312,8 @@ export const addClearinghouseCommands = (
         .createArgument('<program>', 'the purchase program; spla is that of service providers')
         .choices(['retail', ...agreementProgram.options]),
     )
-    .option('--code <code>', 'retail: the license code, 25 characters')
+    .option('--code <code>', 'retail: the license code, 25 characters; others on this machine can see it')
+    .option('--code-file <file>', 'retail: a file with the license code, which only you can read')
     .option(
       '--agreement <number>',
       'agreement or enrollment number, 7 digits; open: license number (8 digits), hyphen, authorization number (15 characters); other: as on the paper',

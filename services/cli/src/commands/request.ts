@@ -6,7 +6,7 @@ import { connect, type Decision, type LicenseAsk, type TerminalServer } from '@c
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { Problem } from '../problem.ts';
-import { natsServers, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
+import { natsOf, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
 import { bold, day, green, grouped, json, plain, red, say } from '../print.ts';
 import { rowWords } from '../rows.ts';
 
@@ -29,7 +29,7 @@ export const connectTerminalServer = async (
       `The profile gives terminal server "${id}" no licensing mode: write it there, or say --mode.`,
     );
   const server = await connect({
-    servers: natsServers(profile),
+    ...natsOf(profile),
     seed: readSecret(seedFileOf(profile, id)),
     terminalServerId: id,
     mode,

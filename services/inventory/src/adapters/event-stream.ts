@@ -2,7 +2,7 @@
 
 import type { JetStreamClient } from 'nats';
 import { encode } from '@calbus/contracts/envelope';
-import { operatorEvent } from '@calbus/contracts/events';
+import { operatorEvent, type EventName } from '@calbus/contracts/events';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
@@ -10,8 +10,9 @@ import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { EventBookDeps } from '../handlers/events.ts';
 
 export const natsEvents =
-  (js: JetStreamClient, clock: Clock, log: Log): EventBookDeps['put'] =>
+  (js: JetStreamClient, clock: Clock, log: Log, count: (event: EventName) => void): EventBookDeps['put'] =>
   (event) => {
+    count(event.event);
     const bytes = encode(operatorEvent, { id: newId(), sentAt: clock.now() }, event);
     js.publish(subjects.event(event.event), bytes).catch((error: unknown) =>
       log.warn({ name: event.event, ...errorFacts(error) }, 'an event could not be stored'),

@@ -10,9 +10,29 @@ import { requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-setti
 
 const LOOK_MS = 2_000;
 
-const ensure = async (jsm: JetStreamManager, replicas: number): Promise<boolean> => {
+/** The queue as it was at a look. */
+export type QueueSeen = {
+  /** Requests that are not answered yet. */
+  readonly waiting: number;
+  /** How long the oldest of them has waited, in milliseconds. */
+  readonly oldestMs: number;
+};
+
+const seenIn = ({ messages, first_ts: first }: { messages: number; first_ts: string }): QueueSeen => ({
+  waiting: messages,
+  // The server's clock wrote it, and ours reads it: they may depart a little.
+  oldestMs: messages === 0 ? 0 : Math.max(0, Date.now() - Date.parse(first)),
+});
+
+const ensure = async (
+  jsm: JetStreamManager,
+  replicas: number,
+  seen: (queue: QueueSeen) => void,
+): Promise<boolean> => {
   const { stream, name } = requestsConsumer;
-  const made = (await orMissing(jsm.streams.info(stream))) === undefined;
+  const info = await orMissing(jsm.streams.info(stream));
+  const made = info === undefined;
+  if (info) seen(seenIn(info.state));
   if (made) await jsm.streams.add(settingsOf(streams.requests, replicas));
   if (!(await orMissing(jsm.consumers.info(stream, name)))) {
     await jsm.consumers.add(stream, {
@@ -31,6 +51,7 @@ export const keepRequestQueue = async (
   clock: Clock,
   log: Log,
   signal: AbortSignal,
+  seen: (queue: QueueSeen) => void = () => {},
 ): Promise<void> => {
   const jsm = await nc.jetstreamManager({ checkAPI: false });
   let wake = new AbortController();
@@ -39,7 +60,7 @@ export const keepRequestQueue = async (
   })();
   while (!signal.aborted) {
     try {
-      if (await ensure(jsm, replicas))
+      if (await ensure(jsm, replicas, seen))
         log.warn({ stream: streams.requests.name }, 'the request queue was gone and is made again');
     } catch (error) {
       log.debug(errorFacts(error), 'the request queue cannot be looked at');

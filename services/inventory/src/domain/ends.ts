@@ -29,6 +29,13 @@ export class EndTable implements Ends {
     if (known?.size === 0) this.hours.delete(hour);
   }
 
+  /** How many end in the hours between the two, to the hour: found without looking at each. */
+  between(from: number, until: number): number {
+    let n = 0;
+    for (const [hour, ends] of this.hours) if (hour >= hourOf(from) && hour <= hourOf(until)) n += ends.size;
+    return n;
+  }
+
   *due(until: number): Generator<string> {
     const hours = [...this.hours.keys()].filter((hour) => hour <= hourOf(until)).sort((a, b) => a - b);
     for (const hour of hours) {

@@ -205,7 +205,9 @@ export type BaseState = State & {
   readonly merges: Map<string, Merge>;
   readonly withheld: Map<string, Withheld>;
   readonly sightings: Map<string, Sighting>;
+  readonly ends: EndTable;
   readonly users: UserTable;
+  readonly userEnds: EndTable;
 };
 
 export const emptyState = (words = new Words()): BaseState => {

@@ -30,6 +30,14 @@ export type GroupCommit = {
   readonly stop: () => void;
 };
 
+/** For whoever watches the service. */
+export type CommitCounts = {
+  /** A batch of so many commands was appended to the ledger, in so many milliseconds. */
+  readonly committed: (commands: number, ms: number) => void;
+  /** An append that may have been stored or not. */
+  readonly uncertain: () => void;
+};
+
 export type GroupCommitDeps = {
   readonly ledger: Ledger;
   readonly follower: Follower;
@@ -41,6 +49,7 @@ export type GroupCommitDeps = {
   /** The ledger has used 90 % of its storage. */
   readonly storageNearlyFull: () => boolean;
   readonly log: Log;
+  readonly counts?: CommitCounts;
   readonly term: number;
   /** The generation to write under; the ledger's own, but for the first batch of a new one. */
   readonly generation: string;
@@ -93,6 +102,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         follower.takeOwn(batch, bytes, outcome.sequence);
         return outcome.sequence;
       }
+      deps.counts?.uncertain();
       const why = outcome.kind === 'full' ? 'the storage is full' : outcome.why;
       log.warn({ why, tail: follower.tail() }, 'an append is uncertain; reading the ledger');
       const found = await lookFor(batch.nonce);
@@ -177,7 +187,9 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
           at: c.now,
           records,
         };
+        const begun = clock.monotonic();
         actual = await append(batch, encodeBatch(batch));
+        deps.counts?.committed(done.length, clock.monotonic() - begun);
         const touched = touchedBy(records, (id) => state.owners.get(id));
         deps.cache.committed(before, state.head, changedHashes(state, touched));
         deps.onCommitted(records);

@@ -60,6 +60,8 @@ export type LeadershipDeps = Omit<
 export type Leadership = {
   readonly leading: () => Leading | undefined;
   /** While the lead is held and not used. */
+  /** When the ledger was last read to its end by a replica that does not lead, monotonic; undefined before. */
+  readonly followedAt: () => number | undefined;
   readonly loss: () => { readonly term: number; readonly evidence: readonly LossEvidence[] } | undefined;
   readonly ended: Promise<void>;
 };
@@ -68,6 +70,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
   const { clock, key, follower, replica, log, signal, witnesses } = deps;
   let leading: Leading | undefined;
   let loss: Loss | undefined;
+  let followedAt: number | undefined;
 
   const lead = async (term: number, firstRevision: number): Promise<void> => {
     const over = new AbortController();
@@ -223,6 +226,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       try {
         await witnesses.follow();
         await follower.catchUp();
+        followedAt = clock.monotonic();
         const { revision, claim } = await key.read();
         if (revision !== seenRevision) {
           seenRevision = revision;
@@ -246,6 +250,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
   };
   return {
     leading: () => leading,
+    followedAt: () => followedAt,
     loss: () => loss && { term: loss.term, evidence: loss.evidence() },
     ended: loop(),
   };

@@ -13,7 +13,7 @@ import { subjects } from '@calbus/contracts/subjects';
 import { ask } from '@calbus/runtime/ask';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
-import { hearHead } from '@calbus/runtime/head-beacon';
+import { hearHead, leaderWrong } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import type { Inventory } from '../ports.ts';
 
@@ -24,6 +24,8 @@ export type NatsInventory = Inventory & {
   readonly trust: () => Promise<Body<typeof inventoryTrust>>;
   /** Changes whenever the trust snapshot would; undefined before the first beacon. */
   readonly trustRevision: () => string | undefined;
+  /** What is wrong while no replica takes commands. */
+  readonly wrong: () => string | undefined;
 };
 
 export const trustRevisionText = (generation: string, revision: number): string =>
@@ -39,6 +41,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
   const { head } = beacon;
   const stamp = () => ({ id: newId(), sentAt: clock.now() });
   return {
+    wrong: () => leaderWrong(beacon),
     position: () => {
       const h = head();
       return h && { generation: h.generation, sequence: h.sequence };

@@ -76,6 +76,7 @@ const start = async (t: TestContext, away = false) => {
   const inventory: NatsInventory = {
     allocate: () => Promise.reject(new FaultError(fault('NO_LEADER'))),
     position: () => undefined,
+    wrong: () => undefined,
     trustRevision: () => trustRevisionText('g1', says.beacon),
     trust: async () => {
       says.asked += 1;

@@ -24,6 +24,8 @@ const KEYS_EVERY = 8;
 export type Trust = Signer & {
   /** Resolves once it is known for the first time whom to trust, or at the abort of `signal`. */
   readonly known: Promise<void>;
+  /** What is wrong while no license can be signed. */
+  readonly wrong: () => string | undefined;
   readonly ended: Promise<void>;
 };
 
@@ -131,6 +133,15 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       return checked;
     },
     known: first.promise,
+    wrong: () => {
+      if (!sources)
+        return 'Whom to trust is not known yet: issuing keys come from the liaison, certificates from inventory. Read their logs.';
+      if (signing.length === 0)
+        return "No issuing key opens under this deployment's secret: give issuers and liaison the same CALBUS_DEPLOYMENT_SECRET_FILE.";
+      return signing.some((k) => clock.now() <= k.notAfter)
+        ? undefined
+        : "No issuing key is in date: read the liaison's log; it makes a key by itself.";
+    },
     ended: run(),
   };
 };

@@ -24,6 +24,7 @@ type MessageDeps = { readonly log: Log; readonly inventory: Inventory; readonly 
 const checked = (
   { signer, log }: MessageDeps,
   terminalServerId: string,
+  requestId: string,
   license: string,
   chain: readonly string[] | undefined,
   patient: boolean,
@@ -32,7 +33,7 @@ const checked = (
   if (!check.ok && check.unknown === true && patient) return undefined;
   if (!check.ok) {
     log.warn(
-      { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, row: 'N1', why: check.why },
+      { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, requestId, row: 'N1', why: check.why },
       'a presented license is not genuine',
     );
   }
@@ -67,13 +68,13 @@ export const openMessage: Readonly<Record<Verb, (deps: MessageDeps, bytes: Uint8
         const { presented: license, presentedChain } = body;
         const generation = deps.inventory.position()?.generation;
         if (license === undefined) return understandRequest(ts, body, undefined, generation);
-        const presented = checked(deps, ts, license, presentedChain, patient);
+        const presented = checked(deps, ts, body.requestId, license, presentedChain, patient);
         return presented && understandRequest(ts, body, presented, generation);
       }),
     validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
     relearn: (deps, bytes) =>
       open(licenseRelearn, bytes, (ts, body, patient) => {
-        const presented = checked(deps, ts, body.license, body.chain, patient);
+        const presented = checked(deps, ts, body.requestId, body.license, body.chain, patient);
         return presented && understandRelearn(ts, body, presented);
       }),
     stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),

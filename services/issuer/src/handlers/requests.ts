@@ -12,7 +12,7 @@ import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { decisionOf } from '../domain/decision.ts';
 import type { Understood } from '../domain/understand.ts';
-import type { Inventory, Queued, Signer, TerminalServers } from '../ports.ts';
+import type { Counts, Inventory, Queued, Signer, TerminalServers } from '../ports.ts';
 import { isVerb, openMessage } from './messages.ts';
 
 export type RequestDeps = {
@@ -22,6 +22,7 @@ export type RequestDeps = {
   readonly inventory: Inventory;
   readonly terminalServers: TerminalServers;
   readonly signer: Signer;
+  readonly counts: Counts;
 };
 
 /** A message that decodes and is in time. */
@@ -36,6 +37,8 @@ const AGAIN_MS = 200;
 const WORKING_MS = 2_000;
 /** A message that faults this often is put aside. */
 const MOST_FAULTS = 3;
+/** Of a batch that failed, so many are named in the log. */
+const SHOWN = 10;
 /** Where it cannot be said whether the license in a message is genuine, it comes so often; then the license counts as none. */
 const PATIENT = 10;
 
@@ -71,12 +74,18 @@ const putAside = async (deps: RequestDeps, q: Queued, f: Fault): Promise<void> =
 const late = (deps: RequestDeps, q: Queued, waitsMs: number): boolean =>
   deps.clock.now() > q.storedAt + waitsMs;
 
+const comesAgain = (deps: RequestDeps, q: Queued): void => {
+  deps.counts.again();
+  q.again(AGAIN_MS);
+};
+
 const take = async (deps: RequestDeps, q: Queued): Promise<Taken | undefined> => {
   const subject = parseLicenseSubject(q.subject);
   if (!subject || !isVerb(subject.verb)) {
     await putAside(deps, q, fault('WRONG_SUBJECT'));
     return undefined;
   }
+  deps.counts.taken(subject.verb);
   const opened = openMessage[subject.verb](deps, q.bytes);
   if (!opened.ok) {
     await putAside(deps, q, opened.fault);
@@ -84,13 +93,14 @@ const take = async (deps: RequestDeps, q: Queued): Promise<Taken | undefined> =>
   }
   const { id, waitsMs, understand } = opened.message;
   if (late(deps, q, waitsMs)) {
+    deps.counts.late();
     q.done(); // nobody waits for the answer any more
     return undefined;
   }
   const { terminalServerId } = subject;
   const asks = understand(terminalServerId, q.deliveries < PATIENT);
   if (asks) return { queued: q, terminalServerId, id, asks };
-  q.again(AGAIN_MS);
+  comesAgain(deps, q);
   return undefined;
 };
 
@@ -114,11 +124,17 @@ const answerAll = (
     const answer = answers[i];
     const decision = answer && decisionOf(t.terminalServerId, answer, deps.signer.sign);
     if (!decision) {
-      t.queued.again(AGAIN_MS); // no place in the ledger, or no key that may sign, is known yet
+      comesAgain(deps, t.queued); // no place in the ledger, or no key that may sign, is known yet
       continue;
     }
     deps.terminalServers.decide(decision, t.id);
+    const { requestId, row } = decision;
+    deps.log.debug(
+      { requestId, terminalServerId: t.terminalServerId, row, kind: decision.outcome.kind },
+      'decided',
+    );
     t.queued.done();
+    deps.counts.decided(decision, Math.max(0, deps.clock.now() - t.queued.storedAt));
   }
 };
 
@@ -131,12 +147,18 @@ const passes = (f: Fault): boolean =>
  * that one request it cannot handle takes no other with it; the leader gives what it decided already once more.
  */
 const decideAll = async (deps: RequestDeps, asking: readonly Taken[]): Promise<void> => {
+  const items = asking.flatMap((t) => (t.asks.kind === 'ask' ? [t.asks.item] : []));
   try {
-    const items = asking.flatMap((t) => (t.asks.kind === 'ask' ? [t.asks.item] : []));
     answerAll(deps, asking, await deps.inventory.allocate(items));
   } catch (error) {
     const known = faultOf(error);
-    if (!known) deps.log.error(errorFacts(error), 'a batch of requests failed');
+    if (!known) {
+      const requestIds = items.slice(0, SHOWN).map((item) => item.requestId);
+      deps.log.error(
+        { requestIds, requests: asking.length, ...errorFacts(error) },
+        'a batch of requests failed',
+      );
+    }
     const f = known ?? fault('HANDLER_FAILED');
     if (!passes(f) && asking.length > 1) {
       const half = asking.length >> 1;
@@ -145,7 +167,7 @@ const decideAll = async (deps: RequestDeps, asking: readonly Taken[]): Promise<v
       return;
     }
     for (const { queued } of asking) {
-      if (passes(f) || queued.deliveries < MOST_FAULTS) queued.again(AGAIN_MS);
+      if (passes(f) || queued.deliveries < MOST_FAULTS) comesAgain(deps, queued);
       else await putAside(deps, queued, f);
     }
   }
@@ -166,6 +188,7 @@ const keepWorking = async (
 
 /** Handles one batch; never rejects. Afterwards each message is done, or comes again. */
 export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): Promise<void> => {
+  deps.counts.batch(batch.length);
   const taken = (await Promise.all(batch.map((q) => take(deps, q)))).filter((t) => t !== undefined);
   const asking = taken.filter((t) => t.asks.kind === 'ask');
   const own = taken.filter((t) => t.asks.kind === 'refuse');

@@ -13,6 +13,9 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { LicenseCheck } from '@calbus/trust/licenses';
 import type { Queued } from '../ports.ts';
+import { createEndpoints } from '@calbus/runtime/endpoints';
+import { createMetrics, type Metrics } from '@calbus/runtime/metrics';
+import { countIssuer } from '../adapters/metrics.ts';
 import { handleBatch, type RequestDeps } from './requests.ts';
 
 const NOW = 1_790_000_000_000;
@@ -73,6 +76,7 @@ const claims = (over: Partial<LicenseClaims>): LicenseClaims => ({
 });
 
 type World = {
+  readonly metrics: Metrics;
   readonly deps: RequestDeps;
   readonly asked: Allocation[][];
   readonly decided: Body<typeof licenseDecision>[];
@@ -89,7 +93,13 @@ const world = (
     readonly deadStored?: boolean;
   } = {},
 ): World => {
-  const w: Omit<World, 'deps'> = { asked: [], decided: [], faults: [], dead: [] };
+  const w: Omit<World, 'deps'> = {
+    asked: [],
+    decided: [],
+    faults: [],
+    dead: [],
+    metrics: createMetrics(),
+  };
   const answer = (i: Allocation): AllocationAnswer => ({
     requestId: i.requestId,
     row: 'D4',
@@ -124,6 +134,7 @@ const world = (
   return {
     ...w,
     deps: {
+      counts: countIssuer(w.metrics, createEndpoints()),
       clock: { now: () => NOW, monotonic: () => 0, sleep: async () => {} },
       log: { debug: silent, info: silent, warn: silent, error: silent },
       dead: {
@@ -419,5 +430,27 @@ describe('what a terminal server says of its own accord', () => {
       ['UNKNOWN_TYPE'],
     );
     assert.deepEqual([w.asked, w.decided], [[], []]);
+  });
+});
+
+describe('what is counted', () => {
+  test('each request once for each time it is taken, each decision by its row, and what comes late or again', async () => {
+    const w = world();
+    await run(w, [message(ask(1)), message(ask(2)), message(ask(3), { storedAt: NOW - 1_000_000 })]);
+    const away = world({ fails: () => new FaultError(fault('NO_LEADER')) });
+    await run(away, [message(ask(4))]);
+    const [text, other] = [await w.metrics.text(), await away.metrics.text()];
+    const counted = {
+      'calbus_license_requests_total{kind="request"}': 3,
+      'calbus_decisions_total{row="D4"}': 2,
+      'calbus_decisions_total{row="D6"}': 0,
+      'calbus_licenses_granted_total{kind="temporary"}': 2,
+      calbus_requests_late_total: 1,
+      calbus_requests_again_total: 0,
+      calbus_request_batch_size_count: 1,
+      calbus_request_seconds_count: 2,
+    };
+    for (const [series, n] of Object.entries(counted)) assert.ok(text.includes(`\n${series} ${n}\n`), series);
+    assert.ok(other.includes('\ncalbus_requests_again_total 1\n'));
   });
 });

@@ -21,7 +21,12 @@ export type ClientsOptions = {
   readonly open: (client: Peer, signal: AbortSignal) => Promise<Read<Session>>;
 };
 
-export type Clients = { readonly port: number; readonly close: () => Promise<void> };
+export type Clients = {
+  readonly port: number;
+  /** How many are being relayed now. */
+  readonly sessions: () => number;
+  readonly close: () => Promise<void>;
+};
 
 /** After one end has ended, how long the other may take to take what is left. */
 const DRAIN_MS = 5_000;
@@ -66,6 +71,7 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
   const sockets = new Set<Socket>();
   const { change, refusal } = counter(o.limits);
   let refused = 0;
+  let sessions = 0;
 
   const open = async (socket: Socket, address: string): Promise<Session | undefined> => {
     const over = new AbortController();
@@ -111,7 +117,9 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
     const session = await open(socket, address);
     change(holder, { connections: 0, handshakes: -1 });
     if (session) {
+      sessions += 1;
       await relay(session.client, session.server);
+      sessions -= 1;
       session.ended();
     }
     await gone;
@@ -128,6 +136,7 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
   const { port } = server.address() as AddressInfo;
   return {
     port,
+    sessions: () => sessions,
     close: async () => {
       const closed = once(server, 'close');
       server.close();

@@ -11,7 +11,7 @@ import { subjects } from '@calbus/contracts/subjects';
 import { openCounts } from '../../live-counts.ts';
 import { connectOperator, type Operator } from '../../operator.ts';
 import { Problem } from '../../problem.ts';
-import { readSecret, terminalServerOf, type Profile } from '../../profile.ts';
+import { readSecret, redisAuthorityOf, terminalServerOf, type Profile } from '../../profile.ts';
 import { progressOf } from '../../progress.ts';
 import { attempt, readStatus } from '../status.ts';
 import { askTerminalServers } from '../terminal-servers.ts';
@@ -35,7 +35,8 @@ const look = async (
   profile: Profile,
   terminalServerId: string | undefined,
 ): Promise<Observation['seen']> => {
-  const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+  const password = readSecret(profile.redisPasswordFile);
+  const redis = openCounts(profile.redisUrl, profile.redisUser, password, redisAuthorityOf(profile));
   const progress = progressOf('Looking');
   try {
     const from = performance.now();
