@@ -247,12 +247,31 @@ describe('the gateway, and those who speak wrongly', () => {
     second.leave();
   });
 
-  test('the configuration is refused in sentences', async () => {
+  test('what it cannot start with is refused in sentences', async () => {
     const main = 'services/session-gateway/src/main.ts';
     const refused = await runMain(main, ['--check'], { CALBUS_RDP_SERVER: 'farm', CALBUS_LISTEN: 'x:99999' });
     assert.equal(refused.code, 2);
     assert.match(refused.stderr, /CALBUS_RDP_SERVER: must be host:port/);
     assert.match(refused.stderr, /CALBUS_LISTEN: must be host:port, with a port up to 65535/);
+
+    const good = gateway.environment();
+    const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
+      [
+        { CALBUS_RDP_SERVER: '192.0.2.1:3389' },
+        /192\.0\.2\.1 is another machine, and passwords go there: set/,
+      ],
+      [{ CALBUS_LOG_ON_SOCKET: logOnSocket }, /Another process listens at/],
+      [{ CALBUS_LOG_ON_SOCKET: path.join(dir, 'none', 'x') }, /names a folder that is there/],
+      [{}, /Clients cannot be let in at 127\.0\.0\.1:[0-9]+ \(EADDRINUSE\): stop what listens there/],
+      [{ CALBUS_TLS_KEY_FILE: s.profile.clearinghouseRootFile }, /belong together/],
+    ];
+    for (const [n, [change, says]] of cases.entries()) {
+      const { CALBUS_LOG_ON_SOCKET: _own, ...rest } = good;
+      const env = { ...rest, CALBUS_DATA_DIR: path.join(dir, `data${n}`), ...change };
+      const failed = await runMain(main, [], env);
+      assert.equal(failed.code, 1, failed.stdout);
+      assert.match(failed.stdout, says);
+    }
   });
 
   test('neither a password nor a license is in the log, and the process is the one that was started', () => {

@@ -14,7 +14,8 @@ type Fact = { readonly msg: string; readonly row?: string; readonly device?: str
 
 export type Gateway = {
   readonly port: number;
-  readonly pid: () => number;
+  /** What it is started with. */
+  readonly environment: () => Record<string, string>;
   /** How it was decided on this device, last of all. */
   readonly decided: (device: string) => string | undefined;
   /** How often something was logged so far. */
@@ -45,22 +46,23 @@ export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gate
   const wire = await cuttableWire({ host: hostname, port: Number(natsPort) });
   const [port = 0] = await freePorts(1);
   const earlier: string[] = [];
+  const environment = (): Record<string, string> => ({
+    CALBUS_NATS_URL: `nats://${wire.host}:${wire.port}`,
+    CALBUS_NATS_SEED_FILE: seedFileOf(s.profile, id),
+    CALBUS_CLEARINGHOUSE_ROOT_FILE: s.profile.clearinghouseRootFile,
+    CALBUS_TERMINAL_SERVER_ID: id,
+    CALBUS_VERSION: '2003',
+    CALBUS_DATA_DIR: dir,
+    CALBUS_LISTEN: `127.0.0.1:${port}`,
+    CALBUS_RDP_SERVER: `127.0.0.1:${o.rdpPort}`,
+    CALBUS_LOG_ON_SOCKET: o.logOnSocket,
+    CALBUS_CLOCK_OFFSET: `${Math.round((s.now() - Date.now()) / 1_000)}s`,
+    ...o.env,
+  });
   const start = (): Promise<ServiceProcess> =>
     startService({
       main: path.join(repositoryRoot, 'services/session-gateway/src/main.ts'),
-      env: {
-        CALBUS_NATS_URL: `nats://${wire.host}:${wire.port}`,
-        CALBUS_NATS_SEED_FILE: seedFileOf(s.profile, id),
-        CALBUS_CLEARINGHOUSE_ROOT_FILE: s.profile.clearinghouseRootFile,
-        CALBUS_TERMINAL_SERVER_ID: id,
-        CALBUS_VERSION: '2003',
-        CALBUS_DATA_DIR: dir,
-        CALBUS_LISTEN: `127.0.0.1:${port}`,
-        CALBUS_RDP_SERVER: `127.0.0.1:${o.rdpPort}`,
-        CALBUS_LOG_ON_SOCKET: o.logOnSocket,
-        CALBUS_CLOCK_OFFSET: `${Math.round((s.now() - Date.now()) / 1_000)}s`,
-        ...o.env,
-      },
+      env: environment(),
       ready: /"state":"ready"/,
       readyWithinMs: 60_000,
     });
@@ -75,7 +77,7 @@ export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gate
     });
   return {
     port,
-    pid: () => service.pid,
+    environment,
     decided: (device) => {
       const last = facts().findLast((f) => f.device === device && f.row !== undefined);
       return last && (last.code === undefined ? last.row : `${last.row} ${last.code}`);

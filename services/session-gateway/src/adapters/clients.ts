@@ -132,7 +132,15 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
     serve(socket).catch((error: unknown) => o.log.error(errorFacts(error), 'a client was hung up on'));
   });
   server.listen({ host: o.host, port: o.port });
-  await once(server, 'listening');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `Clients cannot be let in at ${o.host}:${o.port} (${code}): stop what listens there, or set CALBUS_LISTEN to another place.`,
+      { cause: error },
+    );
+  }
   const { port } = server.address() as AddressInfo;
   return {
     port,

@@ -2,7 +2,7 @@
 // answer is {"logOn": "taken"}, or "nobody" where it is not clear whose it is.
 
 import { once } from 'node:events';
-import { chmodSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { z } from 'zod';
 import type { LogOn } from '../domain/log-ons.ts';
@@ -61,10 +61,22 @@ export const listenForLogOns = async (
   };
   const server = createServer(serve);
   server.maxConnections = 64;
+  // Whoever can report a log-on can have a license made full: the owner alone, and root, who is the one that PAM's hooks run as.
+  const usual = process.umask(0o177);
+  const listening = once(server, 'listening');
   server.listen(file);
-  await once(server, 'listening');
-  // Whoever can report a log-on can have a license made full: root alone, who is the one that PAM's hooks run as.
-  chmodSync(file, 0o600);
+  process.umask(usual);
+  try {
+    await listening;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `No socket can be made at ${file} (${code}): CALBUS_LOG_ON_SOCKET names a folder that is there and may be written to.`,
+      {
+        cause: error,
+      },
+    );
+  }
   return async () => {
     const closed = once(server, 'close');
     server.close();

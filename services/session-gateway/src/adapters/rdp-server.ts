@@ -22,10 +22,16 @@ const MOST_ADDRESSES = 0xffff;
 
 const isLoopback = (address: string): boolean => isIPv4(address) && address.startsWith('127.');
 
-/** Whether passwords leave this machine on their way to it. */
-const isElsewhere = async (host: string): Promise<boolean> => {
-  const found = await lookup(host, { all: true });
-  return !found.every(({ address }) => isLoopback(address) || address === '::1');
+/** Rejects with a sentence where no such host is known. */
+const addressesOf = async (host: string): Promise<readonly string[]> => {
+  try {
+    const found = await lookup(host, { all: true, order: 'ipv4first' });
+    return found.map(({ address }) => address);
+  } catch (error) {
+    throw new Error(`CALBUS_RDP_SERVER names ${host}, and nobody knows where that is: correct it.`, {
+      cause: error,
+    });
+  }
 };
 
 const ownAddresses = (): { readonly take: () => string | null; readonly giveBack: (a: string) => void } => {
@@ -47,11 +53,13 @@ const ownAddresses = (): { readonly take: () => string | null; readonly giveBack
 };
 
 export const rdpServer = async (o: RdpServerOptions): Promise<ReachServer> => {
-  if (!o.verifies && (await isElsewhere(o.host)))
+  const addresses = await addressesOf(o.host);
+  const isHere = addresses.every((address) => isLoopback(address) || address === '::1');
+  if (!isHere && !o.verifies)
     throw new Error(
       `${o.host} is another machine, and passwords go there: set CALBUS_RDP_SERVER_CERTIFICATE_FILE to its certificate.`,
     );
-  const { address: host } = await lookup(o.host, { order: 'ipv4first' });
+  const [host = o.host] = addresses;
   const own = ownAddresses();
   const mayChoose = process.platform === 'linux' && isLoopback(host);
   return async (signal) => {
