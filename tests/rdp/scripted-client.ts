@@ -20,6 +20,8 @@ export type Scripted = {
   /** Resolves once the other end has hung up. */
   readonly hungUp: Promise<void>;
   readonly isOver: () => boolean;
+  /** The stream itself; nothing is read of it here any more. */
+  readonly release: () => Duplex;
   readonly leave: () => void;
 };
 
@@ -75,6 +77,10 @@ export const script = async (port: number): Promise<Scripted> => {
     },
     hungUp,
     isOver: () => over,
+    release: () => {
+      stream.removeAllListeners('data');
+      return stream;
+    },
     leave: () => socket.destroy(),
   };
 };

@@ -2,7 +2,7 @@
 // tests are skipped, and say why.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { canInstallPackages, installPackages, isDebian } from '@calbus/local/debian';
 
 const needed = {
@@ -14,7 +14,9 @@ const needed = {
 
 /** Undefined once everything is there; else why these tests cannot run here. */
 export const whyNot = async (): Promise<string | undefined> => {
-  if (!isDebian()) return 'xrdp and FreeRDP are taken from Debian, and this is another system';
+  // Later ones have xrdp 0.10 and FreeRDP 3, whose logs and switches are others.
+  if (!isDebian() || !/^VERSION_ID="12"$/m.test(readFileSync('/etc/os-release', 'utf8')))
+    return 'xrdp 0.9 and FreeRDP 2 are taken from Debian 12, and this is another system';
   if (!canInstallPackages()) return 'xrdp lets users log on only where it runs as root';
   if (spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status !== 0)
     return 'xrdp runs with files of its own in a mount namespace, which may not be made here';
