@@ -419,10 +419,12 @@ const anHourWithout = async (load: { readonly given: number }): Promise<void> =>
 /** All that Redis keeps, in words. It writes nothing to its disk here; elsewhere it might. */
 const inRedis = async (): Promise<string> => {
   const values: unknown[] = [];
-  for (const key of await s.redis.keys('cal:*')) {
-    const type = await s.redis.type(key);
-    values.push(key, type === 'hash' ? await s.redis.hgetall(key) : await s.redis.dump(key));
-  }
+  for await (const found of s.redis.scanStream({ match: 'cal:*' }))
+    for (const key of found as string[]) {
+      const type = await s.redis.type(key);
+      values.push(key, type === 'hash' ? await s.redis.hgetall(key) : await s.redis.dump(key));
+    }
+  assert.ok(values.length > 0, 'Redis holds counts');
   return JSON.stringify(values);
 };
 

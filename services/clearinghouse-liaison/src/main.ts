@@ -69,5 +69,7 @@ await runService({
     const description = 'The identity of this license server, and what it asks of the Clearinghouse.';
     const callers = [inboxes.operator, inboxes.observer];
     answerDiscovery({ nc, name, version, description, callers, endpoints, log });
+    // Whoever reads in the log that it has started may ask it at once.
+    await nc.flush();
   },
 });

@@ -158,5 +158,7 @@ await runService({
     const description = 'Keeps the ledger: key packs, licenses, counts. One replica leads and decides.';
     const callers = [inboxes.operator, inboxes.observer];
     answerDiscovery({ nc, name: 'inventory', version, description, callers, endpoints, log });
+    // Whoever reads in the log that it has started may ask it at once.
+    await nc.flush();
   },
 });
