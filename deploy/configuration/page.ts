@@ -6,6 +6,7 @@ import { config as clearinghouse } from '../../services/clearinghouse/src/config
 import { config as liaison } from '../../services/clearinghouse-liaison/src/config.ts';
 import { config as inventory } from '../../services/inventory/src/config.ts';
 import { config as issuer } from '../../services/issuer/src/config.ts';
+import { config as sessionGateway } from '../../services/session-gateway/src/config.ts';
 import { config as provision } from '../nats/provision-config.ts';
 
 export const configured: Readonly<Record<string, { readonly about: string; readonly schema: z.ZodObject }>> =
@@ -17,6 +18,10 @@ export const configured: Readonly<Record<string, { readonly about: string; reado
       schema: liaison,
     },
     clearinghouse: { about: "The vendor's side.", schema: clearinghouse },
+    'session-gateway': {
+      about: 'Sits in front of an RDP server, and licenses its clients.',
+      schema: sessionGateway,
+    },
     provision: {
       about: 'Sets up the streams of a deployment, once before inventory starts.',
       schema: provision,

@@ -22,6 +22,9 @@ const given: Readonly<Record<string, string>> = {
   CALBUS_RABBITMQ_URL: 'amqp://127.0.0.1:1',
   CALBUS_RABBITMQ_USER: 'site1',
   CALBUS_DATA_DIR: dir,
+  CALBUS_TERMINAL_SERVER_ID: 'ts1',
+  CALBUS_VERSION: '2022',
+  CALBUS_RDP_SERVER: '127.0.0.1:3390',
 };
 const services = Object.entries(configured).filter(([name]) => name !== 'provision');
 

@@ -5,9 +5,10 @@ import { parseArgs } from 'node:util';
 import { leaveWithParent } from '@calbus/local/parent';
 import type { Benchmark, Figure } from './benchmark.ts';
 import { decide } from './decide.ts';
+import { relay } from './relay.ts';
 import { start } from './start.ts';
 
-const benchmarks: readonly Benchmark[] = [start, decide];
+const benchmarks: readonly Benchmark[] = [start, decide, relay];
 
 const list = (): string =>
   benchmarks

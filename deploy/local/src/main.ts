@@ -1,6 +1,7 @@
 // `npm start`: servers, then services, then the job in front of the user; and one way out. Started by start.mjs.
 import { binaryNames, ensureServers } from './binaries.ts';
 import { prepareDeployment } from './deployment.ts';
+import { offerGateway } from './gateway.ts';
 import { doJob } from './job.ts';
 import { openLifetime } from './lifetime.ts';
 import { readOptions } from './options.ts';
@@ -32,11 +33,13 @@ try {
       void lifetime.end();
     },
   );
+  const work = async (): Promise<void> => {
+    await doJob({ deployment, servers, directory, lifetime, awaitRestore: options.awaitRestore, say });
+    if (options.rdp !== undefined && !lifetime.signal.aborted)
+      await offerGateway(options.rdp, { deployment, servers, directory, lifetime, say });
+  };
   // Ctrl-C in the middle of it ends it at once; whatever it has not done, the next start does.
-  await Promise.race([
-    doJob({ deployment, servers, directory, lifetime, awaitRestore: options.awaitRestore, say }),
-    lifetime.ending,
-  ]);
+  await Promise.race([work(), lifetime.ending]);
   if (!options.once && !lifetime.signal.aborted) {
     say('');
     say('calbus runs until Ctrl-C. In another terminal:');

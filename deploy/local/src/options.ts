@@ -7,6 +7,8 @@ export type LauncherOptions = {
   readonly once: boolean;
   /** An empty ledger waits for a backup. */
   readonly awaitRestore: boolean;
+  /** The session gateway is started, too, in front of this RDP server: host:port. */
+  readonly rdp: string | undefined;
   /** Absolute. */
   readonly dataDir: string;
 };
@@ -19,6 +21,7 @@ export function readOptions(args: readonly string[]): LauncherOptions {
       options: {
         once: { type: 'boolean', default: false },
         'await-restore': { type: 'boolean', default: false },
+        rdp: { type: 'string' },
         data: { type: 'string', default: '' },
       },
     });
@@ -26,7 +29,9 @@ export function readOptions(args: readonly string[]): LauncherOptions {
     const here = process.env['INIT_CWD'] ?? process.cwd();
     const dataDir =
       values.data === '' ? path.join(repositoryRoot, '.calbus') : path.resolve(here, values.data);
-    return { once: values.once, awaitRestore: values['await-restore'], dataDir };
+    if (values.rdp !== undefined && !/^[^\s:]+:[0-9]{1,5}$/.test(values.rdp))
+      throw new Error(`--rdp is the host:port of an RDP server, and "${values.rdp}" is none.`);
+    return { once: values.once, awaitRestore: values['await-restore'], rdp: values.rdp, dataDir };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${reason.replace(/\.?$/, '.')} \`npm start -- --help\` shows the options.`, {

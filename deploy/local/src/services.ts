@@ -11,7 +11,8 @@ import type { Servers } from './start-servers.ts';
 import { startTied, type TiedProcess } from './tied-process.ts';
 
 export const serviceNames = ['clearinghouse', 'inventory', 'clearinghouse-liaison', 'issuer'] as const;
-export type ServiceName = (typeof serviceNames)[number];
+/** The session gateway runs only where somebody asks for it. */
+export type ServiceName = (typeof serviceNames)[number] | 'session-gateway';
 
 export type LocalService = {
   readonly name: ServiceName;
@@ -84,6 +85,8 @@ export const serviceEnvironment = (
       };
     case 'issuer':
       return { ...nats, ...trust, ...sealed, CALBUS_NATS_SEED_FILE: d.seedFile('issuer') };
+    case 'session-gateway':
+      return { ...nats, ...trust, ...data };
   }
 };
 

@@ -39,6 +39,9 @@ export const purchaseOf = (cals: Pick<Purchase, 'version' | 'mode' | 'quantity'>
 /** The account of the license server of a test file, by the file's name. */
 export const accountOf = (file: string): string => path.basename(file).split('.')[0] ?? '';
 
+/** Of tests that need time to pass and are told elsewhere. */
+const accountsElsewhere = ['rdp-gateway'] as const;
+
 const agreement: PurchaseAgreement = {
   program,
   agreementNumber,
@@ -60,10 +63,8 @@ const startVendorSite = async (): Promise<VendorSite> => {
     const password = randomBytes(16).toString('hex');
     writeFileSync(passwordFile, password);
     const clearinghouse = 'clearinghouse';
-    const licenseServers = globSync('*.flow.test.ts', { cwd: here }).map((file) => ({
-      user: accountOf(file),
-      password,
-    }));
+    const accounts = [...globSync('*.flow.test.ts', { cwd: here }).map(accountOf), ...accountsElsewhere];
+    const licenseServers = accounts.map((user) => ({ user, password }));
     const rabbitmq = await startRabbitmq({
       dataDir: path.join(dir, 'rabbitmq'),
       definitions: rabbitDefinitions({ clearinghouse: { user: clearinghouse, password }, licenseServers }),

@@ -1,0 +1,85 @@
+// Connections to the RDP server behind. Where it is on this machine each has a source address of its own, by which a log-on is
+// known: xrdp hands it to PAM as PAM_RHOST.
+
+import { once } from 'node:events';
+import { connect, isIPv4 } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { bad, good } from '../domain/bytes.ts';
+import type { ReachServer } from '../ports.ts';
+import { openPeer, type StartTls } from './peer.ts';
+
+export type RdpServerOptions = {
+  readonly host: string;
+  readonly port: number;
+  readonly startTls: StartTls;
+  /** Whether that checks who it speaks to. */
+  readonly verifies: boolean;
+};
+
+/** On Linux all of 127.0.0.0/8 is this machine, and can be bound. */
+const OWN = '127.78.';
+const MOST_ADDRESSES = 0xffff;
+
+const isLoopback = (address: string): boolean => isIPv4(address) && address.startsWith('127.');
+
+/** Rejects with a sentence where no such host is known. */
+const addressesOf = async (host: string): Promise<readonly string[]> => {
+  try {
+    const found = await lookup(host, { all: true, order: 'ipv4first' });
+    return found.map(({ address }) => address);
+  } catch (error) {
+    throw new Error(`CALBUS_RDP_SERVER names ${host}, and nobody knows where that is: correct it.`, {
+      cause: error,
+    });
+  }
+};
+
+const ownAddresses = (): { readonly take: () => string | null; readonly giveBack: (a: string) => void } => {
+  const taken = new Set<string>();
+  let last = 0;
+  return {
+    take: () => {
+      for (let tries = 0; tries < MOST_ADDRESSES; tries += 1) {
+        last = (last % (MOST_ADDRESSES - 1)) + 1;
+        const address = `${OWN}${last >>> 8}.${last & 0xff}`;
+        if (taken.has(address)) continue;
+        taken.add(address);
+        return address;
+      }
+      return null;
+    },
+    giveBack: (address) => void taken.delete(address),
+  };
+};
+
+export const rdpServer = async (o: RdpServerOptions): Promise<ReachServer> => {
+  const addresses = await addressesOf(o.host);
+  const isHere = addresses.every((address) => isLoopback(address) || address === '::1');
+  if (!isHere && !o.verifies)
+    throw new Error(
+      `${o.host} is another machine, and passwords go there: set CALBUS_RDP_SERVER_CERTIFICATE_FILE to its certificate.`,
+    );
+  const [host = o.host] = addresses;
+  const own = ownAddresses();
+  const mayChoose = process.platform === 'linux' && isLoopback(host);
+  return async (signal) => {
+    const address = mayChoose ? own.take() : null;
+    const from = address === null ? {} : { localAddress: address };
+    const socket = connect({ host, port: o.port, ...from });
+    const peer = openPeer(socket, address, o.startTls);
+    const abort = (): void => void socket.destroy();
+    signal.addEventListener('abort', abort, { once: true });
+    socket.once('close', () => {
+      signal.removeEventListener('abort', abort);
+      if (address !== null) own.giveBack(address);
+    });
+    try {
+      await once(socket, 'connect', { signal });
+      return good(peer);
+    } catch (error) {
+      socket.destroy();
+      const why = (error as NodeJS.ErrnoException).code ?? 'no answer';
+      return bad(`the RDP server at ${o.host}:${o.port} cannot be reached (${why})`);
+    }
+  };
+};

@@ -1,0 +1,83 @@
+// Bytes from strangers. A reader never throws and never reads past the end: what is not there reads as zero or nothing, and
+// `whole` says afterwards whether everything was there.
+
+export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+
+export const good = <T>(value: T): Read<T> => ({ ok: true, value });
+export const bad = (why: string): { readonly ok: false; readonly why: string } => ({ ok: false, why });
+
+export type Reader = {
+  readonly u8: () => number;
+  readonly u16be: () => number;
+  readonly u16le: () => number;
+  readonly u32le: () => number;
+  readonly take: (length: number) => Uint8Array;
+  /** All that is left. */
+  readonly rest: () => Uint8Array;
+  readonly left: () => number;
+  readonly whole: () => boolean;
+};
+
+const nothing = new Uint8Array(0);
+
+export const reader = (bytes: Uint8Array): Reader => {
+  let at = 0;
+  let whole = true;
+  const take = (length: number): Uint8Array => {
+    if (length > bytes.length - at) {
+      whole = false;
+      at = bytes.length;
+      return nothing;
+    }
+    at += length;
+    return bytes.subarray(at - length, at);
+  };
+  const u8 = (): number => take(1)[0] ?? 0;
+  const u16be = (): number => {
+    const [high = 0, low = 0] = take(2);
+    return high * 0x100 + low;
+  };
+  const u16le = (): number => {
+    const [low = 0, high = 0] = take(2);
+    return high * 0x100 + low;
+  };
+  const u32le = (): number => {
+    const [a = 0, b = 0, c = 0, d = 0] = take(4);
+    return d * 0x100_0000 + c * 0x1_0000 + b * 0x100 + a;
+  };
+  const left = (): number => bytes.length - at;
+  return { u8, u16be, u16le, u32le, take, left, rest: () => take(left()), whole: () => whole };
+};
+
+export const u16be = (n: number): readonly number[] => [(n >>> 8) & 0xff, n & 0xff];
+export const u16le = (n: number): readonly number[] => [n & 0xff, (n >>> 8) & 0xff];
+export const u32le = (n: number): readonly number[] => [...u16le(n & 0xffff), ...u16le(n >>> 16)];
+
+export const concat = (...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array => {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+};
+
+export const same = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+export const hex = (bytes: Uint8Array): string =>
+  [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+
+export const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+export const utf16 = (text: string): Uint8Array =>
+  concat(Array.from({ length: text.length }, (_, i) => u16le(text.charCodeAt(i))).flat());
+
+/** Up to the first NUL; what people could not have typed is left out, since names end up in logs and licenses. */
+const name = (text: string): string =>
+  // oxlint-disable-next-line no-control-regex -- leaving out control characters is the purpose
+  (text.split('\0')[0] ?? '').replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '').trim();
+
+export const nameOfUtf16 = (bytes: Uint8Array): string => name(new TextDecoder('utf-16le').decode(bytes));
+export const nameOfUtf8 = (bytes: Uint8Array): string => name(new TextDecoder().decode(bytes));

@@ -1,0 +1,162 @@
+// The PDUs of MS-RDPELE 2.2.2, little-endian: a preamble with type and size, then fields and binary blobs. Their types are not
+// looked at: clients differ in them, and each place has one meaning.
+
+import { ascii, bad, concat, good, reader, u16le, u32le, utf16, type Read, type Reader } from './bytes.ts';
+
+const LICENSE_REQUEST = 0x01;
+const PLATFORM_CHALLENGE = 0x02;
+const NEW_LICENSE = 0x03;
+const UPGRADE_LICENSE = 0x04;
+const LICENSE_INFO = 0x12;
+const NEW_LICENSE_REQUEST = 0x13;
+const PLATFORM_CHALLENGE_RESPONSE = 0x15;
+const ERROR_ALERT = 0xff;
+
+/** PREAMBLE_VERSION_3_0. */
+const VERSION = 3;
+const RANDOM = 32;
+const MAC = 16;
+
+const STATUS_VALID_CLIENT = 7;
+const NO_TRANSITION = 2;
+
+const BLOB_ENCRYPTED = 0x0009;
+const BLOB_CERTIFICATE = 0x0003;
+const BLOB_KEY_EXCHANGE = 0x000d;
+const BLOB_SCOPE = 0x000e;
+const BLOB_ERROR = 0x0004;
+
+export type LicensePdu =
+  | { readonly kind: 'license-request' }
+  | {
+      readonly kind: 'new-license-request';
+      readonly clientRandom: Uint8Array;
+      readonly premaster: Uint8Array;
+    }
+  | {
+      readonly kind: 'license-info';
+      readonly clientRandom: Uint8Array;
+      readonly premaster: Uint8Array;
+      /** What the client has stored, in clear. */
+      readonly license: Uint8Array;
+      /** Encrypted. */
+      readonly hardwareId: Uint8Array;
+      readonly mac: Uint8Array;
+    }
+  | {
+      readonly kind: 'challenge-response';
+      /** Encrypted, both. */
+      readonly response: Uint8Array;
+      readonly hardwareId: Uint8Array;
+      readonly mac: Uint8Array;
+    }
+  | { readonly kind: 'valid-client' }
+  | { readonly kind: 'error-alert'; readonly code: number }
+  | { readonly kind: 'other' };
+
+const blob = (r: Reader): Uint8Array => {
+  r.u16le();
+  return r.take(r.u16le());
+};
+
+const bodyOf = (type: number, r: Reader): LicensePdu => {
+  switch (type) {
+    case LICENSE_REQUEST:
+      return { kind: 'license-request' };
+    case NEW_LICENSE_REQUEST: {
+      r.take(8);
+      const clientRandom = r.take(RANDOM);
+      const premaster = blob(r);
+      // The names of user and machine follow; what counts of them comes with every connection (Client Info, core data).
+      blob(r);
+      blob(r);
+      return { kind: 'new-license-request', clientRandom, premaster };
+    }
+    case LICENSE_INFO: {
+      r.take(8);
+      const clientRandom = r.take(RANDOM);
+      const premaster = blob(r);
+      const license = blob(r);
+      const hardwareId = blob(r);
+      return { kind: 'license-info', clientRandom, premaster, license, hardwareId, mac: r.take(MAC) };
+    }
+    case PLATFORM_CHALLENGE_RESPONSE: {
+      const response = blob(r);
+      const hardwareId = blob(r);
+      return { kind: 'challenge-response', response, hardwareId, mac: r.take(MAC) };
+    }
+    case ERROR_ALERT: {
+      const code = r.u32le();
+      r.u32le();
+      return code === STATUS_VALID_CLIENT ? { kind: 'valid-client' } : { kind: 'error-alert', code };
+    }
+    default:
+      return { kind: 'other' };
+  }
+};
+
+export const decodeLicensePdu = (bytes: Uint8Array): Read<LicensePdu> => {
+  const r = reader(bytes);
+  const type = r.u8();
+  r.u8();
+  const size = r.u16le();
+  if (!r.whole()) return bad('the licensing PDU is truncated');
+  if (size !== bytes.length) return bad('the size of the licensing PDU is not that of the frame');
+  const pdu = bodyOf(type, r);
+  return r.whole() ? good(pdu) : bad('the licensing PDU is truncated');
+};
+
+const encode = (type: number, ...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array => {
+  const body = concat(...parts);
+  return concat([type, VERSION], u16le(body.length + 4), body);
+};
+
+const encodeBlob = (type: number, data: Uint8Array): Uint8Array =>
+  concat(u16le(type), u16le(data.length), data);
+const sized = (data: Uint8Array): Uint8Array => concat(u32le(data.length), data);
+
+/** Under which names a license is given; clients forget them. */
+export type ProductNames = { readonly company: string; readonly product: string; readonly scope: string };
+
+/** Windows Server 2003's 5.2, as major and minor: clients accept any. */
+const PRODUCT_VERSION = u32le(0x0005_0002);
+
+const names = ({ company, product }: ProductNames): Uint8Array =>
+  concat(sized(utf16(`${company}\0`)), sized(utf16(`${product}\0`)));
+
+const RSA = u32le(1);
+
+export const encodeLicenseRequest = (
+  serverRandom: Uint8Array,
+  certificate: Uint8Array,
+  n: ProductNames,
+): Uint8Array =>
+  encode(
+    LICENSE_REQUEST,
+    serverRandom,
+    PRODUCT_VERSION,
+    names(n),
+    encodeBlob(BLOB_KEY_EXCHANGE, concat(RSA)),
+    encodeBlob(BLOB_CERTIFICATE, certificate),
+    u32le(1),
+    encodeBlob(BLOB_SCOPE, ascii(`${n.scope}\0`)),
+  );
+
+export const encodeChallenge = (encrypted: Uint8Array, mac: Uint8Array): Uint8Array =>
+  encode(PLATFORM_CHALLENGE, u32le(0), encodeBlob(BLOB_ENCRYPTED, encrypted), mac);
+
+/** What a client gets, before it is encrypted. */
+export const encodeLicense = (license: Uint8Array, n: ProductNames): Uint8Array =>
+  concat(PRODUCT_VERSION, sized(ascii(`${n.scope}\0`)), names(n), sized(license));
+
+export const encodeGiven = (how: 'new' | 'upgrade', encrypted: Uint8Array, mac: Uint8Array): Uint8Array =>
+  encode(how === 'new' ? NEW_LICENSE : UPGRADE_LICENSE, encodeBlob(BLOB_ENCRYPTED, encrypted), mac);
+
+/** Licensing is over, and the client goes on. */
+export const encodeValidClient = (): Uint8Array =>
+  encode(
+    ERROR_ALERT,
+    u32le(STATUS_VALID_CLIENT),
+    u32le(NO_TRANSITION),
+    encodeBlob(BLOB_ERROR, new Uint8Array(0)),
+  );

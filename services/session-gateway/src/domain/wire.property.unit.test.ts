@@ -1,0 +1,297 @@
+// Every codec, on what it should read and on everything else: what is whole is read back, what is truncated is said to be so, and
+// no bytes make it throw.
+
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import * as played from '../played-client.ts';
+import { serverFrameCame } from './behind.ts';
+import { concat, hex, utf16 } from './bytes.ts';
+import { beginConnecting, clientFrameCame, isAnswer } from './connecting.ts';
+import { encodeSetErrorInfo, errorInfo } from './error-info.ts';
+import { clientNameOf, decodeClientData } from './gcc.ts';
+import { decryptPremaster, rc4 } from './license-crypto.ts';
+import { decodeLicensePdu, encodeValidClient } from './license-pdus.ts';
+import { decodeConnectInitial, decodeMcs, encodeSendIndication, encodeSendRequest } from './mcs.ts';
+import { decodeClientInfo, decodeSecured, encodeLicensing } from './security.ts';
+import { encodeServerCertificate } from './server-certificate.ts';
+import { encodeFrame, splitFrame } from './tpkt.ts';
+import {
+  decodeConnectionConfirm,
+  decodeConnectionRequest,
+  decodeData,
+  encodeData,
+  encodeNegotiationFailure,
+} from './x224.ts';
+
+const bytes = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
+const some = (maxLength = 400): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });
+const channel = fc.integer({ min: 1001, max: 0xffff });
+const value = <T>(read: { ok: true; value: T } | { ok: false; why: string }): T => {
+  assert.ok(read.ok, read.ok ? '' : read.why);
+  return read.value;
+};
+
+const decoders: Record<string, (b: Uint8Array) => { readonly ok: boolean }> = {
+  'X.224 connection request': decodeConnectionRequest,
+  'X.224 connection confirm': decodeConnectionConfirm,
+  'X.224 data': decodeData,
+  'MCS Connect-Initial': decodeConnectInitial,
+  MCS: decodeMcs,
+  'GCC client data': decodeClientData,
+  'security header': decodeSecured,
+  'Client Info': decodeClientInfo,
+  licensing: decodeLicensePdu,
+  'connecting, first frame': (b) => clientFrameCame(beginConnecting, b),
+  'connecting, last frame': (b) => clientFrameCame({ at: 'join', clientName: '', joins: 0 }, b),
+  'the server behind': (b) => serverFrameCame(b, { mcsUser: 1007, channel: 1003 }, false),
+};
+
+/** One whole frame of each kind that clients and servers send. */
+const wholeFrames: Record<string, Uint8Array> = {
+  request: played.connectionRequest(3, 'Cookie: mstshash=ann\r\n'),
+  confirm: played.connectionConfirm(1),
+  initial: played.connectInitial([played.coreBlock('desk-1'), { type: 0xc003, data: new Uint8Array(4) }]),
+  erect: played.erectDomain,
+  attach: played.attachUser,
+  join: played.joinChannel(1003),
+  info: played.clientInfo('ann', 'secret', 'EXAMPLE'),
+  valid: encodeSendIndication(1003, encodeLicensing(encodeValidClient())),
+  new: played.licensing(
+    played.licensePdu(0x13, new Uint8Array(40), played.blob(2, new Uint8Array(72)), new Uint8Array(8)),
+  ),
+  info2: played.licensing(
+    played.licensePdu(0x12, new Uint8Array(40), new Uint8Array(12), new Uint8Array(16)),
+  ),
+  response: played.licensing(played.licensePdu(0x15, new Uint8Array(8), new Uint8Array(16))),
+};
+
+describe('no bytes make a codec throw', () => {
+  for (const [name, decode] of Object.entries(decoders))
+    test(name, () => {
+      fc.assert(fc.property(some(), (b) => typeof decode(b).ok === 'boolean'));
+      // Bytes that begin as they should get further.
+      const frames = Object.values(wholeFrames);
+      const nearly = fc
+        .tuple(
+          fc.constantFrom(...frames),
+          fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 4 }),
+          fc.nat(),
+        )
+        .map(([frame, changes, cut]) => {
+          const changed = frame.slice();
+          for (const [at, byte] of changes) changed[at % changed.length] = byte;
+          return cut % 3 === 0 ? changed.subarray(0, cut % (changed.length + 1)) : changed;
+        });
+      fc.assert(
+        fc.property(
+          nearly,
+          fc.nat(24),
+          (b, skip) => typeof decode(b.subarray(skip)).ok === 'boolean' && typeof decode(b).ok === 'boolean',
+        ),
+        { numRuns: 500 },
+      );
+    });
+
+  test('what is truncated is said to be so, wherever it is cut', () => {
+    const reads = [decodeConnectionRequest, decodeConnectionConfirm, decodeConnectInitial] as const;
+    const frames = [wholeFrames['request'], wholeFrames['confirm'], wholeFrames['initial']];
+    reads.forEach((decode, i) => {
+      const frame = frames[i] ?? new Uint8Array(0);
+      assert.ok(decode(frame).ok);
+      for (let length = 0; length < frame.length; length += 1)
+        assert.equal(decode(frame.subarray(0, length)).ok, false, `${i}, ${length} bytes`);
+    });
+    for (const frame of [
+      wholeFrames['info'],
+      wholeFrames['new'],
+      wholeFrames['info2'],
+      wholeFrames['response'],
+    ]) {
+      const pdu = value(decodeMcs(frame ?? new Uint8Array(0)));
+      assert.ok(pdu.kind === 'send-request');
+      const { body, kind } = value(decodeSecured(pdu.data)) as { body: Uint8Array; kind: string };
+      const decode = kind === 'info' ? decodeClientInfo : decodeLicensePdu;
+      assert.ok(decode(body).ok);
+      // Of Client Info only what stands before the password is read.
+      const read = kind === 'info' ? 18 + 16 + 8 : body.length;
+      for (let length = 0; length < read; length += 1)
+        assert.equal(decode(body.subarray(0, length)).ok, false, `${kind}, ${length} bytes`);
+    }
+  });
+});
+
+describe('TPKT', () => {
+  test('frames come out as they went in, however they were cut on the way', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ minLength: 3, maxLength: 300 }), { maxLength: 5 }), (payloads) => {
+        let rest = concat(...payloads.map((p) => encodeFrame(p)));
+        for (const payload of payloads) {
+          const split = splitFrame(rest, 1_000);
+          assert.ok(split.kind === 'frame');
+          assert.equal(hex(split.frame.subarray(4)), hex(payload));
+          for (let n = 0; n < split.frame.length; n += 1)
+            assert.equal(splitFrame(rest.subarray(0, n), 1_000).kind, 'more');
+          rest = split.rest;
+        }
+        assert.equal(rest.length, 0);
+      }),
+    );
+  });
+
+  test('any bytes are a frame, too few, or none; a frame is never longer than what is accepted', () => {
+    fc.assert(
+      fc.property(some(), fc.integer({ min: 7, max: 200 }), (b, most) => {
+        const split = splitFrame(b, most);
+        if (split.kind === 'frame') assert.ok(split.frame.length >= 7 && split.frame.length <= most);
+        if (split.kind === 'more') assert.ok(b.length < most);
+      }),
+    );
+    assert.equal(splitFrame(bytes('03 00 00 04'), 100).kind, 'no-frame');
+    assert.equal(splitFrame(bytes('03 00 ff ff'), 100).kind, 'no-frame');
+    assert.equal(splitFrame(bytes('16 03 01'), 100).kind, 'no-frame');
+  });
+});
+
+describe('X.224', () => {
+  test('the protocols a client asks for, behind a cookie or without one', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(0xffff_ffff),
+        fc.constantFrom('', 'Cookie: mstshash=ann\r\n'),
+        (protocols, cookie) => {
+          const { protocols: read } = value(
+            decodeConnectionRequest(played.connectionRequest(protocols, cookie)),
+          );
+          assert.equal(read, protocols);
+        },
+      ),
+    );
+    assert.equal(value(decodeConnectionRequest(played.connectionRequest(null))).protocols, 0);
+  });
+
+  test('a confirmation, as it was measured, and a refusal', () => {
+    const confirm = bytes('03000013 0e d0 0000 1234 00 02 00 0800 01000000');
+    assert.equal(hex(played.connectionConfirm(1)), hex(confirm));
+    assert.deepEqual(value(decodeConnectionConfirm(confirm)), { kind: 'chosen', protocol: 1 });
+    const refusal = value(decodeConnectionConfirm(encodeNegotiationFailure(1)));
+    assert.deepEqual(refusal, { kind: 'refused', code: 1 });
+  });
+
+  test('data', () => {
+    fc.assert(fc.property(some(), (b) => hex(value(decodeData(encodeData(b)))) === hex(b)));
+  });
+});
+
+describe('MCS and GCC', () => {
+  test('a Connect-Initial: the blocks, and the name in the core data', () => {
+    const block = fc.record({ type: fc.nat(0xffff), data: some(60) });
+    const name = fc.stringMatching(/^[A-Za-z0-9-]{1,15}$/);
+    fc.assert(
+      fc.property(fc.array(block, { maxLength: 8 }), name, (others, clientName) => {
+        const blocks = [played.coreBlock(clientName), ...others];
+        const userData = value(decodeConnectInitial(played.connectInitial(blocks)));
+        const read = value(decodeClientData(userData));
+        assert.deepEqual(
+          read.map((b) => [b.type, hex(b.data)]),
+          blocks.map((b) => [b.type, hex(b.data)]),
+        );
+        assert.equal(value(clientNameOf(read)), clientName);
+      }),
+    );
+    assert.equal(clientNameOf([]).ok, false);
+    assert.equal(value(clientNameOf([played.coreBlock('de\u0007sk\n')])), 'desk');
+  });
+
+  test('data in both directions, of any length', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1001, max: 66_000 }), channel, some(), (user, c, data) => {
+        const sent = value(decodeMcs(encodeSendRequest(user, c, data)));
+        assert.ok(sent.kind === 'send-request');
+        assert.deepEqual([sent.user, sent.channel, hex(sent.data)], [user, c, hex(data)]);
+        const told = value(decodeMcs(encodeSendIndication(c, data)));
+        assert.ok(told.kind === 'send-indication');
+        assert.deepEqual([told.channel, hex(told.data)], [c, hex(data)]);
+      }),
+    );
+  });
+
+  test('confirmations as they were measured', () => {
+    assert.ok(isAnswer(bytes('0300000b 02f080 2e00 0006'), 'attach-confirm'));
+    assert.ok(isAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'join-confirm'));
+    assert.ok(!isAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'attach-confirm'));
+    const response = `0300006c02f0807f66620a0100020100301a020122020103020100020101020100020101020300fff8020102043e000500147c0001
+      3614760a01010001c0004d63446e28010c1000040008000300000000000000030c0c00eb030100ec030000020c0c000000000000000000`;
+    assert.ok(isAnswer(bytes(response.replaceAll(/\s/g, '')), 'connect-response'));
+  });
+
+  test('Set Error Info, as it was measured', () => {
+    const measured =
+      '03000024 02f080 68 0001 03eb 70 16 1600 1700 ea03 ea030100 00 01 1600 2f 00 0000 02010000';
+    assert.equal(hex(encodeSetErrorInfo(1003, errorInfo.noLicense)), hex(bytes(measured)));
+  });
+});
+
+describe('the security header and licensing', () => {
+  test('the names in Client Info, and never the password', () => {
+    const name = fc.stringMatching(/^[A-Za-zäöü.-]{0,40}$/);
+    fc.assert(
+      fc.property(name, name, name, (user, password, domain) => {
+        const pdu = value(decodeMcs(played.clientInfo(user, password, domain)));
+        assert.ok(pdu.kind === 'send-request');
+        const secured = value(decodeSecured(pdu.data));
+        assert.ok(secured.kind === 'info');
+        assert.deepEqual(value(decodeClientInfo(secured.body)), { domain, user });
+      }),
+    );
+    const long = concat(new Uint8Array(8), [0xff, 0xff], new Uint8Array(60));
+    assert.equal(decodeClientInfo(long).ok, false);
+  });
+
+  test('STATUS_VALID_CLIENT, as it was measured', () => {
+    const measured = '03000022 02f080 68 0001 03eb 70 14 80000000 ff031000 07000000 02000000 04000000';
+    assert.equal(hex(encodeSendIndication(1003, encodeLicensing(encodeValidClient()))), hex(bytes(measured)));
+    assert.deepEqual(value(decodeLicensePdu(encodeValidClient())), { kind: 'valid-client' });
+  });
+
+  test('RC4 by the vectors that everyone knows, and back', () => {
+    const text = (t: string): Uint8Array => new TextEncoder().encode(t);
+    assert.equal(hex(rc4(text('Key'), text('Plaintext'))), 'bbf316e8d940af0ad3');
+    assert.equal(hex(rc4(text('Wiki'), text('pedia'))), '1021bf0420');
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ minLength: 1, maxLength: 32 }),
+        some(),
+        (key, data) => hex(rc4(key, rc4(key, data))) === hex(data),
+      ),
+    );
+  });
+
+  test('a premaster secret of any length and content is decrypted or refused', () => {
+    const same = (b: Uint8Array): Uint8Array => b;
+    fc.assert(
+      fc.property(some(), (b) => {
+        const read = decryptPremaster(b, 64, same);
+        assert.equal(read?.length, b.length < 64 ? undefined : 48);
+      }),
+    );
+    assert.equal(
+      decryptPremaster(new Uint8Array(72), 64, () => undefined),
+      undefined,
+    );
+  });
+
+  test('the proprietary certificate has the lengths that FreeRDP 3 checks', () => {
+    const certificate = encodeServerCertificate(new Uint8Array(256).fill(0xab));
+    assert.equal(hex(certificate.subarray(0, 12)), '010000000100000001000000');
+    assert.equal(
+      hex(certificate.subarray(12, 36)),
+      hex(concat(bytes('0600 1c01 52534131 08010000 00080000 ff000000 01000100'))),
+    );
+    assert.equal(certificate.length, 12 + 4 + 284 + 4 + 72);
+  });
+
+  test('UTF-16 of what is beyond its first plane', () => {
+    assert.equal(hex(utf16('a\u{1F600}')), '61003dd800de');
+  });
+});

@@ -1,0 +1,97 @@
+// Stock xfreerdp as a device: its name, and what it keeps in a folder of its own between connections.
+
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { startTied, type TiedProcess } from '@calbus/local/tied-process';
+import { eventually } from '@calbus/testkit/eventually';
+
+export type Screen = { readonly display: string; readonly [Symbol.asyncDispose]: () => Promise<void> };
+
+/** An X server without a screen, on a display that is free. */
+export const startScreen = async (): Promise<Screen> => {
+  const tied = await startTied(
+    'Xvfb',
+    ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
+    {
+      env: { PATH: process.env['PATH'] },
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    },
+  );
+  let number = '';
+  tied.child.stdio[3]?.on('data', (chunk: Buffer) => (number += chunk.toString()));
+  await eventually('Xvfb says its display', () => number.endsWith('\n'), { withinMs: 60_000 });
+  return {
+    display: `:${number.trim()}`,
+    [Symbol.asyncDispose]: async () => {
+      await tied.stop();
+    },
+  };
+};
+
+export type Connection = {
+  /** All that the client has printed. */
+  readonly said: () => string;
+  /** Its exit code, once it has ended by itself. */
+  readonly ended: () => Promise<number | null>;
+  /** Disconnects. */
+  readonly leave: () => Promise<void>;
+};
+
+export type Desk = {
+  readonly name: string;
+  /** Its hardware id, as FreeRDP makes it of the name. */
+  readonly hardwareId: string;
+  /** The license it keeps; undefined where it has none. */
+  readonly license: () => string | undefined;
+  readonly keep: (license: string) => void;
+  readonly connect: (
+    port: number,
+    who: { readonly user: string; readonly password: string },
+  ) => Promise<Connection>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+const hash = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest('hex');
+
+export const desk = (name: string, screen: Screen): Desk => {
+  const dir = mkdtempSync(path.join(tmpdir(), 'calbus-desk-'));
+  const licenses = path.join(dir, 'freerdp', 'licenses');
+  const file = path.join(licenses, `${hash('sha1', name)}.cal`);
+  const running = new Set<TiedProcess>();
+  return {
+    name,
+    hardwareId: `00000104${hash('md5', name)}`,
+    license: () => (existsSync(file) ? readFileSync(file, 'latin1') : undefined),
+    keep: (license) => {
+      mkdirSync(licenses, { recursive: true });
+      writeFileSync(file, license, 'latin1');
+    },
+    connect: async (port, { user, password }) => {
+      const args = [`/v:127.0.0.1:${port}`, `/u:${user}`, `/p:${password}`, `/client-hostname:${name}`];
+      const tied = await startTied('xfreerdp', [...args, '/cert:ignore', '/size:800x600', '/timeout:30000'], {
+        env: { PATH: process.env['PATH'], HOME: dir, XDG_CONFIG_HOME: dir, DISPLAY: screen.display },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      running.add(tied);
+      let said = '';
+      for (const stream of [tied.child.stdout, tied.child.stderr])
+        stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
+      const closed = new Promise((resolve) => tied.child.once('close', resolve));
+      return {
+        said: () => said,
+        ended: async () => {
+          // All that it printed has come.
+          await closed;
+          return (await tied.ended).code;
+        },
+        leave: () => tied.stop(),
+      };
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const tied of running) await tied.kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+};

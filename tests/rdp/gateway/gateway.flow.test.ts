@@ -1,0 +1,158 @@
+// Stock xfreerdp through the gateway to an unmodified xrdp: from a first connection to a full license, and every way in which a client is
+// refused. One story, told in order.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { LicenseClaims } from '@calbus/contracts/license';
+import { repositoryRoot } from '@calbus/local/repository';
+import { eventually } from '@calbus/testkit/eventually';
+import { cals } from '../../flow/rows/clients.ts';
+import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
+import { desk, startScreen, type Connection, type Desk } from './freerdp.ts';
+import { startGateway, type Gateway } from './gateway.ts';
+import { whyNot } from './packages.ts';
+import { startXrdp, type Xrdp } from './xrdp.ts';
+
+const skip = await whyNot();
+const patient = { withinMs: 60_000, everyMs: 50 };
+const NO_SERVER = /License Server .*could not be found/;
+const NO_CALS = /There are no Client Access Licenses .*available/;
+
+const claimsOf = (d: Desk): LicenseClaims => {
+  const payload = d.license()?.split('.')[1] ?? '';
+  return JSON.parse(Buffer.from(payload, 'base64url').toString()) as LicenseClaims;
+};
+const kindOf = (d: Desk): string => (d.license() === undefined ? 'none' : claimsOf(d).kind);
+
+describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false }, () => {
+  const stack = new AsyncDisposableStack();
+  const socketDir = mkdtempSync(path.join(tmpdir(), 'calbus-log-on-'));
+  const logOnSocket = path.join(socketDir, 'gateway.sock');
+  const hook = path.join(repositoryRoot, 'services/session-gateway/src/report-log-on.ts');
+  let s: RowSystem;
+  let xrdp: Xrdp;
+  let gateway: Gateway;
+  const desks = new Map<string, Desk>();
+  let newDesk: (name: string) => Desk;
+
+  before(
+    async () => {
+      stack.defer(() => rmSync(socketDir, { recursive: true, force: true }));
+      s = stack.use(await startRowSystem('rdp-gateway'));
+      await s.activate();
+      await s.install(cals(1, '2003'));
+      const pam = `account optional pam_exec.so quiet ${process.execPath} ${hook} ${logOnSocket}`;
+      xrdp = stack.use(await startXrdp([pam]));
+      const screen = stack.use(await startScreen());
+      newDesk = (name) => {
+        const made = desks.get(name) ?? stack.use(desk(name, screen));
+        desks.set(name, made);
+        return made;
+      };
+      const id = terminalServerId('2003', 'per-device');
+      gateway = stack.use(await startGateway(s, { terminalServerId: id, rdpPort: xrdp.port, logOnSocket }));
+    },
+    { timeout: 180_000 },
+  );
+  after(() => stack.disposeAsync(), { timeout: 60_000 });
+
+  const connect = (name: string): Promise<Connection> => newDesk(name).connect(gateway.port, xrdp);
+  /** Connects, until its user has logged on. */
+  const logsOn = async (name: string): Promise<Desk> => {
+    const granted = (): number => xrdp.log().split(/ (?:created|reconnected) session/).length;
+    const [before, letIn] = [granted(), gateway.times('let in')];
+    const connection = await connect(name);
+    try {
+      await eventually(`${name} is let in`, () => gateway.times('let in') > letIn, patient);
+      await eventually(`the user of ${name} logs on`, () => granted() > before, patient);
+    } catch (error) {
+      throw new Error(`${connection.said()}\n${gateway.log()}\n${xrdp.log()}`, { cause: error });
+    }
+    await connection.leave();
+    return newDesk(name);
+  };
+  /** Connects once, is refused, and says so to its user. */
+  const isRefused = async (name: string, says: RegExp): Promise<void> => {
+    const asked = (): number => xrdp.log().split(' connection received ').length;
+    const [refused, before] = [gateway.times('refused'), asked()];
+    const connection = await connect(name);
+    assert.equal(await connection.ended(), 131, connection.said());
+    assert.match(connection.said(), says);
+    assert.equal(gateway.times('refused'), refused + 1, 'it does not connect again by itself');
+    assert.equal(asked(), before, 'xrdp hears nothing of it');
+  };
+  const validations = (): number => gateway.times('the license is marked validated: a user has logged on');
+
+  test('a first connection: a temporary license is stored, and the log-on marks it validated', async () => {
+    const before = validations();
+    const d = await logsOn('desk-2');
+    assert.deepEqual([gateway.decided('desk-2'), kindOf(d)], ['A1', 'temporary']);
+    assert.equal(claimsOf(d).sub, d.hardwareId);
+    await eventually('the license is marked validated', () => validations() > before, patient);
+  });
+
+  test('another device, 91 days later: the second connection upgrades to a full license, the third presents it', async () => {
+    await s.pass(91);
+    await gateway.restart();
+    const before = validations();
+    const first = await logsOn('desk-1');
+    assert.equal(kindOf(first), 'temporary');
+    await eventually('the license is marked validated', () => validations() > before, patient);
+    const second = await logsOn('desk-1');
+    assert.deepEqual([gateway.decided('desk-1'), kindOf(second)], ['A1', 'full']);
+    const full = second.license();
+    const third = await logsOn('desk-1');
+    assert.deepEqual([gateway.decided('desk-1'), third.license()], ['D1', full]);
+    assert.equal(await s.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
+  });
+
+  test('the pool is exhausted: the client says so to its user, and does not connect again by itself', async () => {
+    await isRefused('desk-2', NO_CALS);
+    assert.equal(gateway.decided('desk-2'), 'D12 NO_LICENSE_AVAILABLE');
+  });
+
+  test('junk in the store of a licensed device is replaced', async () => {
+    newDesk('desk-1').keep('not a license at all');
+    const d = await logsOn('desk-1');
+    assert.deepEqual([gateway.decided('desk-1'), kindOf(d)], ['A1', 'full']);
+  });
+
+  test('a copied license lets nobody else in: the thief is a device of its own', async () => {
+    const stolen = newDesk('desk-1').license() ?? '';
+    newDesk('desk-3').keep(stolen);
+    const thief = await logsOn('desk-3');
+    assert.deepEqual([kindOf(thief), claimsOf(thief).sub], ['temporary', thief.hardwareId]);
+    newDesk('desk-2').keep(stolen);
+    await isRefused('desk-2', NO_CALS);
+  });
+
+  test('NATS is gone: who has a full license works, who has none is told why; also after a restart', async () => {
+    gateway.cut();
+    await logsOn('desk-1');
+    assert.equal(gateway.decided('desk-1'), 'D1');
+    await isRefused('desk-4', NO_SERVER);
+    await gateway.restart();
+    await logsOn('desk-1');
+    assert.equal(gateway.decided('desk-1'), 'D1');
+    await isRefused('desk-4', NO_SERVER);
+    assert.equal(gateway.decided('desk-4'), 'D12 LICENSE_SERVER_UNREACHABLE');
+    await gateway.restore();
+    assert.equal(kindOf(await logsOn('desk-4')), 'temporary');
+  });
+
+  test('a revoked license lets nobody in any more, and its CAL goes to the next', async () => {
+    const { jti } = claimsOf(newDesk('desk-1'));
+    const revoked = await s.calbus('revoke', jti, '--why', 'lost');
+    assert.equal(revoked.code, 0, revoked.stderr);
+    assert.equal(kindOf(await logsOn('desk-2')), 'full');
+    await isRefused('desk-1', NO_CALS);
+  });
+
+  test('no password and no license in the log', () => {
+    const log = gateway.log();
+    for (const word of [xrdp.password, 'PRIVATE KEY', 'eyJ']) assert.ok(!log.includes(word), word);
+  });
+});

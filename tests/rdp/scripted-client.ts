@@ -1,0 +1,143 @@
+// A client that does what it is told, over a real connection with real TLS.
+
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as startTls } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { concat } from '../../services/session-gateway/src/domain/bytes.ts';
+import { decodeMcs } from '../../services/session-gateway/src/domain/mcs.ts';
+import { decodeSecured } from '../../services/session-gateway/src/domain/security.ts';
+import { splitFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
+import * as played from '../../services/session-gateway/src/played-client.ts';
+
+export type Scripted = {
+  readonly send: (...parts: readonly Uint8Array[]) => void;
+  /** The next frame; undefined once the other end has hung up. */
+  readonly frame: () => Promise<Uint8Array | undefined>;
+  /** So many bytes, whatever they are. */
+  readonly take: (length: number) => Promise<Uint8Array>;
+  readonly secure: () => Promise<void>;
+  /** Resolves once the other end has hung up. */
+  readonly hungUp: Promise<void>;
+  readonly isOver: () => boolean;
+  /** The stream itself; nothing is read of it here any more. */
+  readonly release: () => Duplex;
+  readonly leave: () => void;
+};
+
+export const script = async (port: number): Promise<Scripted> => {
+  const socket: Socket = connect({ host: '127.0.0.1', port });
+  let stream: Duplex = socket;
+  let ahead: Uint8Array = new Uint8Array(0);
+  let over = false;
+  let wake = (): void => {};
+  const listen = (s: Duplex): void => {
+    s.on('error', () => {});
+    s.on('data', (chunk: Buffer) => {
+      ahead = concat(ahead, chunk);
+      wake();
+    });
+    s.on('close', () => {
+      over = true;
+      wake();
+    });
+  };
+  const hungUp = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const until = async <T>(look: () => T | undefined): Promise<T | undefined> => {
+    for (;;) {
+      const found = look();
+      if (found !== undefined || over) return found;
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  };
+  listen(socket);
+  await once(socket, 'connect');
+  return {
+    send: (...parts) => {
+      for (const part of parts) stream.write(part);
+    },
+    frame: () =>
+      until(() => {
+        const split = splitFrame(ahead, 65_535);
+        if (split.kind !== 'frame') return undefined;
+        ahead = split.rest;
+        return split.frame;
+      }),
+    take: async (length) => {
+      const taken = await until(() => (ahead.length < length ? undefined : ahead.subarray(0, length)));
+      ahead = ahead.subarray(taken?.length ?? 0);
+      return taken ?? new Uint8Array(0);
+    },
+    secure: async () => {
+      socket.removeAllListeners('data');
+      const tls = startTls({ socket, rejectUnauthorized: false });
+      stream = tls;
+      listen(tls);
+      await once(tls, 'secureConnect');
+    },
+    hungUp,
+    isOver: () => over,
+    release: () => {
+      stream.removeAllListeners('data');
+      return stream;
+    },
+    leave: () => socket.destroy(),
+  };
+};
+
+/** Up to the end of TLS. */
+export const greeted = async (port: number): Promise<Scripted> => {
+  const client = await script(port);
+  client.send(played.connectionRequest(3, 'Cookie: mstshash=ann\r\n'));
+  if (!(await client.frame())) throw new Error('hung up on after the connection request');
+  await client.secure();
+  return client;
+};
+
+/** Up to Client Info, which the gateway answers with licensing. */
+export const introduced = async (
+  port: number,
+  name: string,
+  user = 'ann',
+  password = 'pw',
+): Promise<Scripted> => {
+  const client = await greeted(port);
+  for (const frame of [
+    played.connectInitial([played.coreBlock(name)]),
+    played.erectDomain,
+    played.attachUser,
+  ]) {
+    client.send(frame);
+    if (frame !== played.erectDomain && !(await client.frame()))
+      throw new Error('hung up on in the handshake');
+  }
+  for (const channel of [1007, 1003]) client.send(played.joinChannel(channel));
+  for (let joined = 0; joined < 2; joined += 1) await client.frame();
+  client.send(played.clientInfo(user, password));
+  return client;
+};
+
+/** The licensing PDU in the next frame; undefined where it is something else, or there is none. */
+export const licensingPdu = async (client: Scripted): Promise<Uint8Array | undefined> => {
+  const frame = await client.frame();
+  const pdu = frame ? decodeMcs(frame) : undefined;
+  if (!pdu?.ok || pdu.value.kind !== 'send-indication') return undefined;
+  const secured = decodeSecured(pdu.value.data);
+  return secured.ok && secured.value.kind === 'license' ? secured.value.body : undefined;
+};
+
+/** The whole exchange; the type of the PDU that ended it. */
+export const licensed = async (
+  client: Scripted,
+  name: string,
+  store: played.PlayedStore,
+): Promise<number> => {
+  const exchange = played.playLicensing(name, store);
+  for (;;) {
+    const pdu = await licensingPdu(client);
+    if (!pdu) throw new Error('hung up on during licensing');
+    const reply = exchange.took(pdu);
+    if (!reply) return exchange.last();
+    client.send(played.licensing(reply));
+  }
+};
