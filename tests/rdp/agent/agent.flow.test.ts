@@ -10,8 +10,8 @@ import { repositoryRoot } from '@calbus/local/repository';
 import { startTied, type TiedProcess } from '@calbus/local/tied-process';
 import { eventually } from '@calbus/testkit/eventually';
 import { hw, startSystem, type System } from '../../flow/system.ts';
-import { startMachine, type Machine, type Ran } from './machine.ts';
-import { whyNot } from './packages.ts';
+import { startMachine, type Machine, type Ran } from '../machine.ts';
+import { whyNot } from '../packages.ts';
 
 const skip = await whyNot();
 const patient = { withinMs: 60_000, everyMs: 100 };

@@ -2,7 +2,7 @@
 // refused. One story, told in order.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,12 +11,13 @@ import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/testkit/eventually';
 import { cals } from '../../flow/rows/clients.ts';
 import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
+import { startMachine, type Machine } from '../machine.ts';
+import { whyNot } from '../packages.ts';
 import { desk, startScreen, type Connection, type Desk } from './freerdp.ts';
 import { startGateway, type Gateway } from './gateway.ts';
-import { whyNot } from './packages.ts';
-import { startXrdp, type Xrdp } from './xrdp.ts';
 
 const skip = await whyNot();
+const user = 'alice';
 const patient = { withinMs: 60_000, everyMs: 50 };
 const NO_SERVER = /License Server .*could not be found/;
 const NO_CALS = /There are no Client Access Licenses .*available/;
@@ -33,7 +34,7 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
   const logOnSocket = path.join(socketDir, 'gateway.sock');
   const hook = path.join(repositoryRoot, 'services/session-gateway/src/report-log-on.ts');
   let s: RowSystem;
-  let xrdp: Xrdp;
+  let machine: Machine;
   let gateway: Gateway;
   const desks = new Map<string, Desk>();
   let newDesk: (name: string) => Desk;
@@ -44,8 +45,15 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
       s = stack.use(await startRowSystem('rdp-gateway'));
       await s.activate();
       await s.install(cals(1, '2003'));
-      const pam = `account optional pam_exec.so quiet ${process.execPath} ${hook} ${logOnSocket}`;
-      xrdp = stack.use(await startXrdp([pam]));
+      machine = stack.use(await startMachine([user]));
+      const pam = path.join(machine.dir, 'pam.d/xrdp-sesman');
+      const line = `account optional pam_exec.so quiet ${process.execPath} ${hook} ${logOnSocket}`;
+      const common = /^@include common-account$/m;
+      writeFileSync(
+        pam,
+        readFileSync(pam, 'utf8').replace(common, (found) => `${found}\n${line}`),
+      );
+      await machine.startXrdp();
       const screen = stack.use(await startScreen());
       newDesk = (name) => {
         const made = desks.get(name) ?? stack.use(desk(name, screen));
@@ -53,30 +61,33 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
         return made;
       };
       const id = terminalServerId('2003', 'per-device');
-      gateway = stack.use(await startGateway(s, { terminalServerId: id, rdpPort: xrdp.port, logOnSocket }));
+      gateway = stack.use(
+        await startGateway(s, { terminalServerId: id, rdpPort: machine.port, logOnSocket }),
+      );
     },
     { timeout: 180_000 },
   );
   after(() => stack.disposeAsync(), { timeout: 60_000 });
 
-  const connect = (name: string): Promise<Connection> => newDesk(name).connect(gateway.port, xrdp);
+  const connect = (name: string): Promise<Connection> =>
+    newDesk(name).connect(gateway.port, { user, password: machine.password });
   /** Connects, until its user has logged on. */
   const logsOn = async (name: string): Promise<Desk> => {
-    const granted = (): number => xrdp.log().split(/ (?:created|reconnected) session/).length;
+    const granted = (): number => machine.log().split(/ (?:created|reconnected) session/).length;
     const [before, letIn] = [granted(), gateway.times('let in')];
     const connection = await connect(name);
     try {
       await eventually(`${name} is let in`, () => gateway.times('let in') > letIn, patient);
       await eventually(`the user of ${name} logs on`, () => granted() > before, patient);
     } catch (error) {
-      throw new Error(`${connection.said()}\n${gateway.log()}\n${xrdp.log()}`, { cause: error });
+      throw new Error(`${connection.said()}\n${gateway.log()}\n${machine.log()}`, { cause: error });
     }
     await connection.leave();
     return newDesk(name);
   };
   /** Connects once, is refused, and says so to its user. */
   const isRefused = async (name: string, says: RegExp): Promise<void> => {
-    const asked = (): number => xrdp.log().split(' connection received ').length;
+    const asked = (): number => machine.log().split(' connection received ').length;
     const [refused, before] = [gateway.times('refused'), asked()];
     const connection = await connect(name);
     assert.equal(await connection.ended(), 131, connection.said());
@@ -153,6 +164,6 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
 
   test('no password and no license in the log', () => {
     const log = gateway.log();
-    for (const word of [xrdp.password, 'PRIVATE KEY', 'eyJ']) assert.ok(!log.includes(word), word);
+    for (const word of [machine.password, 'PRIVATE KEY', 'eyJ']) assert.ok(!log.includes(word), word);
   });
 });

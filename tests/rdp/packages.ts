@@ -2,7 +2,7 @@
 // is possible; elsewhere the tests are skipped, and say why.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { canInstallPackages, installPackages, isDebian } from '@calbus/local/debian';
 
 const needed = {
@@ -15,10 +15,12 @@ const needed = {
 
 /** Undefined once everything is there; else why these tests cannot run here. */
 export const whyNot = async (): Promise<string | undefined> => {
-  if (!isDebian()) return 'PAM, xrdp and FreeRDP are taken from Debian, and this is another system';
+  // Later ones have xrdp 0.10 and FreeRDP 3, whose logs and switches are others.
+  if (!isDebian() || !/^VERSION_ID="12"$/m.test(readFileSync('/etc/os-release', 'utf8')))
+    return 'PAM, xrdp 0.9 and FreeRDP 2 are taken from Debian 12, and this is another system';
   if (!canInstallPackages()) return 'users and PAM are made for a test by root alone';
   if (spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status !== 0)
-    return 'users and PAM files live in a mount namespace of their own, which may not be made here';
+    return 'users, PAM and xrdp have files of their own in a mount namespace, which may not be made here';
   const missing = Object.entries(needed).filter(([file]) => !existsSync(file));
   if (missing.length > 0)
     await installPackages(
