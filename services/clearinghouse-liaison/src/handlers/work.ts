@@ -38,13 +38,7 @@ export const startWork = (d: WorkDeps): Work => {
   const keyRound = createKeyRound({ store, signer, bucket, now: clock.now, log });
   const box = createOutbox(store, outlet, clock, log);
   const outbox = startRounds('outbox', OUTBOX_MS, box.round, d);
-  const handing = {
-    store,
-    inventory,
-    keysPublished: keyRound,
-    now: clock.now,
-    log,
-  };
+  const handing = { store, inventory, keysPublished: keyRound, now: clock.now, log };
   const taking = { store, signer, inventory, now: clock.now, onTaken: () => outbox.kick() };
   // One after the other: a withholding under way must not come after the word that its CALs are free again.
   const withInventory = async (): Promise<void> => {

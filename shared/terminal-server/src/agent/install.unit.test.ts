@@ -15,16 +15,8 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
+import { DEBIAN } from './domain/debian-pam-file.ts';
 import { InstallProblem, installXrdp, uninstallXrdp, type InstallOptions } from './install.ts';
-
-const DEBIAN = `#%PAM-1.0
-auth required pam_env.so readenv=1
-auth required pam_env.so readenv=1 envfile=/etc/default/locale
-@include common-auth
-@include common-account
-@include common-session
-@include common-password
-`;
 
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-install-'));
 after(() => rmSync(dir, { recursive: true, force: true }));

@@ -7,20 +7,11 @@ import { oneLine, readAnswer } from '../check.ts';
 import { diff } from './diff.ts';
 import { createLines } from './lines.ts';
 import { gateLine, hasGate, withGate, withoutGate } from './pam-file.ts';
+import { DEBIAN } from './debian-pam-file.ts';
 import { parseRequest } from './protocol.ts';
 import { userOf } from './user-name.ts';
 
 const COMMAND = ['/usr/bin/timeout', '4', '/usr/bin/node', '/opt/agent/main.js', 'check'];
-
-/** What Debian's xrdp installs. */
-const DEBIAN = `#%PAM-1.0
-auth required pam_env.so readenv=1
-auth required pam_env.so readenv=1 envfile=/etc/default/locale
-@include common-auth
-@include common-account
-@include common-session
-@include common-password
-`;
 
 describe('lines', () => {
   test('come out the same however they were cut into pieces', () => {

@@ -1,0 +1,9 @@
+/** For tests: /etc/pam.d/xrdp-sesman as Debian's xrdp installs it. */
+export const DEBIAN = `#%PAM-1.0
+auth required pam_env.so readenv=1
+auth required pam_env.so readenv=1 envfile=/etc/default/locale
+@include common-auth
+@include common-account
+@include common-session
+@include common-password
+`;
