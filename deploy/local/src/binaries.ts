@@ -1,6 +1,6 @@
-// Where the three servers are on this machine, and how they come to it where they are not.
+// Where the servers are on this machine, and how they come to it where they are not.
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, globSync } from 'node:fs';
 import path from 'node:path';
 import {
   canInstallPackages,
@@ -12,8 +12,10 @@ import {
 } from './debian.ts';
 import { repositoryRoot } from './repository.ts';
 
+/** What calbus runs on. */
 export const binaryNames = ['nats-server', 'redis-server', 'rabbitmq-server', 'epmd'] as const;
-export type BinaryName = (typeof binaryNames)[number];
+/** PostgreSQL is only what the benchmark compares calbus with. */
+export type BinaryName = (typeof binaryNames)[number] | 'postgres';
 /** Absolute paths. epmd, Erlang's port mapper, comes with RabbitMQ's Erlang; we run our own. */
 export type Binaries = Readonly<Record<BinaryName, string>>;
 
@@ -39,6 +41,7 @@ export async function ensureServers(
   const packages = [
     ...(missing.includes('redis-server') ? ['redis-server'] : []),
     ...(missing.includes('rabbitmq-server') || missing.includes('epmd') ? ['rabbitmq-server'] : []),
+    ...(missing.includes('postgres') ? ['postgresql'] : []),
   ];
   if (packages.length > 0) {
     if (canInstallPackages()) jobs.push(installPackages(packages, say));
@@ -52,6 +55,7 @@ export async function ensureServers(
     'redis-server': found('redis-server', names),
     'rabbitmq-server': found('rabbitmq-server', names),
     epmd: found('epmd', names),
+    postgres: found('postgres', names),
   };
 }
 
@@ -63,6 +67,18 @@ export function findBinary(name: BinaryName): string | undefined {
 }
 
 function searchFolders(name: BinaryName): string[] {
+  // Debian puts no server on the PATH, since several versions may stand side by side.
+  if (name === 'postgres') return [...postgresFolders(), ...foldersOf(name)];
+  return foldersOf(name);
+}
+
+/** The newest version comes first. */
+function postgresFolders(): string[] {
+  const version = (folder: string): number => Number(/(\d+)\/bin$/.exec(folder)?.[1]);
+  return globSync('/usr/lib/postgresql/[0-9]*/bin').sort((a, b) => version(b) - version(a));
+}
+
+function foldersOf(name: BinaryName): string[] {
   const onPath = (process.env['PATH'] ?? '')
     .split(path.delimiter)
     .filter((folder) => path.isAbsolute(folder));
@@ -106,17 +122,22 @@ function found(name: BinaryName, wanted: readonly BinaryName[]): string {
 
 function howToInstall(names: readonly string[]): string {
   const list = names.join(' and ');
-  const other = 'or run everything in containers with `docker compose up`.';
+  // What the benchmark compares calbus with is in none of calbus' containers.
+  const isCompared = names.every((name) => name === 'postgresql');
+  const needs = `${isCompared ? 'The benchmark' : 'calbus'} needs ${list}`;
+  const retry = isCompared
+    ? 'and try again.'
+    : 'and try again, or run everything in containers with `docker compose up`.';
   if (process.platform === 'darwin') {
     const formulas = names.map((name) =>
       name.replace('redis-server', 'redis').replace('rabbitmq-server', 'rabbitmq'),
     );
-    return `calbus needs ${list}: run \`brew install ${formulas.join(' ')}\` and try again, ${other}`;
+    return `${needs}: run \`brew install ${formulas.join(' ')}\` ${retry}`;
   }
-  if (isDebian()) return `calbus needs ${list}: run \`${installCommand(names)}\` and try again, ${other}`;
+  if (isDebian()) return `${needs}: run \`${installCommand(names)}\` ${retry}`;
   const natsNote = names.includes('nats-server') ? ` (nats-server ${oldestNats.join('.')} or newer)` : '';
   if (hasApt() && !names.includes('nats-server')) {
-    return `calbus needs ${list}: run \`sudo apt-get install ${names.join(' ')}\` and try again, ${other}`;
+    return `${needs}: run \`sudo apt-get install ${names.join(' ')}\` ${retry}`;
   }
-  return `calbus needs ${list}${natsNote}, which it cannot install on this system: install them, put them on the PATH and try again, ${other}`;
+  return `${needs}${natsNote}, which it cannot install on this system: install them, put them on the PATH ${retry}`;
 }

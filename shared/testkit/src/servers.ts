@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after } from 'node:test';
 import { type ManagedServer, type ServerOptions } from '@calbus/local/servers/managed-server';
 import { type NatsCluster, type NatsOptions, startNats, startNatsCluster } from '@calbus/local/servers/nats';
+import { startPostgres } from '@calbus/local/servers/postgres';
 import { type RabbitOptions, startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { type RabbitDefinitions, rabbitUser } from '@calbus/local/servers/rabbitmq-definitions';
 import { type RedisOptions, startRedis } from '@calbus/local/servers/redis';
@@ -54,6 +55,13 @@ export async function testRabbitmq(
   return withUrl(server, server.url.replace('://', `://test:${password}@`));
 }
 
+/** Only for benchmarks: `npm test` does not install it. `url` is of its one user, who may do everything. */
+export async function testPostgres(): Promise<ManagedServer> {
+  const password = randomBytes(12).toString('hex');
+  const server = await inFreshFolder('postgres', (dataDir) => startPostgres({ dataDir, password }));
+  return withUrl(server, `${server.url.replace('://', `://postgres:${password}@`)}/postgres`);
+}
+
 /** One resource for all tests of a file: made when the first test asks for it, disposed after the file's last test. */
 export function oncePerFile<T extends AsyncDisposable>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
@@ -96,8 +104,8 @@ function withDispose(server: ManagedServer, dispose: () => Promise<void>): Manag
   return Object.create(server, { [Symbol.asyncDispose]: { value: dispose } }) as ManagedServer;
 }
 
-function withUrl(server: ManagedServer, url: string): TestRabbitmq {
-  return Object.create(server, { url: { value: url } }) as TestRabbitmq;
+function withUrl(server: ManagedServer, url: string): ManagedServer {
+  return Object.create(server, { url: { value: url } }) as ManagedServer;
 }
 
 function everythingAllowed(name: string, password: string): RabbitDefinitions {

@@ -1,4 +1,4 @@
-// What the three servers have in common: start on a free port, wait until it answers, stop, kill, pause, start again.
+// What the servers have in common: start on a free port, wait until it answers, stop, kill, pause, start again.
 import {
   closeSync,
   existsSync,
