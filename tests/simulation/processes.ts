@@ -22,7 +22,7 @@ import { headBook, type Head } from '@calbus/runtime/head-beacon';
 import type { Log } from '@calbus/runtime/log';
 import { createMetrics } from '@calbus/runtime/metrics';
 import type { Answer } from '@calbus/runtime/respond';
-import { createAsking, type Asking, type Decision } from '@calbus/terminal-server/asking';
+import { createAsking, type Asking, type Decision, type Later } from '@calbus/terminal-server/asking';
 import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
 import { traceOf } from '../../services/inventory/src/domain/trace.ts';
 import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
@@ -372,9 +372,10 @@ export type TerminalServer = Process & {
 
 export const newTerminalServer = (w: World, name: string): TerminalServer => {
   let asking: Asking | undefined;
-  const p = newProcess(w, name, ({ actor, wire }, clock) => {
+  const p = newProcess(w, name, ({ actor, wire }) => {
     const enqueue = (subject: string, bytes: Uint8Array) => w.nats.enqueue(actor, wire, subject, bytes);
-    const library = createAsking(enqueue, clock.sleep, WAITS);
+    const later: Later = (ms, act) => w.scheduler.after(ms, actor, act);
+    const library = createAsking(enqueue, later, WAITS);
     w.nats.subscribe(actor, wire, subjects.decision.to(name), (bytes) => {
       if (!library.take(bytes as Uint8Array)) w.wrong('garbage came to a terminal server');
     });

@@ -1,7 +1,5 @@
 // Time as the services see it: a port, so that rules can be tested at any time and under any clock.
 
-import { setTimeout as delay } from 'node:timers/promises';
-
 export type Clock = {
   /** Wall clock, epoch milliseconds, whole. May jump. */
   readonly now: () => number;
@@ -14,13 +12,18 @@ export type Clock = {
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  sleep: async (ms, signal) => {
-    try {
-      await delay(ms, undefined, signal ? { signal } : {});
-    } catch {
-      // aborted: the caller asked to be woken
-    }
-  },
+  // Node's own promised timer makes an error of each abort, and most sleeps here end so.
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      signal?.addEventListener('abort', end);
+    }),
 };
 
 /** A clock whose wall time is `offset` milliseconds ahead (or, negative, behind): for trying what time brings. */

@@ -11,8 +11,8 @@ export type Decision = Body<typeof licenseDecision>;
 /** Hands bytes to the request queue. Undefined once queued, or while that is not known; BUSY or UNREACHABLE where it refused. Never rejects. */
 export type Enqueue = (subject: string, bytes: Uint8Array) => Promise<Fault | undefined>;
 
-/** Resolves after `ms`, or at once when `signal` aborts. */
-export type Sleep = (ms: number, signal: AbortSignal) => Promise<void>;
+/** Calls `act` after `ms`, unless what it returns is called before. */
+export type Later = (ms: number, act: () => void) => () => void;
 
 export type Asking = {
   /** Calls under one request id at the same time share its answer. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
@@ -32,7 +32,7 @@ export type Asking = {
 
 type Waiting = {
   readonly resolve: (d: Decision) => void;
-  readonly reject: (e: FaultError) => void;
+  readonly reject: (why: Fault) => void;
   readonly publish: () => void;
 };
 
@@ -40,66 +40,76 @@ const REPEATS_MS = [800, 1_800] as const;
 /** Between two tries of a queue that is away. */
 const AWAY_MS = 700;
 
-export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): Asking => {
+export const createAsking = (enqueue: Enqueue, later: Later, waitsMs: number): Asking => {
   const waiting = new Map<string, Waiting>();
   const inFlight = new Map<string, Promise<Decision>>();
 
-  const askOnce = async (
+  const askOnce = (
     subject: string,
     requestId: string,
     bytes: Uint8Array,
     waits: number,
-  ): Promise<Decision> => {
-    const over = new AbortController();
-    const after = async (ms: number, act: () => void): Promise<void> => {
-      await sleep(ms, over.signal);
-      if (!over.signal.aborted) act();
-    };
-    // Once one copy is queued an answer may come; a queue that refused every copy is full or away, and that is the answer.
-    let queued = false;
-    let refusal: Fault | undefined;
-    let toCome: number = REPEATS_MS.length;
-    let giveUp: (f: Fault) => void = () => {};
-    const publish = async (): Promise<void> => {
-      const refused = await enqueue(subject, bytes);
-      queued ||= refused === undefined;
-      refusal = refused ?? refusal;
-      if (queued || toCome > 0 || !refusal || over.signal.aborted) return;
-      if (refusal.code === 'BUSY') giveUp(refusal);
-      else tryUntilQueued();
-    };
-    // The queue is away, as it is for some seconds when the node of NATS that leads it is lost.
-    let trying = false;
-    const tryUntilQueued = (): void => {
-      if (trying) return;
-      trying = true;
-      void after(AWAY_MS, () => {
-        trying = false;
+    settled: () => void,
+  ): Promise<Decision> =>
+    new Promise((resolve, reject) => {
+      const timers: (() => void)[] = [];
+      let over = false;
+      const end = (): void => {
+        over = true;
+        for (const cancel of timers) cancel();
+        waiting.delete(requestId);
+        settled();
+      };
+      const giveUp = (f: Fault): void => {
+        end();
+        reject(new FaultError(f));
+      };
+      // Once one copy is queued an answer may come; a queue that refused every copy is full or away, and that is the answer.
+      let queued = false;
+      let refusal: Fault | undefined;
+      let toCome: number = REPEATS_MS.length;
+      // The queue is away, as it is for some seconds when the node of NATS that leads it is lost.
+      let trying = false;
+      const publish = async (): Promise<void> => {
+        const refused = await enqueue(subject, bytes);
+        queued ||= refused === undefined;
+        refusal = refused ?? refusal;
+        if (queued || toCome > 0 || !refusal || over) return;
+        if (refusal.code === 'BUSY') giveUp(refusal);
+        else tryUntilQueued();
+      };
+      const tryUntilQueued = (): void => {
+        if (trying) return;
+        trying = true;
+        timers.push(
+          later(AWAY_MS, () => {
+            trying = false;
+            void publish();
+          }),
+        );
+      };
+      const again = (): void => {
+        toCome -= 1;
         void publish();
+      };
+      waiting.set(requestId, {
+        resolve: (d) => {
+          end();
+          resolve(d);
+        },
+        reject: giveUp,
+        publish: () => void publish(),
       });
-    };
-    const again = (): void => {
-      toCome -= 1;
+      for (const ms of REPEATS_MS) timers.push(later(ms, again));
+      timers.push(later(waits, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
       void publish();
-    };
-    try {
-      return await new Promise<Decision>((resolve, reject) => {
-        giveUp = (f) => reject(new FaultError(f));
-        waiting.set(requestId, { resolve, reject, publish: () => void publish() });
-        for (const ms of REPEATS_MS) void after(ms, again);
-        void after(waits, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal));
-        void publish();
-      });
-    } finally {
-      over.abort();
-      waiting.delete(requestId);
-      inFlight.delete(requestId);
-    }
-  };
+    });
 
   return {
     ask: (subject, requestId, bytes, waits = waitsMs) => {
-      const asked = inFlight.get(requestId) ?? askOnce(subject, requestId, bytes, waits);
+      const earlier = inFlight.get(requestId);
+      if (earlier) return earlier;
+      const asked = askOnce(subject, requestId, bytes, waits, () => inFlight.delete(requestId));
       inFlight.set(requestId, asked);
       return asked;
     },
@@ -112,20 +122,19 @@ export const createAsking = (enqueue: Enqueue, sleep: Sleep, waitsMs: number): A
       const { type, body } = decoded.message;
       const w = waiting.get(body.requestId);
       if (!w) return true; // a repeat's answer, or one that came too late
-      waiting.delete(body.requestId);
       if (type === licenseDecision.type) {
         w.resolve(body as Decision);
         return true;
       }
       const { code, says } = body as Body<typeof licenseFault>;
-      w.reject(new FaultError(fault(code, says)));
+      w.reject(fault(code, says));
       return true;
     },
     reconnected: () => {
       for (const w of waiting.values()) w.publish();
     },
     end: (why) => {
-      for (const w of waiting.values()) w.reject(new FaultError(why));
+      for (const w of waiting.values()) w.reject(why);
     },
   };
 };

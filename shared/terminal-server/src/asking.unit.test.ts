@@ -8,22 +8,24 @@ import { createAsking, type Asking } from './asking.ts';
 /** Time that passes only when nothing else is left to do. */
 const virtual = () => {
   let now = 0;
-  const sleeping: { at: number; wake: () => void }[] = [];
+  const due: { at: number; act: () => void }[] = [];
   return {
     now: () => now,
-    sleep: (ms: number, signal: AbortSignal): Promise<void> =>
-      new Promise((resolve) => {
-        sleeping.push({ at: now + ms, wake: resolve });
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      }),
+    later: (ms: number, act: () => void): (() => void) => {
+      const entry = { at: now + ms, act };
+      due.push(entry);
+      return () => {
+        if (due.includes(entry)) due.splice(due.indexOf(entry), 1);
+      };
+    },
     run: async (until: number): Promise<void> => {
       for (;;) {
         await new Promise(setImmediate);
-        const next = sleeping.toSorted((a, b) => a.at - b.at)[0];
+        const next = due.toSorted((a, b) => a.at - b.at)[0];
         if (!next || next.at > until) return;
-        sleeping.splice(sleeping.indexOf(next), 1);
-        now = Math.max(now, next.at);
-        next.wake();
+        due.splice(due.indexOf(next), 1);
+        now = next.at;
+        next.act();
       }
     },
   };
@@ -54,7 +56,7 @@ const asked = (says: (at: number) => Fault | undefined) => {
     at.push(time.now());
     return says(time.now());
   };
-  const asking = createAsking(enqueue, time.sleep, 8_000);
+  const asking = createAsking(enqueue, time.later, 8_000);
   const answer = asking.ask('s', 'r1', bytes).then(
     (d) => d.outcome.kind,
     (error: unknown) => faultOf(error)?.code,

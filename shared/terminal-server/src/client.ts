@@ -4,11 +4,11 @@
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
 import type { TerminalServerSettings } from '@calbus/contracts/settings';
+import { newId } from '@calbus/trust/ids';
 import type { LicenseCheck } from '@calbus/trust/licenses';
-import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAdmitting, type Admission } from './admitting.ts';
-import type { Decision, Sleep } from './asking.ts';
+import type { Decision, Later } from './asking.ts';
 import { graceDaysOf, graceOf, licenseSeen, timePassed } from './domain/grace.ts';
 import { settingsOf } from './domain/trusted.ts';
 import { keepIn, knownIn, type Keeping } from './keeping.ts';
@@ -17,6 +17,7 @@ import { inOrder } from './license-servers.ts';
 import type { LinkState } from './link.ts';
 import { memoryStore } from './memory-store.ts';
 import type { LicenseAsk, TerminalServerOptions } from './options.ts';
+import type { Sleep } from './sleep.ts';
 import { nothingKept, type Store } from './store.ts';
 import type { Standing } from './telling.ts';
 
@@ -80,9 +81,12 @@ export type TerminalServer = {
   readonly close: () => Promise<void>;
 };
 
-const newId = (): string => randomBytes(16).toString('base64url');
 /** An abort only wakes the sleeper early. */
 const sleep: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined);
+const later: Later = (ms, act) => {
+  const timer = setTimeout(act, ms);
+  return () => clearTimeout(timer);
+};
 const AGAIN_MS = 60_000;
 /** Whom to trust is asked anew so often even where nobody says that it changed. */
 const TRUST_EVERY_MS = 600_000;
@@ -140,6 +144,7 @@ const connectWith = async (
           now,
           standing,
           sleep,
+          later,
         }),
       );
   } catch (error) {

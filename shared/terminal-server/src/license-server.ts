@@ -6,10 +6,11 @@ import { subjects } from '@calbus/contracts/subjects';
 import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { createAsking, type Asking, type Decision, type Sleep } from './asking.ts';
+import { createAsking, type Asking, type Decision, type Later } from './asking.ts';
 import type { KnownOf } from './keeping.ts';
 import { openLink, type Link } from './link.ts';
 import type { LicenseAsk, LicenseServerOptions } from './options.ts';
+import type { Sleep } from './sleep.ts';
 import { createTelling, type Standing, type Telling } from './telling.ts';
 import { createTrusting, type Trusting } from './trusting.ts';
 
@@ -40,10 +41,11 @@ export type LicenseServerDeps = {
   readonly now: () => number;
   readonly standing: () => Standing | null;
   readonly sleep: Sleep;
+  readonly later: Later;
 };
 
 export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
-  const { options, known, waitsMs, newId, sleep } = d;
+  const { options, known, waitsMs, newId, sleep, later } = d;
   const id = options.terminalServerId;
   const link = openLink(
     options,
@@ -58,7 +60,7 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
     },
     sleep,
   );
-  const asking = createAsking(link.enqueue, sleep, waitsMs);
+  const asking = createAsking(link.enqueue, later, waitsMs);
   /** Nobody waits for the deadline where it is known that no answer can come. */
   const ask: Asking['ask'] = (...of) => {
     const gone = link.gone();

@@ -34,8 +34,9 @@ export const inOrder = (all: readonly LicenseServer[], waitsMs: number): License
   const issuedBy = (licenseId: string, s: LicenseServer): void => {
     issuers.delete(licenseId);
     issuers.set(licenseId, s);
-    if (issuers.size > MOST_REMEMBERED)
-      for (const [oldest] of [...issuers].slice(0, 1)) issuers.delete(oldest);
+    if (issuers.size <= MOST_REMEMBERED) return;
+    const oldest = issuers.keys().next();
+    if (!oldest.done) issuers.delete(oldest.value);
   };
   /** Of what several say of a license: that it counts, else why it does not, and rather not that it is unknown. */
   const firstOf = (look: (s: LicenseServer) => LicenseCheck): LicenseCheck => {

@@ -13,10 +13,11 @@ import { fault, type Fault } from '@calbus/contracts/faults';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import { newId } from '@calbus/trust/ids';
 import { natsTls, natsTlsProblem } from '@calbus/trust/tls-options';
-import { randomBytes } from 'node:crypto';
-import type { Enqueue, Sleep } from './asking.ts';
-import { publishToQueue } from './queue.ts';
+import type { Enqueue } from './asking.ts';
+import { openQueue } from './queue.ts';
+import type { Sleep } from './sleep.ts';
 
 export type LinkState = { readonly kind: 'connected' } | { readonly kind: 'away'; readonly why: string };
 
@@ -53,7 +54,6 @@ export type LinkOptions = {
 const AGAIN_MS = 500;
 /** Longer than another node of NATS takes to answer; so long a caller waits for a connection to come back. */
 const GONE_MS = 3_000;
-const newId = (): string => randomBytes(16).toString('base64url');
 
 const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptions): ConnectionOptions => {
   nkeys.fromSeed(new TextEncoder().encode(seed)); // a seed that is none is said at once
@@ -72,6 +72,8 @@ const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptio
     // A connection that is dead without a word is noticed within 15 s instead of minutes.
     pingInterval: 5_000,
     maxPingOut: 2,
+    // Else it notes for each request from where in the code it came, which costs more than the request.
+    noAsyncTraces: true,
   };
 };
 
@@ -80,6 +82,7 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
   const options = optionsOf(o);
   const end = new AbortController();
   let nc: NatsConnection | undefined;
+  let queue: Enqueue | undefined;
   let state: LinkState = { kind: 'connected' };
   let goneAt: NodeJS.Timeout | undefined;
   let gone: Fault | undefined;
@@ -127,6 +130,7 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
   };
   const use = (at: NatsConnection): void => {
     nc = at;
+    queue = openQueue(at, terminalServerInbox(id));
     at.subscribe(subjects.decision.to(id), {
       callback: (error, m) => {
         if (error || !user.decision(m.data)) ignored += 1;
@@ -162,8 +166,8 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
 
   return {
     enqueue: async (subject, bytes) =>
-      nc && !nc.isClosed()
-        ? publishToQueue(nc, subject, bytes)
+      nc && queue && !nc.isClosed()
+        ? queue(subject, bytes)
         : fault('UNREACHABLE', 'There is no connection to NATS.'),
     askForTrust,
     state: () => state,

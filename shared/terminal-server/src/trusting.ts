@@ -5,10 +5,11 @@ import { fault, FaultError } from '@calbus/contracts/faults';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
 import { openJws } from '@calbus/trust/jws';
 import { checkLicense, type LicenseCheck } from '@calbus/trust/licenses';
-import type { Decision, Sleep } from './asking.ts';
+import type { Decision } from './asking.ts';
 import { epochSeen, ofEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type Trusted } from './domain/trusted.ts';
 import type { KnownOf } from './keeping.ts';
+import type { Sleep } from './sleep.ts';
 
 export type Trusting = {
   /** N1, without asking whose license it is. */
