@@ -13,6 +13,8 @@ import type { CacheHead, CacheScripts } from './cache-scripts.ts';
 import { waitingSteps, type Step } from './waiting-steps.ts';
 
 const COMPARE_MS = 2_000;
+/** What is committed within this time becomes one step: nobody sees the difference, and a script each would cost as much as the commits. */
+const GATHER_MS = 25;
 const AGAIN_MS = 500;
 /** Counts that are younger than this are current. */
 const FRESH_MS = 1_000;
@@ -126,8 +128,13 @@ export const redisCache = (
     }
     underWay = waiting.take();
     if (!underWay) return;
-    if (await scripts.commit(underWay.before, underWay.after, underWay.hashes)) note(underWay.after);
-    else mode = 'stale';
+    if (!(await scripts.commit(underWay.before, underWay.after, underWay.hashes))) {
+      mode = 'stale';
+      return;
+    }
+    note(underWay.after);
+    underWay = undefined;
+    await clock.sleep(GATHER_MS, signal);
   };
 
   const run = async (): Promise<void> => {

@@ -115,7 +115,7 @@ export const restorer = (): { readonly take: (e: Entry) => void; readonly restor
  * so that snapshots cost the same share of the work. The same at each replica, which is why their digests can be compared.
  */
 export const isSnapshotPoint = (before: Head, after: Head, every: number): boolean => {
-  const growth = Math.max(0, Math.ceil(Math.log2(after.devices / 8 / every)));
+  const growth = Math.max(0, Math.ceil(Math.log2(after.devices / 2 / every)));
   const step = every * 2 ** growth;
   return Math.floor(before.records / step) !== Math.floor(after.records / step);
 };

@@ -1,14 +1,29 @@
 // Batches as bytes: encoding, the hash that chains them, and reading back what was stored.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { z } from 'zod';
-import { ledgerBatch, ledgerRecord, type LedgerBatch } from '@calbus/contracts/ledger';
+import { ledgerBatch, ledgerRecord, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
 import { sha256 } from '@calbus/contracts/tokens';
 import { firstIssue } from '@calbus/contracts/envelope';
 
-export const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+export const hashOf = (bytes: Uint8Array): string => hash('sha256', bytes, 'hex');
 
-export const encodeBatch = (batch: LedgerBatch): Uint8Array => Buffer.from(JSON.stringify(batch));
+/** A record as it stands in a batch, with its size there in bytes. */
+export type EncodedRecord = { readonly text: string; readonly bytes: number };
+
+export const encodeRecord = (r: LedgerRecord): EncodedRecord => {
+  const text = JSON.stringify(r);
+  return { text, bytes: Buffer.byteLength(text) + 1 };
+};
+
+/** `encoded`: its records, where they are encoded already. */
+export const encodeBatch = (
+  { records, ...frame }: LedgerBatch,
+  encoded: readonly EncodedRecord[] = records.map(encodeRecord),
+): Uint8Array => {
+  const head = JSON.stringify(frame).slice(0, -1);
+  return Buffer.from(`${head},"records":[${encoded.map((r) => r.text).join(',')}]}`);
+};
 
 export type OpenedBatch =
   | { readonly ok: true; readonly batch: LedgerBatch }

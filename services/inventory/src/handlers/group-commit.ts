@@ -12,7 +12,7 @@ import { evolve } from '../domain/evolve.ts';
 import { changedHashes, touchedBy } from '../domain/live-counts.ts';
 import { draftOf, type State } from '../domain/state.ts';
 import type { Cache, Ledger } from '../ports.ts';
-import { encodeBatch } from './chain.ts';
+import { encodeBatch, encodeRecord, type EncodedRecord } from './chain.ts';
 import type { Follower } from './follow.ts';
 
 /** What one command asks for: the records it wants, and its answer once they stand in the state. */
@@ -147,6 +147,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
     const place = { generation: deps.generation, sequence: expected, at: c.now, term: deps.term };
     const draft = draftOf(state);
     const records: LedgerRecord[] = [];
+    const encoded: EncodedRecord[] = [];
     const done: { w: Waiting; answer: (s: State, move: Move) => unknown }[] = [];
     let size = 0;
     while (done.length < MOST_COMMANDS) {
@@ -159,7 +160,8 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         w.reject(error);
         continue;
       }
-      const more = decided.records.reduce((n, r) => n + Buffer.byteLength(JSON.stringify(r)) + 1, 0);
+      const texts = decided.records.map(encodeRecord);
+      const more = texts.reduce((n, { bytes }) => n + bytes, 0);
       if (more > ROOM) {
         // It would never fit: an append of it could only fail, again and again.
         w.reject(new FaultError(fault('TOO_LARGE', 'The records of one command do not fit into a batch.')));
@@ -173,6 +175,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
       for (const r of decided.records) evolve(draft, r, place);
       if (decided.records.length > 0) draft.head = { ...draft.head, sequence: expected, time: c.now };
       records.push(...decided.records);
+      encoded.push(...texts);
       done.push({ w, answer: decided.answer });
     }
     try {
@@ -188,7 +191,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
           records,
         };
         const begun = clock.monotonic();
-        actual = await append(batch, encodeBatch(batch));
+        actual = await append(batch, encodeBatch(batch, encoded));
         deps.counts?.committed(done.length, clock.monotonic() - begun);
         const touched = touchedBy(records, (id) => state.owners.get(id));
         deps.cache.committed(before, state.head, changedHashes(state, touched));

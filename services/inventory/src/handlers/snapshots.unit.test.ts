@@ -142,9 +142,10 @@ const snapshot = async (
   messages: readonly Uint8Array[],
   change: Partial<SnapshotManifest> = {},
 ) => {
-  const follower = createFollower(ledgerOf(messages), log, { snapshotEvery: 1 });
-  await follower.catchUp();
-  const still = follower.takePoint();
+  const follower = createFollower(ledgerOf(messages), log);
+  let still: Still | undefined;
+  for (const [i, bytes] of messages.entries())
+    if (follower.take({ sequence: i + 1, bytes })) still = stillOf(follower.state, follower.voids());
   assert.ok(still);
   const digest = newDigest();
   const { generation, sequence, hash, term, time } = still.head;
@@ -328,7 +329,7 @@ describe('making snapshots', () => {
   test('the leader writes, at a place that follows from the ledger; the others countersign', async () => {
     const [m, ...more] = await run(false);
     assert.deepEqual(more, []);
-    assert.equal(m?.sequence, 30);
+    assert.equal(m?.sequence, 20);
     assert.equal(m.writtenBy, 'leader');
     assert.deepEqual(m.countersignedBy.toSorted(), ['odd', 'two']);
   });
