@@ -1,11 +1,25 @@
-// What a benchmark is: options, and figures. It asserts nothing, since the machine it runs on may be busy with other things.
+// What a benchmark is: options, and figures. All but "regression" assert nothing, since the machine may be busy with other things.
 
 export type Figure = {
   readonly what: string;
   readonly value: number;
   readonly unit: 's' | 'ms' | 'µs' | 'MB' | 'bytes' | 'a second' | '';
-  /** What calbus wants to reach on two cores. */
+  /** What calbus wants to reach on two cores: less, or more, than this. */
   readonly below?: number;
+  readonly above?: number;
+};
+
+export type Table = {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly (string | number)[])[];
+};
+
+export type Report = {
+  readonly figures: readonly Figure[];
+  readonly tables?: readonly Table[];
+  /** Why the run counts as failed, where it does. */
+  readonly failed?: string;
 };
 
 export type Option = { readonly name: string; readonly about: string; readonly byDefault: number };
@@ -15,10 +29,7 @@ export type Benchmark = {
   readonly about: string;
   /** All are whole numbers. */
   readonly options: readonly Option[];
-  readonly run: (
-    options: ReadonlyMap<string, number>,
-    say: (line: string) => void,
-  ) => Promise<readonly Figure[]>;
+  readonly run: (options: ReadonlyMap<string, number>, say: (line: string) => void) => Promise<Report>;
 };
 
 /** The value of an option that the benchmark has declared. */

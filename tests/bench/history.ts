@@ -17,6 +17,8 @@ export type HistoryOptions = {
   readonly packs: number;
   /** When the last record was written. */
   readonly until: number;
+  /** Whether the license server was activated at its beginning, unless told otherwise. */
+  readonly activated?: boolean;
 };
 
 export type History = {
@@ -34,14 +36,18 @@ export const history = (o: HistoryOptions): History => {
   return { devices, batches: chained(records(devices, full, o), o) };
 };
 
-type Timed = { readonly at: number; readonly record: LedgerRecord };
+export type Timed = { readonly at: number; readonly record: LedgerRecord };
 
-function* records(devices: number, full: number, { until, packs }: HistoryOptions): Generator<Timed> {
+function* records(
+  devices: number,
+  full: number,
+  { until, packs, activated: isActivated = true }: HistoryOptions,
+): Generator<Timed> {
   const start = until - DAYS * DAY;
   const perPack = Math.ceil(full / packs) + 1;
   yield { at: start, record: { kind: 'generation-started', after: null } };
   yield { at: start, record: { kind: 'leadership-taken', replica: id() } };
-  yield { at: start, record: activated(start) };
+  if (isActivated) yield { at: start, record: activated(start) };
   for (let n = 0; n < packs; n += 1) yield { at: start, record: packInstalled(n, perPack) };
   // Renewals by the day on which they are due.
   const renewals = new Map<number, string[]>();
@@ -147,19 +153,37 @@ const packInstalled = (n: number, quantity: number): LedgerRecord => ({
 });
 
 function* chained(all: Iterable<Timed>, o: HistoryOptions): Generator<Uint8Array> {
-  const generation = id();
-  let prevHash = NO_HASH;
+  const start = { generation: id(), term: 1, hash: NO_HASH, time: 0 };
+  yield* chain(start, all, o.recordsPerBatch);
+}
+
+/** Where a ledger stands. */
+export type Place = {
+  readonly generation: string;
+  readonly term: number;
+  readonly hash: string;
+  /** Of its last record. */
+  readonly time: number;
+};
+
+/** Records as the messages that follow `place`. */
+export function* chain(
+  { generation, term, hash, time }: Place,
+  all: Iterable<Timed>,
+  recordsPerBatch: number,
+): Generator<Uint8Array> {
+  let prevHash = hash;
   let waiting: LedgerRecord[] = [];
-  let last = 0;
+  let last = time;
   const batch = (): Uint8Array => {
-    const frame = { format: 1, generation, term: 1, nonce: id(), prevHash, at: last } as const;
+    const frame = { format: 1, generation, term, nonce: id(), prevHash, at: last } as const;
     const bytes = Buffer.from(JSON.stringify({ ...frame, records: waiting } satisfies LedgerBatch));
     prevHash = createHash('sha256').update(bytes).digest('hex');
     waiting = [];
     return bytes;
   };
   for (const { at, record } of all) {
-    if (waiting.length === o.recordsPerBatch) yield batch();
+    if (waiting.length === recordsPerBatch) yield batch();
     waiting.push(record);
     last = Math.max(last, at);
   }

@@ -3,12 +3,14 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { leaveWithParent } from '@calbus/local/parent';
-import type { Benchmark, Figure } from './benchmark.ts';
+import type { Benchmark, Figure, Report, Table } from './benchmark.ts';
 import { decide } from './decide.ts';
 import { relay } from './relay.ts';
+import { regression } from './speed/regression.ts';
+import { speed } from './speed/speed.ts';
 import { start } from './start.ts';
 
-const benchmarks: readonly Benchmark[] = [start, decide, relay];
+const benchmarks: readonly Benchmark[] = [speed, regression, start, decide, relay];
 
 const list = (): string =>
   benchmarks
@@ -20,11 +22,36 @@ const list = (): string =>
 
 const rounded = (n: number): string => n.toLocaleString('en', { maximumFractionDigits: n < 10 ? 2 : 0 });
 
-const print = (figures: readonly Figure[]): void => {
+const goalOf = ({ below, above, unit }: Figure): string => {
+  if (below !== undefined) return `  (wanted: under ${rounded(below)} ${unit})`.replace(' )', ')');
+  if (above !== undefined) return `  (wanted: at least ${rounded(above)} ${unit})`.replace(' )', ')');
+  return '';
+};
+
+const printTable = ({ title, columns, rows }: Table): void => {
+  const cells = [columns, ...rows].map((row) =>
+    row.map((cell) => (typeof cell === 'number' ? cell.toLocaleString('en') : cell)),
+  );
+  const widths = columns.map((_, i) => Math.max(...cells.map((row) => row[i]?.length ?? 0)));
+  const isText = columns.map((_, i) => rows.some((row) => typeof row[i] === 'string'));
+  console.log(title);
+  for (const row of cells) {
+    const padded = row.map((cell, i) =>
+      isText[i] ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
+    );
+    console.log(`  ${padded.join('  ')}`.trimEnd());
+  }
+  console.log('');
+};
+
+const print = ({ figures, tables = [] }: Report): void => {
+  tables.forEach(printTable);
   const width = Math.max(...figures.map((f) => f.what.length));
-  for (const { what, value, unit, below } of figures) {
-    const target = below === undefined ? '' : `  (wanted: under ${rounded(below)} ${unit})`;
-    console.log(`${what.padEnd(width)}  ${rounded(value).padStart(9)} ${unit.padEnd(6)}${target}`.trimEnd());
+  for (const figure of figures) {
+    const { what, value, unit } = figure;
+    console.log(
+      `${what.padEnd(width)}  ${rounded(value).padStart(9)} ${unit.padEnd(6)}${goalOf(figure)}`.trimEnd(),
+    );
   }
   console.log(
     `\nOn ${cpus().length} processors, with whatever else ran on them. Compare only what was measured side by side.`,
@@ -32,12 +59,14 @@ const print = (figures: readonly Figure[]): void => {
 };
 
 const main = async (args: readonly string[]): Promise<number> => {
-  const [name, ...rest] = args;
+  const [first, ...others] = args;
+  // Without a name it is the one that everybody means.
+  const [name, rest] = first === undefined || first.startsWith('-') ? ['speed', args] : [first, others];
   const benchmark = benchmarks.find((b) => b.name === name);
   if (!benchmark) {
-    if (name !== undefined) console.error(`There is no benchmark ${JSON.stringify(name)}.`);
+    if (name !== 'list') console.error(`There is no benchmark ${JSON.stringify(name)}.`);
     console.log(`Benchmarks:\n${list()}\n\n--json prints the figures as JSON.`);
-    return name === undefined ? 0 : 2;
+    return name === 'list' ? 0 : 2;
   }
   const declared = Object.fromEntries(benchmark.options.map((o) => [o.name, { type: 'string' as const }]));
   const options = new Map(benchmark.options.map((o) => [o.name, o.byDefault]));
@@ -54,11 +83,12 @@ const main = async (args: readonly string[]): Promise<number> => {
     console.error(`${error instanceof Error ? error.message : String(error)}\n\n${list()}`);
     return 2;
   }
-  const figures = await benchmark.run(options, (line) => console.error(line));
-  if (json)
-    console.log(JSON.stringify({ benchmark: benchmark.name, options: Object.fromEntries(options), figures }));
-  else print(figures);
-  return 0;
+  const report = await benchmark.run(options, (line) => console.error(line));
+  if (json) console.log(JSON.stringify({ benchmark: name, options: Object.fromEntries(options), ...report }));
+  else print(report);
+  if (report.failed === undefined) return 0;
+  console.error(report.failed);
+  return 1;
 };
 
 leaveWithParent();

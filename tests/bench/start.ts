@@ -2,7 +2,7 @@
 // licenses, and the real process, started once from the whole ledger (which has it write a snapshot) and then from
 // the snapshot and the rest.
 
-import { readFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
@@ -16,6 +16,7 @@ import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { testRedis } from '@calbus/testkit/servers';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
 import { history } from './history.ts';
+import { bytesIn, residentBytes } from './processes.ts';
 
 const MB = 1e6;
 const PACKS = 40;
@@ -39,16 +40,8 @@ const fill = async (bus: TestBus, licenses: number, recordsPerBatch: number): Pr
   return messages;
 };
 
-const bytesIn = (dir: string): number =>
-  readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((n, entry) => n + statSync(path.join(entry.parentPath, entry.name)).size, 0);
-
 const streamBytes = (nats: ManagedServer, name: string): number =>
   bytesIn(path.join(nats.dataDir, 'jetstream', 'jetstream', 'LEDGER', 'streams', name));
-
-const residentBytes = (pid: number): number =>
-  1_024 * Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? Number.NaN);
 
 type Said = { readonly msg?: string; readonly ms?: number; readonly sequence?: number };
 const saidBy = (service: ServiceProcess, text: string): Said | undefined =>
@@ -148,5 +141,7 @@ export const start: Benchmark = {
     { name: 'licenses', about: 'issued licenses in the ledger', byDefault: 1_000_000 },
     { name: 'records', about: 'records in one ledger message, at most', byDefault: 64 },
   ],
-  run: (options, say) => measure(optionOf(options, 'licenses'), optionOf(options, 'records'), say),
+  run: async (options, say) => ({
+    figures: await measure(optionOf(options, 'licenses'), optionOf(options, 'records'), say),
+  }),
 };

@@ -1,0 +1,71 @@
+// The small benchmark that runs with the tests: a few ratios to bare NATS in the same run, against those recorded. It fails only
+// where one is less than half of what it was: machines differ, and so does what else they do.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { ensureServers } from '@calbus/local/binaries';
+import { optionOf, type Benchmark, type Figure } from '../benchmark.ts';
+import { bareOf, type Levels, type Plan } from './references.ts';
+import { BUSY, levelsOf, withKinds } from './stages.ts';
+
+const recordedFile = new URL('./recorded.json', import.meta.url);
+const MEASURED = ['new', 'known', 'per user'] as const;
+/** Below this share of what was recorded it is not the machine any more. */
+const FAR_OFF = 0.5;
+const FAMILIES = { upgrade: 100, known: 5_000, renewal: 100, refused: 100 };
+const BEFORE = 1_000;
+
+export type Ratios = Readonly<Record<string, number>>;
+
+export const isFarOff = (ratio: number, recorded: number): boolean => !(ratio >= recorded * FAR_OFF);
+
+const ratioOf = (levels: Levels, bare: Levels): number =>
+  (levels.get(BUSY)?.perSecond ?? Number.NaN) / (bare.get(BUSY)?.perSecond ?? Number.NaN);
+
+const measure = async (plan: Plan): Promise<Ratios> => {
+  const bare = { license: await bareOf('license', plan), word: await bareOf('word', plan) };
+  return withKinds(FAMILIES, BEFORE, plan.say, async (site, kinds) => {
+    const ratios: Record<string, number> = {};
+    for (const name of MEASURED) {
+      const kind = kinds.of(name);
+      ratios[name] = ratioOf(await levelsOf(site, kind, plan), bare[kind.grants]);
+    }
+    return ratios;
+  });
+};
+
+export const regression: Benchmark = {
+  name: 'regression',
+  about: 'a few ratios to bare NATS; fails where one is less than half of the one recorded',
+  options: [
+    { name: 'seconds', about: 'how long each load is measured', byDefault: 3 },
+    { name: 'record', about: '1: records what is measured', byDefault: 0 },
+  ],
+  run: async (options, say) => {
+    await ensureServers(['nats-server', 'redis-server', 'rabbitmq-server'], say);
+    const ratios = await measure({ inFlight: [BUSY], seconds: optionOf(options, 'seconds'), say });
+    if (optionOf(options, 'record') === 1) {
+      const kept = Object.fromEntries(
+        Object.entries(ratios).map(([name, ratio]) => [name, Number(ratio.toFixed(3))]),
+      );
+      writeFileSync(recordedFile, `${JSON.stringify(kept, null, 2)}\n`);
+    }
+    const recorded = JSON.parse(readFileSync(recordedFile, 'utf8')) as Ratios;
+    const figures = MEASURED.map((name): Figure => ({
+      what: `${name}, ${BUSY} in flight: requests a second, to bare NATS`,
+      value: ratios[name] ?? Number.NaN,
+      unit: '',
+      above: (recorded[name] ?? Number.NaN) * FAR_OFF,
+    }));
+    const failed = MEASURED.filter((name) =>
+      isFarOff(ratios[name] ?? Number.NaN, recorded[name] ?? Number.NaN),
+    );
+    return {
+      figures,
+      ...(failed.length > 0
+        ? {
+            failed: `Much slower than recorded: ${failed.join(', ')}. Run \`npm run bench\` on a quiet machine, and see docs/performance.md.`,
+          }
+        : {}),
+    };
+  },
+};

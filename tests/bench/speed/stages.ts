@@ -1,0 +1,115 @@
+// The stages of a run that are about calbus itself.
+
+import { connectKinds, type Kind, type Kinds } from './kinds.ts';
+import type { Sizes } from './families.ts';
+import { closedLoad, openLoad } from './load.ts';
+import { measured, type Measured } from './measured.ts';
+import type { Levels, Plan } from './references.ts';
+import type { AtHalf, Results, Size, Storm } from './results.ts';
+import { startSite, type Site } from './site.ts';
+
+/** Where throughput is compared. */
+export const BUSY = 256;
+const STORM_SECONDS = 60;
+const FEW: Sizes = { upgrade: 100, known: 100, renewal: 100, refused: 100 };
+
+const load = (site: Site, kind: Kind, inFlight: number, seconds: number): Promise<Measured> =>
+  measured({ inFlight, seconds, act: kind.act, most: kind.left(), processes: site.processes });
+
+export const levelsOf = async (site: Site, kind: Kind, { inFlight, seconds, say }: Plan): Promise<Levels> => {
+  const levels = new Map<number, Measured>();
+  for (const n of inFlight) {
+    say(`  ${kind.name}, ${n} in flight …`);
+    levels.set(n, await load(site, kind, n, seconds));
+  }
+  return levels;
+};
+
+/** Latencies as they are when there is room: at half of `most`, with requests that come whether or not earlier ones are answered. */
+export const atHalfOf = async (kind: Kind, most: number, { seconds, say }: Plan): Promise<AtHalf> => {
+  const perSecond = Math.max(1, Math.round(most / 2));
+  say(`  ${kind.name}, ${perSecond} a second …`);
+  return { ...(await openLoad({ perSecond, seconds: seconds * 2, act: kind.act })), asked: perSecond };
+};
+
+export const issuersOf = async (
+  site: Site,
+  kind: Kind,
+  counts: readonly number[],
+  { seconds, say }: Plan,
+): Promise<Results['issuers']> => {
+  const results: { count: number; grants: Measured }[] = [];
+  for (const count of counts) {
+    say(`  ${kind.name}, ${count} issuer${count === 1 ? '' : 's'} …`);
+    await site.issuers(count);
+    results.push({ count, grants: await load(site, kind, BUSY, seconds) });
+  }
+  await site.issuers(1);
+  return results;
+};
+
+/** So many devices that nobody has seen, all within a minute, as when a farm's users come in the morning. */
+export const stormOf = async (site: Site, kind: Kind, devices: number, say: Plan['say']): Promise<Storm> => {
+  let mostUnderWay = 0;
+  const began = performance.now();
+  const storm = await openLoad({
+    perSecond: devices / STORM_SECONDS,
+    seconds: STORM_SECONDS,
+    act: kind.act,
+    watch: (underWay) => {
+      mostUnderWay = Math.max(mostUnderWay, underWay);
+      const second = Math.round((performance.now() - began) / 1_000);
+      if (second % 10 === 0) say(`  after ${second} s: ${underWay} requests under way`);
+    },
+  });
+  return {
+    ...storm,
+    devices,
+    within: STORM_SECONDS,
+    mostUnderWay,
+    drainedSeconds: storm.seconds - STORM_SECONDS,
+    inventoryBytes: site.inventoryBytes(),
+  };
+};
+
+/** What a grant, a start and a license cost where so many were issued before. */
+export const sizeOf = async (licenses: number, { seconds, say }: Plan): Promise<Size> => {
+  await using site = await startSite({ licenses, families: FEW, say });
+  const startSeconds = await site.restartInventory();
+  const [diskBytes, memoryBytes] = [site.ledgerBytes(), site.inventoryBytes()];
+  const kinds = await connectKinds(site.profile, FEW);
+  try {
+    say('Warming up …');
+    await warmUp(kinds);
+    say(`  new, ${BUSY} in flight …`);
+    const grants = await load(site, kinds.of('new'), BUSY, seconds * 3);
+    return { licenses, grants, startSeconds, diskBytes, memoryBytes };
+  } finally {
+    await kinds.close();
+  }
+};
+
+const WARM_UP_SECONDS = 3;
+
+/** Until everything that answers has been compiled: what is measured is a service that runs, not one that was just started. */
+const warmUp = async (kinds: Kinds): Promise<void> => {
+  for (const name of ['new', 'known', 'per user'])
+    await closedLoad({ inFlight: 64, seconds: WARM_UP_SECONDS, warmUpSeconds: 0, act: kinds.of(name).act });
+};
+
+export const withKinds = async <R>(
+  sizes: Sizes,
+  licenses: number,
+  say: Plan['say'],
+  use: (site: Site, kinds: Kinds) => Promise<R>,
+): Promise<R> => {
+  await using site = await startSite({ licenses, families: sizes, say });
+  const kinds = await connectKinds(site.profile, sizes);
+  try {
+    say('Warming up …');
+    await warmUp(kinds);
+    return await use(site, kinds);
+  } finally {
+    await kinds.close();
+  }
+};
