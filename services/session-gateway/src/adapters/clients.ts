@@ -8,6 +8,7 @@ import { holderOf, refusedBy, type Holding, type Limits } from '../domain/limits
 import type { Read } from '../domain/bytes.ts';
 import type { Session } from '../handlers/session.ts';
 import type { Peer } from '../ports.ts';
+import { collectByAllMemory } from './garbage.ts';
 import { openPeer, type StartTls } from './peer.ts';
 
 export type ClientsOptions = {
@@ -68,6 +69,7 @@ const counter = (limits: Limits) => {
 };
 
 export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
+  collectByAllMemory();
   const sockets = new Set<Socket>();
   const { change, refusal } = counter(o.limits);
   let refused = 0;

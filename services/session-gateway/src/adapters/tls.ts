@@ -1,7 +1,7 @@
 // TLS in both directions.
 
 import { once } from 'node:events';
-import { connect, TLSSocket, type SecureContext } from 'node:tls';
+import { connect, createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { bad, good, type Read } from '../domain/bytes.ts';
 import type { StartTls } from './peer.ts';
 
@@ -27,9 +27,11 @@ export const asServer =
     agreed(new TLSSocket(socket, { isServer: true, secureContext }), 'secure');
 
 /** Towards the RDP server. `certificate`: its own, or that of who signed it; without one, any is good. Its name is not looked at. */
-export const asClient =
-  (certificate: string | undefined): StartTls =>
-  (socket) => {
-    const trusted = certificate === undefined ? { rejectUnauthorized: false } : { ca: [certificate] };
-    return agreed(connect({ socket, checkServerIdentity: () => undefined, ...trusted }), 'secureConnect');
-  };
+export const asClient = (certificate: string | undefined): StartTls => {
+  // One for all connections: making it reads certificates.
+  const secureContext = createSecureContext(certificate === undefined ? {} : { ca: [certificate] });
+  const rejectUnauthorized = certificate !== undefined;
+  const checkServerIdentity = (): undefined => undefined;
+  return (socket) =>
+    agreed(connect({ socket, secureContext, rejectUnauthorized, checkServerIdentity }), 'secureConnect');
+};
