@@ -22,6 +22,11 @@ import {
   type Shown as InventoryShown,
 } from '../../services/inventory/src/adapters/metrics.ts';
 import { countIssuer } from '../../services/issuer/src/adapters/metrics.ts';
+import {
+  countGateway,
+  showGateway,
+  type Shown as GatewayShown,
+} from '../../services/session-gateway/src/adapters/metrics.ts';
 import { alerts, dashboardQueries, expressions, namesIn, readDashboard } from './watched.ts';
 
 const page = readFileSync(path.join(import.meta.dirname, '../../docs/operations.md'), 'utf8');
@@ -40,6 +45,8 @@ const served = (): ReadonlySet<string> => {
     throw new Error('nothing is answered here');
   });
   showLiaison(license, unseen as LiaisonShown);
+  countGateway(license);
+  showGateway(license, unseen as GatewayShown);
   countCommands(vendor, systemClock, () => Promise.reject(new Error('nothing is answered here')));
   return new Set([...license.names(), ...vendor.names()]);
 };

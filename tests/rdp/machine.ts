@@ -1,5 +1,5 @@
 // A terminal server machine: Debian's PAM and an unmodified xrdp, with users, PAM files, configuration and /run of its own in a mount
-// namespace. Nothing of the machine underneath changes, and several can run side by side.
+// namespace. Nothing of the machine underneath changes, and several can run side by side. Its network is the one outside.
 
 import { execFile, spawnSync } from 'node:child_process';
 import {
@@ -16,8 +16,10 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePorts } from '@calbus/local/ports';
-import { startTied, type TiedProcess } from '@calbus/local/tied-process';
+import { repositoryRoot } from '@calbus/local/repository';
+import { startTied, type TiedOptions, type TiedProcess } from '@calbus/local/tied-process';
 import { eventually } from '@calbus/testkit/eventually';
+import type { Debian } from './packages.ts';
 
 export type Ran = { readonly code: number; readonly out: string };
 
@@ -30,7 +32,11 @@ export type Machine = {
   /** Runs a command there, with nothing in its environment but a PATH. */
   readonly run: (command: string, args: readonly string[], input?: string) => Promise<Ran>;
   /** Starts one there that ends with the machine. */
-  readonly start: (command: string, args: readonly string[]) => Promise<TiedProcess>;
+  readonly start: (
+    command: string,
+    args: readonly string[],
+    options?: Partial<TiedOptions>,
+  ) => Promise<TiedProcess>;
   readonly startXrdp: () => Promise<void>;
   /** What xrdp-sesman has written about log-ons and sessions. */
   readonly log: () => string;
@@ -53,7 +59,8 @@ const listens = (port: number, host: string): Promise<boolean> =>
     });
   });
 
-export const startMachine = async (users: readonly string[]): Promise<Machine> => {
+export const startMachine = async (users: readonly string[], { root }: Debian): Promise<Machine> => {
+  const there = (place: string): string => path.join(root, place);
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-machine-'));
   // A user's session must be able to reach its home.
   chmodSync(dir, 0o755);
@@ -72,11 +79,11 @@ export const startMachine = async (users: readonly string[]): Promise<Machine> =
     };
   });
   for (const name of ['passwd', 'group', 'shadow'] as const) {
-    cpSync(`/etc/${name}`, at(name));
+    cpSync(there(`etc/${name}`), at(name));
     edit(at(name), (text) => `${text.trimEnd()}\n${entries.map((e) => e[name]).join('\n')}\n`);
   }
-  cpSync('/etc/pam.d', at('pam.d'), { recursive: true, verbatimSymlinks: true });
-  cpSync('/etc/xrdp', at('xrdp'), { recursive: true, verbatimSymlinks: true });
+  cpSync(there('etc/pam.d'), at('pam.d'), { recursive: true, verbatimSymlinks: true });
+  cpSync(there('etc/xrdp'), at('xrdp'), { recursive: true, verbatimSymlinks: true });
   edit(at('xrdp/xrdp.ini'), (text) =>
     text
       .replace(/^port=3389$/m, `port=tcp://127.0.0.1:${port}`)
@@ -87,6 +94,7 @@ export const startMachine = async (users: readonly string[]): Promise<Machine> =
     text
       .replace(/^ListenPort=.*$/m, `ListenPort=${sesmanPort}`)
       .replace(/^X11DisplayOffset=.*$/m, `X11DisplayOffset=${display}`)
+      .replace(/^#MaxDisplayNumber=.*$/m, `MaxDisplayNumber=${display + 50}`)
       .replace(/^LogFile=.*$/m, `LogFile=${at('sesman.log')}`),
   );
   // A session is nothing but its X server.
@@ -94,15 +102,19 @@ export const startMachine = async (users: readonly string[]): Promise<Machine> =
 
   const script = [
     'set -e',
-    'mount -t tmpfs tmpfs /run',
-    'mkdir -p /run/xrdp/sockdir && chmod 3777 /run/xrdp/sockdir',
-    `mount --bind ${at('xrdp')} /etc/xrdp`,
-    `mount --bind ${at('pam.d')} /etc/pam.d`,
-    ...['passwd', 'group', 'shadow'].map((name) => `mount --bind ${at(name)} /etc/${name}`),
+    // What is the same there as here: this folder, what PAM runs of this repository, and the kernel's own.
+    ...(root === '/' ? [] : [tmpdir(), repositoryRoot, '/proc', '/dev']).map(
+      (same) => `mkdir -p ${there(same)} && mount --rbind ${same} ${there(same)}`,
+    ),
+    `mount -t tmpfs tmpfs ${there('run')}`,
+    `mkdir -p ${there('run/xrdp/sockdir')} && chmod 3777 ${there('run/xrdp/sockdir')}`,
+    ...['xrdp', 'pam.d', 'passwd', 'group', 'shadow'].map(
+      (of) => `mount --bind ${at(of)} ${there(`etc/${of}`)}`,
+    ),
     `touch ${at('up')}`,
     `until test -e ${at('xrdp-wanted')}; do sleep 0.1; done`,
-    'xrdp-sesman -n &',
-    'xrdp -n &',
+    `chroot ${root} xrdp-sesman -n &`,
+    `chroot ${root} xrdp -n &`,
     'wait',
   ].join('\n');
   const machine = await startTied(
@@ -121,6 +133,8 @@ export const startMachine = async (users: readonly string[]): Promise<Machine> =
   };
   const inside = (command: string, args: readonly string[]): string[] => [
     `--mount=/proc/${machine.pid}/ns/mnt`,
+    'chroot',
+    root,
     command,
     ...args,
   ];
@@ -144,18 +158,21 @@ export const startMachine = async (users: readonly string[]): Promise<Machine> =
         child.stdin?.on('error', () => undefined); // it may end without reading
         child.stdin?.end(input);
       }),
-    start: async (command, args) => {
+    start: async (command, args, options) => {
       const process = await startTied('nsenter', inside(command, args), {
-        env: { PATH },
         stdio: ['ignore', 'ignore', 'inherit'],
+        ...options,
+        env: { PATH, ...options?.env },
       });
       started.push(process);
       return process;
     },
     startXrdp: async () => {
       writeFileSync(at('xrdp-wanted'), '');
+      // xrdp-sesman listens at a port, since 0.10 at a socket, of which its log tells.
       const both = async (): Promise<boolean> =>
-        (await listens(port, '127.0.0.1')) && (await listens(sesmanPort, '::1'));
+        (await listens(port, '127.0.0.1')) &&
+        (/ Sesman now listening on /.test(log()) || (await listens(sesmanPort, '::1')));
       await eventually('xrdp listens', both, patient);
     },
     log,

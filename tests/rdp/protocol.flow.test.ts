@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { freePorts } from '@calbus/local/ports';
 import { eventually } from '@calbus/testkit/eventually';
 import { concat, hex } from '../../services/session-gateway/src/domain/bytes.ts';
 import { encodeFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
@@ -28,12 +29,15 @@ describe('the gateway, and those who speak wrongly', () => {
   let s: System;
   let behind: PlayedServer;
   let gateway: Gateway;
+  let metricsAt: string;
 
   before(
     async () => {
       stack.defer(() => rmSync(dir, { recursive: true, force: true }));
       s = stack.use(await startSystem());
       behind = stack.use(await playServer());
+      const [httpPort = 0] = await freePorts(1);
+      metricsAt = `http://127.0.0.1:${httpPort}/metrics`;
       gateway = stack.use(
         await startGateway(
           { profile: s.profile, now: Date.now },
@@ -41,7 +45,11 @@ describe('the gateway, and those who speak wrongly', () => {
             terminalServerId: 'ts1',
             rdpPort: behind.port,
             logOnSocket,
-            env: { CALBUS_HANDSHAKES_PER_ADDRESS: '4', CALBUS_HANDSHAKE_TIME: '6s' },
+            env: {
+              CALBUS_HANDSHAKES_PER_ADDRESS: '4',
+              CALBUS_HANDSHAKE_TIME: '6s',
+              CALBUS_HTTP_PORT: `${httpPort}`,
+            },
           },
         ),
       );
@@ -57,6 +65,14 @@ describe('the gateway, and those who speak wrongly', () => {
     assert.equal(hex(await client.take(8)), '0300000868657921');
     return client;
   };
+  /** What it has counted so far: the value of one line of its metrics. */
+  const counted = async (line: string): Promise<number> => {
+    const text = await (await fetch(metricsAt)).text();
+    const found = text.split('\n').find((l) => l.startsWith(`${line} `));
+    assert.ok(found, `no ${line} in ${text}`);
+    return Number(found.slice(line.length + 1));
+  };
+  const hungUp = (reason: string): Promise<number> => counted(`calbus_rdp_hung_up_total{reason="${reason}"}`);
   const logs = async (what: RegExp): Promise<void> => {
     await eventually(`the gateway logs ${what}`, () => what.test(gateway.log()), patient);
   };
@@ -245,6 +261,44 @@ describe('the gateway, and those who speak wrongly', () => {
     assert.match(away.stderr, /^The gateway was not told of this log-on: .*\.\n$/);
     first.leave();
     second.leave();
+  });
+
+  test('what happened is counted, each connection under one reason', async () => {
+    for (const reason of ['not-taken', 'late', 'no-tls', 'wrong', 'server'])
+      assert.ok((await hungUp(reason)) > 0, reason);
+    assert.equal(await hungUp('fault'), 0);
+    const [left, denied] = [await hungUp('left'), await hungUp('denied')];
+    (await greeted(gateway.port)).leave();
+    await eventually('it is seen to leave', async () => (await hungUp('left')) === left + 1, patient);
+    assert.equal(await hungUp('denied'), denied);
+    const letIn = await counted('calbus_rdp_let_in_total{row="A1"}');
+    const client = await session('desk-counted', { license: null });
+    const isCounted = async (): Promise<boolean> =>
+      (await counted('calbus_rdp_let_in_total{row="A1"}')) === letIn + 1 &&
+      (await counted('calbus_rdp_sessions')) === 1 &&
+      (await counted('calbus_rdp_handshakes')) === 0;
+    await eventually('it is counted', isCounted, patient);
+    assert.ok((await counted('calbus_rdp_decision_seconds_count')) > letIn);
+    client.leave();
+    await eventually('it is gone', async () => (await counted('calbus_rdp_sessions')) === 0, patient);
+  });
+
+  test('NATS has been away for some seconds: nobody waits for the deadline any more', async () => {
+    const store: played.PlayedStore = { license: null };
+    (await session('desk-known', store)).leave();
+    gateway.cut();
+    const refusedSoon = async (): Promise<boolean> => {
+      const began = performance.now();
+      const client = await introduced(gateway.port, 'desk-away');
+      const last = await licensed(client, 'desk-away', { license: null });
+      client.leave();
+      assert.equal(last, LICENSING_OVER);
+      return performance.now() - began < 2_000;
+    };
+    await eventually('a client is told long before the deadline', refusedSoon, patient);
+    (await session('desk-known', store)).leave();
+    await gateway.restore();
+    (await session('desk-away', { license: null })).leave();
   });
 
   test('what it cannot start with is refused in sentences', async () => {

@@ -59,7 +59,7 @@ export async function fetchNatsServer(folder: string, say: (line: string) => voi
   mkdirSync(parent, { recursive: true });
   const work = mkdtempSync(path.join(parent, '.fetch-'));
   try {
-    const apt = prepareApt(work);
+    const apt = prepareApt(work, natsSuite);
     const advice = 'npm start';
     await run('apt-get', [...apt, 'update'], 'read the package lists', advice);
     await run('apt-get', [...apt, 'download', 'nats-server'], 'download nats-server', advice, work);
@@ -79,7 +79,7 @@ export async function fetchNatsServer(folder: string, say: (line: string) => voi
 }
 
 // apt with lists and sources of its own: nothing of the machine's configuration changes.
-function prepareApt(work: string): string[] {
+export function prepareApt(work: string, suite: string): string[] {
   const mirror = debianMirror(readAptSources());
   if (mirror === undefined) {
     throw new Error(
@@ -89,7 +89,7 @@ function prepareApt(work: string): string[] {
   }
   mkdirSync(path.join(work, 'lists', 'partial'), { recursive: true });
   const options = mirror.signedBy === undefined ? '' : `[signed-by=${mirror.signedBy}] `;
-  writeFileSync(path.join(work, 'sources.list'), `deb ${options}${mirror.uri} ${natsSuite} main\n`);
+  writeFileSync(path.join(work, 'sources.list'), `deb ${options}${mirror.uri} ${suite} main\n`);
   return [
     '-q',
     `-oDir::Etc::SourceList=${work}/sources.list`,

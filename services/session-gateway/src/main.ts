@@ -7,6 +7,7 @@ import { secureContextFor } from './adapters/certificate.ts';
 import { listenForClients } from './adapters/clients.ts';
 import { newLicensingKit, random } from './adapters/licensing-kit.ts';
 import { listenForLogOns } from './adapters/log-on-socket.ts';
+import { countGateway, showGateway } from './adapters/metrics.ts';
 import { rdpServer } from './adapters/rdp-server.ts';
 import { licensingBy } from './adapters/terminal-server.ts';
 import { asClient, asServer } from './adapters/tls.ts';
@@ -52,17 +53,19 @@ await runService({
       startTls: asClient(certificateBehind),
       verifies: certificateBehind !== undefined,
     });
-    const session = { reach, licensing, kit: await newLicensingKit(), random, logOns, log };
+    const counts = countGateway(metrics);
+    const session = { reach, licensing, kit: await newLicensingKit(), random, logOns, log, counts };
     const clients = await listenForClients({
       ...c.listen,
       limits: c,
       handshakeMs: c.handshakeTime,
       startTls: asServer(secureContext),
       log,
+      hungUp: counts.hungUp,
       open: (client, signal) => openSession(session, client, signal),
     });
     onStop('the clients', clients.close);
-    metrics.value('calbus_rdp_sessions', 'RDP sessions that are being relayed.', clients.sessions);
+    showGateway(metrics, clients);
     log.info({ port: clients.port, rdpServer: c.rdpServer }, 'clients may connect');
   },
 });

@@ -2,6 +2,7 @@
 
 import type { Duplex } from 'node:stream';
 import type { RefusalCode } from '@calbus/contracts/refusals';
+import type { TerminalServerRow } from '@calbus/contracts/rows';
 import type { Read } from './domain/bytes.ts';
 
 /** The other end of a connection, while it speaks in TPKT frames. */
@@ -15,6 +16,8 @@ export type Peer = {
   readonly secure: () => Promise<Read<null>>;
   /** The stream, with what has come of it already; nobody reads frames any more. */
   readonly release: () => Duplex;
+  /** The other end has closed the connection. */
+  readonly hasLeft: () => boolean;
   /** Delivers what was sent, then hangs up. */
   readonly close: () => void;
 };
@@ -29,19 +32,46 @@ export type Temporary = { readonly licenseId: string; readonly hardwareId: strin
 export type Admitted =
   | {
       readonly admit: true;
-      readonly row: string;
+      readonly row: TerminalServerRow;
       /** What the client shall keep from now on; null: it keeps what it has. */
       readonly license: string | null;
       /** Its temporary license, of which a log-on is to be reported; null where it has none. */
       readonly temporary: Temporary | null;
     }
-  | { readonly admit: false; readonly row: string; readonly code: RefusalCode };
+  | { readonly admit: false; readonly row: TerminalServerRow; readonly code: RefusalCode };
 
 export type Licensing = {
   /** Decides within the terminal server's deadline, whatever becomes of the bus. */
   readonly admit: (device: Device, presented: string | null) => Promise<Admitted>;
   /** A user has logged on with this temporary license; goes on saying so until it is confirmed. */
   readonly validated: (t: Temporary) => void;
+};
+
+/** Why a connection does not become a session. */
+export const hangUps = [
+  /** There are as many connections or handshakes as there may be. */
+  'not-taken',
+  /** The client went away by itself. */
+  'left',
+  /** It was not licensed in time. */
+  'late',
+  /** The client does not speak TLS. */
+  'no-tls',
+  /** The client speaks wrongly. */
+  'wrong',
+  /** It was denied a license. */
+  'denied',
+  /** The RDP server behind cannot be reached, or speaks wrongly. */
+  'server',
+  /** A defect of the gateway; the log has it as an error. */
+  'fault',
+] as const;
+export type HangUp = (typeof hangUps)[number];
+
+export type Counts = {
+  /** On one client, so many milliseconds after it connected. */
+  readonly decided: (admitted: Admitted, ms: number) => void;
+  readonly hungUp: (reason: HangUp) => void;
 };
 
 export type Randomness = (bytes: number) => Uint8Array;

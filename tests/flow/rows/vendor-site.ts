@@ -40,7 +40,7 @@ export const purchaseOf = (cals: Pick<Purchase, 'version' | 'mode' | 'quantity'>
 export const accountOf = (file: string): string => path.basename(file).split('.')[0] ?? '';
 
 /** Of tests that need time to pass and are told elsewhere. */
-const accountsElsewhere = ['rdp-gateway'] as const;
+const accountsElsewhere = ['rdp-gateway-12', 'rdp-gateway-13'] as const;
 
 const agreement: PurchaseAgreement = {
   program,

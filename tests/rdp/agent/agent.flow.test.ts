@@ -11,14 +11,14 @@ import { startTied, type TiedProcess } from '@calbus/local/tied-process';
 import { eventually } from '@calbus/testkit/eventually';
 import { hw, startSystem, type System } from '../../flow/system.ts';
 import { startMachine, type Machine, type Ran } from '../machine.ts';
-import { whyNot } from '../packages.ts';
+import { debian12, type Debian } from '../packages.ts';
 
-const skip = await whyNot();
+const debian = await debian12();
 const patient = { withinMs: 60_000, everyMs: 100 };
 const MAIN = path.join(repositoryRoot, 'shared/terminal-server/src/agent/main.ts');
 const PAM_FILE = '/etc/pam.d/xrdp-sesman';
 
-describe('the agent, PAM and xrdp', { skip: skip ?? false }, () => {
+describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian }, () => {
   const stack = new AsyncDisposableStack();
   let s: System;
   let machine: Machine;
@@ -89,7 +89,7 @@ describe('the agent, PAM and xrdp', { skip: skip ?? false }, () => {
           user: { name: `user${n}`, authenticatedBy: 'pam' },
         });
       await others.close();
-      machine = stack.use(await startMachine(['alice', 'bob']));
+      machine = stack.use(await startMachine(['alice', 'bob'], debian as Debian));
       const place = (name: string): string => path.join(machine.dir, name);
       writeFileSync(place('seed'), readFileSync(s.deployment.seedFile({ terminalServer: 'ts2' })), {
         mode: 0o600,

@@ -1,23 +1,22 @@
-// Stock xfreerdp as a device: its name, and what it keeps in a folder of its own between connections.
+// Stock FreeRDP as a device: its name, and what it keeps in a folder of its own between connections. It runs on the terminal server
+// machine, whose Debian it is of.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startTied, type TiedProcess } from '@calbus/local/tied-process';
+import type { TiedProcess } from '@calbus/local/tied-process';
 import { eventually } from '@calbus/testkit/eventually';
+import type { Machine } from '../machine.ts';
 
 export type Screen = { readonly display: string; readonly [Symbol.asyncDispose]: () => Promise<void> };
 
 /** An X server without a screen, on a display that is free. */
-export const startScreen = async (): Promise<Screen> => {
-  const tied = await startTied(
+export const startScreen = async (machine: Machine): Promise<Screen> => {
+  const tied = await machine.start(
     'Xvfb',
     ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
-    {
-      env: { PATH: process.env['PATH'] },
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    },
+    { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
   );
   let number = '';
   tied.child.stdio[3]?.on('data', (chunk: Buffer) => (number += chunk.toString()));
@@ -55,7 +54,9 @@ export type Desk = {
 
 const hash = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest('hex');
 
-export const desk = (name: string, screen: Screen): Desk => {
+export type Place = { readonly machine: Machine; readonly screen: Screen; readonly client: string };
+
+export const desk = (name: string, { machine, screen, client }: Place): Desk => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-desk-'));
   const licenses = path.join(dir, 'freerdp', 'licenses');
   const file = path.join(licenses, `${hash('sha1', name)}.cal`);
@@ -70,8 +71,8 @@ export const desk = (name: string, screen: Screen): Desk => {
     },
     connect: async (port, { user, password }) => {
       const args = [`/v:127.0.0.1:${port}`, `/u:${user}`, `/p:${password}`, `/client-hostname:${name}`];
-      const tied = await startTied('xfreerdp', [...args, '/cert:ignore', '/size:800x600', '/timeout:30000'], {
-        env: { PATH: process.env['PATH'], HOME: dir, XDG_CONFIG_HOME: dir, DISPLAY: screen.display },
+      const tied = await machine.start(client, [...args, '/cert:ignore', '/size:800x600', '/timeout:30000'], {
+        env: { HOME: dir, XDG_CONFIG_HOME: dir, DISPLAY: screen.display },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       running.add(tied);

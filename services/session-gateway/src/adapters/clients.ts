@@ -5,9 +5,8 @@ import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { holderOf, refusedBy, type Holding, type Limits } from '../domain/limits.ts';
-import type { Read } from '../domain/bytes.ts';
-import type { Session } from '../handlers/session.ts';
-import type { Peer } from '../ports.ts';
+import type { Opened, Session } from '../handlers/session.ts';
+import type { Counts, Peer } from '../ports.ts';
 import { collectByAllMemory } from './garbage.ts';
 import { openPeer, type StartTls } from './peer.ts';
 
@@ -18,14 +17,17 @@ export type ClientsOptions = {
   readonly handshakeMs: number;
   readonly startTls: StartTls;
   readonly log: Log;
+  readonly hungUp: Counts['hungUp'];
   /** Makes a session of a client, or says why not. */
-  readonly open: (client: Peer, signal: AbortSignal) => Promise<Read<Session>>;
+  readonly open: (client: Peer, signal: AbortSignal) => Promise<Opened>;
 };
 
 export type Clients = {
   readonly port: number;
   /** How many are being relayed now. */
   readonly sessions: () => number;
+  /** How many are between connecting and that. */
+  readonly handshakes: () => number;
   readonly close: () => Promise<void>;
 };
 
@@ -74,6 +76,7 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
   const { change, refusal } = counter(o.limits);
   let refused = 0;
   let sessions = 0;
+  let handshakes = 0;
 
   const open = async (socket: Socket, address: string): Promise<Session | undefined> => {
     const over = new AbortController();
@@ -90,7 +93,11 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
       if (session.ok) return session.value;
       const why = late ? 'it was not licensed in time' : session.why;
       o.log.info({ client: address, why }, 'a client was hung up on');
+      const left = session.reason !== 'denied' && (over.signal.aborted || peer.hasLeft());
+      if (late) o.hungUp('late');
+      else o.hungUp(left ? 'left' : session.reason);
     } catch (error) {
+      o.hungUp('fault');
       o.log.error({ client: address, ...errorFacts(error) }, 'a client was hung up on');
     } finally {
       clearTimeout(timer);
@@ -107,6 +114,7 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
     const why = refusal(holder);
     if (why !== undefined) {
       socket.destroy();
+      o.hungUp('not-taken');
       // Once for a whole flood, not once for each of it.
       refused += 1;
       if (refused === 1 || refused % 1_000 === 0)
@@ -116,7 +124,9 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
     sockets.add(socket);
     change(holder, { connections: 1, handshakes: 1 });
     const gone = new Promise((resolve) => socket.once('close', resolve));
+    handshakes += 1;
     const session = await open(socket, address);
+    handshakes -= 1;
     change(holder, { connections: 0, handshakes: -1 });
     if (session) {
       sessions += 1;
@@ -147,6 +157,7 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
   return {
     port,
     sessions: () => sessions,
+    handshakes: () => handshakes,
     close: async () => {
       const closed = once(server, 'close');
       server.close();

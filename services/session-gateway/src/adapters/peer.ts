@@ -31,6 +31,7 @@ const more = (stream: Duplex): Promise<Buffer | null> =>
 export const openPeer = (socket: Socket, address: string | null, startTls: StartTls): Peer => {
   let stream: Duplex = socket;
   let ahead: Uint8Array = new Uint8Array(0);
+  let left = false;
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEP_ALIVE_MS);
   // What goes wrong is seen by whoever reads.
@@ -46,7 +47,10 @@ export const openPeer = (socket: Socket, address: string | null, startTls: Start
           return good(split.frame);
         }
         const chunk = await more(stream);
-        if (chunk === null) return bad('the connection was closed');
+        if (chunk === null) {
+          left = true;
+          return bad('the connection was closed');
+        }
         ahead = concat(ahead, chunk);
       }
     },
@@ -65,6 +69,7 @@ export const openPeer = (socket: Socket, address: string | null, startTls: Start
       if (ahead.length > 0) stream.unshift(ahead);
       return stream;
     },
+    hasLeft: () => left,
     close: () => {
       stream.end();
       const timer = setTimeout(() => socket.destroy(), HANG_UP_MS);

@@ -1,9 +1,10 @@
 // Bytes from strangers. A reader never throws and never reads past the end: what is not there reads as zero or nothing, and
 // `whole` says afterwards whether everything was there.
 
-export type Read<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+export type Good<T> = { readonly ok: true; readonly value: T };
+export type Read<T> = Good<T> | { readonly ok: false; readonly why: string };
 
-export const good = <T>(value: T): Read<T> => ({ ok: true, value });
+export const good = <T>(value: T): Good<T> => ({ ok: true, value });
 export const bad = (why: string): { readonly ok: false; readonly why: string } => ({ ok: false, why });
 
 export type Reader = {

@@ -22,6 +22,7 @@ export type LicensingDeps = {
   readonly kit: LicensingKit;
   readonly random: Randomness;
   readonly log: Log;
+  readonly decided: (admitted: Admitted) => void;
 };
 
 export type Licensed = { readonly denied: ErrorInfo | null; readonly temporary: Temporary | null };
@@ -63,6 +64,7 @@ export const licenseClient = async (
     const name = clientName === '' ? 'unnamed' : clientName;
     const admitted = await d.licensing.admit({ hardwareId, name }, presented);
     if (admitted.admit) temporary = admitted.temporary;
+    d.decided(admitted);
     const { row } = admitted;
     if (admitted.admit) d.log.info({ hardwareId, device: name, row }, 'let in');
     else d.log.warn({ hardwareId, device: name, row, code: admitted.code }, 'refused');

@@ -1,5 +1,5 @@
-// Stock xfreerdp through the gateway to an unmodified xrdp: from a first connection to a full license, and every way in which a client is
-// refused. One story, told in order.
+// Stock FreeRDP through the gateway to an unmodified xrdp: from a first connection to a full license, and every way in which a client is
+// refused. One story, told in order, on the xrdp and the FreeRDP of one Debian.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,13 +12,13 @@ import { eventually } from '@calbus/testkit/eventually';
 import { cals } from '../../flow/rows/clients.ts';
 import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
 import { startMachine, type Machine } from '../machine.ts';
-import { whyNot } from '../packages.ts';
+import type { Debian } from '../packages.ts';
 import { desk, startScreen, type Connection, type Desk } from './freerdp.ts';
 import { startGateway, type Gateway } from './gateway.ts';
 
-const skip = await whyNot();
 const user = 'alice';
 const patient = { withinMs: 60_000, everyMs: 50 };
+const TITLE = 'stock FreeRDP, the gateway, unmodified xrdp';
 const NO_SERVER = /License Server .*could not be found/;
 const NO_CALS = /There are no Client Access Licenses .*available/;
 
@@ -28,7 +28,7 @@ const claimsOf = (d: Desk): LicenseClaims => {
 };
 const kindOf = (d: Desk): string => (d.license() === undefined ? 'none' : claimsOf(d).kind);
 
-describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false }, () => {
+const onDebian = (debian: Debian): void => {
   const stack = new AsyncDisposableStack();
   const socketDir = mkdtempSync(path.join(tmpdir(), 'calbus-log-on-'));
   const logOnSocket = path.join(socketDir, 'gateway.sock');
@@ -42,10 +42,10 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
   before(
     async () => {
       stack.defer(() => rmSync(socketDir, { recursive: true, force: true }));
-      s = stack.use(await startRowSystem('rdp-gateway'));
+      s = stack.use(await startRowSystem(`rdp-gateway-${debian.version}`));
       await s.activate();
       await s.install(cals(1, '2003'));
-      machine = stack.use(await startMachine([user]));
+      machine = stack.use(await startMachine([user], debian));
       const pam = path.join(machine.dir, 'pam.d/xrdp-sesman');
       const line = `account optional pam_exec.so quiet ${process.execPath} ${hook} ${logOnSocket}`;
       const common = /^@include common-account$/m;
@@ -54,9 +54,9 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
         readFileSync(pam, 'utf8').replace(common, (found) => `${found}\n${line}`),
       );
       await machine.startXrdp();
-      const screen = stack.use(await startScreen());
+      const screen = stack.use(await startScreen(machine));
       newDesk = (name) => {
-        const made = desks.get(name) ?? stack.use(desk(name, screen));
+        const made = desks.get(name) ?? stack.use(desk(name, { machine, screen, client: debian.client }));
         desks.set(name, made);
         return made;
       };
@@ -69,11 +69,14 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
   );
   after(() => stack.disposeAsync(), { timeout: 60_000 });
 
-  const connect = (name: string): Promise<Connection> =>
-    newDesk(name).connect(gateway.port, { user, password: machine.password });
+  const connect = (name: string, password = machine.password): Promise<Connection> =>
+    newDesk(name).connect(gateway.port, { user, password });
+  // xrdp 0.9 and 0.10 have words of their own.
+  const SESSION = / (?:created|reconnected) session|Session in progress/;
+  const ASKED = / connection (?:received|accepted from AF_UNIX)/;
   /** Connects, until its user has logged on. */
   const logsOn = async (name: string): Promise<Desk> => {
-    const granted = (): number => machine.log().split(/ (?:created|reconnected) session/).length;
+    const granted = (): number => machine.log().split(SESSION).length;
     const [before, letIn] = [granted(), gateway.times('let in')];
     const connection = await connect(name);
     try {
@@ -87,7 +90,7 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
   };
   /** Connects once, is refused, and says so to its user. */
   const isRefused = async (name: string, says: RegExp): Promise<void> => {
-    const asked = (): number => machine.log().split(' connection received ').length;
+    const asked = (): number => machine.log().split(ASKED).length;
     const [refused, before] = [gateway.times('refused'), asked()];
     const connection = await connect(name);
     assert.equal(await connection.ended(), 131, connection.said());
@@ -162,8 +165,25 @@ describe('stock FreeRDP, the gateway, unmodified xrdp', { skip: skip ?? false },
     await isRefused('desk-1', NO_CALS);
   });
 
+  test('somebody waits for a log-on under the same name: whose it was is clear where xrdp says from where it came', async () => {
+    const letIn = gateway.times('let in');
+    const waits = await connect('desk-5', 'wrong');
+    await eventually('it is let in', () => gateway.times('let in') > letIn, patient);
+    const before = validations();
+    const d = await logsOn('desk-6');
+    assert.equal(kindOf(d), 'temporary');
+    if (debian.version === 12) assert.equal(validations(), before, 'it could be either');
+    else await eventually('the license is marked validated', () => validations() > before, patient);
+    await waits.leave();
+  });
+
   test('no password and no license in the log', () => {
     const log = gateway.log();
     for (const word of [machine.password, 'PRIVATE KEY', 'eyJ']) assert.ok(!log.includes(word), word);
   });
-});
+};
+
+export const tell = (debian: Debian | string): void => {
+  if (typeof debian === 'string') describe(TITLE, { skip: debian }, () => {});
+  else describe(`${TITLE} of Debian ${debian.version}`, () => onDebian(debian));
+};

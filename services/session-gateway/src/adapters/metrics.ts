@@ -1,0 +1,52 @@
+// What a session gateway counts.
+
+import { refusalCodes } from '@calbus/contracts/refusals';
+import { terminalServerRows } from '@calbus/contracts/rows';
+import { SECONDS, type Metrics } from '@calbus/runtime/metrics';
+import { hangUps, type Counts } from '../ports.ts';
+
+export const countGateway = (metrics: Metrics): Counts => {
+  const letIn = metrics.countBy(
+    'calbus_rdp_let_in_total',
+    'RDP clients that were let in, by the row that decided.',
+    'row',
+    terminalServerRows,
+  );
+  const refused = metrics.countBy(
+    'calbus_rdp_refused_total',
+    'RDP clients that were refused for want of a license, by code.',
+    'code',
+    refusalCodes,
+  );
+  const seconds = metrics.spread(
+    'calbus_rdp_decision_seconds',
+    'From the connection of an RDP client to the decision on its license, in seconds.',
+    SECONDS,
+  );
+  const hungUp = metrics.countBy(
+    'calbus_rdp_hung_up_total',
+    'Connections that did not become an RDP session, by reason.',
+    'reason',
+    hangUps,
+  );
+  return {
+    decided: (admitted, ms) => {
+      seconds(ms / 1_000);
+      if (admitted.admit) letIn(admitted.row);
+      else refused(admitted.code);
+    },
+    hungUp,
+  };
+};
+
+/** What is so now. */
+export type Shown = { readonly sessions: () => number; readonly handshakes: () => number };
+
+export const showGateway = (metrics: Metrics, { sessions, handshakes }: Shown): void => {
+  metrics.value('calbus_rdp_sessions', 'RDP sessions that are being relayed.', sessions);
+  metrics.value(
+    'calbus_rdp_handshakes',
+    'Connections between their first byte and their session, or its refusal.',
+    handshakes,
+  );
+};

@@ -1,0 +1,92 @@
+// A folder with Debian 13's xrdp, its X server and FreeRDP: their packages and what these depend on, unpacked from the mirror that this
+// machine uses already. What their installation scripts would do is done here, as far as a terminal server needs it.
+
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { prepareApt } from '@calbus/local/debian';
+
+const wanted = [
+  'base-files',
+  'base-passwd',
+  'busybox-static',
+  'libpam-modules',
+  'xrdp',
+  'xorgxrdp',
+  'freerdp3-x11',
+  'xvfb',
+];
+
+/** Of what these depend on, what only serves installation scripts, a graphics card, or a system that is booted. */
+const LEFT_OUT =
+  /^(adduser|debconf|fonts-.*|gcc-.*-base|init-system-helpers|keyboard-configuration|libgl1-mesa-dri|libllvm.*|libsemanage.*|libsepol.*|libsystemd-shared|libvulkan1|libwayland-.*|libz3-.*|login\.defs|mawk|mesa-libgallium|mount|passwd|perl-base|ssl-cert|systemd|sysvinit-utils|udev|x11-common|xserver-common)$/;
+
+const unpack = (work: string, root: string): void => {
+  // Nothing counts as installed.
+  writeFileSync(path.join(work, 'status'), '');
+  const apt = [...prepareApt(work, 'trixie'), `-oDir::State::status=${work}/status`];
+  const ask = (...args: string[]): string =>
+    execFileSync('apt-get', [...apt, ...args], {
+      cwd: work,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  ask('update');
+  const all = ask('--simulate', '--no-install-recommends', 'install', ...wanted).matchAll(/^Inst (\S+)/gm);
+  ask('download', ...[...all].map(([, name = '']) => name).filter((name) => !LEFT_OUT.test(name)));
+  mkdirSync(root);
+  for (const deb of globSync('*.deb', { cwd: work }).toSorted()) {
+    const files = execFileSync('dpkg-deb', ['--fsys-tarfile', deb], { cwd: work, maxBuffer: 2 ** 30 });
+    // base-files comes early: its /bin is a link, and stays one.
+    const options = [
+      '--keep-directory-symlink',
+      '--exclude=./usr/share/doc/*',
+      '--exclude=./usr/share/locale/*',
+    ];
+    execFileSync('tar', ['-x', '-C', root, ...options], { input: files });
+  }
+};
+
+const setUp = (root: string): void => {
+  const at = (place: string): string => path.join(root, place);
+  const there = (command: string, ...args: string[]): unknown =>
+    execFileSync('chroot', [root, command, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  there('/usr/bin/busybox', '--install', '-s', '/usr/bin');
+  for (const name of ['passwd', 'group'])
+    cpSync(at(`usr/share/base-passwd/${name}.master`), at(`etc/${name}`));
+  writeFileSync(at('etc/shadow'), 'root:*:20000:0:99999:7:::\n', { mode: 0o640 });
+  writeFileSync(at('etc/nsswitch.conf'), 'passwd: files\ngroup: files\nshadow: files\nhosts: files\n');
+  for (const name of globSync('common-*', { cwd: '/etc/pam.d' }))
+    cpSync(path.join('/etc/pam.d', name), at(`etc/pam.d/${name}`));
+  there('xrdp-keygen', 'xrdp', '/etc/xrdp/rsakeys.ini');
+  const [key, certificate] = [at('etc/xrdp/key.pem'), at('etc/xrdp/cert.pem')];
+  const made = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3650', '-subj', '/CN=xrdp'];
+  execFileSync('openssl', ['req', ...made, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+  for (const name of ['proc', 'dev', 'run', 'root', 'var/lib/xkb']) mkdirSync(at(name), { recursive: true });
+  chmodSync(at('tmp'), 0o1777);
+  chmodSync(root, 0o755);
+};
+
+/** Nothing is at `folder` before all is. */
+export const unpackDebian13 = (folder: string): void => {
+  console.log('Fetching xrdp 0.10 and FreeRDP 3 (packages of Debian 13, into a folder) …');
+  mkdirSync(path.dirname(folder), { recursive: true });
+  const work = mkdtempSync(path.join(path.dirname(folder), '.fetch-'));
+  const root = path.join(work, 'root');
+  try {
+    unpack(work, root);
+    setUp(root);
+    renameSync(root, folder);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+};
