@@ -32,7 +32,7 @@ export const startScreen = async (machine: Machine): Promise<Screen> => {
 export type Connection = {
   /** All that the client has printed. */
   readonly said: () => string;
-  /** Its exit code, once it has ended by itself. */
+  /** Its exit code, once it has ended by itself, as it has to within a minute. */
   readonly ended: () => Promise<number | null>;
   /** Disconnects. */
   readonly leave: () => Promise<void>;
@@ -79,12 +79,13 @@ export const desk = (name: string, { machine, screen, client }: Place): Desk => 
       let said = '';
       for (const stream of [tied.child.stdout, tied.child.stderr])
         stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
-      const closed = new Promise((resolve) => tied.child.once('close', resolve));
+      let closed = false;
+      tied.child.once('close', () => (closed = true));
       return {
         said: () => said,
         ended: async () => {
           // All that it printed has come.
-          await closed;
+          await eventually('the client ends by itself', () => closed, { withinMs: 60_000 });
           return (await tied.ended).code;
         },
         leave: () => tied.stop(),

@@ -93,10 +93,25 @@ const onDebian = (debian: Debian): void => {
     const asked = (): number => machine.log().split(ASKED).length;
     const [refused, before] = [gateway.times('refused'), asked()];
     const connection = await connect(name);
-    assert.equal(await connection.ended(), 131, connection.said());
+    try {
+      await eventually(`${name} is refused`, () => gateway.times('refused') > refused, patient);
+      assert.equal(await connection.ended(), 131);
+    } catch (error) {
+      await connection.leave();
+      throw new Error(`${connection.said()}\n${gateway.log()}`, { cause: error });
+    }
     assert.match(connection.said(), says);
     assert.equal(gateway.times('refused'), refused + 1, 'it does not connect again by itself');
     assert.equal(asked(), before, 'xrdp hears nothing of it');
+  };
+  /** Connects, until it is decided. */
+  const isLetIn = async (name: string): Promise<boolean> => {
+    const decisions = (): number => gateway.times('let in') + gateway.times('refused');
+    const [letIn, before] = [gateway.times('let in'), decisions()];
+    const connection = await connect(name);
+    await eventually(`it is decided on ${name}`, () => decisions() > before, patient);
+    await connection.leave();
+    return gateway.times('let in') > letIn;
   };
   const validations = (): number => gateway.times('the license is marked validated: a user has logged on');
 
@@ -162,6 +177,8 @@ const onDebian = (debian: Debian): void => {
     const revoked = await s.calbus('revoke', jti, '--why', 'lost');
     assert.equal(revoked.code, 0, revoked.stderr);
     assert.equal(kindOf(await logsOn('desk-2')), 'full');
+    // A terminal server hears of a revocation soon, and not at once.
+    await eventually('desk-1 is no longer let in', async () => !(await isLetIn('desk-1')), patient);
     await isRefused('desk-1', NO_CALS);
   });
 
