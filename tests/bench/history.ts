@@ -2,7 +2,9 @@
 // licenses and renew them. Made record by record, since deciding a million requests would take longer than what is measured.
 
 import { createHash, randomBytes, randomInt } from 'node:crypto';
+import type { NatsConnection } from 'nats';
 import { NO_HASH, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
+import { subjects } from '@calbus/contracts/subjects';
 
 const DAY = 86_400_000;
 const DAYS = 80;
@@ -189,3 +191,21 @@ export function* chain(
   }
   if (waiting.length > 0) yield batch();
 }
+
+const IN_FLIGHT = 64;
+
+/** Appends messages as fast as the server takes them; how many there were. Nobody else may be writing. */
+export const appendAll = async (nc: NatsConnection, batches: Iterable<Uint8Array>): Promise<number> => {
+  const js = nc.jetstream();
+  let messages = 0;
+  let waiting: Promise<unknown>[] = [];
+  for (const bytes of batches) {
+    waiting.push(js.publish(subjects.ledger, bytes, { timeout: 30_000 }));
+    messages += 1;
+    if (waiting.length < IN_FLIGHT) continue;
+    await Promise.all(waiting);
+    waiting = [];
+  }
+  await Promise.all(waiting);
+  return messages;
+};

@@ -23,9 +23,10 @@ const list = (): string =>
 const rounded = (n: number): string => n.toLocaleString('en', { maximumFractionDigits: n < 10 ? 2 : 0 });
 
 const goalOf = ({ below, above, unit }: Figure): string => {
-  if (below !== undefined) return `  (wanted: under ${rounded(below)} ${unit})`.replace(' )', ')');
-  if (above !== undefined) return `  (wanted: at least ${rounded(above)} ${unit})`.replace(' )', ')');
-  return '';
+  const goal = below ?? above;
+  if (goal === undefined) return '';
+  const words = below === undefined ? 'at least' : 'under';
+  return `  (wanted: ${words} ${rounded(goal)} ${unit}`.trimEnd() + ')';
 };
 
 const printTable = ({ title, columns, rows }: Table): void => {

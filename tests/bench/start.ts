@@ -9,35 +9,21 @@ import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { repositoryRoot } from '@calbus/local/repository';
 import { inventoryNodeOptions } from '@calbus/local/services';
 import { streams } from '@calbus/contracts/streams';
-import { subjects } from '@calbus/contracts/subjects';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { testRedis } from '@calbus/testkit/servers';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
-import { history } from './history.ts';
+import { appendAll, history } from './history.ts';
 import { bytesIn, residentBytes } from './processes.ts';
 
 const MB = 1e6;
 const PACKS = 40;
-const IN_FLIGHT = 64;
 const LONG_MS = 600_000;
 
-/** Appends the history as fast as the server takes it. */
 const fill = async (bus: TestBus, licenses: number, recordsPerBatch: number): Promise<number> => {
-  const nc = await bus.connectAs('inventory-ledger');
-  const js = nc.jetstream();
-  let messages = 0;
-  let waiting: Promise<unknown>[] = [];
-  for (const bytes of history({ licenses, recordsPerBatch, packs: PACKS, until: Date.now() }).batches) {
-    waiting.push(js.publish(subjects.ledger, bytes, { timeout: 30_000 }));
-    messages += 1;
-    if (waiting.length < IN_FLIGHT) continue;
-    await Promise.all(waiting);
-    waiting = [];
-  }
-  await Promise.all(waiting);
-  return messages;
+  const { batches } = history({ licenses, recordsPerBatch, packs: PACKS, until: Date.now() });
+  return appendAll(await bus.connectAs('inventory-ledger'), batches);
 };
 
 const streamBytes = (nats: ManagedServer, name: string): number =>

@@ -1,17 +1,13 @@
 // A whole calbus to be broken: real servers, three inventories and two issuers, each process behind wires of its own.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { NatsConnection } from 'nats';
-import { activate, install } from '@calbus/cli/commands/clearinghouse';
 import { connectOperator, type Operator } from '@calbus/cli/operator';
 import { readSecret, type Profile } from '@calbus/cli/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
 import { provisionAll } from '@calbus/local/job';
-import { repositoryRoot } from '@calbus/local/repository';
 import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { startNats, startNatsCluster, type NatsCluster } from '@calbus/local/servers/nats';
@@ -19,6 +15,7 @@ import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
 import { agreement, firstPacks, terminalServers } from './agreement.ts';
+import { buy } from './buy.ts';
 import { adminUser, openCacheAdmin, type CacheAdmin } from './cache.ts';
 import { recordsOfEarlierLife } from './earlier-life.ts';
 import { appendAsLeader, connectToLedger, foldOf, readLedger } from './ledger.ts';
@@ -119,7 +116,7 @@ export const startSite = async (o: SiteOptions): Promise<Site> => {
     const profile = writeProfile(deployment, { nats, redis, rabbitmq });
     const operator = await connectOperator(profile);
     undo.push(operator.close);
-    await buy(deployment, operator);
+    await buy(deployment, operator, agreement, firstPacks);
     say('activated, and the first key packs are installed');
 
     const seed = readSecret(deployment.seedFile('inventory-ledger'));
@@ -174,14 +171,3 @@ export const startSite = async (o: SiteOptions): Promise<Site> => {
 
 const urlOf = (scheme: string, { host, port }: { host: string; port: number }): string =>
   `${scheme}://${host}:${port}`;
-
-const buy = async (d: Deployment, operator: Operator): Promise<void> => {
-  const file = path.join(d.dataDir, 'agreement.json');
-  writeFileSync(file, JSON.stringify(agreement));
-  const main = path.join(repositoryRoot, 'services/clearinghouse/src/cli/main.ts');
-  const data = ['--data', path.join(d.dataDir, 'clearinghouse')];
-  await promisify(execFile)(process.execPath, [main, 'agreements', 'add', file, ...data]);
-  const contact = { firstName: 'Ann', lastName: 'Admin', company: agreement.company, country: 'Sampleland' };
-  await activate(operator, contact, () => {});
-  for (const p of firstPacks) await install(operator, p, () => {});
-};

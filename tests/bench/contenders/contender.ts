@@ -1,12 +1,14 @@
 // What calbus is compared with.
 
+import type { Process } from '../processes.ts';
+
 /** What does one durable grant (or one bare round trip) at a time, and how much processor time it takes where. */
 export type Contender = {
   readonly name: string;
   /** One act, answered. Rejects where it fails. Safe to call many times at once. */
   readonly act: (n: number) => Promise<void>;
   /** The processes that work for it, by name, apart from the caller's. Several may have one name. */
-  readonly processes: readonly { readonly name: string; readonly pid: number }[];
+  readonly processes: readonly Process[];
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 

@@ -3,6 +3,7 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { licenseDecision, licenseRequest } from '@calbus/contracts/terminal-server-messages';
+import { newId } from '@calbus/trust/ids';
 import { signLicense } from '@calbus/trust/licenses';
 
 /** Of the one pool there is, and of every terminal server. */
@@ -14,10 +15,8 @@ const DAY = 86_400_000;
 const LASTS = 60 * DAY;
 const PACK = 'K7P3WN9XQ2M5TB8R4HJ6YVC1DFGZLA0E7SU';
 const LICENSE_SERVER = 'S4V8NB2KX6QW9TR3MZ7HJ5PYC1DFGLA0E2U';
-const GENERATION = randomBytes(16).toString('base64url');
+const GENERATION = newId();
 const TERMINAL_SERVER = 'bench';
-
-const newId = (): string => randomBytes(16).toString('base64url');
 
 /** A request of a device that nobody has seen. */
 export const newRequest = (): Uint8Array => {

@@ -42,5 +42,33 @@ export const measured = async ({ processes, ...load }: Load): Promise<Measured> 
   return { ...timed, processor };
 };
 
+/** By how many are in flight. */
+export type Levels = ReadonlyMap<number, Measured>;
+
+export type Plan = {
+  readonly inFlight: readonly number[];
+  readonly seconds: number;
+  readonly say: (line: string) => void;
+};
+
+export type Subject = Pick<Load, 'act' | 'processes'> & {
+  readonly name: string;
+  /** How many acts are left; without it any number. */
+  readonly left?: () => number;
+};
+
+export const levelsOf = async (subject: Subject, { inFlight, seconds, say }: Plan): Promise<Levels> => {
+  const { name, act, processes, left } = subject;
+  const levels = new Map<number, Measured>();
+  for (const n of inFlight) {
+    say(`  ${name}, ${n} in flight …`);
+    levels.set(
+      n,
+      await measured({ inFlight: n, seconds, act, processes, ...(left ? { most: left() } : {}) }),
+    );
+  }
+  return levels;
+};
+
 export const processorOf = ({ processor }: Measured): number =>
   Object.values(processor).reduce((sum, seconds) => sum + seconds, 0);

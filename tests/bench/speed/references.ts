@@ -6,10 +6,7 @@ import type { Contender, GrantingContender } from '../contenders/contender.ts';
 import { granted, newGrant, newRequest, readRequest, refused } from '../contenders/grants.ts';
 import { httpPostgres } from '../contenders/http-postgres.ts';
 import { kvCas } from '../contenders/kv-cas.ts';
-import { measured, type Measured } from './measured.ts';
-
-/** By how many are in flight. */
-export type Levels = ReadonlyMap<number, Measured>;
+import { levelsOf, type Levels, type Measured, type Plan } from './measured.ts';
 
 export type References = {
   /** Of answers as large as a license, and as large as a word. */
@@ -18,12 +15,6 @@ export type References = {
   readonly append: Measured;
   readonly postgres: Levels;
   readonly kv: Levels;
-};
-
-export type Plan = {
-  readonly inFlight: readonly number[];
-  readonly seconds: number;
-  readonly say: (line: string) => void;
 };
 
 const request = newRequest();
@@ -37,19 +28,12 @@ const answerBytes = (): { license: number; word: number } => {
   };
 };
 
-const levelsOf = async (contender: Contender, { inFlight, seconds, say }: Plan): Promise<Levels> => {
-  const levels = new Map<number, Measured>();
-  for (const n of inFlight) {
-    say(`  ${contender.name}, ${n} in flight …`);
-    const { act, processes } = contender;
-    levels.set(n, await measured({ inFlight: n, seconds, act, processes: () => processes }));
-  }
-  return levels;
-};
+const levelsOfContender = ({ name, act, processes }: Contender, plan: Plan): Promise<Levels> =>
+  levelsOf({ name, act, processes: () => processes }, plan);
 
 const granting = async (starting: Promise<GrantingContender>, plan: Plan): Promise<Levels> => {
   await using contender = await starting;
-  const levels = await levelsOf(contender, plan);
+  const levels = await levelsOfContender(contender, plan);
   const wrong = await contender.discrepancy();
   if (wrong !== undefined) throw new Error(`${contender.name}: ${wrong}`);
   return levels;
@@ -57,12 +41,12 @@ const granting = async (starting: Promise<GrantingContender>, plan: Plan): Promi
 
 export const bareOf = async (answer: 'license' | 'word', plan: Plan): Promise<Levels> => {
   await using bare = await bareNats(request, answerBytes()[answer]);
-  return await levelsOf(bare, plan);
+  return await levelsOfContender(bare, plan);
 };
 
 const appendOf = async (plan: Plan): Promise<Measured> => {
   await using append = await durableAppend(new Uint8Array(answerBytes().license));
-  const only = (await levelsOf(append, { ...plan, inFlight: [1] })).get(1);
+  const only = (await levelsOfContender(append, { ...plan, inFlight: [1] })).get(1);
   if (!only) throw new Error('nothing was appended');
   return only;
 };

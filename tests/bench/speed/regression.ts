@@ -4,8 +4,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { ensureServers } from '@calbus/local/binaries';
 import { optionOf, type Benchmark, type Figure } from '../benchmark.ts';
-import { bareOf, type Levels, type Plan } from './references.ts';
-import { BUSY, levelsOf, withKinds } from './stages.ts';
+import type { Levels, Plan } from './measured.ts';
+import { bareOf } from './references.ts';
+import { BUSY, levelsOfKind, withKinds } from './stages.ts';
 
 const recordedFile = new URL('./recorded.json', import.meta.url);
 const MEASURED = ['new', 'known', 'per user'] as const;
@@ -30,7 +31,7 @@ const measure = async (plan: Plan): Promise<Ratios> => {
     const ratios: Record<string, number> = {};
     for (const name of MEASURED) {
       const kind = kinds.of(name);
-      ratios[name] = ratioOf(await levelsOf(site, kind, plan), bare[kind.grants]);
+      ratios[name] = ratioOf(await levelsOfKind(site, kind, plan), bare[kind.grants]);
     }
     return ratios;
   });

@@ -1,8 +1,7 @@
 // The tables and figures of what was measured.
 
 import type { Figure, Report, Table } from '../benchmark.ts';
-import { processorOf, type Measured } from './measured.ts';
-import type { Levels } from './references.ts';
+import { processorOf, type Levels, type Measured } from './measured.ts';
 import type { Results, Size } from './results.ts';
 import { BUSY } from './stages.ts';
 

@@ -1,8 +1,8 @@
 // What a run has measured.
 
 import type { Timed } from './load.ts';
-import type { Measured } from './measured.ts';
-import type { Levels, References } from './references.ts';
+import type { Levels, Measured } from './measured.ts';
+import type { References } from './references.ts';
 
 /** At half of what was answered at most. */
 export type AtHalf = Timed & { readonly asked: number };

@@ -1,13 +1,9 @@
 // A whole calbus to be measured: real servers, every append on disk before its ack, each service a process of its own; activated,
 // with CALs installed, and a past of as many licenses as wanted.
 
-import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
-import type { NatsConnection } from 'nats';
-import { activate, install } from '@calbus/cli/commands/clearinghouse';
 import { connectOperator } from '@calbus/cli/operator';
 import { readSecret, type Profile } from '@calbus/cli/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
@@ -19,9 +15,9 @@ import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { streams } from '@calbus/contracts/streams';
-import { subjects } from '@calbus/contracts/subjects';
+import { buy } from '../../chaos/buy.ts';
 import { connectToLedger, foldOf, readLedger } from '../../chaos/ledger.ts';
-import { chain, history } from '../history.ts';
+import { appendAll, chain, history } from '../history.ts';
 import { agreement, packs, terminalServers } from './agreement.ts';
 import { recordsOfFamilies, type Sizes } from './families.ts';
 import { bytesIn, residentBytes, untilItRests, type Process } from '../processes.ts';
@@ -50,42 +46,8 @@ export type SiteOptions = {
 };
 
 const READY_MS = 300_000;
-const IN_FLIGHT = 64;
 const RECORDS_PER_BATCH = 64;
 const PACKS_OF_THE_PAST = 10;
-
-const appendAll = async (nc: NatsConnection, batches: Iterable<Uint8Array>): Promise<void> => {
-  const js = nc.jetstream();
-  let waiting: Promise<unknown>[] = [];
-  for (const bytes of batches) {
-    waiting.push(js.publish(subjects.ledger, bytes, { timeout: 30_000 }));
-    if (waiting.length < IN_FLIGHT) continue;
-    await Promise.all(waiting);
-    waiting = [];
-  }
-  await Promise.all(waiting);
-};
-
-const buy = async (d: Deployment, profile: Profile): Promise<void> => {
-  const file = path.join(d.dataDir, 'agreement.json');
-  writeFileSync(file, JSON.stringify(agreement));
-  const main = path.join(repositoryRoot, 'services/clearinghouse/src/cli/main.ts');
-  const data = ['--data', path.join(d.dataDir, 'clearinghouse')];
-  await promisify(execFile)(process.execPath, [main, 'agreements', 'add', file, ...data]);
-  const operator = await connectOperator(profile);
-  try {
-    const contact = {
-      firstName: 'Ann',
-      lastName: 'Admin',
-      company: agreement.company,
-      country: 'Sampleland',
-    };
-    await activate(operator, contact, () => {});
-    for (const p of packs) await install(operator, p, () => {});
-  } finally {
-    await operator.close();
-  }
-};
 
 export const startSite = async (o: SiteOptions): Promise<Site> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-bench-'));
@@ -137,7 +99,12 @@ export const startSite = async (o: SiteOptions): Promise<Site> => {
     await begin('clearinghouse');
     await Promise.all([begin('inventory'), begin('clearinghouse-liaison'), begin('issuer')]);
     const profile = writeProfile(deployment, servers);
-    await buy(deployment, profile);
+    const operator = await connectOperator(profile);
+    try {
+      await buy(deployment, operator, agreement, packs);
+    } finally {
+      await operator.close();
+    }
     await end('inventory');
     const before = foldOf(await readLedger(ledger));
     const records = (function* () {

@@ -2,11 +2,11 @@
 
 import { ensureServers } from '@calbus/local/binaries';
 import { optionOf, type Benchmark, type Report } from '../benchmark.ts';
-import type { Levels, Plan } from './references.ts';
+import type { Levels, Plan } from './measured.ts';
 import { measureReferences } from './references.ts';
 import { reportOf } from './report.ts';
 import type { Size } from './results.ts';
-import { atHalfOf, BUSY, issuersOf, levelsOf, sizeOf, stormOf, withKinds } from './stages.ts';
+import { atHalfOf, BUSY, issuersOf, levelsOfKind, sizeOf, stormOf, withKinds } from './stages.ts';
 
 const IN_FLIGHT = [1, 64, 256, 1_024] as const;
 const BEFORE = 10_000;
@@ -26,7 +26,7 @@ const run = async (options: ReadonlyMap<string, number>, say: (line: string) => 
     say('Requests:');
     const levels: { name: string; grants: 'license' | 'word'; levels: Levels }[] = [];
     for (const kind of kinds.all)
-      levels.push({ name: kind.name, grants: kind.grants, levels: await levelsOf(site, kind, plan) });
+      levels.push({ name: kind.name, grants: kind.grants, levels: await levelsOfKind(site, kind, plan) });
     say('At half of that:');
     const atHalf = [];
     for (const name of AT_HALF) {

@@ -3,8 +3,7 @@
 import { connectKinds, type Kind, type Kinds } from './kinds.ts';
 import type { Sizes } from './families.ts';
 import { closedLoad, openLoad } from './load.ts';
-import { measured, type Measured } from './measured.ts';
-import type { Levels, Plan } from './references.ts';
+import { levelsOf, measured, type Levels, type Measured, type Plan } from './measured.ts';
 import type { AtHalf, Results, Size, Storm } from './results.ts';
 import { startSite, type Site } from './site.ts';
 
@@ -16,14 +15,8 @@ const FEW: Sizes = { upgrade: 100, known: 100, renewal: 100, refused: 100 };
 const load = (site: Site, kind: Kind, inFlight: number, seconds: number): Promise<Measured> =>
   measured({ inFlight, seconds, act: kind.act, most: kind.left(), processes: site.processes });
 
-export const levelsOf = async (site: Site, kind: Kind, { inFlight, seconds, say }: Plan): Promise<Levels> => {
-  const levels = new Map<number, Measured>();
-  for (const n of inFlight) {
-    say(`  ${kind.name}, ${n} in flight …`);
-    levels.set(n, await load(site, kind, n, seconds));
-  }
-  return levels;
-};
+export const levelsOfKind = (site: Site, { name, act, left }: Kind, plan: Plan): Promise<Levels> =>
+  levelsOf({ name, act, left, processes: site.processes }, plan);
 
 /** Latencies as they are when there is room: at half of `most`, with requests that come whether or not earlier ones are answered. */
 export const atHalfOf = async (kind: Kind, most: number, { seconds, say }: Plan): Promise<AtHalf> => {
