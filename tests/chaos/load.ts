@@ -118,6 +118,15 @@ export const startLoad = async (
     const d = { hardwareId: hardwareId(0, devices), terminalServer: dice.pick(PER_DEVICE) ?? 'ts1' };
     ask(d.terminalServer, device(d.hardwareId), learn(d));
   };
+  /** As when a farm is opened again: several at the same moment, which travel together. */
+  const crowd = (): void => {
+    const terminalServer = dice.pick(PER_DEVICE) ?? 'ts1';
+    for (let n = dice.between(2, 12); n > 0; n -= 1) {
+      devices += 1;
+      const d = { hardwareId: hardwareId(0, devices), terminalServer };
+      ask(terminalServer, device(d.hardwareId), learn(d));
+    }
+  };
   const logOn = (): void => {
     const at = dice.between(0, Math.max(0, unvalidated.length - 1));
     const [d] = unvalidated.splice(at, 1);
@@ -185,7 +194,8 @@ export const startLoad = async (
   const nobody = (): void => ask('ts1', device(`00000000${'0'.repeat(31)}1`));
 
   const kinds: readonly (readonly [number, () => void])[] = [
-    [26, newDevice],
+    [22, newDevice],
+    [1, crowd],
     [16, logOn],
     [20, again],
     [4, unconfirmedLogOn],

@@ -1,9 +1,8 @@
 // Remembers every request and every answer: those that the terminal servers were given, and those an operator overheard.
 
-import { decode } from '@calbus/contracts/envelope';
+import { openDecisions } from '@calbus/contracts/decisions';
 import type { FaultCode } from '@calbus/contracts/faults';
 import { subjects } from '@calbus/contracts/subjects';
-import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import type { Operator } from '@calbus/cli/operator';
 import type { Decision } from '@calbus/terminal-server/client';
 import type { Answer, Asked } from './checker/history.ts';
@@ -47,11 +46,10 @@ export const createRecorder = (operator: Operator): Recorder => {
   };
   operator.nc.subscribe(subjects.decision.all, {
     callback: (error, m) => {
-      const decoded = error ? undefined : decode([licenseDecision, licenseFault], m.data);
-      if (!decoded?.ok) return;
-      const { type, body } = decoded.message;
-      if (type === licenseDecision.type) heard(body as Decision);
-      else if ('code' in body) faultsSent.set(body.code, (faultsSent.get(body.code) ?? 0) + 1);
+      const told = error ? undefined : openDecisions(m.data);
+      if (!told?.ok) return;
+      for (const d of told.message.decisions) heard(d);
+      for (const { code } of told.message.faults) faultsSent.set(code, (faultsSent.get(code) ?? 0) + 1);
     },
   });
 

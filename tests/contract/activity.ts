@@ -31,7 +31,7 @@ const liveFull = async (site: Site): Promise<Held | undefined> => {
 export const operate = async (site: Site): Promise<void> => {
   const [a, b] = [newDevice(), newDevice()];
   const ts = await site.terminalServer('ts1');
-  for (const device of [a, b]) await ts.request({ device });
+  await Promise.all([a, b].map((device) => ts.request({ device })));
   await ts.close();
   await eventually(
     'the decision is explained',

@@ -165,7 +165,7 @@ describe('spoilt messages', () => {
     await s.calbus('settings', 'set', 'securityGroup=off', 'serverVersion=2025', 'quotas=off');
     const ts1 = await connectTerminalServer(s.profile, 'ts1');
     const hardwareId = `00000104${'f'.repeat(32)}`;
-    for (const verb of ['request', 'validated'] as const) {
+    for (const verb of ['request', 'requests', 'validated'] as const) {
       const messages = fc.sample(spoilt(recordingOf(`license.${verb}`)), { numRuns: 150, seed });
       await sendAll(nc, subjects.license[verb]('ts2'), messages);
       const d = await ts1.request({ device: { hardwareId, name: 'proper' } });

@@ -66,6 +66,7 @@ const operatorQueries = ['settings', 'packs', 'licenses', 'terminal-servers', 'l
 const calbus = [
   ...terminalServers.flatMap((ts) => [
     `cal.v1.license.request.${ts}`,
+    `cal.v1.license.requests.${ts}`,
     `cal.v1.license.validated.${ts}`,
     `cal.v1.license.relearn.${ts}`,
     `cal.v1.license.stands.${ts}`,
@@ -230,6 +231,7 @@ const own = (who: Who): string[] => [`${inboxOf(who)}.reply1`, `${inboxOf(who)}.
 export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   ts1: [
     'cal.v1.license.request.ts1',
+    'cal.v1.license.requests.ts1',
     'cal.v1.license.validated.ts1',
     'cal.v1.license.relearn.ts1',
     'cal.v1.license.stands.ts1',
@@ -237,6 +239,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
   ],
   ts2: [
     'cal.v1.license.request.ts2',
+    'cal.v1.license.requests.ts2',
     'cal.v1.license.validated.ts2',
     'cal.v1.license.relearn.ts2',
     'cal.v1.license.stands.ts2',

@@ -12,6 +12,7 @@ import { claimsOf, type LicenseFacts } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import {
   licenseDecision,
+  licenseDecisions,
   licenseFault,
   licenseRequest,
   licenseValidated,
@@ -306,9 +307,12 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
         allocate: askLeader,
       },
       terminalServers: {
-        decide: (d) => {
-          decided(copyOf(d));
-          tell(d.terminalServerId, encode(licenseDecision, stamp(), d));
+        decide: (decisions, { together }) => {
+          for (const d of decisions) decided(copyOf(d));
+          const [first] = decisions;
+          if (first && together)
+            tell(first.terminalServerId, encode(licenseDecisions, stamp(), { decisions: [...decisions] }));
+          else for (const d of decisions) tell(d.terminalServerId, encode(licenseDecision, stamp(), d));
         },
         fault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
@@ -386,7 +390,8 @@ export const newTerminalServer = (w: World, name: string): TerminalServer => {
   return Object.assign(p, {
     ask: (ask: Ask): Promise<Decision> => {
       if (!asking) throw new Error(`${name} was never started`);
-      return asking.ask(subjectOf(ask), ask.requestId, bytesOf(ask, w.newId()));
+      const bytes = bytesOf(ask, w.newId());
+      return asking.ask({ subject: subjectOf(ask), requestId: ask.requestId, bytes: () => bytes });
     },
     reconnected: (): void => asking?.reconnected(),
   });

@@ -12,7 +12,7 @@ export const config = z
       .min(1)
       .max(256)
       .default(256)
-      .describe('How many requests are taken from the queue at once, at most.'),
+      .describe('How many messages are taken from the queue at once, at most.'),
     lanes: z.coerce
       .number()
       .int()

@@ -41,7 +41,11 @@ export type Inventory = {
 };
 
 export type TerminalServers = {
-  readonly decide: (decision: Body<typeof licenseDecision>, causationId: string) => void;
+  /** What was decided on requests of one message: of one by itself, of several `together`. */
+  readonly decide: (
+    decisions: readonly Body<typeof licenseDecision>[],
+    asked: { readonly id: string; readonly together: boolean },
+  ) => void;
   readonly fault: (fault: Body<typeof licenseFault>) => void;
 };
 

@@ -86,6 +86,14 @@ export const exchanges: readonly Exchange[] = [
     messages: [terminalServer.licenseRequest],
   },
   {
+    id: 'license.requests',
+    subject: subjects.license.requests(TS),
+    road: 'queue',
+    from: ['terminal-server'],
+    to: ['issuer'],
+    messages: [terminalServer.licenseRequests],
+  },
+  {
     id: 'license.validated',
     subject: subjects.license.validated(TS),
     road: 'queue',
@@ -115,7 +123,7 @@ export const exchanges: readonly Exchange[] = [
     road: 'publish',
     from: ['issuer'],
     to: ['terminal-server', 'operator'],
-    messages: [terminalServer.licenseDecision, terminalServer.licenseFault],
+    messages: [terminalServer.licenseDecision, terminalServer.licenseDecisions, terminalServer.licenseFault],
   },
   {
     id: 'trust.request',

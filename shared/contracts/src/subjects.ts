@@ -14,6 +14,8 @@ export type LiaisonCommandName =
 export const subjects = {
   license: {
     request: (terminalServerId: string): string => `cal.v1.license.request.${terminalServerId}`,
+    /** Several requests in one message. */
+    requests: (terminalServerId: string): string => `cal.v1.license.requests.${terminalServerId}`,
     validated: (terminalServerId: string): string => `cal.v1.license.validated.${terminalServerId}`,
     relearn: (terminalServerId: string): string => `cal.v1.license.relearn.${terminalServerId}`,
     stands: (terminalServerId: string): string => `cal.v1.license.stands.${terminalServerId}`,
@@ -22,8 +24,8 @@ export const subjects = {
     all: 'cal.v1.license.*.*',
   },
   decision: {
-    of: (terminalServerId: string, requestId: string): string =>
-      `cal.v1.decision.${terminalServerId}.${requestId}`,
+    /** `id`: of the request, or of the message that carried several. */
+    of: (terminalServerId: string, id: string): string => `cal.v1.decision.${terminalServerId}.${id}`,
     to: (terminalServerId: string): string => `cal.v1.decision.${terminalServerId}.*`,
     all: 'cal.v1.decision.*.*',
   },

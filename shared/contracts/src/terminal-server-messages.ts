@@ -57,6 +57,17 @@ export const licenseRequest = contract(
   32_768,
 );
 
+/** One message carries no more requests. */
+export const MOST_TOGETHER = 16;
+
+export const licenseRequests = contract(
+  'license.requests',
+  1,
+  'A terminal server asks for several licenses at once: each is decided by itself, and all decisions come back together.',
+  z.object({ requests: z.array(licenseRequest.body).min(1).max(MOST_TOGETHER) }),
+  32_768,
+);
+
 export const licenseValidated = contract(
   'license.validated',
   1,
@@ -132,6 +143,14 @@ export const licenseDecision = contract(
   65_536,
 );
 
+export const licenseDecisions = contract(
+  'license.decisions',
+  1,
+  'What the license server decided on requests that came together; those that are not in it are decided later, or fail by themselves.',
+  z.object({ decisions: z.array(licenseDecision.body).min(1).max(MOST_TOGETHER) }),
+  262_144,
+);
+
 export const licenseFault = contract(
   'license.fault',
   1,
@@ -168,6 +187,8 @@ export const trustSnapshot = contract(
     position: ledgerPosition,
     /** What the terminal server's own rows go by; absent: the defaults. */
     settings: terminalServerSettings.optional(),
+    /** How many requests it takes in one message; absent: one. */
+    mostTogether: z.int().min(1).max(MOST_TOGETHER).optional(),
   }),
   1_048_576,
 );

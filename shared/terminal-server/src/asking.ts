@@ -1,10 +1,11 @@
-// Asking the license server, whatever carries the messages: the same bytes are handed to the queue at once, at 0.8 s, at 1.8 s,
+// Asking the license server, whatever carries the messages: the same request is handed to the queue at once, at 0.8 s, at 1.8 s,
 // whenever the connection comes back, and again and again while the queue is away, until an answer is there or the deadline
 // passed. The request id makes repeats harmless.
 
-import { decode, type Body } from '@calbus/contracts/envelope';
+import { openDecisions } from '@calbus/contracts/decisions';
+import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
-import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
+import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';
 
 export type Decision = Body<typeof licenseDecision>;
 
@@ -14,14 +15,18 @@ export type Enqueue = (subject: string, bytes: Uint8Array) => Promise<Fault | un
 /** Calls `act` after `ms`, unless what it returns is called before. */
 export type Later = (ms: number, act: () => void) => () => void;
 
+/** A message for the queue. */
+export type Outgoing = {
+  readonly subject: string;
+  readonly requestId: string;
+  readonly bytes: () => Uint8Array;
+  /** How it is handed over the first time, where that is not by itself; as of Enqueue. */
+  readonly first?: () => Promise<Fault | undefined>;
+};
+
 export type Asking = {
   /** Calls under one request id at the same time share its answer. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
-  readonly ask: (
-    subject: string,
-    requestId: string,
-    bytes: Uint8Array,
-    waitsMs?: number,
-  ) => Promise<Decision>;
+  readonly ask: (message: Outgoing, waitsMs?: number) => Promise<Decision>;
   /** Takes what came on the decision subject. False where it is none of calbus's. */
   readonly take: (bytes: Uint8Array) => boolean;
   /** The connection was away and is back. */
@@ -45,13 +50,12 @@ export const createAsking = (enqueue: Enqueue, later: Later, waitsMs: number): A
   const inFlight = new Map<string, Promise<Decision>>();
 
   const askOnce = (
-    subject: string,
-    requestId: string,
-    bytes: Uint8Array,
+    { subject, requestId, bytes, first }: Outgoing,
     waits: number,
     settled: () => void,
   ): Promise<Decision> =>
     new Promise((resolve, reject) => {
+      const alone = (): Promise<Fault | undefined> => enqueue(subject, bytes());
       const timers: (() => void)[] = [];
       let over = false;
       const end = (): void => {
@@ -70,8 +74,8 @@ export const createAsking = (enqueue: Enqueue, later: Later, waitsMs: number): A
       let toCome: number = REPEATS_MS.length;
       // The queue is away, as it is for some seconds when the node of NATS that leads it is lost.
       let trying = false;
-      const publish = async (): Promise<void> => {
-        const refused = await enqueue(subject, bytes);
+      const publish = async (handOver = alone): Promise<void> => {
+        const refused = await handOver();
         queued ||= refused === undefined;
         refusal = refused ?? refusal;
         if (queued || toCome > 0 || !refusal || over) return;
@@ -102,32 +106,24 @@ export const createAsking = (enqueue: Enqueue, later: Later, waitsMs: number): A
       });
       for (const ms of REPEATS_MS) timers.push(later(ms, again));
       timers.push(later(waits, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
-      void publish();
+      void publish(first);
     });
 
   return {
-    ask: (subject, requestId, bytes, waits = waitsMs) => {
+    ask: (message, waits = waitsMs) => {
+      const { requestId } = message;
       const earlier = inFlight.get(requestId);
       if (earlier) return earlier;
-      const asked = askOnce(subject, requestId, bytes, waits, () => inFlight.delete(requestId));
+      const asked = askOnce(message, waits, () => inFlight.delete(requestId));
       inFlight.set(requestId, asked);
       return asked;
     },
     take: (bytes) => {
-      const decoded = decode<typeof licenseDecision | typeof licenseFault>(
-        [licenseDecision, licenseFault],
-        bytes,
-      );
-      if (!decoded.ok) return false;
-      const { type, body } = decoded.message;
-      const w = waiting.get(body.requestId);
-      if (!w) return true; // a repeat's answer, or one that came too late
-      if (type === licenseDecision.type) {
-        w.resolve(body as Decision);
-        return true;
-      }
-      const { code, says } = body as Body<typeof licenseFault>;
-      w.reject(fault(code, says));
+      const told = openDecisions(bytes);
+      if (!told.ok) return false;
+      // Nobody waits for the answer to a repeat, nor for one that comes too late.
+      for (const d of told.message.decisions) waiting.get(d.requestId)?.resolve(d);
+      for (const f of told.message.faults) waiting.get(f.requestId)?.reject(fault(f.code, f.says));
       return true;
     },
     reconnected: () => {

@@ -57,7 +57,7 @@ const asked = (says: (at: number) => Fault | undefined) => {
     return says(time.now());
   };
   const asking = createAsking(enqueue, time.later, 8_000);
-  const answer = asking.ask('s', 'r1', bytes).then(
+  const answer = asking.ask({ subject: 's', requestId: 'r1', bytes: () => bytes }).then(
     (d) => d.outcome.kind,
     (error: unknown) => faultOf(error)?.code,
   );

@@ -1,7 +1,7 @@
 // One license server as this terminal server knows it: the connection, whom it trusts, what is asked of it and told to it.
 
 import { encode, type Body } from '@calbus/contracts/envelope';
-import { fault, FaultError } from '@calbus/contracts/faults';
+import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import type { LicensingMode } from '@calbus/contracts/tokens';
@@ -12,6 +12,7 @@ import { openLink, type Link } from './link.ts';
 import type { LicenseAsk, LicenseServerOptions } from './options.ts';
 import type { Sleep } from './sleep.ts';
 import { createTelling, type Standing, type Telling } from './telling.ts';
+import { createTogether } from './together.ts';
 import { createTrusting, type Trusting } from './trusting.ts';
 
 export type LicenseServer = {
@@ -66,6 +67,12 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
     const gone = link.gone();
     return gone ? Promise.reject(new FaultError(gone)) : asking.ask(...of);
   };
+  const together = createTogether({
+    enqueue: link.enqueue,
+    terminalServerId: id,
+    newId,
+    most: () => known.now().trust?.mostTogether ?? 1,
+  });
   const trusting = createTrusting(known, options.roots, link.askForTrust, sleep);
   const telling = createTelling({
     keeping: known,
@@ -104,12 +111,12 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
         ...(presentedChain === undefined ? {} : { presentedChain }),
         ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
       };
-      const bytes = encode(
-        licenseRequest,
-        { id: newId(), sentAt: Date.now(), correlationId: requestId },
-        body,
-      );
-      const decision = await ask(subjects.license.request(id), requestId, bytes, waits);
+      const stamp = { id: newId(), sentAt: Date.now(), correlationId: requestId };
+      let encoded: Uint8Array | undefined;
+      const bytes = (): Uint8Array => (encoded ??= encode(licenseRequest, stamp, body));
+      const first = (): Promise<Fault | undefined> => together({ body, bytes });
+      const message = { subject: subjects.license.request(id), requestId, bytes, first };
+      const decision = await ask(message, waits);
       return trusting.verified(decision, body.device.hardwareId);
     },
     ready: ready(),

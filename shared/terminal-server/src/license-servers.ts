@@ -3,6 +3,7 @@
 import { fault, FaultError, faultOf, faults } from '@calbus/contracts/faults';
 import type { LicenseClaims } from '@calbus/contracts/license';
 import type { LicenseCheck } from '@calbus/trust/licenses';
+import { keepNewest } from '@calbus/trust/newest';
 import type { Decision } from './asking.ts';
 import type { Asked, LicenseServer } from './license-server.ts';
 import type { Trusted } from './domain/trusted.ts';
@@ -30,21 +31,14 @@ const LEAST_MS = 100;
 const MOST_REMEMBERED = 10_000;
 
 export const inOrder = (all: readonly LicenseServer[], waitsMs: number): LicenseServers => {
-  const issuers = new Map<string, LicenseServer>();
-  const issuedBy = (licenseId: string, s: LicenseServer): void => {
-    issuers.delete(licenseId);
-    issuers.set(licenseId, s);
-    if (issuers.size <= MOST_REMEMBERED) return;
-    const oldest = issuers.keys().next();
-    if (!oldest.done) issuers.delete(oldest.value);
-  };
+  const issuers = keepNewest<string, LicenseServer>(MOST_REMEMBERED);
   /** Of what several say of a license: that it counts, else why it does not, and rather not that it is unknown. */
   const firstOf = (look: (s: LicenseServer) => LicenseCheck): LicenseCheck => {
     let best: LicenseCheck | undefined;
     for (const s of all) {
       const checked = look(s);
       if (checked.ok) {
-        issuedBy(checked.claims.jti, s);
+        issuers.set(checked.claims.jti, s);
         return checked;
       }
       if (!best || (!best.ok && best.unknown && !checked.unknown)) best = checked;
@@ -84,7 +78,7 @@ export const inOrder = (all: readonly LicenseServer[], waitsMs: number): License
           const decision = await s.request(say, waits);
           const { outcome } = decision;
           if (outcome.kind === 'license') {
-            issuedBy(outcome.licenseId, s);
+            issuers.set(outcome.licenseId, s);
             if (takeAlong && say.validatedLicenseId !== undefined)
               s.telling.logOnTaken(say.validatedLicenseId);
           }

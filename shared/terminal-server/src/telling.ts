@@ -1,7 +1,7 @@
 // What a terminal server says of its own accord, again and again until a decision confirms it: log-ons (D5), licenses of an
 // earlier life of the ledger on which it let clients in (N4), and how it stands.
 
-import { encode } from '@calbus/contracts/envelope';
+import { encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { faultOf, faults } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
 import type { LicenseClaims } from '@calbus/contracts/license';
@@ -76,7 +76,10 @@ export const createTelling = (d: TellingDeps): Telling => {
   let told: { readonly standing: string; readonly at: number } | undefined;
   let tellingHow = false;
 
-  const stamp = (requestId: string) => ({ id: d.newId(), sentAt: d.now(), correlationId: requestId });
+  const bytesOf = <C extends Contract>(c: C, requestId: string, body: Body<C>): (() => Uint8Array) => {
+    const bytes = encode(c, { id: d.newId(), sentAt: d.now(), correlationId: requestId }, body);
+    return () => bytes;
+  };
   const confirmed = (licenseId: string): void => {
     void d.keeping.change((k) => {
       const logOns = logOnConfirmed(k.logOns, licenseId);
@@ -86,8 +89,8 @@ export const createTelling = (d: TellingDeps): Telling => {
   const sayLogOn = (l: { requestId: string; licenseId: string; hardwareId: string }): Promise<Decision> => {
     const { requestId, licenseId, hardwareId } = l;
     const body = { requestId, waitsMs: d.waitsMs, licenseId, hardwareId };
-    const bytes = encode(licenseValidated, stamp(requestId), body);
-    const asked = d.asking.ask(subjects.license.validated(id), requestId, bytes);
+    const bytes = bytesOf(licenseValidated, requestId, body);
+    const asked = d.asking.ask({ subject: subjects.license.validated(id), requestId, bytes });
     void settled(asked).then((yes) => yes && confirmed(licenseId));
     return asked;
   };
@@ -99,8 +102,10 @@ export const createTelling = (d: TellingDeps): Telling => {
       license: r.license,
       ...(chain ? { chain } : {}),
     };
-    const bytes = encode(licenseRelearn, stamp(r.requestId), body);
-    if (!(await settled(d.asking.ask(subjects.license.relearn(id), r.requestId, bytes)))) return;
+    const { requestId } = r;
+    const bytes = bytesOf(licenseRelearn, requestId, body);
+    const asked = d.asking.ask({ subject: subjects.license.relearn(id), requestId, bytes });
+    if (!(await settled(asked))) return;
     if (relearns.get(r.licenseId) === r) relearned.add(r.licenseId);
     relearns.delete(r.licenseId);
   };
@@ -110,8 +115,8 @@ export const createTelling = (d: TellingDeps): Telling => {
     if (!standing || tellingHow || (told?.standing === text && d.now() - told.at < DAY)) return;
     tellingHow = true;
     const requestId = d.newId();
-    const bytes = encode(licenseStands, stamp(requestId), { requestId, waitsMs: d.waitsMs, ...standing });
-    const asked = d.asking.ask(subjects.license.stands(id), requestId, bytes);
+    const bytes = bytesOf(licenseStands, requestId, { requestId, waitsMs: d.waitsMs, ...standing });
+    const asked = d.asking.ask({ subject: subjects.license.stands(id), requestId, bytes });
     const taken = (await settled(asked)) && !(await isTooSoon(asked));
     if (taken) told = { standing: text, at: d.now() };
     tellingHow = false;

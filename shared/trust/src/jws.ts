@@ -3,6 +3,7 @@
 
 import { sign, verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
+import { keepNewest, type Newest } from './newest.ts';
 
 const header = z.looseObject({
   alg: z.literal('EdDSA'),
@@ -12,6 +13,7 @@ const header = z.looseObject({
 export type JwsHeader = z.infer<typeof header>;
 
 export type OpenedJws = {
+  readonly jws: string;
   readonly header: JwsHeader;
   /** Not verified: only its shape as JSON is known. */
   readonly payload: unknown;
@@ -31,6 +33,20 @@ export const assembleJws = (
   signature: Uint8Array,
 ): string => `${inputOf(head, payload)}.${Buffer.from(signature).toString('base64url')}`;
 
+/**
+ * What was signed and what was verified last, by key: a device that comes again is given the same license and shows the same license,
+ * and a signature, once it was made or verified, is a fact. Ed25519 costs several times what all the rest of a license does.
+ */
+const MOST_KEPT = 10_000;
+type OfKey<V> = WeakMap<KeyObject, Newest<string, V>>;
+const signed: OfKey<string> = new WeakMap();
+const verified: OfKey<true> = new WeakMap();
+const keptOf = <V>(of: OfKey<V>, key: KeyObject): Newest<string, V> => {
+  const kept = of.get(key) ?? keepNewest<string, V>(MOST_KEPT);
+  of.set(key, kept);
+  return kept;
+};
+
 /** Signs `payload`. The same key, header and payload give the same bytes (Ed25519 is deterministic). */
 export const signJws = (
   key: KeyObject,
@@ -38,7 +54,12 @@ export const signJws = (
   payload: object,
 ): string => {
   const input = inputOf(head, payload);
-  return `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`;
+  const kept = keptOf(signed, key);
+  const before = kept.get(input);
+  if (before !== undefined) return before;
+  const jws = `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`;
+  kept.set(input, jws);
+  return jws;
 };
 
 const parsePart = (part: string): unknown => {
@@ -56,11 +77,16 @@ export const openJws = (jws: string): OpenedJws | undefined => {
   const head = header.safeParse(parsePart(h));
   const payload = parsePart(p);
   if (!head.success || payload === undefined) return undefined;
-  return { header: head.data, payload, signingInput: `${h}.${p}`, signature: Buffer.from(s, 'base64url') };
+  const signature = Buffer.from(s, 'base64url');
+  return { jws, header: head.data, payload, signingInput: `${h}.${p}`, signature };
 };
 
 /** Whether `jws` is of this `typ` and signed by the holder of `key`. Never throws. */
-export const verifyJws = (jws: OpenedJws, typ: string, key: KeyObject): boolean =>
-  jws.header.typ === typ &&
-  key.asymmetricKeyType === 'ed25519' &&
-  verify(null, Buffer.from(jws.signingInput), key, jws.signature);
+export const verifyJws = (opened: OpenedJws, typ: string, key: KeyObject): boolean => {
+  if (opened.header.typ !== typ || key.asymmetricKeyType !== 'ed25519') return false;
+  const kept = keptOf(verified, key);
+  if (kept.get(opened.jws)) return true;
+  const good = verify(null, Buffer.from(opened.signingInput), key, opened.signature);
+  if (good) kept.set(opened.jws, true);
+  return good;
+};

@@ -140,6 +140,23 @@ test('opening a JWS is total', () => {
   assert.ok(!verifyJws(jws, 'u', issuing.publicKey));
 });
 
+test('what was verified once is verified again; altered, or for another key, it is not', () => {
+  const text = signJws(issuing.privateKey, { typ: 't' }, { n: 1 });
+  const other = signJws(issuing.privateKey, { typ: 't' }, { n: 2 });
+  const swapped = `${text.slice(0, text.lastIndexOf('.'))}${other.slice(other.lastIndexOf('.'))}`;
+  const stranger = newKeyPair();
+  for (const turn of ['first', 'second']) {
+    const [jws, altered] = [openJws(text), openJws(swapped)];
+    assert.ok(jws && altered);
+    assert.ok(verifyJws(jws, 't', issuing.publicKey), turn);
+    assert.ok(!verifyJws(altered, 't', issuing.publicKey), turn);
+    assert.ok(!verifyJws(jws, 't', stranger.publicKey), turn);
+    assert.ok(!verifyJws(jws, 'u', issuing.publicKey), turn);
+    assert.equal(signJws(issuing.privateKey, { typ: 't' }, { n: 1 }), text, turn);
+    assert.notEqual(signJws(stranger.privateKey, { typ: 't' }, { n: 1 }), text, turn);
+  }
+});
+
 test('a sealed value opens only under its own secret and context, unaltered', () => {
   const sealed = seal('s'.repeat(32), 'c', 'hello');
   assert.equal(unseal('s'.repeat(32), 'c', sealed)?.toString(), 'hello');

@@ -2,9 +2,10 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { decode, type Body } from '@calbus/contracts/envelope';
+import { openDecisions } from '@calbus/contracts/decisions';
+import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
-import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
+import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import { readLiveCounts, type LiveCounts } from '../live-counts.ts';
 import type { Operator } from '../operator.ts';
 import { dim, modeName, plain, red, say } from '../print.ts';
@@ -55,14 +56,11 @@ export const watch = async (
     callback: (error, m) => {
       // An observer sees counts only.
       if (error) return;
-      const decoded = decode<typeof licenseDecision | typeof licenseFault>(
-        [licenseDecision, licenseFault],
-        m.data,
-      );
-      if (!decoded.ok) return;
-      const { type, sentAt, body } = decoded.message;
-      if (type === licenseFault.type) showFault(body as Fault, sentAt, asJson);
-      else showDecision(body as Decision, asJson);
+      const told = openDecisions(m.data);
+      if (!told.ok) return;
+      const { sentAt, decisions, faults } = told.message;
+      for (const f of faults) showFault(f, sentAt, asJson);
+      for (const d of decisions) showDecision(d, asJson);
     },
   });
   let last = '';

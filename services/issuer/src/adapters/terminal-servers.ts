@@ -3,16 +3,31 @@
 import type { NatsConnection } from 'nats';
 import { encode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
-import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
+import { licenseDecision, licenseDecisions, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
 import type { TerminalServers } from '../ports.ts';
 
 export const natsTerminalServers = (nc: NatsConnection, clock: Clock): TerminalServers => ({
-  decide: (decision, causationId) => {
-    const stamp = { id: newId(), sentAt: clock.now(), correlationId: decision.requestId, causationId };
-    const subject = subjects.decision.of(decision.terminalServerId, decision.requestId);
-    nc.publish(subject, encode(licenseDecision, stamp, decision));
+  decide: (decisions, { id: causationId, together }) => {
+    const [first] = decisions;
+    if (!first) return;
+    const { terminalServerId } = first;
+    const stamp = { id: newId(), sentAt: clock.now(), causationId };
+    if (together) {
+      const bytes = encode(
+        licenseDecisions,
+        { ...stamp, correlationId: causationId },
+        { decisions: [...decisions] },
+      );
+      nc.publish(subjects.decision.of(terminalServerId, causationId), bytes);
+      return;
+    }
+    for (const d of decisions) {
+      const { requestId } = d;
+      const bytes = encode(licenseDecision, { ...stamp, correlationId: requestId }, d);
+      nc.publish(subjects.decision.of(terminalServerId, requestId), bytes);
+    }
   },
   fault: (f) => {
     const stamp = { id: newId(), sentAt: clock.now(), correlationId: f.requestId };

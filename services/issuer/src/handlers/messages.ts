@@ -1,9 +1,11 @@
 // The messages that terminal servers put into the queue: how each is opened, and what it asks for.
 
+import type { z } from 'zod';
 import { decode, type Body, type Contract, type Decoded } from '@calbus/contracts/envelope';
 import {
   licenseRelearn,
   licenseRequest,
+  licenseRequests,
   licenseStands,
   licenseValidated,
 } from '@calbus/contracts/terminal-server-messages';
@@ -40,43 +42,73 @@ const checked = (
   return check;
 };
 
+/** One request of a message. */
 export type Opened = {
-  readonly id: string;
+  readonly requestId: string;
   readonly waitsMs: number;
   /** Undefined while it cannot be said whether the license in it is genuine, which only who is `patient` is told. */
   readonly understand: (terminalServerId: string, patient: boolean) => Understood | undefined;
 };
 
-const open = <C extends Contract>(
-  c: C,
+export type OpenedMessage = {
+  readonly id: string;
+  /** They came together and are answered together. */
+  readonly together: boolean;
+  readonly requests: readonly Opened[];
+};
+
+type Understand<B> = (terminalServerId: string, body: B, patient: boolean) => Understood | undefined;
+type Asks = { readonly requestId: string; readonly waitsMs: number };
+
+const opened = <B extends Asks>(body: B, understand: Understand<B>): Opened => ({
+  requestId: body.requestId,
+  waitsMs: body.waitsMs,
+  understand: (ts, patient) => understand(ts, body, patient),
+});
+
+const open = <B extends Asks>(
+  c: Contract<z.ZodType<B>>,
   bytes: Uint8Array,
-  understand: (terminalServerId: string, body: Body<C>, patient: boolean) => Understood | undefined,
-): Decoded<Opened> => {
+  understand: Understand<B>,
+): Decoded<OpenedMessage> => {
   const decoded = decode([c], bytes);
   if (!decoded.ok) return decoded;
   const { id, body } = decoded.message;
-  const { waitsMs } = body as { readonly waitsMs: number };
-  return { ok: true, message: { id, waitsMs, understand: (ts, patient) => understand(ts, body, patient) } };
+  return { ok: true, message: { id, together: false, requests: [opened(body, understand)] } };
 };
 
-type Verb = 'request' | 'validated' | 'relearn' | 'stands';
-/** By the verb of the subject: the message, or why it does not decode. */
-export const openMessage: Readonly<Record<Verb, (deps: MessageDeps, bytes: Uint8Array) => Decoded<Opened>>> =
-  {
-    request: (deps, bytes) =>
-      open(licenseRequest, bytes, (ts, body, patient) => {
-        const { presented: license, presentedChain } = body;
-        const generation = deps.inventory.position()?.generation;
-        if (license === undefined) return understandRequest(ts, body, undefined, generation);
-        const presented = checked(deps, ts, body.requestId, license, presentedChain, patient);
-        return presented && understandRequest(ts, body, presented, generation);
-      }),
-    validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
-    relearn: (deps, bytes) =>
-      open(licenseRelearn, bytes, (ts, body, patient) => {
-        const presented = checked(deps, ts, body.requestId, body.license, body.chain, patient);
-        return presented && understandRelearn(ts, body, presented);
-      }),
-    stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),
+const request =
+  (deps: MessageDeps): Understand<Body<typeof licenseRequest>> =>
+  (ts, body, patient) => {
+    const { presented: license, presentedChain } = body;
+    const generation = deps.inventory.position()?.generation;
+    if (license === undefined) return understandRequest(ts, body, undefined, generation);
+    const presented = checked(deps, ts, body.requestId, license, presentedChain, patient);
+    return presented && understandRequest(ts, body, presented, generation);
   };
+
+const openSeveral = (deps: MessageDeps, bytes: Uint8Array): Decoded<OpenedMessage> => {
+  const decoded = decode([licenseRequests], bytes);
+  if (!decoded.ok) return decoded;
+  const { id, body } = decoded.message;
+  const requests = body.requests.map((r) => opened(r, request(deps)));
+  return { ok: true, message: { id, together: true, requests } };
+};
+
+type Verb = 'request' | 'requests' | 'validated' | 'relearn' | 'stands';
+type Open = (deps: MessageDeps, bytes: Uint8Array) => Decoded<OpenedMessage>;
+/** By the verb of the subject: the message, or why it does not decode. */
+export const openMessage: Readonly<Record<Verb, Open>> = {
+  request: (deps, bytes) => open(licenseRequest, bytes, request(deps)),
+  requests: openSeveral,
+  validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
+  relearn: (deps, bytes) =>
+    open(licenseRelearn, bytes, (ts, body, patient) => {
+      const presented = checked(deps, ts, body.requestId, body.license, body.chain, patient);
+      return presented && understandRelearn(ts, body, presented);
+    }),
+  stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),
+};
 export const isVerb = (verb: string): verb is Verb => Object.hasOwn(openMessage, verb);
+/** What each request of such a message is. */
+export const kindOf = (verb: Verb): Exclude<Verb, 'requests'> => (verb === 'requests' ? 'request' : verb);

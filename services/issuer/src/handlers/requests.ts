@@ -4,8 +4,10 @@
 
 import { z } from 'zod';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Body } from '@calbus/contracts/envelope';
+import { MAX_ALLOCATIONS, type AllocationAnswer } from '@calbus/contracts/inventory-messages';
 import { parseLicenseSubject } from '@calbus/contracts/subjects';
+import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';
 import { token } from '@calbus/contracts/tokens';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
@@ -13,7 +15,8 @@ import { errorFacts, type Log } from '@calbus/runtime/log';
 import { decisionOf } from '../domain/decision.ts';
 import type { Understood } from '../domain/understand.ts';
 import type { Counts, Inventory, Queued, Signer, TerminalServers } from '../ports.ts';
-import { isVerb, openMessage } from './messages.ts';
+import { isVerb, kindOf, openMessage } from './messages.ts';
+import { partsOf, type Part } from './parts.ts';
 
 export type RequestDeps = {
   readonly clock: Clock;
@@ -25,11 +28,20 @@ export type RequestDeps = {
   readonly counts: Counts;
 };
 
-/** A message that decodes and is in time. */
-type Taken = {
+/** A message as it is told to whoever sent it. */
+type Asked = {
   readonly queued: Queued;
-  readonly terminalServerId: string;
   readonly id: string;
+  readonly terminalServerId: string;
+  readonly together: boolean;
+};
+
+/** A request that decodes and is in time. */
+type Taken = {
+  readonly asked: Asked;
+  /** Its part of the message. */
+  readonly part: Part;
+  readonly requestId: string;
   readonly asks: Understood;
 };
 
@@ -52,56 +64,64 @@ const requestIdIn = (bytes: Uint8Array): string | undefined => {
   }
 };
 
-const putAside = async (deps: RequestDeps, q: Queued, f: Fault): Promise<void> => {
-  const stored = await deps.dead.put({
-    subject: q.subject,
-    fault: f,
-    deliveries: q.deliveries,
-    bytes: q.bytes,
-  });
-  if (!stored) {
-    q.again(1_000);
+/** `requestId` and `part`: of the request that is put aside; of several that came together, the others go their own way. */
+const putAside = async (
+  deps: RequestDeps,
+  q: Queued,
+  f: Fault,
+  requestId = requestIdIn(q.bytes),
+  part: Part = q,
+): Promise<void> => {
+  const { subject, deliveries, bytes } = q;
+  if (!(await deps.dead.put({ subject, fault: f, deliveries, bytes }))) {
+    part.again(1_000);
     return;
   }
-  const terminalServerId = parseLicenseSubject(q.subject)?.terminalServerId;
-  const requestId = requestIdIn(q.bytes);
+  const terminalServerId = parseLicenseSubject(subject)?.terminalServerId;
   if (terminalServerId !== undefined && requestId !== undefined) {
     deps.terminalServers.fault({ requestId, terminalServerId, code: f.code, says: f.detail.slice(0, 500) });
   }
-  q.done();
+  part.done();
 };
 
 const late = (deps: RequestDeps, q: Queued, waitsMs: number): boolean =>
   deps.clock.now() > q.storedAt + waitsMs;
 
-const comesAgain = (deps: RequestDeps, q: Queued): void => {
+const comesAgain = (deps: RequestDeps, part: Part): void => {
   deps.counts.again();
-  q.again(AGAIN_MS);
+  part.again(AGAIN_MS);
 };
 
-const take = async (deps: RequestDeps, q: Queued): Promise<Taken | undefined> => {
+/** The requests of a message that are to be answered; the others are seen to. */
+const take = async (deps: RequestDeps, q: Queued): Promise<Taken[]> => {
   const subject = parseLicenseSubject(q.subject);
   if (!subject || !isVerb(subject.verb)) {
     await putAside(deps, q, fault('WRONG_SUBJECT'));
-    return undefined;
+    return [];
   }
-  deps.counts.taken(subject.verb);
   const opened = openMessage[subject.verb](deps, q.bytes);
   if (!opened.ok) {
+    deps.counts.taken(kindOf(subject.verb));
     await putAside(deps, q, opened.fault);
-    return undefined;
+    return [];
   }
-  const { id, waitsMs, understand } = opened.message;
-  if (late(deps, q, waitsMs)) {
-    deps.counts.late();
-    q.done(); // nobody waits for the answer any more
-    return undefined;
+  const { terminalServerId, verb } = subject;
+  const { id, together, requests } = opened.message;
+  const asked = { queued: q, id, terminalServerId, together };
+  const parts = partsOf(q, requests.length);
+  const taken: Taken[] = [];
+  for (const { requestId, waitsMs, understand } of requests) {
+    deps.counts.taken(kindOf(verb));
+    if (late(deps, q, waitsMs)) {
+      deps.counts.late();
+      parts.done(); // nobody waits for the answer any more
+      continue;
+    }
+    const asks = understand(terminalServerId, q.deliveries < PATIENT);
+    if (asks) taken.push({ asked, part: parts, requestId, asks });
+    else comesAgain(deps, parts);
   }
-  const { terminalServerId } = subject;
-  const asks = understand(terminalServerId, q.deliveries < PATIENT);
-  if (asks) return { queued: q, terminalServerId, id, asks };
-  comesAgain(deps, q);
-  return undefined;
+  return taken;
 };
 
 /** What the issuer answers by itself, true at the newest place of the ledger it heard of. */
@@ -120,21 +140,23 @@ const answerAll = (
   taken: readonly Taken[],
   answers: readonly (AllocationAnswer | undefined)[],
 ): void => {
+  const decided: { readonly of: Taken; readonly decision: Body<typeof licenseDecision> }[] = [];
   for (const [i, t] of taken.entries()) {
     const answer = answers[i];
-    const decision = answer && decisionOf(t.terminalServerId, answer, deps.signer.sign);
-    if (!decision) {
-      comesAgain(deps, t.queued); // no place in the ledger, or no key that may sign, is known yet
-      continue;
-    }
-    deps.terminalServers.decide(decision, t.id);
-    const { requestId, row } = decision;
-    deps.log.debug(
-      { requestId, terminalServerId: t.terminalServerId, row, kind: decision.outcome.kind },
-      'decided',
+    const decision = answer && decisionOf(t.asked.terminalServerId, answer, deps.signer.sign);
+    if (decision) decided.push({ of: t, decision });
+    else comesAgain(deps, t.part); // no place in the ledger, or no key that may sign, is known yet
+  }
+  for (const [asked, ofOne] of Map.groupBy(decided, (d) => d.of.asked))
+    deps.terminalServers.decide(
+      ofOne.map((d) => d.decision),
+      asked,
     );
-    t.queued.done();
-    deps.counts.decided(decision, Math.max(0, deps.clock.now() - t.queued.storedAt));
+  for (const { of, decision } of decided) {
+    const { requestId, row, terminalServerId, outcome } = decision;
+    deps.log.debug({ requestId, terminalServerId, row, kind: outcome.kind }, 'decided');
+    of.part.done();
+    deps.counts.decided(decision, Math.max(0, deps.clock.now() - of.asked.queued.storedAt));
   }
 };
 
@@ -166,9 +188,9 @@ const decideAll = async (deps: RequestDeps, asking: readonly Taken[]): Promise<v
       await decideAll(deps, asking.slice(half));
       return;
     }
-    for (const { queued } of asking) {
-      if (passes(f) || queued.deliveries < MOST_FAULTS) comesAgain(deps, queued);
-      else await putAside(deps, queued, f);
+    for (const { asked, part, requestId } of asking) {
+      if (passes(f) || asked.queued.deliveries < MOST_FAULTS) comesAgain(deps, part);
+      else await putAside(deps, asked.queued, f, requestId, part);
     }
   }
 };
@@ -182,14 +204,14 @@ const keepWorking = async (
   for (;;) {
     await clock.sleep(WORKING_MS, handled);
     if (handled.aborted) return;
-    for (const { queued } of taken) queued.working();
+    for (const q of new Set(taken.map((t) => t.asked.queued))) q.working();
   }
 };
 
 /** Handles one batch; never rejects. Afterwards each message is done, or comes again. */
 export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): Promise<void> => {
-  deps.counts.batch(batch.length);
-  const taken = (await Promise.all(batch.map((q) => take(deps, q)))).filter((t) => t !== undefined);
+  const taken = (await Promise.all(batch.map((q) => take(deps, q)))).flat();
+  deps.counts.batch(taken.length);
   const asking = taken.filter((t) => t.asks.kind === 'ask');
   const own = taken.filter((t) => t.asks.kind === 'refuse');
   answerAll(
@@ -201,7 +223,8 @@ export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): 
   const handled = new AbortController();
   void keepWorking(deps, asking, handled.signal);
   try {
-    await decideAll(deps, asking);
+    for (let at = 0; at < asking.length; at += MAX_ALLOCATIONS)
+      await decideAll(deps, asking.slice(at, at + MAX_ALLOCATIONS));
   } finally {
     handled.abort();
   }

@@ -7,8 +7,10 @@ import { claimsOf, type LicenseClaims } from '@calbus/contracts/license';
 import {
   licenseRelearn,
   licenseRequest,
+  licenseRequests,
   licenseStands,
   licenseValidated,
+  MOST_TOGETHER,
   type licenseDecision,
 } from '@calbus/contracts/terminal-server-messages';
 import type { LicenseCheck } from '@calbus/trust/licenses';
@@ -80,6 +82,8 @@ type World = {
   readonly deps: RequestDeps;
   readonly asked: Allocation[][];
   readonly decided: Body<typeof licenseDecision>[];
+  /** What was told in one message. */
+  readonly told: { id: string; together: boolean; requestIds: string[] }[];
   readonly faults: { requestId: string; terminalServerId: string; code: FaultCode }[];
   readonly dead: { subject: string; code: FaultCode; deliveries: number }[];
 };
@@ -96,6 +100,7 @@ const world = (
   const w: Omit<World, 'deps'> = {
     asked: [],
     decided: [],
+    told: [],
     faults: [],
     dead: [],
     metrics: createMetrics(),
@@ -153,7 +158,10 @@ const world = (
         position: () => ((o.position ?? true) ? { generation: 'g1', sequence: 7 } : undefined),
       },
       terminalServers: {
-        decide: (d) => w.decided.push(d),
+        decide: (decisions, { id, together }) => {
+          w.decided.push(...decisions);
+          w.told.push({ id, together, requestIds: decisions.map((d) => d.requestId) });
+        },
         fault: ({ requestId, terminalServerId, code }) =>
           w.faults.push({ requestId, terminalServerId, code }),
       },
@@ -302,6 +310,77 @@ describe('a batch', () => {
     const w = world({ deadStored: false });
     assert.deepEqual(await run(w, [message(new TextEncoder().encode('x'))]), ['again']);
     assert.deepEqual(w.faults, []);
+  });
+});
+
+describe('requests that came together', () => {
+  const several = (ns: readonly number[], over: Partial<Queued> = {}, name?: string): Message => {
+    const requests = ns.map((n) => ({
+      requestId: `r${n}`,
+      waitsMs: 8_000,
+      mode: 'per-device' as const,
+      version: '2003' as const,
+      device: { hardwareId: hw(n), name: n === 13 ? (name ?? `desk-${n}`) : `desk-${n}` },
+    }));
+    const bytes = encode(licenseRequests, { id: `m${ns[0]}`, sentAt: NOW }, { requests });
+    return message(bytes, { subject: 'cal.v1.license.requests.ts1', ...over });
+  };
+  const count = (n: number, from = 1): number[] => Array.from({ length: n }, (_, i) => from + i);
+
+  test('are decided each by itself and answered together; the message is done once', async () => {
+    const w = world();
+    const alone = message(ask(9), { subject: 'cal.v1.license.request.ts2' });
+    assert.deepEqual(await run(w, [several([1, 2, 3]), alone]), ['done', 'done']);
+    assert.deepEqual(w.told, [
+      { id: 'm1', together: true, requestIds: ['r1', 'r2', 'r3'] },
+      { id: 'm9', together: false, requestIds: ['r9'] },
+    ]);
+    assert.equal(w.asked.length, 1, 'one command to the leader');
+    const text = await w.metrics.text();
+    assert.ok(text.includes('\ncalbus_license_requests_total{kind="request"} 4\n'));
+  });
+
+  test('are as many commands as the leader takes requests at once', async () => {
+    const w = world();
+    const messages = count(40).map((n) => several(count(MOST_TOGETHER, n * 100)));
+    await run(w, messages);
+    assert.equal(w.decided.length, 40 * MOST_TOGETHER);
+    assert.deepEqual(
+      w.asked.map((items) => items.length),
+      [256, 256, 128],
+    );
+  });
+
+  test('one that the leader fails on brings the message again, and at the third delivery goes aside without the others', async () => {
+    for (const deliveries of [1, 3]) {
+      const w = world({ fails: poisoned });
+      const fates = await run(w, [several([11, 12, 13, 14], { deliveries }, POISON)]);
+      assert.deepEqual(fates, [deliveries === 3 ? 'done' : 'again']);
+      assert.deepEqual(w.decided.map((d) => d.requestId).toSorted(), ['r11', 'r12', 'r14']);
+      assert.deepEqual(
+        w.faults.map((f) => f.requestId),
+        deliveries === 3 ? ['r13'] : [],
+      );
+      assert.equal(w.dead.length, deliveries === 3 ? 1 : 0);
+    }
+  });
+
+  test('that wait for a leader come again as one; those past their deadline are dropped', async () => {
+    const w = world({ fails: () => new FaultError(fault('NO_LEADER')) });
+    assert.deepEqual(await run(w, [several([1, 2])]), ['again']);
+    const late = world();
+    assert.deepEqual(await run(late, [several([1, 2], { storedAt: NOW - 8_001 })]), ['done']);
+    assert.deepEqual([late.asked, late.told], [[], []]);
+  });
+
+  test('more than a message may carry, or none, goes aside whole', async () => {
+    const w = world();
+    assert.deepEqual(await run(w, [several(count(MOST_TOGETHER + 1)), several([])]), ['done', 'done']);
+    assert.deepEqual(
+      w.dead.map((d) => d.code),
+      ['INVALID_BODY', 'INVALID_BODY'],
+    );
+    assert.deepEqual(w.asked, []);
   });
 });
 

@@ -4,7 +4,7 @@
 import { encode, type Body } from '@calbus/contracts/envelope';
 import type { inventoryTrust } from '@calbus/contracts/inventory-messages';
 import type { issuingKeys } from '@calbus/contracts/liaison-messages';
-import { trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import { MOST_TOGETHER, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 import type { LicenseTrust } from '@calbus/trust/licenses';
 
 export type TrustSources = {
@@ -20,6 +20,7 @@ export const snapshotOf = ({ ledger, keys }: TrustSources): Body<typeof trustSna
   ended: ledger.ended,
   position: ledger.position,
   ...(ledger.settings ? { settings: ledger.settings } : {}),
+  mostTogether: MOST_TOGETHER,
 });
 
 export const licenseTrustOf = (roots: readonly string[], { ledger, keys }: TrustSources): LicenseTrust => ({

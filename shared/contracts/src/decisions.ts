@@ -1,0 +1,24 @@
+// What comes on a decision subject, however many decisions one message carries.
+
+import { decode, type Body, type Decoded } from './envelope.ts';
+import { licenseDecision, licenseDecisions, licenseFault } from './terminal-server-messages.ts';
+
+export type Told = {
+  /** Epoch milliseconds. */
+  readonly sentAt: number;
+  readonly decisions: readonly Body<typeof licenseDecision>[];
+  readonly faults: readonly Body<typeof licenseFault>[];
+};
+
+type Any = typeof licenseDecision | typeof licenseDecisions | typeof licenseFault;
+
+/** Never throws. */
+export const openDecisions = (bytes: Uint8Array): Decoded<Told> => {
+  const decoded = decode<Any>([licenseDecision, licenseDecisions, licenseFault], bytes);
+  if (!decoded.ok) return decoded;
+  const { sentAt, body } = decoded.message;
+  if ('decisions' in body) return { ok: true, message: { sentAt, decisions: body.decisions, faults: [] } };
+  return 'code' in body
+    ? { ok: true, message: { sentAt, decisions: [], faults: [body] } }
+    : { ok: true, message: { sentAt, decisions: [body], faults: [] } };
+};
