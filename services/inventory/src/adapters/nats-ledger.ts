@@ -14,9 +14,8 @@ const NO_ROOM: ReadonlySet<number> = new Set([10023, 10047, 10002, 10077]);
 const APPEND_TIMEOUT_MS = 2_000;
 /** Below this many messages single reads are cheaper than a consumer. */
 const FEW = 32;
-const MOST_AT_ONCE = 500;
-/** Of messages that are on their way to a reader at once. */
-const BYTES_AT_ONCE = 16 * 1024 * 1024;
+/** Messages on their way to a reader at once: even of the largest ones less than NATS keeps for a slow one before it hangs up. */
+const AT_ONCE = 128;
 /** Whoever asks for a page waits 3 s. */
 const PAGE_MS = 2_500;
 /** JetStream's code for a sequence at which there is no message. */
@@ -68,7 +67,7 @@ export const natsLedger = (
     const first = Math.max(from, state.first_seq);
     const entries: StoredEntry[] = [];
     if (last < first) return { entries, last };
-    const atOnce = messagesIn(mostBytes, state, most);
+    const atOnce = messagesIn(mostBytes, state, Math.min(most, AT_ONCE));
     let size = 0;
     for await (const entry of stored(first, Math.min(last, first + most - 1), atOnce, over)) {
       size += entry.bytes.byteLength;
@@ -98,8 +97,7 @@ export const natsLedger = (
       // The first by itself: who only looks at one message needs no consumer.
       yield* few(from, to - from < FEW ? to : from);
       if (to - from < FEW) return;
-      const atOnce = messagesIn(BYTES_AT_ONCE, state, MOST_AT_ONCE);
-      yield* read(name, { from: from + 1, to, atOnce }, signal);
+      yield* read(name, { from: from + 1, to, atOnce: AT_ONCE }, signal);
     },
     page: (from, most, mostBytes) => {
       const over = AbortSignal.any([signal, AbortSignal.timeout(PAGE_MS)]);

@@ -24,7 +24,7 @@ export type StreamReader = (
   over: AbortSignal,
 ) => AsyncGenerator<StoredEntry>;
 
-/** How many messages come to about so many bytes. */
+/** How many messages of this stream come to about so many bytes, up to `most`. */
 export const messagesIn = (
   bytes: number,
   state: { readonly bytes: number; readonly messages: number },
