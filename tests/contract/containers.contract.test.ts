@@ -319,18 +319,8 @@ function inContainers(): void {
   });
 
   test('the ledger holds', async () => {
-    const said = async (): Promise<string> => {
-      const { code, stdout, stderr } = await site.calbus('ledger', 'verify');
-      return code === 0 ? '' : stdout + stderr;
-    };
-    // A question can reach a replica that is just leaving: nobody answers it, and it is asked again.
-    const unanswered = /within 3000 ms/;
-    const verdict = await eventually('verify is answered', said, {
-      withinMs: 60_000,
-      everyMs: 500,
-      accept: (text) => !unanswered.test(text),
-    });
-    assert.equal(verdict, '');
+    const { code, stdout, stderr } = await site.calbus('ledger', 'verify');
+    assert.equal(code, 0, stdout + stderr);
   });
 
   suite('what was said', () => {

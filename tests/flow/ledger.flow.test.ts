@@ -9,6 +9,7 @@ import { ledgerReader, type ReadMessage } from '@calbus/cli/commands/ledger/read
 import { connectTerminalServer } from '@calbus/cli/commands/request';
 import { ledgerBatch, type LedgerBatch } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
+import { eventually } from '@calbus/testkit/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
@@ -190,4 +191,23 @@ describe('calbus ledger', () => {
     assert.equal(audit.damage.first[0]?.sequence, 5);
     assert.equal(audit.voids.first[0]?.sequence, 4);
   });
+});
+
+test('a page that nobody has given is asked for once more', async () => {
+  const pid = s.services.get('inventory')?.pid() ?? assert.fail();
+  const hearing = await s.connectAs('inventory');
+  try {
+    const before = (await messages()).length;
+    let asked = 0;
+    hearing.subscribe(subjects.inventory.query('operator', 'ledger'), { callback: () => (asked += 1) });
+    await hearing.flush();
+    process.kill(pid, 'SIGSTOP');
+    const reading = messages();
+    await eventually('it is asked again', () => asked > 1, { withinMs: 30_000 });
+    process.kill(pid, 'SIGCONT');
+    assert.ok((await reading).length >= before);
+  } finally {
+    process.kill(pid, 'SIGCONT');
+    await hearing.close();
+  }
 });

@@ -2,7 +2,7 @@ import { identities, inboxes } from '@calbus/contracts/identities';
 import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { connectNats, linkWrong, watchLink } from '@calbus/runtime/nats';
+import { connectNats, endNats, linkWrong, watchLink } from '@calbus/runtime/nats';
 import { amqpPlace } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
@@ -35,7 +35,7 @@ await runService({
     const { inbox } = identities[name];
     const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
     const nc = await connectNats({ servers, ca, seed, name, inbox, log, signal });
-    onStop('the NATS connection', () => nc.drain());
+    onStop('the NATS connection', () => endNats(nc));
     const inventory = natsInventory(nc, clock, log);
     const bucket = natsKeyBucket(nc, clock);
     const dead = natsDeadLetters(nc.jetstream(), name, clock, log, countDead(metrics));

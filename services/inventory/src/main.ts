@@ -5,7 +5,7 @@ import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { hearHead } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
-import { connectNats, watchLink } from '@calbus/runtime/nats';
+import { connectNats, endNats, watchLink } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { version } from '@calbus/runtime/version';
 import { cacheScripts } from './adapters/cache-scripts.ts';
@@ -18,6 +18,7 @@ import { natsLedgerServer } from './adapters/ledger-server.ts';
 import { natsLedger } from './adapters/nats-ledger.ts';
 import { natsRestoreMark } from './adapters/nats-restore-mark.ts';
 import { natsSnapshots } from './adapters/nats-snapshots.ts';
+import { streamReader } from './adapters/stream-reader.ts';
 import { isDurable, openRedis } from './adapters/connections.ts';
 import { countCommits, countEvents, showInventory } from './adapters/metrics.ts';
 import { sayInventoryReady } from './adapters/ready.ts';
@@ -61,14 +62,15 @@ await runService({
       inbox: identities.inventory.inbox,
       seed: c.natsSeedFile,
     });
-    onStop('the NATS connection', () => nc.drain());
+    onStop('the NATS connection', () => endNats(nc));
     const redis = openRedis(c, log);
     onStop('the Redis connection', () => redis.disconnect());
 
     const durable = isDurable(ledgerNc, log);
     const js = ledgerNc.jetstream();
     const jsm = await ledgerNc.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS });
-    const ledger = natsLedger(js, jsm);
+    const reader = streamReader(ledgerNc, jsm);
+    const ledger = natsLedger(js, jsm, reader, signal);
     const store = natsSnapshots(ledgerNc, js, jsm);
     const from = await startingPoint(store, ledger, log);
     const follower = createFollower(ledger, log, { from, snapshotEvery: c.snapshotEvery });
@@ -86,7 +88,7 @@ await runService({
     const watch = watchClock(clock, log);
     const storage = watchStorage(natsLedgerServer(jsm, c.clockOffset), watch, clock, log, signal);
     onStop('the look at the storage', () => storage.ended);
-    const decisions = natsDecisions(js, jsm);
+    const decisions = natsDecisions(js, jsm, reader, signal);
     const keeper = keepDecisionFacts(decisions, clock, log);
     onStop('what decisions saw', keeper.stop);
     const own = { replica, watch, roots: [c.clearinghouseRootFile], decided: keeper.keep };

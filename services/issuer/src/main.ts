@@ -2,7 +2,7 @@ import { identities, inboxes } from '@calbus/contracts/identities';
 import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { connectNats, linkWrong, watchLink } from '@calbus/runtime/nats';
+import { connectNats, endNats, linkWrong, watchLink } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { version } from '@calbus/runtime/version';
 import { natsInventory } from './adapters/inventory.ts';
@@ -20,7 +20,7 @@ await runService({
     const { inbox } = identities.issuer;
     const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
     const nc = await connectNats({ servers, ca, seed, name: 'issuer', inbox, log, signal });
-    onStop('the NATS connection', () => nc.drain());
+    onStop('the NATS connection', () => endNats(nc));
     const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log, countDead(metrics));
     const inventory = natsInventory(nc, clock, dead);
     const roots = [c.clearinghouseRootFile];

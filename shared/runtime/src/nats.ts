@@ -22,6 +22,7 @@ export type NatsOptions = {
 
 const AGAIN_MS = 200;
 const PROBE_MS = 5_000;
+const DRAIN_MS = 2_000;
 const tlsNames: TlsNames = {
   server: 'NATS',
   url: 'CALBUS_NATS_URL',
@@ -105,6 +106,19 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
     }
   })().catch((error: unknown) => o.log.warn(errorFacts(error), 'NATS status ended'));
   return nc;
+};
+
+/**
+ * Ends a connection: what came in is still handled, and what was said is still sent, unless the server does not answer. The driver's
+ * own drain waits for that for ever.
+ */
+export const endNats = async (nc: NatsConnection): Promise<void> => {
+  if (nc.isClosed()) return;
+  const waited = new AbortController();
+  const late = sleep(DRAIN_MS, undefined, { signal: waited.signal }).catch(() => undefined);
+  await Promise.race([nc.drain(), late]);
+  waited.abort();
+  await nc.close();
 };
 
 /** Whether this connection stands, as far as is known; a server that is silent is known for gone after some seconds. */

@@ -35,7 +35,22 @@ export type ServiceSpec<S extends z.ZodObject> = {
 };
 
 const STOP_DEADLINE_MS = 10_000;
+/** So long the parts may take together. Those that have not stopped by then are named, and left behind. */
+const STOP_PARTS_MS = 6_000;
+/** What is left to each of those that come after. */
+const STOP_REST_MS = 200;
 const LOOK_MS = 250;
+
+/** Whether it has stopped within `ms`. */
+const endsWithin = async (stop: Stop, ms: number): Promise<boolean> => {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), ms);
+  try {
+    return await Promise.race([Promise.resolve(stop()).then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
 
 /** What of a configuration is for what every service does. */
 type Told = {
@@ -101,9 +116,11 @@ ${helpOf(spec.config)}
       readiness.enter('stopping');
       controller.abort();
       setTimeout(() => process.exit(code || 1), STOP_DEADLINE_MS).unref();
+      const begun = performance.now();
       for (const s of stops.reverse()) {
+        const left = Math.max(STOP_REST_MS, STOP_PARTS_MS - (performance.now() - begun));
         try {
-          await s.stop();
+          if (!(await endsWithin(s.stop, left))) log.warn({ what: s.what }, 'did not stop in time');
         } catch (error) {
           log.warn({ what: s.what, ...errorFacts(error) }, 'did not stop cleanly');
         }

@@ -16,6 +16,7 @@ import { cacheScripts } from '../../../services/inventory/src/adapters/cache-scr
 import { natsLeaderKey } from '../../../services/inventory/src/adapters/nats-leader-key.ts';
 import { natsLedger } from '../../../services/inventory/src/adapters/nats-ledger.ts';
 import { redisCache } from '../../../services/inventory/src/adapters/redis-cache.ts';
+import { streamReader } from '../../../services/inventory/src/adapters/stream-reader.ts';
 import { story } from '../../../services/inventory/src/domain/story.ts';
 import {
   cachePromises,
@@ -32,15 +33,15 @@ const log = createLog('test', 'silent');
 const onLedger = async () => {
   const bus = await testBus();
   const nc = await bus.connectAs('inventory-ledger');
-  return { bus, js: nc.jetstream(), jsm: await nc.jetstreamManager({ checkAPI: false }) };
+  return { bus, nc, js: nc.jetstream(), jsm: await nc.jetstreamManager({ checkAPI: false }) };
 };
 
 describe('on NATS: the ledger', () => {
   for (const { says, holds } of ledgerPromises)
     test(says, async () => {
-      const { bus, js, jsm } = await onLedger();
+      const { bus, nc, js, jsm } = await onLedger();
       await using _ = bus;
-      await holds(natsLedger(js, jsm));
+      await holds(natsLedger(js, jsm, streamReader(nc, jsm), new AbortController().signal));
     });
 });
 

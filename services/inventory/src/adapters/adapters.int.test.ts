@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { after, before, describe, test } from 'node:test';
 import { Redis } from 'ioredis';
-import type { JetStreamClient, JetStreamManager } from 'nats';
+import type { JetStreamClient, JetStreamManager, NatsConnection } from 'nats';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
@@ -21,17 +21,19 @@ import { natsLeaderKey } from './nats-leader-key.ts';
 import { natsLedgerServer } from './ledger-server.ts';
 import { natsLedger } from './nats-ledger.ts';
 import { redisCache } from './redis-cache.ts';
+import { streamReader } from './stream-reader.ts';
 
 const log = createLog('test', 'silent');
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 describe('the ledger and the leader key on NATS', () => {
   let bus: TestBus;
+  let nc: NatsConnection;
   let js: JetStreamClient;
   let jsm: JetStreamManager;
   before(async () => {
     bus = await testBus();
-    const nc = await bus.connectAs('inventory-ledger');
+    nc = await bus.connectAs('inventory-ledger');
     js = nc.jetstream();
     jsm = await nc.jetstreamManager({ checkAPI: false });
   });
@@ -39,15 +41,16 @@ describe('the ledger and the leader key on NATS', () => {
     await bus?.[Symbol.asyncDispose]();
   });
 
+  const ledgerOf = () => natsLedger(js, jsm, streamReader(nc, jsm), new AbortController().signal);
   const read = async (from: number): Promise<string[]> => {
     const all: string[] = [];
-    for await (const e of natsLedger(js, jsm).readFrom(from))
+    for await (const e of ledgerOf().readFrom(from))
       all.push(`${e.sequence} ${new TextDecoder().decode(e.bytes)}`);
     return all;
   };
 
   test('an append is stored only on the last message it expects; anything else is uncertain', async () => {
-    const ledger = natsLedger(js, jsm);
+    const ledger = ledgerOf();
     assert.deepEqual(await read(1), []);
     assert.deepEqual(await ledger.append(bytes('a'), 0), { kind: 'stored', sequence: 1 });
     assert.equal((await ledger.append(bytes('b'), 0)).kind, 'uncertain');
@@ -69,7 +72,7 @@ describe('the ledger and the leader key on NATS', () => {
   });
 
   test('a page has at least one message and at most as many, in messages and bytes, as were asked for', async () => {
-    const { page } = natsLedger(js, jsm);
+    const { page } = ledgerOf();
     const { state } = await jsm.streams.info(streams.ledger.name);
     const last = state.last_seq;
     assert.deepEqual(await page(last + 1, 10, 1_000), { entries: [], last });
@@ -100,14 +103,14 @@ describe('the ledger and the leader key on NATS', () => {
   });
 
   test('a batch larger than the stream takes is uncertain, never stored', async () => {
-    const ledger = natsLedger(js, jsm);
+    const ledger = ledgerOf();
     const { state } = await jsm.streams.info(streams.ledger.name);
     assert.equal((await ledger.append(new Uint8Array(400_000), state.last_seq)).kind, 'uncertain');
     assert.equal((await jsm.streams.info(streams.ledger.name)).state.last_seq, state.last_seq);
   });
 
   test('a full storage is said to be full, and nothing is stored', async () => {
-    const ledger = natsLedger(js, jsm);
+    const ledger = ledgerOf();
     const provisioner = await bus.connectAs('provisioner-ledger');
     const theirs = await provisioner.jetstreamManager({ checkAPI: false });
     const { state } = await jsm.streams.info(streams.ledger.name);

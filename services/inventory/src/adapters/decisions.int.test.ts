@@ -7,6 +7,7 @@ import { testBus } from '@calbus/testkit/deployment';
 import type { DecisionStore } from '../ports.ts';
 import { memoryDecisions } from './memory-decisions.ts';
 import { natsDecisions } from './nats-decisions.ts';
+import { streamReader } from './stream-reader.ts';
 
 type Made = { readonly store: DecisionStore; readonly second: DecisionStore } & AsyncDisposable;
 
@@ -14,7 +15,8 @@ const onNats = async () => {
   const bus = await testBus([]);
   const open = async (): Promise<DecisionStore> => {
     const nc = await bus.connectAs('inventory-ledger');
-    return natsDecisions(nc.jetstream(), await nc.jetstreamManager({ checkAPI: false }));
+    const jsm = await nc.jetstreamManager({ checkAPI: false });
+    return natsDecisions(nc.jetstream(), jsm, streamReader(nc, jsm), new AbortController().signal);
   };
   const [store, second] = [await open(), await open()];
   return { bus, store, second, [Symbol.asyncDispose]: () => bus[Symbol.asyncDispose]() };

@@ -5,13 +5,20 @@ import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { orMissing } from '@calbus/runtime/jetstream-error';
 import type { DecisionStore } from '../ports.ts';
+import type { StreamReader } from './stream-reader.ts';
 
 const PUT_TIMEOUT_MS = 2_000;
-const FETCH_MS = 2_000;
+/** Whoever asks for an explanation waits 3 s. */
+const READ_MS = 2_500;
 /** Messages fetched at once: of the largest ones about 13 MB. */
-const FETCHED_AT_ONCE = 64;
+const AT_ONCE = 64;
 
-export const natsDecisions = (js: JetStreamClient, jsm: JetStreamManager): DecisionStore => {
+export const natsDecisions = (
+  js: JetStreamClient,
+  jsm: JetStreamManager,
+  read: StreamReader,
+  signal: AbortSignal,
+): DecisionStore => {
   const { name } = streams.decisions;
   return {
     put: async (bytes, id) => {
@@ -23,24 +30,8 @@ export const natsDecisions = (js: JetStreamClient, jsm: JetStreamManager): Decis
       const { first_seq: first, last_seq: last, bytes } = info.state;
       return { first, last, bytes };
     },
-    async *read(from, to) {
-      const consumer = await js.consumers.get(name, { opt_start_seq: from });
-      try {
-        let next = from;
-        while (next <= to) {
-          const before = next;
-          const most = Math.min(FETCHED_AT_ONCE, to - next + 1);
-          for await (const m of await consumer.fetch({ max_messages: most, expires: FETCH_MS })) {
-            // Those at the beginning may have been forgotten in the meantime.
-            next = m.seq + 1;
-            if (m.seq > to) break;
-            yield { sequence: m.seq, bytes: m.data };
-          }
-          if (next === before) throw new Error('what decisions saw could not be read to its end');
-        }
-      } finally {
-        await consumer.delete();
-      }
-    },
+    // Those at the beginning may be forgotten by the time.
+    read: (from, to) =>
+      read(name, { from, to, atOnce: AT_ONCE }, AbortSignal.any([signal, AbortSignal.timeout(READ_MS)])),
   };
 };

@@ -9,6 +9,7 @@ import { orMissing } from '@calbus/runtime/jetstream-error';
 import { requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-settings';
 
 const LOOK_MS = 2_000;
+const API_TIMEOUT_MS = 1_500;
 
 /** The queue as it was at a look. */
 export type QueueSeen = {
@@ -53,7 +54,7 @@ export const keepRequestQueue = async (
   signal: AbortSignal,
   seen: (queue: QueueSeen) => void = () => {},
 ): Promise<void> => {
-  const jsm = await nc.jetstreamManager({ checkAPI: false });
+  const jsm = await nc.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS });
   let wake = new AbortController();
   void (async () => {
     for await (const status of nc.status()) if (status.type === Events.Reconnect) wake.abort();

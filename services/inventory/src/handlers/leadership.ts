@@ -74,7 +74,12 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
 
   const lead = async (term: number, firstRevision: number): Promise<void> => {
     const over = new AbortController();
-    const stop = (): void => over.abort();
+    let commit: GroupCommit | undefined;
+    // A commit whose fate is not known would else be looked for until the ledger can be read.
+    const stop = (): void => {
+      over.abort();
+      commit?.stop();
+    };
     signal.addEventListener('abort', stop, { once: true });
     let revision = firstRevision;
     let leaseUntil = clock.monotonic();
@@ -154,7 +159,6 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
 
     const beating = heartbeat();
     let began: Beginning | undefined;
-    let commit: GroupCommit | undefined;
     let end: (() => void) | undefined;
     const onLoss = (found: Loss): (() => void) => {
       loss = found;
@@ -167,6 +171,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     };
     try {
       began = await begin({ ...deps, onLoss }, term, over.signal);
+      if (over.signal.aborted) throw notLeader();
       const { generation, records } = began;
       commit = createGroupCommit({
         ...deps,
@@ -206,7 +211,6 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     } finally {
       stop();
       leading = undefined;
-      commit?.stop();
       began?.failed();
       end?.();
       deps.cache.follow();
@@ -243,7 +247,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
           }
         }
       } catch (error) {
-        log.warn(errorFacts(error), 'the ledger or the leader key cannot be reached');
+        if (!signal.aborted) log.warn(errorFacts(error), 'the ledger or the leader key cannot be reached');
       }
       await clock.sleep(FOLLOW_MS, signal);
     }

@@ -1,9 +1,11 @@
 // The ledger as inventory hands it out, page by page, in order. The next page is on its way while the last one is looked at.
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Body } from '@calbus/contracts/envelope';
 import { inventoryLedger, MAX_LEDGER_PAGE, queryLedger } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Operator } from '../../operator.ts';
+import { Problem } from '../../problem.ts';
 import { progressOf } from '../../progress.ts';
 
 export type ReadMessage = {
@@ -11,6 +13,11 @@ export type ReadMessage = {
   readonly storedAt: number;
   readonly bytes: Uint8Array;
 };
+
+/** A replica that is just leaving may take a question with it, and a slow server may keep one from its page: a long reading outlives that. */
+const TRIES = 3;
+const AGAIN_MS = 300;
+const askedAgain: ReadonlySet<string> = new Set(['TIMEOUT', 'UNREACHABLE']);
 
 type Page = Body<typeof inventoryLedger>;
 
@@ -25,8 +32,18 @@ export const ledgerReader = (operator: Operator, what: string): LedgerReader => 
   const subject = subjects.inventory.query('operator', 'ledger');
   let next = 1;
   let replica: Page | undefined;
+  const askOften = async (from: number): Promise<Page> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await operator.ask(subject, queryLedger, { from, limit: MAX_LEDGER_PAGE }, inventoryLedger);
+      } catch (error) {
+        if (tries === TRIES || !(error instanceof Problem) || !askedAgain.has(error.code)) throw error;
+        await sleep(AGAIN_MS);
+      }
+    }
+  };
   const ask = (from: number): Promise<Page> => {
-    const page = operator.ask(subject, queryLedger, { from, limit: MAX_LEDGER_PAGE }, inventoryLedger);
+    const page = askOften(from);
     // Nobody waits for the page ahead where reading is broken off.
     page.catch(() => {});
     return page;
