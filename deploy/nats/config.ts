@@ -61,6 +61,9 @@ export type NatsConfigOptions = {
 /** The largest contract is 4 MiB (the list of key packs); streams set narrower limits of their own. */
 export const MAX_PAYLOAD = 4 * 1024 * 1024 + 65_536;
 
+/** A client that has gone silent without a word is let go after two of these; until then what is asked of its queue group may be asked of it. */
+const PING_EVERY = '10s';
+
 const accounts: readonly Account[] = ['TS', 'CAL', 'LEDGER', 'SYS'];
 const withJetStream: ReadonlySet<Account> = new Set(['CAL', 'LEDGER']);
 
@@ -160,6 +163,7 @@ export const natsConfig = (o: NatsConfigOptions): string =>
     `port: ${o.port}`,
     ...(o.portsFileDir === undefined ? [] : [`ports_file_dir: ${quoted(o.portsFileDir)}`]),
     `max_payload: ${MAX_PAYLOAD}`,
+    `ping_interval: ${quoted(PING_EVERY)}`,
     '',
     ...(o.tls === undefined ? [] : [...tlsBlock('', o.tls), '']),
     ...(o.cluster === undefined ? [] : clusterBlock(o.cluster, o.tls)),
