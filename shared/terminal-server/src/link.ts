@@ -1,5 +1,6 @@
 // The connection to NATS: made in the background, tried until it is there, and made anew where the client gave up on it.
 
+import { setImmediate as turn } from 'node:timers/promises';
 import {
   connect as connectNats,
   Events,
@@ -7,6 +8,7 @@ import {
   nkeys,
   type ConnectionOptions,
   type NatsConnection,
+  type Subscription,
 } from 'nats';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
@@ -102,6 +104,16 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
       },
     });
   };
+  /**
+   * One message of decisions in a turn of the event loop: what is asked on account of them leaves while the licenses of the next ones
+   * are verified. All that came in one read would else be verified before anybody asked again, while the license server waits.
+   */
+  const hear = async (decisions: Subscription): Promise<void> => {
+    for await (const m of decisions) {
+      if (!user.decision(m.data)) ignored += 1;
+      await turn();
+    }
+  };
   const askForTrust = (): void => {
     if (!nc || nc.isClosed()) return;
     nc.publish(subjects.trust.request(id), encode(trustRequest, { id: newId(), sentAt: Date.now() }, {}));
@@ -131,11 +143,7 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
   const use = (at: NatsConnection): void => {
     nc = at;
     queue = openQueue(at, terminalServerInbox(id));
-    at.subscribe(subjects.decision.to(id), {
-      callback: (error, m) => {
-        if (error || !user.decision(m.data)) ignored += 1;
-      },
-    });
+    void hear(at.subscribe(subjects.decision.to(id)));
     listen(at, subjects.trust.snapshot(id), trustSnapshot, user.trust);
     listen(at, subjects.trust.changed, trustChanged, askForTrust);
     void watch(at);
