@@ -1,6 +1,5 @@
 // The connection to NATS: made in the background, tried until it is there, and made anew where the client gave up on it.
 
-import { setImmediate as turn } from 'node:timers/promises';
 import {
   connect as connectNats,
   Events,
@@ -8,7 +7,6 @@ import {
   nkeys,
   type ConnectionOptions,
   type NatsConnection,
-  type Subscription,
 } from 'nats';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
@@ -108,11 +106,21 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
    * One message of decisions in a turn of the event loop: what is asked on account of them leaves while the licenses of the next ones
    * are verified. All that came in one read would else be verified before anybody asked again, while the license server waits.
    */
-  const hear = async (decisions: Subscription): Promise<void> => {
-    for await (const m of decisions) {
-      if (!user.decision(m.data)) ignored += 1;
-      await turn();
-    }
+  const listenForDecisions = (at: NatsConnection): void => {
+    const heard: Uint8Array[] = [];
+    const takeOne = (): void => {
+      const bytes = heard.shift();
+      if (bytes === undefined) return;
+      if (!user.decision(bytes)) ignored += 1;
+      if (heard.length > 0) setImmediate(takeOne);
+    };
+    // An iterator would throw where NATS refuses the subscription, and whoever embeds this would end with it.
+    at.subscribe(subjects.decision.to(id), {
+      callback: (error, m) => {
+        if (error) ignored += 1;
+        else if (heard.push(m.data) === 1) setImmediate(takeOne);
+      },
+    });
   };
   const askForTrust = (): void => {
     if (!nc || nc.isClosed()) return;
@@ -143,7 +151,7 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
   const use = (at: NatsConnection): void => {
     nc = at;
     queue = openQueue(at, terminalServerInbox(id));
-    void hear(at.subscribe(subjects.decision.to(id)));
+    listenForDecisions(at);
     listen(at, subjects.trust.snapshot(id), trustSnapshot, user.trust);
     listen(at, subjects.trust.changed, trustChanged, askForTrust);
     void watch(at);
