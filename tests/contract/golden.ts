@@ -13,7 +13,10 @@ import type { Who } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import type { Site } from './site.ts';
 
-type Recording = { readonly id: string; readonly body: { readonly requestId?: string } };
+type Recording = {
+  readonly id: string;
+  readonly body: { readonly requestId?: string; readonly requests?: readonly unknown[] };
+};
 const folder = path.join(repositoryRoot, 'shared/contracts/recordings');
 const recordingOf = (c: Contract): Recording =>
   JSON.parse(readFileSync(path.join(folder, `${c.type}.v${c.version}.json`), 'utf8')) as Recording;
@@ -87,7 +90,9 @@ export const sayRecordings = async (site: Site, e: Exchange, term: number): Prom
   try {
     for (const contract of e.messages) {
       const recording = recordingOf(contract);
-      const requestId = recording.body.requestId ?? 'req-0001';
+      const { requestId = 'req-0001' } = recording.body;
+      // What answers several requests is named after the message that carried them.
+      const answered = recording.body.requests ? recording.id : requestId;
       const subject = subjectOf(e, term, requestId);
       for (const bytes of forms(recording)) {
         switch (e.road) {
@@ -95,7 +100,7 @@ export const sayRecordings = async (site: Site, e: Exchange, term: number): Prom
             await asked(nc, e, subject, bytes);
             break;
           case 'queue':
-            await heardAfter(nc, `cal.v1.decision.ts1.${requestId}`, async () => {
+            await heardAfter(nc, `cal.v1.decision.ts1.${answered}`, async () => {
               await nc.request(subject, bytes, { timeout: 10_000 });
             });
             break;

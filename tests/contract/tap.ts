@@ -80,10 +80,13 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
     if (value['type'].startsWith('io.nats.')) return;
     check(`${value['type']}.v${value['version']}`, value, where);
     if (!isObject(body)) return;
-    codesIn(body);
-    const outcome = isObject(body['outcome']) ? body['outcome'] : {};
-    if (typeof outcome['license'] === 'string')
-      check('license.claims.v1', payloadOf(outcome['license']), where);
+    const { decisions } = body;
+    for (const said of Array.isArray(decisions) ? decisions.filter(isObject) : [body]) {
+      codesIn(said);
+      const outcome = isObject(said['outcome']) ? said['outcome'] : {};
+      if (typeof outcome['license'] === 'string')
+        check('license.claims.v1', payloadOf(outcome['license']), where);
+    }
   };
   const connections = new Map<string, NatsConnection>();
   const hearAs = async (who: Who, subjects: readonly string[]): Promise<void> => {
