@@ -23,19 +23,22 @@ after(async () => {
   await s?.[Symbol.asyncDispose]();
 });
 
-/** How many requests each message of ts1 carried that was overheard while `act` ran. */
-const overheard = async (act: () => Promise<void>): Promise<number[]> => {
-  const sizes: number[] = [];
+type Overheard = { readonly decisions: number; readonly signed: boolean };
+
+/** What each message to ts1 carried that was overheard while `act` ran. */
+const overheard = async (act: () => Promise<void>): Promise<Overheard[]> => {
+  const messages: Overheard[] = [];
   s.operator.nc.subscribe(subjects.decision.to('ts1'), {
     callback: (_error, m) => {
       const decoded = decode([licenseDecisions], m.data);
-      sizes.push(decoded.ok ? decoded.message.body.decisions.length : 1);
+      const { decisions, signedTogether } = decoded.ok ? decoded.message.body : { decisions: [{}] };
+      messages.push({ decisions: decisions.length, signed: signedTogether !== undefined });
     },
   });
   await s.operator.nc.flush();
   await act();
   await s.operator.nc.flush();
-  return sizes;
+  return messages;
 };
 
 test('a hundred devices at once come in a few messages, and each gets a license of its own', async () => {
@@ -48,15 +51,20 @@ test('a hundred devices at once come in a few messages, and each gets a license 
     });
   };
   let first: string[] = [];
-  const sizes = await overheard(async () => {
+  const messages = await overheard(async () => {
     first = await ask();
   });
   assert.equal(new Set(first).size, DEVICES);
   assert.equal(
-    sizes.reduce((sum, n) => sum + n, 0),
+    messages.reduce((sum, m) => sum + m.decisions, 0),
     DEVICES,
   );
+  const sizes = messages.map((m) => m.decisions);
   assert.equal(sizes.length, Math.ceil(DEVICES / MOST_TOGETHER), `${sizes.join()} decisions a message`);
+  assert.ok(
+    messages.every((m) => m.signed),
+    'one signature for each message',
+  );
   assert.deepEqual(await ask(), first, 'asked again, each is given the same');
 });
 

@@ -316,7 +316,11 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
         },
         fault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
-      signer: { sign: signed, check: () => ({ ok: false, why: 'none is presented' }) },
+      signer: {
+        sign: signed,
+        signTogether: () => undefined,
+        check: () => ({ ok: false, why: 'none is presented' }),
+      },
     };
     const lane = async (): Promise<void> => {
       while (!signal.aborted) {

@@ -45,6 +45,8 @@ export type TerminalServers = {
   readonly decide: (
     decisions: readonly Body<typeof licenseDecision>[],
     asked: { readonly id: string; readonly together: boolean },
+    /** One signature for the licenses in them, where there is one. */
+    signedTogether?: string,
   ) => void;
   readonly fault: (fault: Body<typeof licenseFault>) => void;
 };
@@ -52,6 +54,8 @@ export type TerminalServers = {
 export type Signer = {
   /** The signed license; undefined while there is no key that may sign it. */
   readonly sign: (facts: LicenseFacts) => string | undefined;
+  /** One signature for licenses that were signed here; undefined where there is no key that signed them all, or nothing to be gained. */
+  readonly signTogether: (licenses: readonly string[]) => string | undefined;
   /** `chain`: of its issuing key, as whoever shows it gave it. `unknown` is said only until what is trusted here is newer than its being shown. */
   readonly check: (license: string, chain?: readonly string[]) => LicenseCheck;
 };

@@ -8,6 +8,8 @@ export type Told = {
   readonly sentAt: number;
   readonly decisions: readonly Body<typeof licenseDecision>[];
   readonly faults: readonly Body<typeof licenseFault>[];
+  /** As of licenseDecisions. */
+  readonly signedTogether?: string | undefined;
 };
 
 type Any = typeof licenseDecision | typeof licenseDecisions | typeof licenseFault;
@@ -17,8 +19,12 @@ export const openDecisions = (bytes: Uint8Array): Decoded<Told> => {
   const decoded = decode<Any>([licenseDecision, licenseDecisions, licenseFault], bytes);
   if (!decoded.ok) return decoded;
   const { sentAt, body } = decoded.message;
-  if ('decisions' in body) return { ok: true, message: { sentAt, decisions: body.decisions, faults: [] } };
+  if ('decisions' in body) return { ok: true, message: { sentAt, ...body, faults: [] } };
   return 'code' in body
     ? { ok: true, message: { sentAt, decisions: [], faults: [body] } }
     : { ok: true, message: { sentAt, decisions: [body], faults: [] } };
 };
+
+/** The licenses in decisions, in their order. */
+export const licensesIn = (decisions: Told['decisions']): string[] =>
+  decisions.flatMap(({ outcome }) => (outcome.kind === 'license' ? [outcome.license] : []));

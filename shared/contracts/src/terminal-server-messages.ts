@@ -147,7 +147,11 @@ export const licenseDecisions = contract(
   'license.decisions',
   1,
   'What the license server decided on requests that came together; those that are not in it are decided later, or fail by themselves.',
-  z.object({ decisions: z.array(licenseDecision.body).min(1).max(MOST_TOGETHER) }),
+  z.object({
+    decisions: z.array(licenseDecision.body).min(1).max(MOST_TOGETHER),
+    /** The issuing key's word for all licenses in it: whoever verifies this need not verify each. */
+    signedTogether: compactJws.optional(),
+  }),
   262_144,
 );
 

@@ -2,7 +2,7 @@
 // whenever the connection comes back, and again and again while the queue is away, until an answer is there or the deadline
 // passed. The request id makes repeats harmless.
 
-import { openDecisions } from '@calbus/contracts/decisions';
+import { openDecisions, type Told } from '@calbus/contracts/decisions';
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
 import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';
@@ -45,7 +45,13 @@ const REPEATS_MS = [800, 1_800] as const;
 /** Between two tries of a queue that is away. */
 const AWAY_MS = 700;
 
-export const createAsking = (enqueue: Enqueue, later: Later, waitsMs: number): Asking => {
+/** `told` hears what came before whoever waits for it does. */
+export const createAsking = (
+  enqueue: Enqueue,
+  later: Later,
+  waitsMs: number,
+  told?: (all: Told) => void,
+): Asking => {
   const waiting = new Map<string, Waiting>();
   const inFlight = new Map<string, Promise<Decision>>();
 
@@ -119,11 +125,13 @@ export const createAsking = (enqueue: Enqueue, later: Later, waitsMs: number): A
       return asked;
     },
     take: (bytes) => {
-      const told = openDecisions(bytes);
-      if (!told.ok) return false;
+      const opened = openDecisions(bytes);
+      if (!opened.ok) return false;
+      const { decisions, faults } = opened.message;
+      told?.(opened.message);
       // Nobody waits for the answer to a repeat, nor for one that comes too late.
-      for (const d of told.message.decisions) waiting.get(d.requestId)?.resolve(d);
-      for (const f of told.message.faults) waiting.get(f.requestId)?.reject(fault(f.code, f.says));
+      for (const d of decisions) waiting.get(d.requestId)?.resolve(d);
+      for (const f of faults) waiting.get(f.requestId)?.reject(fault(f.code, f.says));
       return true;
     },
     reconnected: () => {

@@ -1,6 +1,7 @@
 // The library on a real bus; the test itself is the issuer.
 
 import assert from 'node:assert/strict';
+import type { KeyObject } from 'node:crypto';
 import { test, type TestContext } from 'node:test';
 import type { NatsConnection } from 'nats';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
@@ -10,6 +11,7 @@ import { requestsConsumer } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import {
   licenseDecision,
+  licenseDecisions,
   licenseFault,
   licenseRequest,
   trustChanged,
@@ -23,6 +25,7 @@ import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
 import { newKeyPair } from '@calbus/trust/certificates';
 import { signLicense } from '@calbus/trust/licenses';
+import { signTogether } from '@calbus/trust/together';
 import { connect, type TerminalServer, type TerminalServerOptions } from './client.ts';
 
 const DAY = 86_400_000;
@@ -259,6 +262,33 @@ test('a license that does not verify, or is of another device, is never handed o
     issuer.answer = ({ requestId }) => issuer.decide(requestId, granted(license, 1));
     assert.equal(await codeOf(ts.request(device(1))), 'INVALID_BODY');
   }
+});
+
+test('licenses that came in one message are verified by the one signature for all of them', async (t) => {
+  const { issuer, ts } = await together(t, 'ts1');
+  const license = (n: number): string => {
+    const jws = signLicense(first.keys.privateKey, 'k1', factsOf(n));
+    return `${jws.slice(0, jws.lastIndexOf('.'))}.${'A'.repeat(86)}`;
+  };
+  const told = (n: number, key: KeyObject): void => {
+    issuer.answer = ({ requestId }) => {
+      const facts = {
+        requestId,
+        terminalServerId: 'ts1',
+        row: 'D4',
+        decidedAt: Date.now(),
+        position,
+      } as const;
+      const decisions = [{ ...facts, outcome: granted(license(n), n) }];
+      const signedTogether = signTogether(key, 'k1', [license(n)]);
+      const bytes = encode(licenseDecisions, stamp(), { decisions, signedTogether });
+      issuer.nc.publish(subjects.decision.of('ts1', requestId), bytes);
+    };
+  };
+  told(31, newKeyPair().privateKey);
+  assert.equal(await codeOf(ts.request(device(31))), 'INVALID_BODY', 'by nobody who may');
+  told(32, first.keys.privateKey);
+  assert.equal((await ts.request(device(32))).outcome.kind, 'license');
 });
 
 test('a connection cut in the middle: the request is published again when it is back', async (t) => {

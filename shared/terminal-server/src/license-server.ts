@@ -61,7 +61,7 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
     },
     sleep,
   );
-  const asking = createAsking(link.enqueue, later, waitsMs);
+  const asking = createAsking(link.enqueue, later, waitsMs, (all) => trusting.told(all));
   /** Nobody waits for the deadline where it is known that no answer can come. */
   const ask: Asking['ask'] = (...of) => {
     const gone = link.gone();

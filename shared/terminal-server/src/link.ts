@@ -102,23 +102,11 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
       },
     });
   };
-  /**
-   * One message of decisions in a turn of the event loop: what is asked on account of them leaves while the licenses of the next ones
-   * are verified. All that came in one read would else be verified before anybody asked again, while the license server waits.
-   */
   const listenForDecisions = (at: NatsConnection): void => {
-    const heard: Uint8Array[] = [];
-    const takeOne = (): void => {
-      const bytes = heard.shift();
-      if (bytes === undefined) return;
-      if (!user.decision(bytes)) ignored += 1;
-      if (heard.length > 0) setImmediate(takeOne);
-    };
     // An iterator would throw where NATS refuses the subscription, and whoever embeds this would end with it.
     at.subscribe(subjects.decision.to(id), {
       callback: (error, m) => {
-        if (error) ignored += 1;
-        else if (heard.push(m.data) === 1) setImmediate(takeOne);
+        if (error || !user.decision(m.data)) ignored += 1;
       },
     });
   };

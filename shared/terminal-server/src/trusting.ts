@@ -2,9 +2,11 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { fault, FaultError } from '@calbus/contracts/faults';
+import { licensesIn, type Told } from '@calbus/contracts/decisions';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
 import { openJws } from '@calbus/trust/jws';
-import { checkLicense, type LicenseCheck } from '@calbus/trust/licenses';
+import { checkLicense, type LicenseCheck, type LicenseTrust } from '@calbus/trust/licenses';
+import { verifyTogether } from '@calbus/trust/together';
 import type { Decision } from './asking.ts';
 import { epochSeen, ofEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type Trusted } from './domain/trusted.ts';
@@ -19,6 +21,8 @@ export type Trusting = {
   /** The chain of the key that signed it, where that key is not published any more: to be shown with the license. */
   readonly chainFor: (license: string) => string[] | undefined;
   readonly take: (snapshot: Trusted) => void;
+  /** Verifies at once what one signature vouches for together. */
+  readonly told: (all: Told) => void;
   /** Resolves with the next snapshot, or after a while without one. */
   readonly next: () => Promise<void>;
   /** Nobody waits for a snapshot any more. */
@@ -48,14 +52,14 @@ export const createTrusting = (
     keysOf = trust;
     return issuing;
   };
+  const trustNow = (): LicenseTrust => ({
+    roots,
+    issuing: keys(),
+    licenseServerId: keeping.now().trust?.licenseServerId ?? UNACTIVATED,
+  });
   const check = (license: string): LicenseCheck => {
-    const { epochs, trust } = keeping.now();
-    const issuing = keys();
-    const checked = checkLicense(license, {
-      roots,
-      issuing,
-      licenseServerId: trust?.licenseServerId ?? UNACTIVATED,
-    });
+    const { epochs } = keeping.now();
+    const checked = checkLicense(license, trustNow());
     return checked.ok && ofEarlierEpoch(epochs, checked.claims)
       ? { ok: false, why: 'it was issued by an earlier copy of the license server' }
       : checked;
@@ -103,6 +107,9 @@ export const createTrusting = (
         return isDeepStrictEqual(trust, k.trust) ? k : { ...k, trust, earlierKeys: [...earlier] };
       });
       for (const wake of waiting) wake();
+    },
+    told: ({ decisions, signedTogether }) => {
+      if (signedTogether !== undefined) verifyTogether(licensesIn(decisions), signedTogether, trustNow());
     },
     next,
     end: () => {

@@ -34,18 +34,26 @@ export const assembleJws = (
 ): string => `${inputOf(head, payload)}.${Buffer.from(signature).toString('base64url')}`;
 
 /**
- * What was signed and what was verified last, by key: a device that comes again is given the same license and shows the same license,
- * and a signature, once it was made or verified, is a fact. Ed25519 costs several times what all the rest of a license does.
+ * What was signed last, by key: a device that comes again is given the same license, and Ed25519 costs several times what all the rest
+ * of a license does.
  */
 const MOST_KEPT = 10_000;
-type OfKey<V> = WeakMap<KeyObject, Newest<string, V>>;
-const signed: OfKey<string> = new WeakMap();
-const verified: OfKey<true> = new WeakMap();
-const keptOf = <V>(of: OfKey<V>, key: KeyObject): Newest<string, V> => {
-  const kept = of.get(key) ?? keepNewest<string, V>(MOST_KEPT);
-  of.set(key, kept);
+const signed = new WeakMap<KeyObject, Newest<string, string>>();
+const keptOf = (key: KeyObject): Newest<string, string> => {
+  const kept = signed.get(key) ?? keepNewest<string, string>(MOST_KEPT);
+  signed.set(key, kept);
   return kept;
 };
+
+const signInput = (key: KeyObject, input: string): string =>
+  `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`;
+
+/** As signJws, for what is never signed again. */
+export const signFresh = (
+  key: KeyObject,
+  head: { readonly typ: string; readonly [name: string]: unknown },
+  payload: object,
+): string => signInput(key, inputOf(head, payload));
 
 /** Signs `payload`. The same key, header and payload give the same bytes (Ed25519 is deterministic). */
 export const signJws = (
@@ -54,10 +62,10 @@ export const signJws = (
   payload: object,
 ): string => {
   const input = inputOf(head, payload);
-  const kept = keptOf(signed, key);
+  const kept = keptOf(key);
   const before = kept.get(input);
   if (before !== undefined) return before;
-  const jws = `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`;
+  const jws = signInput(key, input);
   kept.set(input, jws);
   return jws;
 };
@@ -82,11 +90,7 @@ export const openJws = (jws: string): OpenedJws | undefined => {
 };
 
 /** Whether `jws` is of this `typ` and signed by the holder of `key`. Never throws. */
-export const verifyJws = (opened: OpenedJws, typ: string, key: KeyObject): boolean => {
-  if (opened.header.typ !== typ || key.asymmetricKeyType !== 'ed25519') return false;
-  const kept = keptOf(verified, key);
-  if (kept.get(opened.jws)) return true;
-  const good = verify(null, Buffer.from(opened.signingInput), key, opened.signature);
-  if (good) kept.set(opened.jws, true);
-  return good;
-};
+export const verifyJws = (opened: OpenedJws, typ: string, key: KeyObject): boolean =>
+  opened.header.typ === typ &&
+  key.asymmetricKeyType === 'ed25519' &&
+  verify(null, Buffer.from(opened.signingInput), key, opened.signature);

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { createPublicKey } from 'node:crypto';
 import { compactVerify, importX509 } from 'jose';
 import { makeCertificate, newKeyPair, verifyChain, certificateFacts } from './certificates.ts';
 import { openJws, signJws, verifyJws } from './jws.ts';
 import { checkLicense, signLicense, type LicenseTrust } from './licenses.ts';
 import { seal, unseal } from './seal.ts';
+import { signTogether, verifyTogether } from './together.ts';
 import type { LicenseFacts } from '@calbus/contracts/license';
 
 const NOW = 1_790_000_000_000;
@@ -140,7 +141,85 @@ test('opening a JWS is total', () => {
   assert.ok(!verifyJws(jws, 'u', issuing.publicKey));
 });
 
-test('what was verified once is verified again; altered, or for another key, it is not', () => {
+describe('one signature for several licenses', () => {
+  /** Their own signatures are junk: only a word for them all can make them count. */
+  const junk = (n: number): string => {
+    const jws = signLicense(issuing.privateKey, 'k1', { ...facts, licenseId: `together-${n}` });
+    return `${jws.slice(0, jws.lastIndexOf('.'))}.${'A'.repeat(86)}`;
+  };
+  let made = 0;
+  const some = (): [string, string, string] => [junk(made++), junk(made++), junk(made++)];
+  const count = (licenses: readonly string[], t = trust): boolean[] =>
+    licenses.map((l) => checkLicense(l, t).ok);
+
+  test('is verified once for all of them', () => {
+    const licenses = some();
+    assert.deepEqual(count(licenses), [false, false, false]);
+    verifyTogether(licenses, signTogether(issuing.privateKey, 'k1', licenses), trust);
+    assert.deepEqual(count(licenses), [true, true, true]);
+  });
+
+  test('is worth nothing for others, in another order, of another key, or of another type', () => {
+    const stranger = newKeyPair();
+    const words: [string, (l: readonly string[]) => string][] = [
+      ['for fewer', (l) => signTogether(issuing.privateKey, 'k1', l.slice(1))],
+      ['in another order', (l) => signTogether(issuing.privateKey, 'k1', l.toReversed())],
+      ['of a stranger', (l) => signTogether(stranger.privateKey, 'k1', l)],
+      ['of an unknown name', (l) => signTogether(issuing.privateKey, 'k2', l)],
+      ['of a key that is no issuing key', (l) => signTogether(server.privateKey, 'k1', l)],
+      ['a license', () => signLicense(issuing.privateKey, 'k1', facts)],
+      [
+        'of another type',
+        () => signJws(issuing.privateKey, { typ: 'x', kid: 'k1' }, { sha256: 'A'.repeat(43) }),
+      ],
+      ['garbage', () => 'a.b.c'],
+    ];
+    for (const [what, word] of words) {
+      const licenses = some();
+      verifyTogether(licenses, word(licenses), trust);
+      assert.deepEqual(count(licenses), [false, false, false], what);
+    }
+  });
+
+  test('answers for the signatures only: a license of another server, or dated after its key, counts no more than before', () => {
+    const late = signLicense(issuing.privateKey, 'k1', { ...facts, issuedAt: NOW + 31 * DAY });
+    const foreign = signLicense(issuing.privateKey, 'k1', { ...facts, licenseServerId: 'Z'.repeat(35) });
+    const licenses = [late, foreign];
+    verifyTogether(licenses, signTogether(issuing.privateKey, 'k1', licenses), trust);
+    assert.deepEqual(count(licenses), [false, false]);
+  });
+
+  test('does not outlive its key: where another key has that name, it counts no more', () => {
+    const licenses = some();
+    verifyTogether(licenses, signTogether(issuing.privateKey, 'k1', licenses), trust);
+    assert.deepEqual(count(licenses), [true, true, true]);
+    const gone = { ...trust, issuing: new Map([['k2', [issuingPem, serverPem]]]) };
+    assert.deepEqual(count(licenses, gone), [false, false, false]);
+  });
+});
+
+test('what was found genuine is genuine again; altered, or where another key has the name, it is not', async () => {
+  const text = signLicense(issuing.privateKey, 'k1', { ...facts, licenseId: 'again-1' });
+  const other = signLicense(issuing.privateKey, 'k1', { ...facts, licenseId: 'again-2' });
+  const swapped = `${text.slice(0, text.lastIndexOf('.'))}${other.slice(other.lastIndexOf('.'))}`;
+  const stranger = newKeyPair();
+  const strangers = await makeCertificate({
+    role: 'issuing',
+    commonName: SERVER,
+    publicKey: stranger.publicKey,
+    issuer: { certificate: serverPem, privateKey: server.privateKey },
+    ...span,
+  });
+  const elsewhere = { ...trust, issuing: new Map([['k1', [strangers, serverPem]]]) };
+  for (const turn of ['first', 'second']) {
+    assert.ok(checkLicense(text, trust).ok, turn);
+    assert.ok(!checkLicense(swapped, trust).ok, turn);
+    assert.ok(!checkLicense(text, elsewhere).ok, turn);
+    assert.ok(!checkLicense(text, { ...trust, licenseServerId: 'Z'.repeat(35) }).ok, turn);
+  }
+});
+
+test('a signature that is kept is of the same key, header and payload', () => {
   const text = signJws(issuing.privateKey, { typ: 't' }, { n: 1 });
   const other = signJws(issuing.privateKey, { typ: 't' }, { n: 2 });
   const swapped = `${text.slice(0, text.lastIndexOf('.'))}${other.slice(other.lastIndexOf('.'))}`;

@@ -9,7 +9,7 @@ import { newId } from '@calbus/runtime/ids';
 import type { TerminalServers } from '../ports.ts';
 
 export const natsTerminalServers = (nc: NatsConnection, clock: Clock): TerminalServers => ({
-  decide: (decisions, { id: causationId, together }) => {
+  decide: (decisions, { id: causationId, together }, signedTogether) => {
     const [first] = decisions;
     if (!first) return;
     const { terminalServerId } = first;
@@ -18,7 +18,7 @@ export const natsTerminalServers = (nc: NatsConnection, clock: Clock): TerminalS
       const bytes = encode(
         licenseDecisions,
         { ...stamp, correlationId: causationId },
-        { decisions: [...decisions] },
+        { decisions: [...decisions], ...(signedTogether === undefined ? {} : { signedTogether }) },
       );
       nc.publish(subjects.decision.of(terminalServerId, causationId), bytes);
       return;

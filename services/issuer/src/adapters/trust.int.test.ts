@@ -232,3 +232,17 @@ test('garbage in the bucket leaves the last good keys; a snapshot goes to nobody
   await other.flush();
   assert.deepEqual(stolen, []);
 });
+
+test('licenses of one message get one signature, where one key signed them all', async (t) => {
+  const [k1, k2] = [await key('k1'), await key('k2')];
+  await publishKeys(k1, k2);
+  const { trust } = await start(t);
+  await trust.known;
+  const sign = (n: number): string => trust.sign({ ...facts, licenseId: `l${n}` }) ?? '';
+  const licenses = [sign(1), sign(2), sign(3)];
+  const together = openJws(trust.signTogether(licenses) ?? '');
+  assert.equal(together?.header.kid, openJws(licenses[0] ?? '')?.header.kid);
+  const older = signLicense(newKeyPair().privateKey, 'k0', facts);
+  const none = [[], licenses.slice(0, 1), [older, older], [...licenses, older], ['junk', 'junk']];
+  for (const others of none) assert.equal(trust.signTogether(others), undefined, others.join('\n'));
+});

@@ -12,6 +12,7 @@ import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { openJws } from '@calbus/trust/jws';
 import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/trust/licenses';
+import { signTogether } from '@calbus/trust/together';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
 import type { Signer } from '../ports.ts';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
@@ -122,6 +123,16 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       const chosen = signing.find((k) => inDate(k) && may(k));
       if (!chosen) wanted = true;
       return chosen && signLicense(chosen.key, chosen.kid, facts);
+    },
+    signTogether: (licenses) => {
+      const [first = '', ...others] = licenses;
+      if (others.length === 0) return undefined;
+      // A header names its key: where the headers are the same, the keys are.
+      const head = first.slice(0, first.indexOf('.') + 1);
+      const kid = openJws(first)?.header.kid;
+      const chosen = signing.find((k) => k.kid === kid);
+      const all = chosen && others.every((l) => l.startsWith(head));
+      return all ? signTogether(chosen.key, chosen.kid, licenses) : undefined;
     },
     check: (license, chain): LicenseCheck => {
       if (!sources) return { ok: false, why: 'who may sign is not known here yet', unknown: true };

@@ -3,6 +3,7 @@
 // request id gives the same outcome.
 
 import { z } from 'zod';
+import { licensesIn } from '@calbus/contracts/decisions';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import type { Body } from '@calbus/contracts/envelope';
 import { MAX_ALLOCATIONS, type AllocationAnswer } from '@calbus/contracts/inventory-messages';
@@ -147,11 +148,10 @@ const answerAll = (
     if (decision) decided.push({ of: t, decision });
     else comesAgain(deps, t.part); // no place in the ledger, or no key that may sign, is known yet
   }
-  for (const [asked, ofOne] of Map.groupBy(decided, (d) => d.of.asked))
-    deps.terminalServers.decide(
-      ofOne.map((d) => d.decision),
-      asked,
-    );
+  for (const [asked, ofOne] of Map.groupBy(decided, (d) => d.of.asked)) {
+    const decisions = ofOne.map((d) => d.decision);
+    deps.terminalServers.decide(decisions, asked, deps.signer.signTogether(licensesIn(decisions)));
+  }
   for (const { of, decision } of decided) {
     const { requestId, row, terminalServerId, outcome } = decision;
     deps.log.debug({ requestId, terminalServerId, row, kind: outcome.kind }, 'decided');

@@ -83,7 +83,7 @@ type World = {
   readonly asked: Allocation[][];
   readonly decided: Body<typeof licenseDecision>[];
   /** What was told in one message. */
-  readonly told: { id: string; together: boolean; requestIds: string[] }[];
+  readonly told: { id: string; together: boolean; requestIds: string[]; signed?: string }[];
   readonly faults: { requestId: string; terminalServerId: string; code: FaultCode }[];
   readonly dead: { subject: string; code: FaultCode; deliveries: number }[];
 };
@@ -158,15 +158,17 @@ const world = (
         position: () => ((o.position ?? true) ? { generation: 'g1', sequence: 7 } : undefined),
       },
       terminalServers: {
-        decide: (decisions, { id, together }) => {
+        decide: (decisions, { id, together }, signed) => {
           w.decided.push(...decisions);
-          w.told.push({ id, together, requestIds: decisions.map((d) => d.requestId) });
+          const requestIds = decisions.map((d) => d.requestId);
+          w.told.push({ id, together, requestIds, ...(signed === undefined ? {} : { signed }) });
         },
         fault: ({ requestId, terminalServerId, code }) =>
           w.faults.push({ requestId, terminalServerId, code }),
       },
       signer: {
         sign: () => ((o.key ?? true) ? 'a.b.c' : undefined),
+        signTogether: (licenses) => (licenses.length > 1 ? `all of ${licenses.length}` : undefined),
         check: () => o.check ?? { ok: false, why: 'its signature does not verify' },
       },
     },
@@ -332,7 +334,7 @@ describe('requests that came together', () => {
     const alone = message(ask(9), { subject: 'cal.v1.license.request.ts2' });
     assert.deepEqual(await run(w, [several([1, 2, 3]), alone]), ['done', 'done']);
     assert.deepEqual(w.told, [
-      { id: 'm1', together: true, requestIds: ['r1', 'r2', 'r3'] },
+      { id: 'm1', together: true, requestIds: ['r1', 'r2', 'r3'], signed: 'all of 3' },
       { id: 'm9', together: false, requestIds: ['r9'] },
     ]);
     assert.equal(w.asked.length, 1, 'one command to the leader');
