@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { repositoryRoot } from '@calbus/local/repository';
-import { inventoryNodeOptions } from '@calbus/local/services';
+import { nodeOptionsOf } from '@calbus/local/services';
 import { streams } from '@calbus/contracts/streams';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
@@ -47,7 +47,7 @@ const startInventory = async (bus: TestBus, redis: ManagedServer, rootFile: stri
       CALBUS_NATS_LEDGER_SEED_FILE: bus.seedFile('inventory-ledger'),
       CALBUS_REDIS_URL: redis.url,
       CALBUS_CLEARINGHOUSE_ROOT_FILE: rootFile,
-      NODE_OPTIONS: inventoryNodeOptions,
+      NODE_OPTIONS: nodeOptionsOf('inventory'),
     },
     ready: /"msg":"leading"/,
     readyWithinMs: LONG_MS,

@@ -41,6 +41,12 @@ type Waiting = {
   readonly publish: () => void;
 };
 
+/**
+ * Empty once it is over. The tables that a Map had before it grew or shrank hold on to what was in them until all garbage is collected, and
+ * to one another: with thousands of requests a second most of what a request needed would live that long.
+ */
+type Underway = { answer?: Promise<Decision> | undefined; waiting?: Waiting | undefined };
+
 const REPEATS_MS = [800, 1_800] as const;
 /** Between two tries of a queue that is away. */
 const AWAY_MS = 700;
@@ -52,13 +58,13 @@ export const createAsking = (
   waitsMs: number,
   told?: (all: Told) => void,
 ): Asking => {
-  const waiting = new Map<string, Waiting>();
-  const inFlight = new Map<string, Promise<Decision>>();
+  const underway = new Map<string, Underway>();
+  const waitingFor = (requestId: string): Waiting | undefined => underway.get(requestId)?.waiting;
 
   const askOnce = (
     { subject, requestId, bytes, first }: Outgoing,
     waits: number,
-    settled: () => void,
+    own: Underway,
   ): Promise<Decision> =>
     new Promise((resolve, reject) => {
       const alone = (): Promise<Fault | undefined> => enqueue(subject, bytes());
@@ -67,8 +73,9 @@ export const createAsking = (
       const end = (): void => {
         over = true;
         for (const cancel of timers) cancel();
-        waiting.delete(requestId);
-        settled();
+        underway.delete(requestId);
+        own.answer = undefined;
+        own.waiting = undefined;
       };
       const giveUp = (f: Fault): void => {
         end();
@@ -102,14 +109,14 @@ export const createAsking = (
         toCome -= 1;
         void publish();
       };
-      waiting.set(requestId, {
+      own.waiting = {
         resolve: (d) => {
           end();
           resolve(d);
         },
         reject: giveUp,
         publish: () => void publish(),
-      });
+      };
       for (const ms of REPEATS_MS) timers.push(later(ms, again));
       timers.push(later(waits, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
       void publish(first);
@@ -118,11 +125,12 @@ export const createAsking = (
   return {
     ask: (message, waits = waitsMs) => {
       const { requestId } = message;
-      const earlier = inFlight.get(requestId);
+      const earlier = underway.get(requestId)?.answer;
       if (earlier) return earlier;
-      const asked = askOnce(message, waits, () => inFlight.delete(requestId));
-      inFlight.set(requestId, asked);
-      return asked;
+      const own: Underway = {};
+      underway.set(requestId, own);
+      own.answer = askOnce(message, waits, own);
+      return own.answer;
     },
     take: (bytes) => {
       const opened = openDecisions(bytes);
@@ -130,15 +138,15 @@ export const createAsking = (
       const { decisions, faults } = opened.message;
       told?.(opened.message);
       // Nobody waits for the answer to a repeat, nor for one that comes too late.
-      for (const d of decisions) waiting.get(d.requestId)?.resolve(d);
-      for (const f of faults) waiting.get(f.requestId)?.reject(fault(f.code, f.says));
+      for (const d of decisions) waitingFor(d.requestId)?.resolve(d);
+      for (const f of faults) waitingFor(f.requestId)?.reject(fault(f.code, f.says));
       return true;
     },
     reconnected: () => {
-      for (const w of waiting.values()) w.publish();
+      for (const w of underway.values()) w.waiting?.publish();
     },
     end: (why) => {
-      for (const w of waiting.values()) w.reject(why);
+      for (const w of underway.values()) w.waiting?.reject(why);
     },
   };
 };

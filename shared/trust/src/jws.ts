@@ -23,15 +23,14 @@ export type OpenedJws = {
 
 const encodePart = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
-const inputOf = (head: { readonly typ: string; readonly [name: string]: unknown }, payload: object): string =>
+type Head = { readonly typ: string; readonly [name: string]: unknown };
+
+const inputOf = (head: Head, payload: object): string =>
   `${encodePart({ alg: 'EdDSA', ...head })}.${encodePart(payload)}`;
 
 /** A JWS out of its parts, with the signature that it had; nothing is verified. */
-export const assembleJws = (
-  head: { readonly typ: string; readonly [name: string]: unknown },
-  payload: object,
-  signature: Uint8Array,
-): string => `${inputOf(head, payload)}.${Buffer.from(signature).toString('base64url')}`;
+export const assembleJws = (head: Head, payload: object, signature: Uint8Array): string =>
+  `${inputOf(head, payload)}.${Buffer.from(signature).toString('base64url')}`;
 
 /**
  * What was signed last, by key: a device that comes again is given the same license, and Ed25519 costs several times what all the rest
@@ -45,29 +44,23 @@ const keptOf = (key: KeyObject): Newest<string, string> => {
   return kept;
 };
 
-const signInput = (key: KeyObject, input: string): string =>
-  `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`;
+const signatureOf = (key: KeyObject, input: string): string =>
+  sign(null, Buffer.from(input), key).toString('base64url');
 
 /** As signJws, for what is never signed again. */
-export const signFresh = (
-  key: KeyObject,
-  head: { readonly typ: string; readonly [name: string]: unknown },
-  payload: object,
-): string => signInput(key, inputOf(head, payload));
+export const signFresh = (key: KeyObject, head: Head, payload: object): string => {
+  const input = inputOf(head, payload);
+  return `${input}.${signatureOf(key, input)}`;
+};
 
 /** Signs `payload`. The same key, header and payload give the same bytes (Ed25519 is deterministic). */
-export const signJws = (
-  key: KeyObject,
-  head: { readonly typ: string; readonly [name: string]: unknown },
-  payload: object,
-): string => {
+export const signJws = (key: KeyObject, head: Head, payload: object): string => {
   const input = inputOf(head, payload);
   const kept = keptOf(key);
   const before = kept.get(input);
-  if (before !== undefined) return before;
-  const jws = signInput(key, input);
-  kept.set(input, jws);
-  return jws;
+  const signature = before ?? signatureOf(key, input);
+  if (before === undefined) kept.set(input, signature);
+  return `${input}.${signature}`;
 };
 
 const parsePart = (part: string): unknown => {
