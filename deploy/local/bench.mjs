@@ -12,4 +12,6 @@ licenses are issued, which takes about ten minutes. All but "regression" assert 
   --json   the figures as JSON
   --help   this text
 `,
+  // As the launcher runs services: the process that measures is the terminal servers, and shares the machine with them.
+  ['--v8-pool-size=1'],
 );

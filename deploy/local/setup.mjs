@@ -14,8 +14,8 @@ const lockFile = path.join(root, 'package-lock.json');
 const stampFile = path.join(modules, '.calbus-installed');
 const oldestNode = 24;
 
-/** Shows the help, or installs what is missing and runs `script` (a .ts file beside this one) under the pinned Node. */
-export async function runUnderPinnedNode(script, help) {
+/** Shows the help, or installs what is missing and runs `script` (a .ts file beside this one) under the pinned Node, with `options` of Node's. */
+export async function runUnderPinnedNode(script, help, options = []) {
   const args = process.argv.slice(2);
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(`${help.trim()}\n`);
@@ -24,7 +24,7 @@ export async function runUnderPinnedNode(script, help) {
   try {
     await installPackages();
     const node = pinnedNode();
-    process.exitCode = await run(node, [path.join(root, 'deploy/local', script), ...args]);
+    process.exitCode = await run(node, [...options, path.join(root, 'deploy/local', script), ...args]);
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     process.exitCode = 1;

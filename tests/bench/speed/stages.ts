@@ -10,6 +10,7 @@ import { startSite, type Site } from './site.ts';
 /** Where throughput is compared. */
 export const BUSY = 256;
 const STORM_SECONDS = 60;
+const UNCOUNTED_SECONDS = 2;
 const FEW: Sizes = { upgrade: 100, known: 100, renewal: 100, refused: 100 };
 
 const load = (site: Site, kind: Kind, inFlight: number, seconds: number): Promise<Measured> =>
@@ -18,11 +19,15 @@ const load = (site: Site, kind: Kind, inFlight: number, seconds: number): Promis
 export const levelsOfKind = (site: Site, { name, act, left }: Kind, plan: Plan): Promise<Levels> =>
   levelsOf({ name, act, left, processes: site.processes }, plan);
 
-/** Latencies as they are when there is room: at half of `most`, with requests that come whether or not earlier ones are answered. */
+/**
+ * Latencies as they are when there is room: at half of `most`, with requests that come whether or not earlier ones are answered. What comes
+ * in the first two seconds is not counted: what answers was compiled for the kind of request before.
+ */
 export const atHalfOf = async (kind: Kind, most: number, { seconds, say }: Plan): Promise<AtHalf> => {
   const perSecond = Math.max(1, Math.round(most / 2));
   say(`  ${kind.name}, ${perSecond} a second …`);
-  return { ...(await openLoad({ perSecond, seconds: seconds * 2, act: kind.act })), asked: perSecond };
+  await openLoad({ perSecond, seconds: UNCOUNTED_SECONDS, act: kind.act });
+  return { ...(await openLoad({ perSecond, seconds: seconds * 3, act: kind.act })), asked: perSecond };
 };
 
 export const issuersOf = async (

@@ -5,6 +5,7 @@
 import { AckPolicy, createInbox, DeliverPolicy, nanos, type JetStreamManager, type Msg } from 'nats';
 import type { NatsConnection } from 'nats';
 import { identities } from '@calbus/contracts/identities';
+import { deliveryIn } from '@calbus/runtime/delivered';
 import { newId } from '@calbus/runtime/ids';
 import type { StoredEntry } from '../ports.ts';
 
@@ -31,21 +32,6 @@ export const messagesIn = (
   most: number,
 ): number =>
   Math.max(1, Math.min(most, Math.ceil((bytes * Math.max(1, state.messages)) / Math.max(1, state.bytes))));
-
-type Delivered = StoredEntry & {
-  /** The how manyth message of its consumer it is. */
-  readonly place: number;
-};
-
-/** What JetStream says of a message, in its reply subject; undefined where it is not one of a stream's. */
-const deliveredIn = ({ reply = '', data }: Msg): Delivered | undefined => {
-  const tokens = reply.split('.');
-  if (!reply.startsWith('$JS.ACK.') || tokens.length < 9) return undefined;
-  // $JS.ACK[.domain.account].stream.consumer.deliveries.sequence.place.nanoseconds.pending[.…]
-  const at = tokens.length === 9 ? 5 : 7;
-  const [sequence = 0, place = 0, nanoseconds = 0] = tokens.slice(at, at + 3).map(Number);
-  return { sequence, place, storedAt: Math.floor(nanoseconds / 1e6), bytes: data };
-};
 
 /** What arrives, in order. */
 const mailbox = () => {
@@ -112,12 +98,13 @@ export const streamReader = (nc: NatsConnection, jsm: JetStreamManager): StreamR
         for (let n = 0; n < batch && next <= to; n += 1) {
           if (box.isEmpty()) await Promise.race([box.filled(SILENT_MS), over]);
           const msg = box.take();
-          const entry = deliveredIn(msg);
+          const entry = deliveryIn(msg.reply ?? '');
           if (!entry) throw new Error(`JetStream ends the delivery: ${msg.headers?.description ?? ''}`);
           place += 1;
           if (entry.place !== place) throw new Error('a message was lost on its way');
           next = entry.sequence + 1;
-          if (entry.sequence <= to) yield entry;
+          const { sequence, storedAt } = entry;
+          if (sequence <= to) yield { sequence, storedAt, bytes: msg.data };
         }
       }
     } finally {

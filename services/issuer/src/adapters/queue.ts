@@ -1,39 +1,90 @@
 // The request queue: batches from the one durable consumer that all issuers share.
 
-import type { JetStreamClient, JsMsg, NatsConnection } from 'nats';
+import { createInbox, nanos, type Msg, type NatsConnection } from 'nats';
+import { inboxes } from '@calbus/contracts/identities';
 import { requestsConsumer } from '@calbus/contracts/streams';
 import type { Clock } from '@calbus/runtime/clock';
+import { deliveryIn } from '@calbus/runtime/delivered';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Queued } from '../ports.ts';
 
-/** The age of a message is the server's business and ours; which clock the service goes by is not. */
-const storedAt = (clock: Clock, m: JsMsg): number =>
-  clock.now() - (Date.now() - Math.floor(m.info.timestampNanos / 1_000_000));
-
-const queued = (clock: Clock, m: JsMsg): Queued => ({
-  subject: m.subject,
-  bytes: m.data,
-  storedAt: storedAt(clock, m),
-  deliveries: m.info.deliveryCount,
-  working: () => m.working(),
-  done: () => m.ack(),
-  again: (delayMs) => m.nak(delayMs),
-});
+/** Undefined where it is no message of the queue. */
+const queuedIn = (
+  nc: NatsConnection,
+  clock: Clock,
+  { subject, reply = '', data }: Msg,
+): Queued | undefined => {
+  const delivered = deliveryIn(reply);
+  const say = (word: string): void => nc.publish(reply, word);
+  return (
+    delivered && {
+      subject,
+      bytes: data,
+      // The age of a message is the server's business and ours; which clock the service goes by is not.
+      storedAt: clock.now() - (Date.now() - delivered.storedAt),
+      deliveries: delivered.deliveries,
+      working: () => say('+WPI'),
+      done: () => say('+ACK'),
+      again: (delayMs) => say(`-NAK ${JSON.stringify({ delay: nanos(delayMs) })}`),
+    }
+  );
+};
 
 /** How long an empty pull stays open. Short enough to end soon after a shutdown began. */
 const PULL_MS = 1_000;
+/** The server says when a pull is over; where nobody does, the connection was lost meanwhile. */
+const SILENT_MS = PULL_MS + 500;
+/** Statuses by which a pull ends in peace: there are no messages, or no more. */
+const NO_MORE: ReadonlySet<number> = new Set([404, 408]);
 
-/**
- * What is there now, at most `most`; waits for the first message only. `no_wait` with `expires` is what says so to the
- * server: with `expires` alone a pull whose messages another issuer took meanwhile would hold back those it got.
- */
-export const nextBatch = async (js: JetStreamClient, most: number, clock: Clock): Promise<Queued[]> => {
+export type Pull = {
+  /**
+   * What is there now, at most `most`; waits for the first message only, and not for ever: it may be empty. `no_wait` with `expires` is
+   * what says so to the server: with `expires` alone a pull whose messages another issuer took meanwhile would hold back those it got.
+   * Rejects where the queue cannot be read. Not to be called again before it has settled.
+   */
+  readonly next: (most: number) => Promise<Queued[]>;
+  readonly close: () => void;
+};
+
+/** One subscription for all pulls of a lane: NATS' own `fetch` makes one each, and an error of how each ended, which cost more than the messages. */
+export const openPull = (nc: NatsConnection, clock: Clock): Pull => {
   const { stream, name } = requestsConsumer;
-  const batch: Queued[] = [];
-  // oxlint-disable-next-line typescript/no-deprecated -- the newer interface has no `no_wait`
-  const pulled = js.fetch(stream, name, { batch: most, no_wait: true, expires: PULL_MS });
-  for await (const m of pulled) batch.push(queued(clock, m));
-  return batch;
+  const inbox = createInbox(inboxes.issuer);
+  const arrived: Queued[] = [];
+  let wanted = 0;
+  let ended: (why?: Error) => void = () => {};
+  const take = (m: Msg): void => {
+    const request = queuedIn(nc, clock, m);
+    if (request && arrived.push(request) >= wanted) ended();
+  };
+  const subscription = nc.subscribe(inbox, {
+    callback: (error, m) => {
+      const status = m.headers?.code ?? 0;
+      if (error) ended(error);
+      else if (NO_MORE.has(status)) ended();
+      else if (status > 0)
+        ended(new Error(`JetStream ends the pull: ${status} ${m.headers?.description ?? ''}`));
+      else take(m);
+    },
+  });
+  return {
+    next: (most) =>
+      new Promise((resolve, reject) => {
+        const silent = setTimeout(() => ended(), SILENT_MS);
+        wanted = most;
+        ended = (why) => {
+          clearTimeout(silent);
+          ended = () => {};
+          // What came is handled, whatever came after it; the next pull meets the same trouble.
+          if (why && arrived.length === 0) reject(why);
+          else resolve(arrived.splice(0, most));
+        };
+        const pull = JSON.stringify({ batch: most, no_wait: true, expires: nanos(PULL_MS) });
+        nc.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, pull, { reply: inbox });
+      }),
+    close: () => subscription.unsubscribe(),
+  };
 };
 
 /** Hands batches to `handle` until `signal` aborts, `lanes` of them side by side. Resolves when the last is handled. */
@@ -49,17 +100,18 @@ export const consumeRequests = async (
   handle: (batch: readonly Queued[]) => Promise<void>,
 ): Promise<void> => {
   const { clock, log, signal } = options;
-  const js = nc.jetstream();
   const lane = async (): Promise<void> => {
+    const pull = openPull(nc, clock);
     while (!signal.aborted) {
       try {
-        const batch = await nextBatch(js, options.most, clock);
+        const batch = await pull.next(options.most);
         if (batch.length > 0) await handle(batch);
       } catch (error) {
         log.warn(errorFacts(error), 'the request queue cannot be read; trying again');
         await clock.sleep(500, signal);
       }
     }
+    if (!nc.isClosed()) pull.close();
   };
   await Promise.all(Array.from({ length: options.lanes }, lane));
 };
