@@ -29,6 +29,8 @@ export type Site = {
   readonly processes: () => readonly Process[];
   /** So many issuers from now on. */
   readonly issuers: (count: number) => Promise<void>;
+  /** Resolves when nothing is left to do of what was asked so far, such as a snapshot or facts to be stored. */
+  readonly rested: () => Promise<void>;
   /** Stops inventory and starts it again, and waits until it rests; the seconds until it was ready. */
   readonly restartInventory: () => Promise<number>;
   /** Of the ledger on disk. */
@@ -135,6 +137,9 @@ export const startSite = async (o: SiteOptions): Promise<Site> => {
       issuers: async (count) => {
         while (issuerNames().length > count) await end(issuerNames().at(-1) ?? '');
         while (issuerNames().length < count) await begin('issuer', `issuer-${issuerNames().length + 1}`);
+      },
+      rested: async () => {
+        for (const pid of [pidOf('inventory'), nats.pid]) await untilItRests(pid);
       },
       restartInventory: async () => {
         await end('inventory');
