@@ -36,7 +36,7 @@ export type ServiceOptions = {
 const READY_MS = 30_000;
 const MOST_RESTARTS = 5;
 
-/** One helper for V8 instead of four: each collection of garbage would else take the cores from the one thread that does a service's work. */
+/** One helper for V8 instead of four: a full collection of garbage would else take the cores from the one thread that does a service's work. */
 const EVERY_SERVICE = '--v8-pool-size=1';
 /** Inventory holds all licenses in memory: the space for what is new does not grow with it. */
 const INVENTORY = '--max-semi-space-size=16';

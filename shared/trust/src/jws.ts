@@ -13,7 +13,6 @@ const header = z.looseObject({
 export type JwsHeader = z.infer<typeof header>;
 
 export type OpenedJws = {
-  readonly jws: string;
   readonly header: JwsHeader;
   /** Not verified: only its shape as JSON is known. */
   readonly payload: unknown;
@@ -79,7 +78,7 @@ export const openJws = (jws: string): OpenedJws | undefined => {
   const payload = parsePart(p);
   if (!head.success || payload === undefined) return undefined;
   const signature = Buffer.from(s, 'base64url');
-  return { jws, header: head.data, payload, signingInput: `${h}.${p}`, signature };
+  return { header: head.data, payload, signingInput: `${h}.${p}`, signature };
 };
 
 /** Whether `jws` is of this `typ` and signed by the holder of `key`. Never throws. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { createPublicKey } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { compactVerify, importX509 } from 'jose';
 import { makeCertificate, newKeyPair, verifyChain, certificateFacts } from './certificates.ts';
 import { openJws, signJws, verifyJws } from './jws.ts';
@@ -25,13 +25,15 @@ const serverPem = await makeCertificate({
   issuer: { certificate: rootPem, privateKey: root.privateKey },
   ...span,
 });
-const issuingPem = await makeCertificate({
-  role: 'issuing',
-  commonName: SERVER,
-  publicKey: issuing.publicKey,
-  issuer: { certificate: serverPem, privateKey: server.privateKey },
-  ...span,
-});
+const issuingCertificate = (publicKey: KeyObject): Promise<string> =>
+  makeCertificate({
+    role: 'issuing',
+    commonName: SERVER,
+    publicKey,
+    issuer: { certificate: serverPem, privateKey: server.privateKey },
+    ...span,
+  });
+const issuingPem = await issuingCertificate(issuing.publicKey);
 
 const facts: LicenseFacts = {
   licenseId: 'l1',
@@ -189,12 +191,15 @@ describe('one signature for several licenses', () => {
     assert.deepEqual(count(licenses), [false, false]);
   });
 
-  test('does not outlive its key: where another key has that name, it counts no more', () => {
+  test('does not outlive its key: where it is not named any more, or another key has its name, it counts no more', async () => {
     const licenses = some();
     verifyTogether(licenses, signTogether(issuing.privateKey, 'k1', licenses), trust);
     assert.deepEqual(count(licenses), [true, true, true]);
     const gone = { ...trust, issuing: new Map([['k2', [issuingPem, serverPem]]]) };
     assert.deepEqual(count(licenses, gone), [false, false, false]);
+    const others = [await issuingCertificate(newKeyPair().publicKey), serverPem];
+    const renamed = { ...trust, issuing: new Map([['k1', others]]) };
+    assert.deepEqual(count(licenses, renamed), [false, false, false]);
   });
 });
 
@@ -203,14 +208,8 @@ test('what was found genuine is genuine again; altered, or where another key has
   const other = signLicense(issuing.privateKey, 'k1', { ...facts, licenseId: 'again-2' });
   const swapped = `${text.slice(0, text.lastIndexOf('.'))}${other.slice(other.lastIndexOf('.'))}`;
   const stranger = newKeyPair();
-  const strangers = await makeCertificate({
-    role: 'issuing',
-    commonName: SERVER,
-    publicKey: stranger.publicKey,
-    issuer: { certificate: serverPem, privateKey: server.privateKey },
-    ...span,
-  });
-  const elsewhere = { ...trust, issuing: new Map([['k1', [strangers, serverPem]]]) };
+  const strangers = [await issuingCertificate(stranger.publicKey), serverPem];
+  const elsewhere = { ...trust, issuing: new Map([['k1', strangers]]) };
   for (const turn of ['first', 'second']) {
     assert.ok(checkLicense(text, trust).ok, turn);
     assert.ok(!checkLicense(swapped, trust).ok, turn);

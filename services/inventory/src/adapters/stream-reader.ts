@@ -102,8 +102,8 @@ export const streamReader = (nc: NatsConnection, jsm: JetStreamManager): StreamR
           if (!entry) throw new Error(`JetStream ends the delivery: ${msg.headers?.description ?? ''}`);
           place += 1;
           if (entry.place !== place) throw new Error('a message was lost on its way');
-          next = entry.sequence + 1;
           const { sequence, storedAt } = entry;
+          next = sequence + 1;
           if (sequence <= to) yield { sequence, storedAt, bytes: msg.data };
         }
       }
