@@ -156,7 +156,7 @@ export const newInventory = (w: World, name: string): Inventory => {
         if (!traceOf(facts).agrees)
           w.wrong(`explain: the tables do not come to ${facts.row} on what ${facts.asked.requestId} saw`);
       };
-      const deps = { commit, repeats, notice: events.raise, decided };
+      const deps = { commit, repeats, notice: events.answered, decided };
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       const stop = nats.answerOn(actor, p.wire, subject, async (m) => {
         const head = nats.lastOwn();

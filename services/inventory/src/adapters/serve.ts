@@ -160,7 +160,7 @@ export const serveTerm = (
       subject: subjects.inventory.allocate(term),
       contracts: [inventoryAllocate],
       callers: inboxes.issuer,
-      handle: (m) => allocate({ commit, repeats, notice: events.raise, decided: deps.decided }, m),
+      handle: (m) => allocate({ commit, repeats, notice: events.answered, decided: deps.decided }, m),
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),

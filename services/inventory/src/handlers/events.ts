@@ -1,7 +1,7 @@
 // Events for operators: raised by the leader after a commit, once per condition. A condition that is over may be raised again; one
 // that nobody ends, such as a refusal, is raised again after an hour.
 
-import { events, operatorEvent } from '@calbus/contracts/events';
+import { events, operatorEvent, type EventName } from '@calbus/contracts/events';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Clock } from '@calbus/runtime/clock';
@@ -12,6 +12,9 @@ import type { State } from '../domain/state.ts';
 import { poolCounts } from '../domain/stock.ts';
 
 const AGAIN_MS = 3_600_000;
+/** What answers bring about: one event of a name in so long, and so much of that at once. A farm without CALs is refused by the thousand. */
+const PACE_MS = 1_000;
+const AT_ONCE_MS = 60 * PACE_MS;
 /** So many conditions are remembered; beyond it the oldest may be raised again early. */
 const MOST_CONDITIONS = 10_000;
 
@@ -19,6 +22,8 @@ export type EventBook = {
   /** What a committed batch brought about. */
   readonly committed: (records: readonly LedgerRecord[]) => void;
   readonly raise: (notice: Notice) => void;
+  /** What an answer brings about: beyond a pace it is left for the next answer that brings it about. */
+  readonly answered: (notice: Notice) => void;
   /** Raises it once for as long as it holds, however often it is told. */
   readonly tell: (condition: Condition) => void;
 };
@@ -37,11 +42,16 @@ export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook
   let levels = levelsNow();
   const raised = new Map<string, number>();
   const holding = new Set<string>();
+  /** When the next of a name would be due, had all of them kept the pace. */
+  const due = new Map<EventName, number>();
   const keyOf = ({ event, about }: Notice): string => `${event} ${about}`;
+  const wasRaised = (notice: Notice): boolean => {
+    const last = raised.get(keyOf(notice));
+    return last !== undefined && clock.monotonic() - last < AGAIN_MS;
+  };
   const raise = (notice: Notice): void => {
+    if (wasRaised(notice)) return;
     const key = keyOf(notice);
-    const last = raised.get(key);
-    if (last !== undefined && clock.monotonic() - last < AGAIN_MS) return;
     raised.delete(key);
     raised.set(key, clock.monotonic());
     for (const oldest of raised.keys()) {
@@ -68,6 +78,14 @@ export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook
       }
     },
     raise,
+    answered: (notice) => {
+      if (wasRaised(notice)) return;
+      const now = clock.monotonic();
+      const next = Math.max(due.get(notice.event) ?? now, now);
+      if (next - now >= AT_ONCE_MS) return;
+      due.set(notice.event, next + PACE_MS);
+      raise(notice);
+    },
     tell: ({ holds, ...notice }) => {
       const key = keyOf(notice);
       if (holds && !holding.has(key)) raise(notice);

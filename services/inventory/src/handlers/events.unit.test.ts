@@ -43,7 +43,7 @@ const watched = (cals: number) => {
         presented: { kind: 'none' },
         validatedLicenseId: null,
       } as const;
-      for (const notice of answerNotices(q, answer)) book.raise(notice);
+      for (const notice of answerNotices(q, answer)) book.answered(notice);
     });
   const take = () => raised.splice(0);
   return { s, book, ask, step, take, pass: (ms: number) => (elapsed += ms) };
@@ -119,6 +119,29 @@ describe('events', () => {
     w.pass(3_600_000);
     w.ask(1);
     assert.deepEqual(w.take(), once.slice(0, 2));
+  });
+
+  test('of thousands that are refused sixty are said at once, and one a second of those that ask again', () => {
+    const w = watched(1);
+    const devices = Array.from({ length: 100 }, (_, i) => i + 2);
+    for (const device of [1, ...devices]) w.s.firstLogOn({ device });
+    w.ask(1);
+    w.take();
+    w.s.now += 91 * DAY;
+    const said = (): number => w.take().filter((e) => e.includes('TEMPORARY_EXPIRED')).length;
+    const all = (): void => devices.forEach((device) => w.ask(device));
+    all();
+    assert.equal(said(), 60);
+    all();
+    assert.equal(said(), 0);
+    w.pass(10_000);
+    all();
+    assert.equal(said(), 10);
+    for (let s = 0; s < 40; s += 1) {
+      w.pass(1_000);
+      all();
+    }
+    assert.equal(said(), 30, 'each device once, none of them twice');
   });
 
   test('a condition is said once for as long as it holds, and again when it holds again', () => {

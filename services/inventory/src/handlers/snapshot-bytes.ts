@@ -11,13 +11,14 @@ const NEWLINE = 0x0a;
 export type Digest = { readonly add: (line: string | Uint8Array) => void; readonly value: () => string };
 
 export const newDigest = (): Digest => {
-  const sum = Buffer.alloc(32);
+  const sum = new Uint8Array(32);
   return {
     add: (line) => {
-      const of = hash('sha256', line, 'buffer');
-      for (let i = 0; i < 32; i += 4) sum.writeInt32LE(sum.readInt32LE(i) ^ of.readInt32LE(i), i);
+      // A character for each byte: a buffer for each of millions of lines takes three times as long.
+      const of = hash('sha256', line, 'binary');
+      for (let i = 0; i < sum.length; i += 1) sum[i] = (sum[i] ?? 0) ^ of.charCodeAt(i);
     },
-    value: () => sum.toString('hex'),
+    value: () => Buffer.from(sum).toString('hex'),
   };
 };
 
