@@ -13,14 +13,35 @@ export type Log = {
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
-export const createLog = (service: string, level: LogLevel = 'info'): Log =>
-  pino({
-    name: service,
-    level,
-    base: { service },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }), log: redactFacts },
+const STANDARD_OUTPUT = 1;
+/** Of lines that wait to be written, in bytes. Whoever reads them too slowly must not cost a service its memory. */
+const MOST_WAITING = 4 * 1024 * 1024;
+
+export const createLog = (service: string, level: LogLevel = 'info'): Log => {
+  // By its number: asked for process.stdout, Node makes it non-blocking, and each time that it is full 100 ms pass before the next try.
+  const output = pino.destination({ dest: STANDARD_OUTPUT, sync: false, maxLength: MOST_WAITING });
+  const log = pino(
+    {
+      name: service,
+      level,
+      base: { service },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }), log: redactFacts },
+    },
+    output,
+  );
+  let dropped = 0;
+  output.on('drop', () => {
+    dropped += 1;
   });
+  output.on('drain', () => {
+    if (dropped === 0) return;
+    const lines = dropped;
+    dropped = 0;
+    log.warn({ lines }, 'lines of the log were dropped: they came faster than standard output is read');
+  });
+  return log;
+};
 
 /** What of an error belongs into a log line: its name and message, never an object graph. */
 export const errorFacts = (error: unknown): { error: string } => ({
