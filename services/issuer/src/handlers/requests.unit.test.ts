@@ -93,6 +93,8 @@ const world = (
     readonly fails?: (items: readonly Allocation[]) => unknown;
     readonly check?: LicenseCheck;
     readonly key?: boolean;
+    /** Whether licenses are signed just now. */
+    readonly anew?: boolean;
     readonly position?: boolean;
     readonly deadStored?: boolean;
   } = {},
@@ -167,7 +169,7 @@ const world = (
           w.faults.push({ requestId, terminalServerId, code }),
       },
       signer: {
-        sign: () => ((o.key ?? true) ? 'a.b.c' : undefined),
+        sign: () => ((o.key ?? true) ? { license: 'a.b.c', anew: o.anew ?? true } : undefined),
         signTogether: (licenses) => (licenses.length > 1 ? `all of ${licenses.length}` : undefined),
         check: () => o.check ?? { ok: false, why: 'its signature does not verify' },
       },
@@ -340,6 +342,12 @@ describe('requests that came together', () => {
     assert.equal(w.asked.length, 1, 'one command to the leader');
     const text = await w.metrics.text();
     assert.ok(text.includes('\ncalbus_license_requests_total{kind="request"} 4\n'));
+  });
+
+  test('get no signature for all of them where all were given lately', async () => {
+    const w = world({ anew: false });
+    await run(w, [several([1, 2, 3])]);
+    assert.deepEqual(w.told, [{ id: 'm1', together: true, requestIds: ['r1', 'r2', 'r3'] }]);
   });
 
   test('are as many commands as the leader takes requests at once', async () => {
