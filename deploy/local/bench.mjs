@@ -6,7 +6,7 @@ await runUnderPinnedNode(
 Usage: npm run bench [-- [benchmark] [options]]
 
 Measures calbus on real servers, and prints the figures beside those it wants to reach. Without a benchmark: "speed", how fast
-licenses are issued, which takes about ten minutes. All but "regression" assert nothing; other work on the machine shows in every figure.
+licenses are issued, which takes about twelve minutes. All but "regression" assert nothing; other work on the machine shows in every figure.
 
   list     the benchmarks, with their options
   --json   the figures as JSON
