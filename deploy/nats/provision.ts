@@ -29,7 +29,7 @@ export type ProvisionOptions = {
   readonly ledgerMaxBytes?: number;
   /** Gets one line for each thing made, changed or found as planned. */
   readonly say: (line: string) => void;
-  /** How long to wait for the server, and for a cluster to elect its leaders. */
+  /** How long to wait for the server (30 s), and for a cluster's nodes to find each other and elect their leaders (90 s). */
   readonly withinMs?: number;
 };
 
@@ -175,7 +175,7 @@ const connectAs = async (
 
 /** Throws an Error with one sentence where the server is away, refuses, or has a stream of the same name that is not ours. */
 export const provision = async (o: ProvisionOptions): Promise<void> => {
-  const deadline = performance.now() + (o.withinMs ?? 30_000);
+  const deadline = performance.now() + (o.withinMs ?? (o.replicas > 1 ? 90_000 : 30_000));
   for (const role of ['provisioner', 'provisioner-ledger'] as const) {
     const nc = await connectAs(role, o, deadline);
     try {
