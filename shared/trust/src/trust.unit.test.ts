@@ -230,6 +230,7 @@ test('a signature is of its key, header and payload', () => {
   assert.ok(!verifyJws(jws, 't', stranger.publicKey));
   assert.ok(!verifyJws(jws, 'u', issuing.publicKey));
   assert.equal(signJws(issuing.privateKey, { typ: 't' }, { n: 1 }), text);
+  assert.notEqual(signJws(stranger.privateKey, { typ: 't' }, { n: 1 }), text);
 });
 
 test('a sealed value opens only under its own secret and context, unaltered', () => {

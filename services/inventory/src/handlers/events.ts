@@ -45,13 +45,18 @@ export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook
   /** When the next of a name would be due, had all of them kept the pace. */
   const due = new Map<EventName, number>();
   const keyOf = ({ event, about }: Notice): string => `${event} ${about}`;
-  const wasRaised = (notice: Notice): boolean => {
-    const last = raised.get(keyOf(notice));
-    return last !== undefined && clock.monotonic() - last < AGAIN_MS;
+  const keepsPace = (event: EventName): boolean => {
+    const now = clock.monotonic();
+    const next = Math.max(due.get(event) ?? now, now);
+    if (next - now >= AT_ONCE_MS) return false;
+    due.set(event, next + PACE_MS);
+    return true;
   };
-  const raise = (notice: Notice): void => {
-    if (wasRaised(notice)) return;
+  const raise = (notice: Notice, mayNow: (event: EventName) => boolean = () => true): void => {
     const key = keyOf(notice);
+    const last = raised.get(key);
+    if (last !== undefined && clock.monotonic() - last < AGAIN_MS) return;
+    if (!mayNow(notice.event)) return;
     raised.delete(key);
     raised.set(key, clock.monotonic());
     for (const oldest of raised.keys()) {
@@ -77,15 +82,8 @@ export const keepEvents = ({ state, clock, log, put }: EventBookDeps): EventBook
         if (level === 'enough') raised.delete(keyOf({ event: 'LOW_STOCK', about }));
       }
     },
-    raise,
-    answered: (notice) => {
-      if (wasRaised(notice)) return;
-      const now = clock.monotonic();
-      const next = Math.max(due.get(notice.event) ?? now, now);
-      if (next - now >= AT_ONCE_MS) return;
-      due.set(notice.event, next + PACE_MS);
-      raise(notice);
-    },
+    raise: (notice) => raise(notice),
+    answered: (notice) => raise(notice, keepsPace),
     tell: ({ holds, ...notice }) => {
       const key = keyOf(notice);
       if (holds && !holding.has(key)) raise(notice);
