@@ -29,6 +29,8 @@ const site = async (t: TestContext, terminalServerIds: string[]) => {
       servers: server.url,
       authenticator: nkeyAuthenticator(bytes(readFileSync(seed, 'utf8').trim())),
       inboxPrefix: inbox,
+      // A connection that meets a reload may be closed without a word, which the driver hears only when this has passed.
+      timeout: 1_000,
     });
     t.after(() => nc.close());
     return nc;

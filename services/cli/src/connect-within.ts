@@ -1,11 +1,15 @@
 // A connection to NATS, or an error in time. By itself the driver waits for ever for a server that accepts connections and says
-// nothing, as one does whose process stands still, and tries no other.
+// nothing, as one does whose process stands still, and tries no other. And a server that is just reading its configuration again,
+// because a terminal server was added, refuses or hangs up on whoever is connecting at that moment, known or not.
 
 import { connect, type ConnectionOptions, type NatsConnection } from 'nats';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const TRIES = 6;
 const TRY_MS = 3_500;
+/** Times that a refusal is taken for one of that moment. */
+const REFUSALS = 4;
+const REFUSED_AGAIN_MS = 150;
 
 /** One server, or one address of it. What comes too late is closed again. */
 const attempt = async (options: ConnectionOptions, servers: string): Promise<NatsConnection> => {
@@ -26,18 +30,21 @@ const attempt = async (options: ConnectionOptions, servers: string): Promise<Nat
 const isRefusal = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'AUTHORIZATION_VIOLATION';
 
-/** Tries the servers in turn, beginning with any of them. Rejects with the last error, at once where the identity is refused. */
+/** Tries the servers in turn, beginning with any of them. Rejects with the last error, soon where the identity is refused. */
 export const connectWithin = async (
   servers: readonly string[],
   options: Omit<ConnectionOptions, 'servers' | 'timeout'>,
 ): Promise<NatsConnection> => {
   const first = Math.floor(Math.random() * servers.length);
   const tries = Math.max(TRIES, servers.length);
+  let refusals = 0;
   for (let n = 1; ; n += 1) {
     try {
       return await attempt(options, servers[(first + n) % servers.length] ?? '');
     } catch (error) {
-      if (n >= tries || isRefusal(error)) throw error;
+      if (isRefusal(error)) refusals += 1;
+      if (n >= tries || refusals >= REFUSALS) throw error;
+      if (isRefusal(error)) await sleep(REFUSED_AGAIN_MS);
     }
   }
 };

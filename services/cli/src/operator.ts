@@ -1,6 +1,6 @@
 // The operator's connection: asks inventory and the liaison, and says in a sentence what is wrong when nobody answers.
 
-import { connect, nkeyAuthenticator, RequestStrategy, type NatsConnection } from 'nats';
+import { nkeyAuthenticator, RequestStrategy, type NatsConnection } from 'nats';
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
@@ -9,6 +9,7 @@ import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
 import { natsTls } from '@calbus/trust/tls-options';
+import { connectWithin } from './connect-within.ts';
 import { plain } from './print.ts';
 import { Problem } from './problem.ts';
 import { natsOf, readSecret, type Profile } from './profile.ts';
@@ -78,13 +79,11 @@ export const connectOperator = async (profile: Profile): Promise<Operator> => {
   const { servers, ca } = natsOf(profile);
   let nc: NatsConnection;
   try {
-    nc = await connect({
-      servers,
+    nc = await connectWithin(servers, {
       ...natsTls(servers, ca),
       name: 'calbus',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
       inboxPrefix: identities[who].inbox,
-      timeout: 3_000,
       maxReconnectAttempts: 5,
     });
   } catch (error) {
