@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { zstdDecompressSync } from 'node:zlib';
 import { connect as connectAmqp } from 'amqplib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { NatsConnection } from 'nats';
@@ -123,7 +124,9 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
     await readAll('inventory-ledger', streams.ledger.name, (bytes) =>
       check('ledger.batch.v1', JSON.parse(new TextDecoder().decode(bytes)), 'the ledger'),
     );
-    await readAll('inventory-ledger', streams.decisions.name, (bytes) => hear(bytes, 'CAL_DECISIONS'));
+    await readAll('inventory-ledger', streams.decisions.name, (bytes) =>
+      hear(zstdDecompressSync(bytes), 'CAL_DECISIONS'),
+    );
     const operator = connections.get('operator');
     const api = async (nc: NatsConnection | undefined, subject: string, ask: Json): Promise<Json> => {
       const answer = await nc?.request(subject, JSON.stringify(ask), { timeout: 5_000 });

@@ -1,8 +1,11 @@
 // One suite for every store of what decisions saw: the one in memory and the one on NATS.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { zstdCompressSync } from 'node:zlib';
 import { streams } from '@calbus/contracts/streams';
+import { subjects } from '@calbus/contracts/subjects';
 import { testBus } from '@calbus/testkit/deployment';
 import type { DecisionStore } from '../ports.ts';
 import { memoryDecisions } from './memory-decisions.ts';
@@ -65,9 +68,25 @@ for (const [name, make] of [
   });
 }
 
+test('on NATS: what is much alike takes little room; what an earlier version stored, and what is no message, is given as it is', async () => {
+  await using made = await onNats();
+  const alike = `{${'"a decision":"as ever",'.repeat(9_000)}"end":1}`;
+  await made.store.put(Buffer.from(alike), 'alike');
+  const { bytes: stored = Infinity } = (await made.store.extent()) ?? {};
+  assert.ok(stored < alike.length / 12, `${stored} of ${alike.length}`);
+  const nc = await made.bus.connectAs('inventory-ledger');
+  const bomb = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024));
+  const broken = Buffer.from('28b52ffd00', 'hex');
+  const others = [Buffer.from('{"earlier":1}'), Buffer.from('{'), Buffer.alloc(0), broken, bomb];
+  for (const other of others) await nc.jetstream().publish(subjects.decisionFacts, other);
+  const found: Buffer[] = [];
+  for await (const { bytes } of made.second.read(1, 1 + others.length)) found.push(Buffer.from(bytes));
+  assert.deepEqual(found, [Buffer.from(alike), ...others]);
+});
+
 test('on NATS: what was forgotten at the beginning is passed over', async () => {
   await using made = await onNats();
-  for (let n = 1; n <= 10; n += 1) await made.store.put(Buffer.from('x'.repeat(100_000)), `id${n}`);
+  for (let n = 1; n <= 10; n += 1) await made.store.put(randomBytes(100_000), `id${n}`);
   const nc = await made.bus.connectAs('provisioner-ledger');
   const jsm = await nc.jetstreamManager({ checkAPI: false });
   await jsm.streams.update(streams.decisions.name, { max_bytes: 450_000 });

@@ -18,9 +18,9 @@ import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { traceOf } from '../domain/trace.ts';
 import type { DecisionStore } from '../ports.ts';
 
-/** Bytes looked through in the first piece, and in each after it. */
-const FIRST = 2 * 1024 * 1024;
-const PIECE = 16 * 1024 * 1024;
+/** Bytes of the first piece that is looked through, and of each after it, as they are stored: packed, a twelfth. */
+const FIRST = 256 * 1024;
+const PIECE = 2 * 1024 * 1024;
 /** Bytes looked at before others get their turn. */
 const SLICE = 1024 * 1024;
 /** No new piece after so long: whoever asks waits 3 s at most, and goes on from where this one left it. */
