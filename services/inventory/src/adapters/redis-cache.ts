@@ -171,7 +171,8 @@ export const redisCache = (
     committed: (before, after, hashes) => {
       if (mode !== 'stale' && !waiting.add(before, after, hashes, clock.monotonic())) mode = 'stale';
       // What is broken is tried again in its own time, not with each commit.
-      if (mode === 'following' && trouble === 'none') wake.abort();
+      // Without a reason of its own an error would be made of each.
+      if (mode === 'following' && trouble === 'none') wake.abort(null);
     },
     lead: () => {
       leading = true;
