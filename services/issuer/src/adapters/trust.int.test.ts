@@ -223,6 +223,9 @@ test('a license that is given again is the same, and not signed anew; under anot
   const renewed = trust.sign({ ...facts, notAfter: facts.notAfter + 1_000 });
   assert.equal(renewed?.anew, true);
   assert.notEqual(renewed?.license, first?.license);
+  const { position } = facts;
+  const later = trust.sign({ ...facts, position: { ...position, sequence: position.sequence + 1 } });
+  assert.equal(later?.anew, true);
   await publishKeys(k2);
   await eventually('k2', () => openJws(trust.sign(facts)?.license ?? '')?.header.kid === 'k2');
 });

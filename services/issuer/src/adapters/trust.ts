@@ -1,9 +1,10 @@
 // What this issuer signs with and trusts, kept current: issuing keys from the bucket, certificates from inventory.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { NatsConnection } from 'nats';
 import { decode, encode } from '@calbus/contracts/envelope';
 import { fault } from '@calbus/contracts/faults';
-import { UNACTIVATED } from '@calbus/contracts/license';
+import { UNACTIVATED, type LicenseFacts } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest } from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
@@ -24,6 +25,8 @@ import { createStrangers } from './strangers.ts';
 const GIVEN_KEPT = 10_000;
 const LOOK_MS = 250;
 const KEYS_EVERY = 8;
+
+type Given = { readonly kid: string; readonly facts: LicenseFacts; readonly license: string };
 
 export type Trust = Signer & {
   /** Resolves once it is known for the first time whom to trust, or at the abort of `signal`. */
@@ -57,8 +60,8 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   let quiet = false;
   /** A license could not be signed, or not be checked, with the keys at hand: look for newer ones at once. */
   let wanted = true;
-  /** Licenses by key and facts. */
-  const given = keepNewest<string, string>(GIVEN_KEPT);
+  /** By license id: under which key, and as what. */
+  const given = keepNewest<string, Given>(GIVEN_KEPT);
   const strangers = createStrangers();
   const first = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => first.resolve());
@@ -130,11 +133,13 @@ export const keepTrust = (deps: TrustDeps): Trust => {
         wanted = true;
         return undefined;
       }
-      const what = `${chosen.kid} ${JSON.stringify(facts)}`;
-      const before = given.get(what);
-      const license = before ?? signLicense(chosen.key, chosen.kid, facts);
-      if (before === undefined) given.set(what, license);
-      return { license, anew: before === undefined };
+      const { kid, key } = chosen;
+      const before = given.get(facts.licenseId);
+      if (before?.kid === kid && isDeepStrictEqual(before.facts, facts))
+        return { license: before.license, anew: false };
+      const license = signLicense(key, kid, facts);
+      given.set(facts.licenseId, { kid, facts, license });
+      return { license, anew: true };
     },
     signTogether: (licenses) => {
       const [first = '', ...others] = licenses;
