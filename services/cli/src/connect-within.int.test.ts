@@ -1,4 +1,5 @@
-// Whoever connects while nats-server reads its configuration again gets through, and a stranger is told that it is one.
+// Whoever connects while nats-server reads its configuration again gets through, and a stranger is told that it is one. Of several
+// servers one that is silent is passed over, and where one goes away another is taken.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { test } from 'node:test';
 import { nkeyAuthenticator } from 'nats';
 import { createUser } from 'nkeys.js';
 import { identities } from '@calbus/contracts/identities';
+import { eventually } from '@calbus/testkit/eventually';
 import { testNats } from '@calbus/testkit/servers';
 import { natsConfig } from '../../../deploy/nats/config.ts';
 import { keepKeys, seedFile } from '../../../deploy/nats/keys.ts';
@@ -40,4 +42,24 @@ test('connections made while the configuration is read again and again', async (
   await t.test('a stranger does not', () =>
     assert.rejects(connect(createUser().getSeed()), { code: 'AUTHORIZATION_VIOLATION' }),
   );
+});
+
+test('one that accepts connections and says nothing is passed over; another takes the place of one that goes away', async () => {
+  await using silent = await testNats();
+  await using a = await testNats();
+  await using b = await testNats();
+  const servers = [silent.url, a.url, b.url];
+  await silent.pause();
+  const nc = await connectWithin(servers, { maxReconnectAttempts: 5, reconnectTimeWait: 100 });
+  try {
+    const port = nc.info?.port;
+    const [taken, other] = port === a.port ? [a, b] : [b, a];
+    assert.equal(port, taken.port);
+    await taken.kill();
+    await eventually('the other is taken', () => nc.info?.port === other.port, { withinMs: 15_000 });
+    await nc.flush();
+  } finally {
+    await nc.close();
+    silent.resume();
+  }
 });

@@ -11,13 +11,13 @@ const TRY_MS = 3_500;
 const REFUSALS = 4;
 const REFUSED_AGAIN_MS = 150;
 
-/** One server, or one address of it. What comes too late is closed again. */
-const attempt = async (options: ConnectionOptions, servers: string): Promise<NatsConnection> => {
+/** The first of the servers, and the others once the connection is lost. What comes too late is closed again. */
+const attempt = async (options: ConnectionOptions, servers: string[]): Promise<NatsConnection> => {
   const late = new AbortController();
-  const connecting = connect({ ...options, servers, timeout: 3_000 });
+  const connecting = connect({ ...options, servers, noRandomize: true, timeout: 3_000 });
   const deadline = sleep(TRY_MS, undefined, { signal: late.signal }).then(() => {
     void connecting.then((nc) => nc.close()).catch(() => {});
-    throw new Error(`${servers} does not answer`);
+    throw new Error(`${servers[0]} does not answer`);
   });
   try {
     return await Promise.race([connecting, deadline]);
@@ -40,7 +40,8 @@ export const connectWithin = async (
   let refusals = 0;
   for (let n = 1; ; n += 1) {
     try {
-      return await attempt(options, servers[(first + n) % servers.length] ?? '');
+      const from = (first + n) % servers.length;
+      return await attempt(options, [...servers.slice(from), ...servers.slice(0, from)]);
     } catch (error) {
       if (isRefusal(error)) refusals += 1;
       if (n >= tries || refusals >= REFUSALS) throw error;
