@@ -17,6 +17,9 @@ import type { Who } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import type { Site } from './site.ts';
 
+/** What inventory packs begins so; a recording is plain. */
+const ZSTD = 0x28;
+
 type Json = { readonly [key: string]: unknown };
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -125,7 +128,7 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
       check('ledger.batch.v1', JSON.parse(new TextDecoder().decode(bytes)), 'the ledger'),
     );
     await readAll('inventory-ledger', streams.decisions.name, (bytes) =>
-      hear(zstdDecompressSync(bytes), 'CAL_DECISIONS'),
+      hear(bytes[0] === ZSTD ? zstdDecompressSync(bytes) : bytes, 'CAL_DECISIONS'),
     );
     const operator = connections.get('operator');
     const api = async (nc: NatsConnection | undefined, subject: string, ask: Json): Promise<Json> => {
