@@ -4,7 +4,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { zstdDecompressSync } from 'node:zlib';
 import { connect as connectAmqp } from 'amqplib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { NatsConnection } from 'nats';
@@ -15,10 +14,8 @@ import { streams } from '@calbus/contracts/streams';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { Who } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
+import { unpack } from '../../services/inventory/src/adapters/nats-decisions.ts';
 import type { Site } from './site.ts';
-
-/** What inventory packs begins so; a recording is plain. */
-const ZSTD = 0x28;
 
 type Json = { readonly [key: string]: unknown };
 const isObject = (value: unknown): value is Json =>
@@ -128,7 +125,7 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
       check('ledger.batch.v1', JSON.parse(new TextDecoder().decode(bytes)), 'the ledger'),
     );
     await readAll('inventory-ledger', streams.decisions.name, (bytes) =>
-      hear(bytes[0] === ZSTD ? zstdDecompressSync(bytes) : bytes, 'CAL_DECISIONS'),
+      hear(unpack(bytes), 'CAL_DECISIONS'),
     );
     const operator = connections.get('operator');
     const api = async (nc: NatsConnection | undefined, subject: string, ask: Json): Promise<Json> => {

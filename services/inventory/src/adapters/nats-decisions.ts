@@ -22,7 +22,7 @@ const pack = (bytes: Uint8Array): Uint8Array =>
   zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
 
 /** What cannot be unpacked, or is larger then than any message, is left as it is: whoever opens it finds that it is none. */
-const unpack = (bytes: Uint8Array): Uint8Array => {
+export const unpack = (bytes: Uint8Array): Uint8Array => {
   if (!PACKED.equals(bytes.subarray(0, PACKED.byteLength))) return bytes;
   try {
     return zstdDecompressSync(bytes, { maxOutputLength: inventoryDecisionFacts.maxBytes });

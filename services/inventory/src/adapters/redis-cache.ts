@@ -170,8 +170,7 @@ export const redisCache = (
   return {
     committed: (before, after, hashes) => {
       if (mode !== 'stale' && !waiting.add(before, after, hashes, clock.monotonic())) mode = 'stale';
-      // What is broken is tried again in its own time, not with each commit.
-      // Without a reason of its own an error would be made of each.
+      // What is broken is tried again in its own time, not with each commit. Without the null an error would be made of each.
       if (mode === 'following' && trouble === 'none') wake.abort(null);
     },
     lead: () => {

@@ -95,7 +95,7 @@ export const keepDecisionFacts = (
       decisions += 1;
       if (used < DECISION_FACTS_BYTES) return;
       seal();
-      wake.abort(null);
+      wake.abort();
     },
     dropped: () => dropped,
     stop: async () => {
