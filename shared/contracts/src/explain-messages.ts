@@ -126,7 +126,7 @@ export const DECISION_FACTS_BYTES = 204_800;
 export const inventoryDecisionFacts = contract(
   'inventory.decision-facts',
   1,
-  'What the leader decided in a moment, and what each decision saw; kept for 30 days.',
+  'What the leader decided in a moment, and what each decision saw; kept for 30 days, packed by zstd.',
   z.object({ decisions: z.array(decisionFacts).min(1) }),
   1_048_576,
 );
