@@ -15,7 +15,7 @@ import {
   writeAdmissionList,
 } from '@calbus/operator-client/registrar/admission-list';
 import { natsConfig } from '../../nats/config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
+import { ensureKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
@@ -82,7 +82,7 @@ export const prepareDeployment = (
     if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
   }
   const natsDir = path.join(dir, 'nats');
-  const keys = keepKeys(natsDir, Object.keys(terminalServers));
+  const keys = ensureKeys(natsDir, Object.keys(terminalServers));
   const admitted = admit(admittedDir, keys.terminalServers);
   return {
     dataDir,
