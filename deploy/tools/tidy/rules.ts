@@ -138,17 +138,15 @@ export const checkArrows = (
 
 /** `.dockerignore` begins with `*` and then names what goes into the image. */
 export const checkImageContent = (dockerignore: string): Finding[] =>
-  dockerignore
-    .split('\n')
-    .flatMap((rule, n) =>
-      /^!\/?(tests\b|\*\*?$|.*test)/.test(rule.trim())
-        ? [
-            {
-              file: '.dockerignore',
-              line: n + 1,
-              problem: `"${rule}" lets tests into the image`,
-              say: 'leave it out',
-            },
-          ]
-        : [],
-    );
+  dockerignore.split('\n').flatMap((rule, n) =>
+    /^!\/?(tests\b|\*\*?$|.*test)/.test(rule.trim())
+      ? [
+          {
+            file: '.dockerignore',
+            line: n + 1,
+            problem: `"${rule}" lets tests into the image`,
+            say: 'leave it out',
+          },
+        ]
+      : [],
+  );
