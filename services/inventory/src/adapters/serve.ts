@@ -36,13 +36,13 @@ import {
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
-import type { BaseState, State } from '../domain/state.ts';
+import type { BaseState, State } from '../state/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { DecisionStore, LedgerPages } from '../ports.ts';
-import { activation, deactivation } from '../handlers/activation.ts';
-import { allocate } from '../handlers/allocate.ts';
-import { explain } from '../handlers/explain.ts';
-import { install, settle, withhold } from '../handlers/install.ts';
+import { activation, deactivation } from '../api/activation.ts';
+import { allocate } from '../api/allocate.ts';
+import { explain } from '../api/explain.ts';
+import { install, settleWithheld, withhold } from '../api/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
 import type { Loss } from '../handlers/loss.ts';
 import {
@@ -51,22 +51,14 @@ import {
   mergeDevices,
   noLoss,
   notEmpty,
-  releaseReserves,
+  releaseReserve,
   revoke,
   undoMerge,
-} from '../handlers/operate.ts';
-import {
-  ledgerPage,
-  licenses,
-  packs,
-  settings,
-  status,
-  trust,
-  type StatusFacts,
-} from '../handlers/queries.ts';
-import { terminalServers } from '../handlers/terminal-servers.ts';
+} from '../api/operate.ts';
+import { ledgerPage, licenses, packs, settings, status, trust, type StatusFacts } from '../api/queries.ts';
+import { terminalServers } from '../api/query-terminal-servers.ts';
 
-const BEACON_MS = 250;
+const HEARTBEAT_INTERVAL_MS = 250;
 
 /** Answers queries until the connection closes. */
 export const serveQueries = (
@@ -114,7 +106,7 @@ export type TermDeps = RespondDeps & {
 export const serveTerm = (
   deps: TermDeps,
   state: State,
-  { term, commit, repeats, events }: Leading,
+  { term, commit, refusalCounter, events }: Leading,
 ): (() => void) => {
   const { clock, roots } = deps;
   const liaison = inboxes['clearinghouse-liaison'];
@@ -125,7 +117,7 @@ export const serveTerm = (
       callers: inboxes.issuer,
       handlers: {
         [inventoryAllocate.type]: (m) =>
-          allocate({ commit, repeats, notice: events.answered, decided: deps.decided }, m),
+          allocate({ commit, refusalCounter, notice: events.raiseRateLimited, logDecision: deps.decided }, m),
       },
     }),
     respond(deps, {
@@ -144,7 +136,7 @@ export const serveTerm = (
       handlers: {
         [inventoryInstall.type]: (m) => install(commit, { roots, now: clock.now }, m),
         [inventoryWithhold.type]: (m) => withhold(commit, m),
-        [inventorySettleWithheld.type]: (m) => settle(commit, m),
+        [inventorySettleWithheld.type]: (m) => settleWithheld(commit, m),
       },
     }),
     respond(deps, {
@@ -158,7 +150,7 @@ export const serveTerm = (
         [inventoryRevoke.type]: (m) => revoke(commit, m),
         [inventoryMergeDevices.type]: (m) => mergeDevices(commit, m),
         [inventoryUndoMerge.type]: (m) => undoMerge(commit, m),
-        [inventoryReleaseReserve.type]: (m) => releaseReserves(commit, m),
+        [inventoryReleaseReserve.type]: (m) => releaseReserve(commit, m),
         [inventoryRestore.type]: notEmpty,
       },
     }),
@@ -212,6 +204,6 @@ const startBeacon = (
     nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
   };
   beacon();
-  const timer = setInterval(beacon, BEACON_MS);
+  const timer = setInterval(beacon, HEARTBEAT_INTERVAL_MS);
   return () => clearInterval(timer);
 };
