@@ -18,12 +18,12 @@ import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile, testNats, testNatsCluster } from '@calbus/testkit/servers';
 import { testAuthority } from '@calbus/testkit/tls';
 import { natsConfig } from './config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from './keys.ts';
+import { ensureKeys, seedFile, terminalServerSeedFile } from './keys.ts';
 import { provision } from './provision.ts';
 
 const LONG = { withinMs: 60_000, everyMs: 50 };
 const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
-const keys = keepKeys(directory, ['ts1']);
+const keys = ensureKeys(directory, ['ts1']);
 const ours = await testAuthority();
 const others = await testAuthority();
 after(() => {

@@ -10,7 +10,7 @@ import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { Profile } from '@calbus/cli/profile';
 import { listExists, readList, usersFile, writeList } from '@calbus/cli/commands/terminal-server/list-file';
 import { natsConfig } from '../../nats/config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
+import { ensureKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
@@ -77,7 +77,7 @@ export const prepareDeployment = (
     if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
   }
   const natsDir = path.join(dir, 'nats');
-  const keys = keepKeys(natsDir, Object.keys(terminalServers));
+  const keys = ensureKeys(natsDir, Object.keys(terminalServers));
   const admitted = admit(admittedDir, keys.terminalServers);
   return {
     dataDir,

@@ -12,7 +12,7 @@ import { identities } from '@calbus/contracts/identities';
 import { eventually } from '@calbus/testkit/eventually';
 import { testNats } from '@calbus/testkit/servers';
 import { natsConfig } from '../../../deploy/nats/config.ts';
-import { keepKeys, seedFile } from '../../../deploy/nats/keys.ts';
+import { ensureKeys, seedFile } from '../../../deploy/nats/keys.ts';
 import { connectWithin } from './connect-within.ts';
 
 const RELOADS = 20;
@@ -21,7 +21,7 @@ const AT_ONCE = 4;
 test('connections made while the configuration is read again and again', async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const keys = keepKeys(directory, []);
+  const keys = ensureKeys(directory, []);
   const server = await testNats({ config: (place) => natsConfig({ ...place, syncAlways: true, keys }) });
   t.after(() => server[Symbol.asyncDispose]());
   const connect = (seed: Uint8Array) =>

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Redis } from 'ioredis';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode, token } from '@calbus/contracts/tokens';
-import type { LicenseAsk } from '@calbus/terminal-server/client';
+import type { LicenseRequest } from '@calbus/terminal-server/client';
 import { admit, admitModes } from './commands/admit.ts';
 import { addBackupCommands } from './commands/backup/commands.ts';
 import { addCarryCommands } from './commands/carry.ts';
@@ -170,7 +170,11 @@ type RequestOptions = {
   productVersion?: string;
   requestId?: string;
 };
-const userOf = (o: { user?: string; domain?: string; authenticatedBy?: string }): Pick<LicenseAsk, 'user'> =>
+const userOf = (o: {
+  user?: string;
+  domain?: string;
+  authenticatedBy?: string;
+}): Pick<LicenseRequest, 'user'> =>
   o.user === undefined
     ? {}
     : {

@@ -9,7 +9,7 @@ import { readSecret, seedFileOf } from '@calbus/cli/profile';
 import {
   connect,
   type Admission,
-  type LicenseAsk,
+  type LicenseRequest,
   type TerminalServer,
   type TerminalServerMode,
 } from '@calbus/terminal-server/client';
@@ -65,7 +65,7 @@ export const atTerminalServer = async (
       againMs: 500,
     });
   let server = await start();
-  const ask = (a: LicenseAsk): Promise<Admission> => server.admit(a);
+  const ask = (a: LicenseRequest): Promise<Admission> => server.admit(a);
 
   return {
     server: () => server,

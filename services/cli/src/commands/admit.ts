@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import {
   connect,
   type Admission,
-  type LicenseAsk,
+  type LicenseRequest,
   type TerminalServer,
   type TerminalServerMode,
 } from '@calbus/terminal-server/client';
@@ -80,7 +80,7 @@ export const admit = async (
   profile: Profile,
   id: string,
   o: AdmitOptions,
-  ask: LicenseAsk,
+  ask: LicenseRequest,
   asJson: boolean,
 ): Promise<void> => {
   const presented = o.clientFile === undefined ? undefined : presentedFrom(o.clientFile);

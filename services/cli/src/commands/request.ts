@@ -2,7 +2,12 @@
 
 import { readFileSync } from 'node:fs';
 import { faultOf } from '@calbus/contracts/faults';
-import { connect, type Decision, type LicenseAsk, type TerminalServer } from '@calbus/terminal-server/client';
+import {
+  connect,
+  type Decision,
+  type LicenseRequest,
+  type TerminalServer,
+} from '@calbus/terminal-server/client';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { Problem } from '../problem.ts';
@@ -87,7 +92,11 @@ const asked = async (what: Promise<Decision>): Promise<Decision> => {
   }
 };
 
-export const request = async (server: TerminalServer, ask: LicenseAsk, asJson: boolean): Promise<void> => {
+export const request = async (
+  server: TerminalServer,
+  ask: LicenseRequest,
+  asJson: boolean,
+): Promise<void> => {
   const decision = await asked(server.request(ask));
   if (asJson) json(decision);
   else show(decision);

@@ -13,10 +13,10 @@ export type Decision = Body<typeof licenseDecision>;
 export type Enqueue = (subject: string, bytes: Uint8Array) => Promise<Fault | undefined>;
 
 /** Calls `act` after `ms`, unless what it returns is called before. */
-export type Later = (ms: number, act: () => void) => () => void;
+export type StartTimer = (ms: number, act: () => void) => () => void;
 
 /** A message for the queue. */
-export type Outgoing = {
+export type QueueMessage = {
   readonly subject: string;
   readonly requestId: string;
   readonly bytes: () => Uint8Array;
@@ -24,18 +24,18 @@ export type Outgoing = {
   readonly first?: () => Promise<Fault | undefined>;
 };
 
-export type Asking = {
+export type RequestClient = {
   /** Calls under one request id at the same time share its answer. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
-  readonly ask: (message: Outgoing, waitsMs?: number) => Promise<Decision>;
+  readonly ask: (message: QueueMessage, waitsMs?: number) => Promise<Decision>;
   /** Takes what came on the decision subject. False where it is none of calbus's. */
-  readonly take: (bytes: Uint8Array) => boolean;
+  readonly receive: (bytes: Uint8Array) => boolean;
   /** The connection was away and is back. */
   readonly reconnected: () => void;
   /** Whoever still waits is told `why`. */
   readonly end: (why: Fault) => void;
 };
 
-type Waiting = {
+type Pending = {
   readonly resolve: (d: Decision) => void;
   readonly reject: (why: Fault) => void;
   readonly publish: () => void;
@@ -45,26 +45,26 @@ type Waiting = {
  * Empty once it is over. The tables that a Map had before it grew or shrank hold on to what was in them until all garbage is collected, and
  * to one another: with thousands of requests a second most of what a request needed would live that long.
  */
-type Underway = { answer?: Promise<Decision> | undefined; waiting?: Waiting | undefined };
+type InFlight = { answer?: Promise<Decision> | undefined; waiting?: Pending | undefined };
 
-const REPEATS_MS = [800, 1_800] as const;
+const RETRY_AT_MS = [800, 1_800] as const;
 /** Between two tries of a queue that is away. */
-const AWAY_MS = 700;
+const RETRY_DELAY_MS = 700;
 
 /** `told` hears what came before whoever waits for it does. */
-export const createAsking = (
+export const createRequestClient = (
   enqueue: Enqueue,
-  later: Later,
+  later: StartTimer,
   waitsMs: number,
   told?: (all: Told) => void,
-): Asking => {
-  const underway = new Map<string, Underway>();
-  const waitingFor = (requestId: string): Waiting | undefined => underway.get(requestId)?.waiting;
+): RequestClient => {
+  const underway = new Map<string, InFlight>();
+  const waitingFor = (requestId: string): Pending | undefined => underway.get(requestId)?.waiting;
 
   const askOnce = (
-    { subject, requestId, bytes, first }: Outgoing,
+    { subject, requestId, bytes, first }: QueueMessage,
     waits: number,
-    own: Underway,
+    own: InFlight,
   ): Promise<Decision> =>
     new Promise((resolve, reject) => {
       const alone = (): Promise<Fault | undefined> => enqueue(subject, bytes());
@@ -84,7 +84,7 @@ export const createAsking = (
       // Once one copy is queued an answer may come; a queue that refused every copy is full or away, and that is the answer.
       let queued = false;
       let refusal: Fault | undefined;
-      let toCome: number = REPEATS_MS.length;
+      let toCome: number = RETRY_AT_MS.length;
       // The queue is away, as it is for some seconds when the node of NATS that leads it is lost.
       let trying = false;
       const publish = async (handOver = alone): Promise<void> => {
@@ -99,7 +99,7 @@ export const createAsking = (
         if (trying) return;
         trying = true;
         timers.push(
-          later(AWAY_MS, () => {
+          later(RETRY_DELAY_MS, () => {
             trying = false;
             void publish();
           }),
@@ -117,7 +117,7 @@ export const createAsking = (
         reject: giveUp,
         publish: () => void publish(),
       };
-      for (const ms of REPEATS_MS) timers.push(later(ms, again));
+      for (const ms of RETRY_AT_MS) timers.push(later(ms, again));
       timers.push(later(waits, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
       void publish(first);
     });
@@ -127,12 +127,12 @@ export const createAsking = (
       const { requestId } = message;
       const earlier = underway.get(requestId)?.answer;
       if (earlier) return earlier;
-      const own: Underway = {};
+      const own: InFlight = {};
       underway.set(requestId, own);
       own.answer = askOnce(message, waits, own);
       return own.answer;
     },
-    take: (bytes) => {
+    receive: (bytes) => {
       const opened = openDecisions(bytes);
       if (!opened.ok) return false;
       const { decisions, faults } = opened.message;

@@ -2,18 +2,18 @@
 
 import { connect, type TerminalServer } from '../client.ts';
 import { fileStore } from '../file-store.ts';
-import { createAnswering } from './answering.ts';
+import { createRequestHandler } from './request-handler.ts';
 import type { AgentConfig } from './config.ts';
 import { openSocket } from './socket.ts';
 
 /** A hook holds up a log-on. */
-const WAITS_MS = 3_500;
-const LOOK_MS = 1_000;
+const REQUEST_TIMEOUT_MS = 3_500;
+const STATUS_INTERVAL_MS = 1_000;
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-type Listed = AgentConfig['licenseServers'][number];
-const optionsOf = (c: AgentConfig, l: Listed) => ({
+type ListedServer = AgentConfig['licenseServers'][number];
+const optionsOf = (c: AgentConfig, l: ListedServer) => ({
   servers: l.servers,
   seed: l.seed,
   roots: [l.root],
@@ -30,7 +30,7 @@ const openTerminalServer = (c: AgentConfig): Promise<TerminalServer> => {
     ...(c.mode === 'none' ? {} : { mode: c.mode }),
     version: c.version,
     store: fileStore(c.storeFile),
-    waitsMs: WAITS_MS,
+    waitsMs: REQUEST_TIMEOUT_MS,
   });
 };
 
@@ -50,7 +50,7 @@ const watch = (ts: TerminalServer): NodeJS.Timeout => {
     before = now;
   };
   look();
-  return setInterval(look, LOOK_MS);
+  return setInterval(look, STATUS_INTERVAL_MS);
 };
 
 /** Resolves once it was told to stop and has. */
@@ -60,7 +60,7 @@ export const runAgent = async (config: AgentConfig): Promise<void> => {
     const socket = await openSocket({
       path: config.socket,
       mode: config.socketMode,
-      answer: createAnswering(ts, config),
+      answer: createRequestHandler(ts, config),
     });
     const watching = watch(ts);
     say(`ready: terminal server ${config.terminalServerId}, ${config.mode}, answers at ${config.socket}`);

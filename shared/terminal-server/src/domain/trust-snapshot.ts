@@ -5,13 +5,13 @@ import { UNACTIVATED } from '@calbus/contracts/license';
 import { defaultSettings, type TerminalServerSettings } from '@calbus/contracts/settings';
 import type { trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 
-export type Trusted = Body<typeof trustSnapshot>;
+export type TrustSnapshot = Body<typeof trustSnapshot>;
 
 /**
  * An issuer may lag: of an earlier place in the same life of the ledger only its keys are taken, so that a license ended
  * since then stays ended.
  */
-export const trustAfter = (before: Trusted | null, told: Trusted): Trusted => {
+export const trustAfter = (before: TrustSnapshot | null, told: TrustSnapshot): TrustSnapshot => {
   if (before?.generation === told.generation && before.position.sequence > told.position.sequence)
     return { ...before, issuing: told.issuing };
   // One that is set up anew has no id before it is activated anew; the licenses of the one that it takes the place of go on counting.
@@ -19,9 +19,9 @@ export const trustAfter = (before: Trusted | null, told: Trusted): Trusted => {
   return { ...told, licenseServerId: before.licenseServerId };
 };
 
-export type IssuingKey = Trusted['issuing'][number];
+export type IssuingKey = TrustSnapshot['issuing'][number];
 
-export const MOST_EARLIER_KEYS = 64;
+export const MAX_EARLIER_KEYS = 64;
 
 /**
  * Issuing keys that are not published any more: a license server that was lost with its disk does not know them, and the licenses that
@@ -29,8 +29,8 @@ export const MOST_EARLIER_KEYS = 64;
  */
 export const earlierKeys = (
   kept: readonly IssuingKey[],
-  before: Trusted | null,
-  told: Trusted,
+  before: TrustSnapshot | null,
+  told: TrustSnapshot,
 ): readonly IssuingKey[] => {
   const published = new Set(told.issuing.map((k) => k.kid));
   const gone = before?.issuing.filter((k) => !published.has(k.kid)) ?? [];
@@ -38,10 +38,11 @@ export const earlierKeys = (
   const left = kept.filter((k) => !published.has(k.kid) && !known.has(k.kid));
   return gone.length === 0 && left.length === kept.length
     ? kept
-    : [...left, ...gone].slice(-MOST_EARLIER_KEYS);
+    : [...left, ...gone].slice(-MAX_EARLIER_KEYS);
 };
 
 const { graceDays, perUserWhenUnreachable, renewalLeadDays } = defaultSettings;
 const defaults: TerminalServerSettings = { graceDays, perUserWhenUnreachable, renewalLeadDays };
 
-export const settingsOf = (trust: Trusted | null): TerminalServerSettings => trust?.settings ?? defaults;
+export const settingsOf = (trust: TrustSnapshot | null): TerminalServerSettings =>
+  trust?.settings ?? defaults;

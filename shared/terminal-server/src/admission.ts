@@ -4,23 +4,23 @@ import { faultOf, type Fault } from '@calbus/contracts/faults';
 import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
 import type { TerminalServerRow } from '@calbus/contracts/rows';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import type { Decision } from './asking.ts';
+import type { Decision } from './request-client.ts';
 import {
   refusalOf,
   rowAfterAsking,
   rowBeforeAsking,
   type AdmissionRow,
-  type Answer,
+  type ServerAnswer,
   type Situation,
 } from './domain/admission.ts';
 import { clientSeen, daysLeft, graceDaysOf, timePassed } from './domain/grace.ts';
-import { presentedAt } from './domain/presented.ts';
-import { settingsOf } from './domain/trusted.ts';
-import type { Keeping } from './keeping.ts';
-import type { LicenseServers } from './license-servers.ts';
-import type { LicenseAsk, TerminalServerMode } from './options.ts';
+import { presentedLicense } from './domain/presented-license.ts';
+import { settingsOf } from './domain/trust-snapshot.ts';
+import type { PersistedState } from './persisted-state.ts';
+import type { LicenseServers } from './failover.ts';
+import type { LicenseRequest, TerminalServerMode } from './options.ts';
 
-type Looked = {
+type AdmissionFacts = {
   readonly row: TerminalServerRow;
   /** The license server's decision, where it was asked and answered. */
   readonly decision: Decision | null;
@@ -30,7 +30,7 @@ type Looked = {
   readonly notCounted: string | null;
 };
 
-export type Admission = Looked &
+export type Admission = AdmissionFacts &
   (
     | {
         readonly admit: true;
@@ -48,41 +48,41 @@ export type Admission = Looked &
       }
   );
 
-export type AdmittingDeps = {
-  readonly keeping: Keeping;
+export type AdmissionDeps = {
+  readonly state: PersistedState;
   readonly servers: LicenseServers;
   /** How the terminal server stands has changed. */
   readonly changed: () => void;
   readonly mode: TerminalServerMode | undefined;
   readonly version: ProductVersion;
   readonly now: () => number;
-  readonly request: (ask: LicenseAsk) => Promise<Decision>;
+  readonly request: (ask: LicenseRequest) => Promise<Decision>;
 };
 
-const answerOf = ({ outcome }: Decision): Answer =>
+const answerOf = ({ outcome }: Decision): ServerAnswer =>
   outcome.kind === 'refused' ? { kind: 'refused', code: outcome.code } : { kind: 'granted' };
 
-export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise<Admission>) => {
-  const { keeping } = d;
+export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Promise<Admission>) => {
+  const { state } = d;
   const mode = d.mode ?? 'not-configured';
   const graceLeft = (): number => {
     const { graceDays } = settingsOf(d.servers.trust());
-    return daysLeft(keeping.now().grace, graceDaysOf(graceDays, d.version));
+    return daysLeft(state.now().grace, graceDaysOf(graceDays, d.version));
   };
 
   /** What is so now. A client that was seen starts the grace period; where that cannot be written down there is none. */
-  const look = (ask: LicenseAsk) => {
+  const look = (ask: LicenseRequest) => {
     const { renewalLeadDays, perUserWhenUnreachable } = settingsOf(d.servers.trust());
     const { hardwareId } = ask.device;
     const checked =
       ask.presented === undefined
         ? undefined
-        : d.servers.counts(ask.presented, hardwareId.toLowerCase(), mode);
+        : d.servers.checkFor(ask.presented, hardwareId.toLowerCase(), mode);
     const claims = checked?.ok ? checked.claims : undefined;
     const s: Situation = {
       mode,
       inGrace: graceLeft() > 0,
-      presented: claims ? presentedAt(claims, d.version, d.now(), renewalLeadDays) : null,
+      presented: claims ? presentedLicense(claims, d.version, d.now(), renewalLeadDays) : null,
       userAuthenticated: ask.user?.authenticatedBy !== undefined,
       perUserWhenUnreachable,
     };
@@ -90,20 +90,24 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
     return { s, claims, notCounted };
   };
   const beginGrace = async (): Promise<void> => {
-    const before = keeping.now().grace;
+    const before = state.now().grace;
     const seen = (): Promise<boolean> => {
-      const change = before ? keeping.note : keeping.change;
+      const change = before ? state.changeLazily : state.change;
       return change((k) => ({ ...k, grace: clientSeen(k.grace, d.now()) }));
     };
     const written = await seen();
     if (before) return;
     if (written) d.changed();
-    else void keeping.change((k) => ({ ...k, grace: null }));
+    else void state.change((k) => ({ ...k, grace: null }));
   };
   const passTime = (): void =>
-    void keeping.note((k) => (k.grace ? { ...k, grace: timePassed(k.grace, d.now()) } : k));
+    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, d.now()) } : k));
 
-  const admission = (row: AdmissionRow<never>, looked: Omit<Looked, 'row'>, answer?: Answer): Admission => {
+  const admission = (
+    row: AdmissionRow<never>,
+    looked: Omit<AdmissionFacts, 'row'>,
+    answer?: ServerAnswer,
+  ): Admission => {
     const { id, act } = row;
     const common = { row: id, ...looked };
     if (act === 'refuse') {
@@ -117,7 +121,7 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
     return { ...common, admit: true, license, refusal: null, graceDaysLeft };
   };
 
-  const asked = async (ask: LicenseAsk): Promise<{ decision: Decision | null; fault: Fault | null }> => {
+  const asked = async (ask: LicenseRequest): Promise<{ decision: Decision | null; fault: Fault | null }> => {
     try {
       return { decision: await d.request(ask), fault: null };
     } catch (error) {
@@ -133,13 +137,13 @@ export const createAdmitting = (d: AdmittingDeps): ((ask: LicenseAsk) => Promise
     const row = rowBeforeAsking(first.s);
     if (row) {
       const { claims, notCounted } = first;
-      if (row.id === 'D1' && claims) d.servers.letInOn(ask.presented ?? '', claims);
+      if (row.id === 'D1' && claims) d.servers.admittedOffline(ask.presented ?? '', claims);
       return admission(row, { decision: null, fault: null, notCounted });
     }
     const { decision, fault } = await asked(ask);
     passTime();
     const { s, notCounted } = look(ask);
-    const answer: Answer = decision ? answerOf(decision) : { kind: 'unreachable' };
+    const answer: ServerAnswer = decision ? answerOf(decision) : { kind: 'unreachable' };
     return admission(rowAfterAsking({ ...s, answer }), { decision, fault, notCounted }, answer);
   };
 };

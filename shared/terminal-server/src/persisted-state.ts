@@ -1,15 +1,15 @@
 // What is kept, at hand in memory, and written to the store as it changes.
 
-import { nothingKnown, type Kept, type Known, type Store } from './store.ts';
+import { emptyServerState, type StoredState, type StoredServerState, type Store } from './store.ts';
 
-const HOUR = 3_600_000;
+const MAX_UNWRITTEN_MS = 3_600_000;
 
-export type Keeping = {
-  readonly now: () => Kept;
+export type PersistedState = {
+  readonly now: () => StoredState;
   /** Changes what is kept, at once in memory; resolves once it is written: true, or false where that failed. Never rejects. */
-  readonly change: (next: (k: Kept) => Kept) => Promise<boolean>;
+  readonly change: (next: (k: StoredState) => StoredState) => Promise<boolean>;
   /** The same for what need not survive to the minute: written once it is an hour ahead of what is. */
-  readonly note: (next: (k: Kept) => Kept) => Promise<boolean>;
+  readonly changeLazily: (next: (k: StoredState) => StoredState) => Promise<boolean>;
   /** Writes what is not written yet; true where nothing is left. */
   readonly write: () => Promise<boolean>;
   /** Why the last write failed; null where it did not. */
@@ -17,14 +17,14 @@ export type Keeping = {
 };
 
 /** The part that is about one license server. */
-export type KnownOf = {
-  readonly now: () => Known;
+export type ServerState = {
+  readonly now: () => StoredServerState;
   /** As of Keeping. */
-  readonly change: (next: (k: Known) => Known) => Promise<boolean>;
+  readonly change: (next: (k: StoredServerState) => StoredServerState) => Promise<boolean>;
 };
 
 /** Without a name: the license server that this terminal server has had since before they had names. */
-export const knownIn = (keeping: Keeping, name: string | undefined): KnownOf => {
+export const serverStateIn = (keeping: PersistedState, name: string | undefined): ServerState => {
   if (name === undefined)
     return {
       now: keeping.now,
@@ -34,7 +34,7 @@ export const knownIn = (keeping: Keeping, name: string | undefined): KnownOf => 
           return changed === k ? k : { ...k, ...changed };
         }),
     };
-  const partOf = (k: Kept): Known => k.named[name] ?? nothingKnown;
+  const partOf = (k: StoredState): StoredServerState => k.named[name] ?? emptyServerState;
   return {
     now: () => partOf(keeping.now()),
     change: (next) =>
@@ -45,9 +45,9 @@ export const knownIn = (keeping: Keeping, name: string | undefined): KnownOf => 
   };
 };
 
-const latestOf = (k: Kept): number => k.grace?.latest ?? 0;
+const latestOf = (k: StoredState): number => k.grace?.latest ?? 0;
 
-export const keepIn = (store: Store, start: Kept): Keeping => {
+export const persistIn = (store: Store, start: StoredState): PersistedState => {
   let current = start;
   let written = start;
   let failed: string | null = null;
@@ -83,9 +83,9 @@ export const keepIn = (store: Store, start: Kept): Keeping => {
       current = changed;
       return write();
     },
-    note: (change) => {
+    changeLazily: (change) => {
       current = change(current);
-      return latestOf(current) - latestOf(written) >= HOUR ? write() : Promise.resolve(true);
+      return latestOf(current) - latestOf(written) >= MAX_UNWRITTEN_MS ? write() : Promise.resolve(true);
     },
     write,
     unsaved: () => failed,

@@ -3,26 +3,26 @@
 import type { LicenseClaims } from '@calbus/contracts/license';
 import { serves, type ProductVersion } from '@calbus/contracts/versions';
 
-const DAY = 86_400_000;
+const DAY_MS = 86_400_000;
 
-export type Presented = {
+export type PresentedLicense = {
   readonly kind: 'temporary' | 'full';
   /** It is of the terminal server's version or a later one. */
   readonly serves: boolean;
   readonly left: 'nothing' | 'within-the-lead' | 'more-than-the-lead';
 };
 
-const leftOf = (endsAt: number, now: number, leadDays: number): Presented['left'] => {
+const leftOf = (endsAt: number, now: number, leadDays: number): PresentedLicense['left'] => {
   if (now >= endsAt) return 'nothing';
-  return endsAt - now > leadDays * DAY ? 'more-than-the-lead' : 'within-the-lead';
+  return endsAt - now > leadDays * DAY_MS ? 'more-than-the-lead' : 'within-the-lead';
 };
 
-export const presentedAt = (
+export const presentedLicense = (
   claims: LicenseClaims,
   version: ProductVersion,
   now: number,
   leadDays: number,
-): Presented => ({
+): PresentedLicense => ({
   kind: claims.kind,
   serves: serves(claims.version, version),
   left: leftOf(claims.exp * 1000, now, leadDays),

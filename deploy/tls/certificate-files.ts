@@ -25,7 +25,7 @@ export type TlsServer = {
   readonly alsoClient?: boolean;
 };
 
-export type KeptTls = {
+export type TlsFiles = {
   /** PEM: every authority that may have certified one of the servers. */
   readonly authorities: string;
   readonly servers: Readonly<Record<string, Certified>>;
@@ -119,11 +119,11 @@ const stillServes = (kept: Certified, s: TlsServer, authority: Authority, now: n
 };
 
 /** Makes what is missing in `directory`. Throws an Error with one sentence where an authority's files hold none. */
-export const keepTls = async (
+export const ensureTls = async (
   directory: string,
   servers: Readonly<Record<string, TlsServer>>,
   now: number,
-): Promise<KeptTls> => {
+): Promise<TlsFiles> => {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { known, signing: authority } = await keepAuthorities(directory, now);
   const made: string[] = [];

@@ -5,31 +5,36 @@ import { encode, type Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseRequests, type licenseRequest } from '@calbus/contracts/terminal-server-messages';
-import type { Enqueue } from './asking.ts';
+import type { Enqueue } from './request-client.ts';
 
-export type Request = {
+export type BatchableRequest = {
   readonly body: Body<typeof licenseRequest>;
   /** The whole message, for where it travels alone. */
   readonly bytes: () => Uint8Array;
 };
 
 /** As of Enqueue. */
-export type EnqueueTogether = (request: Request) => Promise<Fault | undefined>;
+export type EnqueueRequest = (request: BatchableRequest) => Promise<Fault | undefined>;
 
-type Gathered = Request & { readonly settle: (refusal: Fault | undefined) => void };
+type BatchEntry = BatchableRequest & { readonly settle: (refusal: Fault | undefined) => void };
 
-export type TogetherDeps = {
+export type RequestBatcherDeps = {
   readonly enqueue: Enqueue;
   readonly terminalServerId: string;
   readonly newId: () => string;
   /** How many requests the license server takes in one message. */
-  readonly most: () => number;
+  readonly maxRequests: () => number;
 };
 
-export const createTogether = ({ enqueue, terminalServerId, newId, most }: TogetherDeps): EnqueueTogether => {
-  let gathered: Gathered[] = [];
+export const createRequestBatcher = ({
+  enqueue,
+  terminalServerId,
+  newId,
+  maxRequests,
+}: RequestBatcherDeps): EnqueueRequest => {
+  let gathered: BatchEntry[] = [];
 
-  const publish = async (requests: readonly Gathered[]): Promise<void> => {
+  const publish = async (requests: readonly BatchEntry[]): Promise<void> => {
     const [first, ...others] = requests;
     if (!first) return;
     let refusal: Fault | undefined;
@@ -50,7 +55,7 @@ export const createTogether = ({ enqueue, terminalServerId, newId, most }: Toget
   const publishAll = (): void => {
     const all = gathered;
     gathered = [];
-    const step = most();
+    const step = maxRequests();
     for (let at = 0; at < all.length; at += step) void publish(all.slice(at, at + step));
   };
 

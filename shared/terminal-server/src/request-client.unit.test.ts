@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { encode } from '@calbus/contracts/envelope';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import { licenseDecision } from '@calbus/contracts/terminal-server-messages';
-import { createAsking, type Asking } from './asking.ts';
+import { createRequestClient, type RequestClient } from './request-client.ts';
 
 /** Time that passes only when nothing else is left to do. */
 const virtual = () => {
@@ -32,8 +32,8 @@ const virtual = () => {
 };
 
 const bytes = new TextEncoder().encode('a request');
-const decided = (asking: Asking): boolean =>
-  asking.take(
+const decided = (asking: RequestClient): boolean =>
+  asking.receive(
     encode(
       licenseDecision,
       { id: 'm', sentAt: 1 },
@@ -56,7 +56,7 @@ const asked = (says: (at: number) => Fault | undefined) => {
     at.push(time.now());
     return says(time.now());
   };
-  const asking = createAsking(enqueue, time.later, 8_000);
+  const asking = createRequestClient(enqueue, time.later, 8_000);
   const answer = asking.ask({ subject: 's', requestId: 'r1', bytes: () => bytes }).then(
     (d) => d.outcome.kind,
     (error: unknown) => faultOf(error)?.code,

@@ -7,42 +7,42 @@ import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
 import { openJws } from '@calbus/trust/jws';
 import { checkLicense, type LicenseCheck, type LicenseTrust } from '@calbus/trust/licenses';
 import { verifyTogether } from '@calbus/trust/together';
-import type { Decision } from './asking.ts';
-import { epochSeen, ofEarlierEpoch } from './domain/epochs.ts';
-import { earlierKeys, trustAfter, type Trusted } from './domain/trusted.ts';
-import type { KnownOf } from './keeping.ts';
+import type { Decision } from './request-client.ts';
+import { epochSeen, isOfEarlierEpoch } from './domain/epochs.ts';
+import { earlierKeys, trustAfter, type TrustSnapshot } from './domain/trust-snapshot.ts';
+import type { ServerState } from './persisted-state.ts';
 import type { Sleep } from './sleep.ts';
 
-export type Trusting = {
+export type LicenseVerifier = {
   /** N1, without asking whose license it is. */
   readonly check: (license: string) => LicenseCheck;
   /** N1 and N2 for a license that the device with this hardware id presents. */
-  readonly counts: (license: string, hardwareId: string, mode: string) => LicenseCheck;
+  readonly checkFor: (license: string, hardwareId: string, mode: string) => LicenseCheck;
   /** The chain of the key that signed it, where that key is not published any more: to be shown with the license. */
   readonly chainFor: (license: string) => string[] | undefined;
-  readonly take: (snapshot: Trusted) => void;
+  readonly update: (snapshot: TrustSnapshot) => void;
   /** Verifies at once what one signature vouches for together. */
-  readonly told: (all: Told) => void;
+  readonly verifyBatch: (all: Told) => void;
   /** Resolves with the next snapshot, or after a while without one. */
-  readonly next: () => Promise<void>;
+  readonly nextSnapshot: () => Promise<void>;
   /** Nobody waits for a snapshot any more. */
   readonly end: () => void;
   /** The decision, once the license in it is verified. Rejects with INVALID_BODY where it does not verify. */
-  readonly verified: (d: Decision, hardwareId: string) => Promise<Decision>;
+  readonly verifyDecision: (d: Decision, hardwareId: string) => Promise<Decision>;
 };
 
-const WAIT_MS = 3_000;
-const AGAIN_MS = 250;
+const SNAPSHOT_TIMEOUT_MS = 3_000;
+const RETRY_DELAY_MS = 250;
 const never = new AbortController().signal;
 
-export const createTrusting = (
-  keeping: KnownOf,
+export const createLicenseVerifier = (
+  keeping: ServerState,
   roots: readonly string[],
   askForTrust: () => void,
   sleep: Sleep,
-): Trusting => {
+): LicenseVerifier => {
   const waiting = new Set<() => void>();
-  let keysOf: Trusted | null = null;
+  let keysOf: TrustSnapshot | null = null;
   let issuing: ReadonlyMap<string, readonly string[]> = new Map();
 
   const keys = (): ReadonlyMap<string, readonly string[]> => {
@@ -60,7 +60,7 @@ export const createTrusting = (
   const check = (license: string): LicenseCheck => {
     const { epochs } = keeping.now();
     const checked = checkLicense(license, trustNow());
-    return checked.ok && ofEarlierEpoch(epochs, checked.claims)
+    return checked.ok && isOfEarlierEpoch(epochs, checked.claims)
       ? { ok: false, why: 'it was issued by an earlier copy of the license server' }
       : checked;
   };
@@ -80,12 +80,12 @@ export const createTrusting = (
         resolve();
       };
       waiting.add(wake);
-      void sleep(WAIT_MS, over.signal).then(wake);
+      void sleep(SNAPSHOT_TIMEOUT_MS, over.signal).then(wake);
     });
 
   return {
     check,
-    counts: (license, hardwareId, mode) => {
+    checkFor: (license, hardwareId, mode) => {
       const checked = check(license);
       if (!checked.ok) return checked;
       const { claims } = checked;
@@ -100,7 +100,7 @@ export const createTrusting = (
       const found = keeping.now().earlierKeys.find((k) => k.kid === kid);
       return found && [...found.chain];
     },
-    take: (told) => {
+    update: (told) => {
       void keeping.change((k) => {
         const trust = trustAfter(k.trust, told);
         const earlier = earlierKeys(k.earlierKeys, k.trust, trust);
@@ -108,25 +108,25 @@ export const createTrusting = (
       });
       for (const wake of waiting) wake();
     },
-    told: ({ decisions, signedTogether }) => {
+    verifyBatch: ({ decisions, signedTogether }) => {
       if (signedTogether !== undefined) verifyTogether(licensesIn(decisions), signedTogether, trustNow());
     },
-    next,
+    nextSnapshot: next,
     end: () => {
       for (const wake of waiting) wake();
     },
-    verified: async (d, hardwareId) => {
+    verifyDecision: async (d, hardwareId) => {
       if (d.outcome.kind !== 'license') return d;
       const { license, licenseId } = d.outcome;
       let result = check(license);
-      const until = performance.now() + WAIT_MS;
+      const until = performance.now() + SNAPSHOT_TIMEOUT_MS;
       // It may carry a key we do not know yet, and so may the issuer that is asked next: ask again for a while before saying no.
       while (!result.ok && performance.now() < until) {
         const told = next();
         askForTrust();
         await told;
         result = check(license);
-        if (!result.ok) await sleep(AGAIN_MS, never);
+        if (!result.ok) await sleep(RETRY_DELAY_MS, never);
       }
       if (result.ok && result.claims.jti === licenseId && result.claims.sub === hardwareId) {
         remember(result.claims);

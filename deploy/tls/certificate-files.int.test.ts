@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { AUTHORITY_DAYS, keepTls, SERVER_DAYS, type KeptTls } from './keep.ts';
+import { AUTHORITY_DAYS, ensureTls, SERVER_DAYS, type TlsFiles } from './certificate-files.ts';
 
 const DAY = 86_400_000;
 const start = Date.parse('2026-11-24T00:00:00Z');
@@ -24,7 +24,7 @@ const authoritiesIn = (pem: string): X509Certificate[] =>
     .filter((part) => part.trim() !== '')
     .map((part) => new X509Certificate(part));
 
-const believes = (authorities: string, kept: KeptTls, name: string): boolean => {
+const believes = (authorities: string, kept: TlsFiles, name: string): boolean => {
   const certificate = new X509Certificate(kept.servers[name]?.certificate ?? '');
   return authoritiesIn(authorities).some(
     (a) => certificate.checkIssued(a) && certificate.verify(a.publicKey),
@@ -33,9 +33,9 @@ const believes = (authorities: string, kept: KeptTls, name: string): boolean => 
 
 test('what is there is kept, and readable by its owner only', async (t) => {
   const directory = folder(t);
-  const first = await keepTls(directory, servers, start);
+  const first = await ensureTls(directory, servers, start);
   assert.deepEqual(first.made, ['nats', 'redis']);
-  const second = await keepTls(directory, servers, start + 200 * DAY);
+  const second = await ensureTls(directory, servers, start + 200 * DAY);
   assert.deepEqual(second, { ...first, made: [] });
   const files = readdirSync(directory);
   assert.equal(files.length, 6);
@@ -44,26 +44,26 @@ test('what is there is kept, and readable by its owner only', async (t) => {
 
 test('a certificate is made anew when less than a third of its time is left, or for other names, or where it is none', async (t) => {
   const directory = folder(t);
-  const first = await keepTls(directory, servers, start);
-  const late = await keepTls(directory, servers, start + (SERVER_DAYS * DAY * 2) / 3 + DAY);
+  const first = await ensureTls(directory, servers, start);
+  const late = await ensureTls(directory, servers, start + (SERVER_DAYS * DAY * 2) / 3 + DAY);
   assert.deepEqual(late.made, ['nats', 'redis']);
   assert.equal(late.authorities, first.authorities, 'by the same authority');
   const more = { ...servers, nats: { ...servers.nats, names: ['nats', '127.0.0.1', 'licenses.example'] } };
-  assert.deepEqual((await keepTls(directory, more, start + 250 * DAY)).made, ['nats']);
+  assert.deepEqual((await ensureTls(directory, more, start + 250 * DAY)).made, ['nats']);
   writeFileSync(path.join(directory, 'redis.pem'), 'nothing');
-  assert.deepEqual((await keepTls(directory, more, start + 250 * DAY)).made, ['redis']);
+  assert.deepEqual((await ensureTls(directory, more, start + 250 * DAY)).made, ['redis']);
   writeFileSync(path.join(directory, 'redis.key'), first.servers['nats']?.key ?? '');
-  assert.deepEqual((await keepTls(directory, more, start + 250 * DAY)).made, ['redis']);
+  assert.deepEqual((await ensureTls(directory, more, start + 250 * DAY)).made, ['redis']);
 });
 
 test('over thirty years a client started again once a year believes every server started again once a year', async (t) => {
   const directory = folder(t);
   let told = '';
-  let showing: KeptTls | undefined;
+  let showing: TlsFiles | undefined;
   const seen = new Set<string>();
   for (let month = 0; month < 30 * 12; month += 1) {
     const now = start + month * 30 * DAY;
-    const kept = await keepTls(directory, servers, now);
+    const kept = await ensureTls(directory, servers, now);
     // Clients and servers are started again once a year, half a year apart.
     if (month % 12 === 0) told = kept.authorities;
     if (month % 12 === 6) showing = kept;
@@ -82,7 +82,7 @@ test('over thirty years a client started again once a year believes every server
 
 test('an authority that is none is not replaced behind the back of those who believe it', async (t) => {
   const directory = folder(t);
-  await keepTls(directory, servers, start);
+  await ensureTls(directory, servers, start);
   writeFileSync(path.join(directory, 'authority-1.pem'), 'nothing');
-  await assert.rejects(keepTls(directory, servers, start), /put them back from a copy, or delete both/);
+  await assert.rejects(ensureTls(directory, servers, start), /put them back from a copy, or delete both/);
 });

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
 import { licenseRequest, licenseRequests, MOST_TOGETHER } from '@calbus/contracts/terminal-server-messages';
-import { createTogether, type Request } from './together.ts';
+import { createRequestBatcher, type BatchableRequest } from './request-batcher.ts';
 
-const request = (n: number, presented?: string): Request => {
+const request = (n: number, presented?: string): BatchableRequest => {
   const body: Body<typeof licenseRequest> = {
     requestId: `r${n}`,
     waitsMs: 8_000,
@@ -21,10 +21,10 @@ const request = (n: number, presented?: string): Request => {
 const published = (most: number, says: () => Fault | undefined = () => undefined) => {
   const messages: { readonly subject: string; readonly requestIds: string[]; readonly size: number }[] = [];
   let ids = 0;
-  const together = createTogether({
+  const together = createRequestBatcher({
     terminalServerId: 'ts1',
     newId: () => `id${(ids += 1)}`,
-    most: () => most,
+    maxRequests: () => most,
     enqueue: async (subject, bytes) => {
       const decoded = decode<typeof licenseRequest | typeof licenseRequests>(
         [licenseRequest, licenseRequests],

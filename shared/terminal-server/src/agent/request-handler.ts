@@ -60,7 +60,7 @@ const answerTo = async (ts: TerminalServer, config: AgentConfig, r: AgentRequest
   }
 };
 
-export const createAnswering =
+export const createRequestHandler =
   (ts: TerminalServer, config: AgentConfig) =>
   async (line: string): Promise<string> => {
     const parsed = parseRequest(line);

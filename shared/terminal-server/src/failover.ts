@@ -4,34 +4,34 @@ import { fault, FaultError, faultOf, faults } from '@calbus/contracts/faults';
 import type { LicenseClaims } from '@calbus/contracts/license';
 import type { LicenseCheck } from '@calbus/trust/licenses';
 import { keepNewest } from '@calbus/trust/newest';
-import type { Decision } from './asking.ts';
-import type { Asked, LicenseServer } from './license-server.ts';
-import type { Trusted } from './domain/trusted.ts';
+import type { Decision } from './request-client.ts';
+import type { ModedRequest, LicenseServer } from './license-server.ts';
+import type { TrustSnapshot } from './domain/trust-snapshot.ts';
 
 export type LicenseServers = {
   readonly all: readonly LicenseServer[];
   /** Of the first that has said anything yet: whose settings the terminal server goes by. */
-  readonly trust: () => Trusted | null;
+  readonly trust: () => TrustSnapshot | null;
   /** As of Trusting; a license counts where it counts as one of any of them. */
   readonly check: (license: string) => LicenseCheck;
-  readonly counts: (license: string, hardwareId: string, mode: string) => LicenseCheck;
+  readonly checkFor: (license: string, hardwareId: string, mode: string) => LicenseCheck;
   /**
    * The decision of the first that is reachable, beginning with the one that issued what is presented. A log-on that one of them has
    * not confirmed yet goes along to it. Rejects with the FaultError of the first.
    */
-  readonly request: (asked: Asked, takeAlong: boolean) => Promise<Decision>;
+  readonly request: (asked: ModedRequest, takeAlong: boolean) => Promise<Decision>;
   /** Reports a log-on to whoever issued the license; where that is not known, to all. */
   readonly logOn: (licenseId: string, hardwareId: string) => Promise<Decision>;
   /** A client was let in without asking on a license of this id. */
-  readonly letInOn: (license: string, claims: LicenseClaims) => void;
+  readonly admittedOffline: (license: string, claims: LicenseClaims) => void;
 };
 
 /** A request takes no less. */
-const LEAST_MS = 100;
-const MOST_REMEMBERED = 10_000;
+const MIN_TIMEOUT_MS = 100;
+const MAX_KNOWN_ISSUERS = 10_000;
 
-export const inOrder = (all: readonly LicenseServer[], waitsMs: number): LicenseServers => {
-  const issuers = keepNewest<string, LicenseServer>(MOST_REMEMBERED);
+export const createFailover = (all: readonly LicenseServer[], waitsMs: number): LicenseServers => {
+  const issuers = keepNewest<string, LicenseServer>(MAX_KNOWN_ISSUERS);
   /** Of what several say of a license: that it counts, else why it does not, and rather not that it is unknown. */
   const firstOf = (look: (s: LicenseServer) => LicenseCheck): LicenseCheck => {
     let best: LicenseCheck | undefined;
@@ -45,14 +45,14 @@ export const inOrder = (all: readonly LicenseServer[], waitsMs: number): License
     }
     return best ?? { ok: false, why: 'there is no license server' };
   };
-  const check = (license: string): LicenseCheck => firstOf((s) => s.trusting.check(license));
+  const check = (license: string): LicenseCheck => firstOf((s) => s.verifier.check(license));
   const orderFor = (presented: string | undefined): readonly LicenseServer[] => {
-    const first = presented === undefined ? undefined : all.find((s) => s.trusting.check(presented).ok);
+    const first = presented === undefined ? undefined : all.find((s) => s.verifier.check(presented).ok);
     return first ? [first, ...all.filter((s) => s !== first)] : all;
   };
-  const withLogOn = (s: LicenseServer, asked: Asked): Asked => {
+  const withLogOn = (s: LicenseServer, asked: ModedRequest): ModedRequest => {
     const hardwareId = asked.device.hardwareId.toLowerCase();
-    const logOn = s.known.now().logOns.find((l) => l.hardwareId === hardwareId);
+    const logOn = s.state.now().logOns.find((l) => l.hardwareId === hardwareId);
     return logOn && asked.validatedLicenseId === undefined
       ? { ...asked, validatedLicenseId: logOn.licenseId }
       : asked;
@@ -60,19 +60,19 @@ export const inOrder = (all: readonly LicenseServer[], waitsMs: number): License
 
   return {
     all,
-    trust: () => all.find((s) => s.known.now().trust !== null)?.known.now().trust ?? null,
+    trust: () => all.find((s) => s.state.now().trust !== null)?.state.now().trust ?? null,
     check,
-    counts: (license, hardwareId, mode) => firstOf((s) => s.trusting.counts(license, hardwareId, mode)),
+    checkFor: (license, hardwareId, mode) => firstOf((s) => s.verifier.checkFor(license, hardwareId, mode)),
     request: async (asked, takeAlong) => {
       const until = performance.now() + waitsMs;
       const order = orderFor(asked.presented);
       let first: FaultError | undefined;
       for (const [n, s] of order.entries()) {
         const left = n === 0 ? waitsMs : Math.floor(until - performance.now());
-        if (left < LEAST_MS) break;
+        if (left < MIN_TIMEOUT_MS) break;
         // Whoever comes after has half of what is left, unless it is known to be away.
         const more = order.slice(n + 1).some((other) => !other.link.gone());
-        const waits = more ? Math.max(LEAST_MS, Math.floor(left / 2)) : left;
+        const waits = more ? Math.max(MIN_TIMEOUT_MS, Math.floor(left / 2)) : left;
         const say = takeAlong ? withLogOn(s, asked) : asked;
         try {
           const decision = await s.request(say, waits);
@@ -80,7 +80,7 @@ export const inOrder = (all: readonly LicenseServer[], waitsMs: number): License
           if (outcome.kind === 'license') {
             issuers.set(outcome.licenseId, s);
             if (takeAlong && say.validatedLicenseId !== undefined)
-              s.telling.logOnTaken(say.validatedLicenseId);
+              s.reports.logOnConfirmed(say.validatedLicenseId);
           }
           return decision;
         } catch (error) {
@@ -94,7 +94,7 @@ export const inOrder = (all: readonly LicenseServer[], waitsMs: number): License
     },
     logOn: async (licenseId, hardwareId) => {
       const known = issuers.get(licenseId);
-      const told = (known ? [known] : all).map((s) => s.telling.logOn(licenseId, hardwareId));
+      const told = (known ? [known] : all).map((s) => s.reports.logOn(licenseId, hardwareId));
       await Promise.allSettled(told);
       const refused = async (d: Promise<Decision>): Promise<boolean> => {
         const { outcome } = await d.catch(() => ({ outcome: { kind: 'refused' } }));
@@ -103,11 +103,11 @@ export const inOrder = (all: readonly LicenseServer[], waitsMs: number): License
       for (const d of told) if (!(await refused(d))) return d;
       return told[0] ?? Promise.reject(new FaultError(fault('UNREACHABLE')));
     },
-    letInOn: (license, claims) => {
+    admittedOffline: (license, claims) => {
       const s = issuers.get(claims.jti);
-      const generation = s?.known.now().trust?.generation;
+      const generation = s?.state.now().trust?.generation;
       if (s && generation !== undefined && claims.generation !== generation)
-        s.telling.relearn(license, claims, generation);
+        s.reports.readmit(license, claims, generation);
     },
   };
 };

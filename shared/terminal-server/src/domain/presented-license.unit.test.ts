@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LicenseClaims } from '@calbus/contracts/license';
-import { epochSeen, ofEarlierEpoch } from './epochs.ts';
+import { epochSeen, isOfEarlierEpoch } from './epochs.ts';
 import { logOnConfirmed, logOnReported } from './log-ons.ts';
-import { presentedAt } from './presented.ts';
-import { trustAfter, type Trusted } from './trusted.ts';
+import { presentedLicense } from './presented-license.ts';
+import { trustAfter, type TrustSnapshot } from './trust-snapshot.ts';
 
 const DAY = 86_400_000;
 const SERVER = 'ABCDE12345ABCDE12345ABCDE12345ABCDE';
@@ -29,7 +29,7 @@ const claims = (over: Partial<LicenseClaims> = {}): LicenseClaims => ({
 });
 
 test('what is left: more than the lead, within it from its first millisecond on, nothing from the end on', () => {
-  const leftAt = (ms: number) => presentedAt(claims(), '2003', END * 1000 - ms, 7).left;
+  const leftAt = (ms: number) => presentedLicense(claims(), '2003', END * 1000 - ms, 7).left;
   assert.equal(leftAt(7 * DAY + 1), 'more-than-the-lead');
   assert.equal(leftAt(7 * DAY), 'within-the-lead');
   assert.equal(leftAt(1), 'within-the-lead');
@@ -38,16 +38,16 @@ test('what is left: more than the lead, within it from its first millisecond on,
 });
 
 test('a license serves terminal servers of its version and of older ones', () => {
-  const servesAt = (v: '2003' | '2008' | '2012') => presentedAt(claims(), v, 0, 7).serves;
+  const servesAt = (v: '2003' | '2008' | '2012') => presentedLicense(claims(), v, 0, 7).serves;
   assert.deepEqual([servesAt('2003'), servesAt('2008'), servesAt('2012')], [true, true, false]);
 });
 
 test('a license of a lower epoch counts where it is older than the higher one, and not where it is newer', () => {
   const seen = [claims({ epoch: 1, iat: 5 }), claims({ epoch: 2, iat: 9 })].reduce(epochSeen, {});
-  assert.equal(ofEarlierEpoch(seen, claims({ epoch: 1, iat: 9 })), false);
-  assert.equal(ofEarlierEpoch(seen, claims({ epoch: 1, iat: 10 })), true);
-  assert.equal(ofEarlierEpoch(seen, claims({ epoch: 2, iat: 10 })), false);
-  assert.equal(ofEarlierEpoch(seen, claims({ epoch: 1, iat: 10, iss: 'unactivated' })), false);
+  assert.equal(isOfEarlierEpoch(seen, claims({ epoch: 1, iat: 9 })), false);
+  assert.equal(isOfEarlierEpoch(seen, claims({ epoch: 1, iat: 10 })), true);
+  assert.equal(isOfEarlierEpoch(seen, claims({ epoch: 2, iat: 10 })), false);
+  assert.equal(isOfEarlierEpoch(seen, claims({ epoch: 1, iat: 10, iss: 'unactivated' })), false);
 });
 
 test('the highest epoch stays, and is known to be in force from the earliest sign of it', () => {
@@ -59,7 +59,11 @@ test('the highest epoch stays, and is known to be in force from the earliest sig
 });
 
 test('a snapshot of an earlier place does not make an ended license count again; its keys are taken', () => {
-  const trusted = (generation: string, sequence: number, over: Partial<Trusted> = {}): Trusted => ({
+  const trusted = (
+    generation: string,
+    sequence: number,
+    over: Partial<TrustSnapshot> = {},
+  ): TrustSnapshot => ({
     licenseServerId: SERVER,
     generation,
     epoch: 1,

@@ -1,15 +1,15 @@
 // Bytes in, lines out: whatever comes in whatever pieces, and never more than one line's limit is held.
 
-export const MOST_BYTES = 65_536;
+export const MAX_LINE_BYTES = 65_536;
 
-export type Lines = {
+export type LineSplitter = {
   /** The lines that are complete now; `tooLong` where one is longer than it may be, after which nothing more is read. */
   readonly take: (chunk: Uint8Array) => { readonly lines: readonly string[]; readonly tooLong: boolean };
 };
 
 const NEWLINE = 10;
 
-export const createLines = (most = MOST_BYTES): Lines => {
+export const createLineSplitter = (most = MAX_LINE_BYTES): LineSplitter => {
   let held: Uint8Array = new Uint8Array(0);
   let over = false;
   return {
