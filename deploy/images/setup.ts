@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Profile } from '@calbus/cli/profile';
+import type { Profile } from '@calbus/operator-client/profile';
 import { prepareDeployment, type LocalTerminalServer } from '../local/src/deployment.ts';
 import { redisTls } from '../redis/tls.ts';
 import { handOutCertificates, serverTls as tls } from './certificates.ts';

@@ -1,8 +1,8 @@
 // Terminal servers at work: requests come at their own pace, whether or not earlier ones were answered.
 
 import { faultOf } from '@calbus/contracts/faults';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { install } from '@calbus/cli/commands/clearinghouse';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
+import { install } from '@calbus/operator-client/clearinghouse-commands';
 import type { Decision, LicenseRequest, TerminalServer } from '@calbus/terminal-server/client';
 import { purchase, terminalServers } from './agreement.ts';
 import type { Asked } from './checker/history.ts';

@@ -2,8 +2,8 @@
 // opens the decision and verifies the license's signature and chain, as it does for every client.
 
 import type { RowId } from '@calbus/contracts/rows';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
-import type { Profile } from '@calbus/cli/profile';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
+import type { Profile } from '@calbus/operator-client/profile';
 import type { LicenseRequest, TerminalServer } from '@calbus/terminal-server/client';
 import { hardwareId, type Family, type Sizes } from './families.ts';
 import type { Act } from './load.ts';
