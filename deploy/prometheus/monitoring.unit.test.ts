@@ -18,9 +18,9 @@ import {
 import {
   countCommits,
   countEvents,
-  showInventory,
-  type Shown as InventoryShown,
-} from '../../services/inventory/src/adapters/metrics.ts';
+  registerMetrics,
+  type MetricsSource as InventoryShown,
+} from '../../services/inventory/src/projections/metrics.ts';
 import { countIssuer } from '../../services/issuer/src/adapters/metrics.ts';
 import {
   countGateway,
@@ -41,7 +41,7 @@ const served = (): ReadonlySet<string> => {
   countIssuer(license, createEndpoints());
   countCommits(license);
   countEvents(license);
-  showInventory(license, unused as InventoryShown);
+  registerMetrics(license, unused as InventoryShown);
   countAnswers(license, () => {
     throw new Error('nothing is answered here');
   });
