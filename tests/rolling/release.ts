@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { prepareDeployment, writeProfile } from '@calbus/local/deployment';
-import { provisionAll } from '@calbus/local/job';
+import { provisionAll } from '@calbus/local/startup';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { NatsPlace } from '@calbus/local/servers/nats';
 import type { RabbitDefinitions } from '@calbus/local/servers/rabbitmq-definitions';

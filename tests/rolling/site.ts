@@ -3,12 +3,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { openCounts, readLiveCounts, type LiveCounts } from '@calbus/cli/live-counts';
+
 import { freePorts } from '@calbus/local/ports';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { startNats, type NatsPlace } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
+import { openLiveCounts, readLiveCounts, type LiveCounts } from '@calbus/operator-client/live-counts';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { runCommand } from './command.ts';
@@ -168,7 +169,7 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
         runCommand(release.calbus, args, { CALBUS_PROFILE: path.join(dataDir, 'operator.json') }),
       liveCounts: async () => {
         const password = readFileSync(path.join(dataDir, 'secrets/redis-operator'), 'utf8').trim();
-        const redis = openCounts(redisServer.url, 'operator', password);
+        const redis = openLiveCounts(redisServer.url, 'operator', password);
         try {
           return await readLiveCounts(redis);
         } finally {

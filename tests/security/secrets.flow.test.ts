@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { subjects } from '@calbus/contracts/subjects';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { serviceEnvironment, serviceNames, type ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
@@ -232,7 +232,7 @@ test('the configuration of the servers and the profiles hold no secret: hashes a
   const meant = /^(secrets\/|clearinghouse\/keys\/|ts[34]\.nk$)/;
   const holding = filesThat(s.deployment.dataDir, (text) => holdsPrivateKey(text) || holdsAny(text, forms));
   const elsewhere = holding.filter((f) => !meant.test(f));
-  // A command to the Clearinghouse holds its code while it travels (docs/operations.md).
+  // A command to the Clearinghouse holds its code while it travels (docs/operations/keys.md).
   assert.deepEqual(
     elsewhere.filter((f) => !f.startsWith('rabbitmq/mnesia/')),
     [],

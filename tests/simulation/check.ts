@@ -2,8 +2,8 @@
 // fold, and never by the service's own, which is in turn compared with them.
 
 import { newAudit } from '@calbus/audit/audit';
-import type { Decision } from '@calbus/terminal-server/asking';
-import { poolCounts } from '../../services/inventory/src/domain/stock.ts';
+import type { Decision } from '@calbus/terminal-server/request-client';
+import { poolCounts } from '../../services/inventory/src/rules/stock.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { check as checkHistory } from '../chaos/checker/check.ts';
 import { pools, type Fold } from '../chaos/checker/fold.ts';

@@ -23,10 +23,15 @@ import { headBook, type Head } from '@calbus/runtime/head-beacon';
 import type { Log } from '@calbus/runtime/log';
 import { createMetrics } from '@calbus/runtime/metrics';
 import type { Answer } from '@calbus/runtime/respond';
-import { createAsking, type Asking, type Decision, type Later } from '@calbus/terminal-server/asking';
-import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
-import { traceOf } from '../../services/inventory/src/domain/trace.ts';
-import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
+import {
+  createRequestClient,
+  type RequestClient,
+  type Decision,
+  type StartTimer,
+} from '@calbus/terminal-server/request-client';
+import { redisCache } from '../../services/inventory/src/projections/redis-cache.ts';
+import { traceRules } from '../../services/inventory/src/explain/rule-trace.ts';
+import { allocate } from '../../services/inventory/src/api/allocate.ts';
 import { watchClock } from '../../services/inventory/src/handlers/clock-watch.ts';
 import { createFollower, type Follower } from '../../services/inventory/src/handlers/follow.ts';
 import {
@@ -151,12 +156,12 @@ export const newInventory = (w: World, name: string): Inventory => {
     return (given: Leading): (() => void) => {
       const leading = mutation.onLead?.(given, own) ?? given;
       w.setUp(leading, follower);
-      const { term, commit, repeats, events } = leading;
+      const { term, commit, refusalCounter, events } = leading;
       const decided = (facts: DecisionFacts): void => {
-        if (!traceOf(facts).agrees)
+        if (!traceRules(facts).agrees)
           w.wrong(`explain: the tables do not come to ${facts.row} on what ${facts.asked.requestId} saw`);
       };
-      const deps = { commit, repeats, notice: events.answered, decided };
+      const deps = { commit, refusalCounter, notice: events.raiseRateLimited, logDecision: decided };
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       const stop = nats.answerOn(actor, p.wire, subject, async (m) => {
         const head = nats.lastOwn();
@@ -379,13 +384,13 @@ export type TerminalServer = Process & {
 };
 
 export const newTerminalServer = (w: World, name: string): TerminalServer => {
-  let asking: Asking | undefined;
+  let asking: RequestClient | undefined;
   const p = newProcess(w, name, ({ actor, wire }) => {
     const enqueue = (subject: string, bytes: Uint8Array) => w.nats.enqueue(actor, wire, subject, bytes);
-    const later: Later = (ms, act) => w.scheduler.after(ms, actor, act);
-    const library = createAsking(enqueue, later, WAITS);
+    const later: StartTimer = (ms, act) => w.scheduler.after(ms, actor, act);
+    const library = createRequestClient(enqueue, later, WAITS);
     w.nats.subscribe(actor, wire, subjects.decision.to(name), (bytes) => {
-      if (!library.take(bytes as Uint8Array)) w.wrong('garbage came to a terminal server');
+      if (!library.receive(bytes as Uint8Array)) w.wrong('garbage came to a terminal server');
     });
     asking = library;
   });
