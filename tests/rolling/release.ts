@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { prepareDeployment, writeProfile } from '@calbus/local/deployment';
-import { provisionAll } from '@calbus/local/startup';
+import { provisionNats } from '@calbus/local/startup';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { NatsPlace } from '@calbus/local/servers/nats';
 import type { RabbitDefinitions } from '@calbus/local/servers/rabbitmq-definitions';
@@ -81,7 +81,7 @@ export const currentRelease: Release = {
   clearinghouse: path.join(repositoryRoot, 'services/clearinghouse/src/cli/main.ts'),
   prepare: (dataDir, terminalServers) => prepareDeployment(dataDir, terminalServers),
   environment: (service, d, servers) => serviceEnvironment(service, d as CurrentDeployment, servers),
-  provision: (natsUrl, d) => provisionAll(natsUrl, d as CurrentDeployment),
+  provision: (natsUrl, d) => provisionNats(natsUrl, d as CurrentDeployment),
   writeProfile: (d, servers) => void writeProfile(d as CurrentDeployment, servers),
   connectLibrary: ({ storeFile, ...o }) => connect({ ...o, store: fileStore(storeFile) }),
 };
