@@ -1,8 +1,14 @@
 // Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
 import { liaisonAnswer, liaisonCarry } from '@calbus/contracts/carry-messages';
-import type { Contract, Message } from '@calbus/contracts/envelope';
+import type { Handlers } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
+import {
+  liaisonCommands,
+  liaisonQueries,
+  type LiaisonQuery,
+  type LiaisonRequest,
+} from '@calbus/contracts/liaison-interface';
 import {
   liaisonActivate,
   liaisonChangePack,
@@ -42,62 +48,44 @@ export const serve = (
   outlet: Outlet,
   restoring: RestoreDeps,
 ): void => {
-  const callers = inboxes.operator;
-  const command = <C extends Contract>(
-    name: LiaisonCommandName,
-    contract: C,
-    handle: (d: TakeDeps, m: Message<C>) => Promise<Answer>,
-  ): void => {
-    const subject = subjects.liaison.command(name);
-    respond(deps, { subject, contracts: [contract], callers, handle: (m) => handle(take, m) });
+  const commands: Handlers<LiaisonRequest, Promise<Answer>> = {
+    [liaisonActivate.type]: (m) => takeActivate(take, m),
+    [liaisonInstall.type]: (m) => takeInstall(take, m),
+    [liaisonReactivate.type]: (m) => takeReactivate(take, m),
+    [liaisonDeactivate.type]: (m) => takeDeactivate(take, m),
+    [liaisonRecover.type]: (m) => takeRecover(take, m),
+    [liaisonChangePack.type]: (m) => takeChangePack(take, m),
+    [liaisonRestore.type]: createRestore(restoring),
+    [liaisonCarry.type]: (m) => carry(carried, m),
+    [liaisonAnswer.type]: (m) => takeAnswer(carried, m),
   };
-  command('activate', liaisonActivate, takeActivate);
-  command('install', liaisonInstall, takeInstall);
-  command('reactivate', liaisonReactivate, takeReactivate);
-  command('deactivate', liaisonDeactivate, takeDeactivate);
-  command('recover', liaisonRecover, takeRecover);
-  command('change-pack', liaisonChangePack, takeChangePack);
-  // The statement of a command may hold a license code: it is handed to operators, not to whoever only looks.
-  respond(deps, {
-    subject: subjects.liaison.command('carry'),
-    contracts: [liaisonCarry],
-    callers,
-    handle: (m) => carry(carried, m),
-  });
-  respond(deps, {
-    subject: subjects.liaison.command('answer'),
-    contracts: [liaisonAnswer],
-    callers,
-    handle: (m) => takeAnswer(carried, m),
-  });
-  respond(deps, {
-    subject: subjects.liaison.command('restore'),
-    contracts: [liaisonRestore],
-    callers,
-    handle: createRestore(restoring),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('operator', 'backup'),
-    contracts: [queryLiaisonBackup],
-    callers,
-    handle: (m) => backup(restoring.kept, m),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('operator', 'status'),
-    contracts: [queryLiaison],
-    callers: [inboxes.operator, inboxes.observer],
-    handle: () => status(store, outlet),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('operator', 'agreements'),
-    contracts: [queryAgreements],
-    callers,
-    handle: () => agreements(store),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('inventory', 'witness'),
-    contracts: [queryLiaisonWitness],
-    callers: inboxes.inventory,
-    handle: () => witness(store, outlet),
-  });
+  const { operator, observer, inventory } = inboxes;
+  for (const [name, contract] of Object.entries<LiaisonRequest>(liaisonCommands))
+    respond(deps, {
+      subject: subjects.liaison.command(name as LiaisonCommandName),
+      contracts: [contract],
+      // The statement of a command may hold a license code: observers do not get it.
+      callers: operator,
+      handlers: commands,
+    });
+  const queries: Handlers<LiaisonQuery, Promise<Answer>> = {
+    [queryLiaison.type]: () => status(store, outlet),
+    [queryAgreements.type]: () => agreements(store),
+    [queryLiaisonBackup.type]: (m) => backup(restoring.kept, m),
+    [queryLiaisonWitness.type]: () => witness(store, outlet),
+  };
+  const callers: Readonly<Record<LiaisonQuery['type'], readonly string[]>> = {
+    [queryLiaison.type]: [operator, observer],
+    [queryAgreements.type]: [operator],
+    [queryLiaisonBackup.type]: [operator],
+    [queryLiaisonWitness.type]: [inventory],
+  };
+  for (const [role, byName] of Object.entries<Record<string, LiaisonQuery>>(liaisonQueries))
+    for (const [name, contract] of Object.entries(byName))
+      respond(deps, {
+        subject: subjects.liaison.query(role, name),
+        contracts: [contract],
+        callers: callers[contract.type],
+        handlers: queries,
+      });
 };
