@@ -334,7 +334,7 @@ describe('while NATS is away', () => {
     const used = await start({ store });
     await used.admit(device(1, signed(facts(1))));
     await used.close();
-    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /of the terminal server "ts1"/);
+    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /belongs to the terminal server "ts1"/);
   });
 });
 
