@@ -121,7 +121,9 @@ export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Pro
     return { ...common, admit: true, license, refusal: null, graceDaysLeft };
   };
 
-  const requestDecision = async (ask: LicenseRequest): Promise<{ decision: Decision | null; fault: Fault | null }> => {
+  const requestDecision = async (
+    ask: LicenseRequest,
+  ): Promise<{ decision: Decision | null; fault: Fault | null }> => {
     try {
       return { decision: await d.request(ask), fault: null };
     } catch (error) {

@@ -86,7 +86,11 @@ export const createReportQueue = (d: ReportQueueDeps): ReportQueue => {
       return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
     });
   };
-  const reportLogOn = (l: { requestId: string; licenseId: string; hardwareId: string }): Promise<Decision> => {
+  const reportLogOn = (l: {
+    requestId: string;
+    licenseId: string;
+    hardwareId: string;
+  }): Promise<Decision> => {
     const { requestId, licenseId, hardwareId } = l;
     const body = { requestId, waitsMs: d.waitsMs, licenseId, hardwareId };
     const bytes = encodeOnce(licenseValidated, requestId, body);
@@ -130,7 +134,9 @@ export const createReportQueue = (d: ReportQueueDeps): ReportQueue => {
         const logOns = logOnReported(k.logOns, { licenseId, hardwareId, requestId: d.newId() });
         return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
       });
-      const stored = d.state.now().logOns.find((l) => l.licenseId === licenseId && l.hardwareId === hardwareId);
+      const stored = d.state
+        .now()
+        .logOns.find((l) => l.licenseId === licenseId && l.hardwareId === hardwareId);
       return reportLogOn(stored ?? { licenseId, hardwareId, requestId: d.newId() });
     },
     logOnConfirmed: confirmed,
@@ -142,7 +148,8 @@ export const createReportQueue = (d: ReportQueueDeps): ReportQueue => {
         readmittedGeneration = generation;
       }
       const licenseId = claims.jti;
-      if (readmissions.has(licenseId) || readmitted.has(licenseId) || readmissions.size >= MAX_READMISSIONS) return;
+      if (readmissions.has(licenseId) || readmitted.has(licenseId) || readmissions.size >= MAX_READMISSIONS)
+        return;
       const r: Readmission = { licenseId, license, requestId: d.newId() };
       readmissions.set(licenseId, r);
       void reportReadmission(r);

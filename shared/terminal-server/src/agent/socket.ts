@@ -109,7 +109,9 @@ export const openSocket = async (o: SocketOptions): Promise<AgentSocket> => {
     serve(socket, o.answer);
   });
   await listen(server, o).catch((error: unknown) => {
-    throw new Error(`${o.path} cannot be created (${(error as NodeJS.ErrnoException).code}).`, { cause: error });
+    throw new Error(`${o.path} cannot be created (${(error as NodeJS.ErrnoException).code}).`, {
+      cause: error,
+    });
   });
   return {
     close: () =>
