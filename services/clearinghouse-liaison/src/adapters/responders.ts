@@ -20,55 +20,55 @@ import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
 import { agreements } from '../handlers/agreements.ts';
 import { backup, createRestore, type RestoreDeps } from '../handlers/backup.ts';
-import { carry, takeAnswer, type CarryDeps } from '../handlers/carry.ts';
+import { exportCommand, importAnswer, type OfflineExchangeDeps } from '../handlers/offline-exchange.ts';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
 import {
-  takeActivate,
-  takeChangePack,
-  takeDeactivate,
-  takeInstall,
-  takeReactivate,
-  takeRecover,
-  type TakeDeps,
-} from '../handlers/take.ts';
-import type { Outlet, Store } from '../ports.ts';
+  activate,
+  changePack,
+  deactivate,
+  install,
+  reactivate,
+  recover,
+  type IntakeDeps,
+} from '../handlers/command-intake.ts';
+import type { CommandLink, Store } from '../ports.ts';
 
-export const serve = (
+export const startResponders = (
   deps: RespondDeps,
-  take: TakeDeps,
-  carried: CarryDeps,
+  take: IntakeDeps,
+  carried: OfflineExchangeDeps,
   store: Store,
-  outlet: Outlet,
+  outlet: CommandLink,
   restoring: RestoreDeps,
 ): void => {
   const callers = inboxes.operator;
   const command = <C extends Contract>(
     name: LiaisonCommandName,
     contract: C,
-    handle: (d: TakeDeps, m: Message<C>) => Promise<Answer>,
+    handle: (d: IntakeDeps, m: Message<C>) => Promise<Answer>,
   ): void => {
     const subject = subjects.liaison.command(name);
     respond(deps, { subject, contracts: [contract], callers, handle: (m) => handle(take, m) });
   };
-  command('activate', liaisonActivate, takeActivate);
-  command('install', liaisonInstall, takeInstall);
-  command('reactivate', liaisonReactivate, takeReactivate);
-  command('deactivate', liaisonDeactivate, takeDeactivate);
-  command('recover', liaisonRecover, takeRecover);
-  command('change-pack', liaisonChangePack, takeChangePack);
+  command('activate', liaisonActivate, activate);
+  command('install', liaisonInstall, install);
+  command('reactivate', liaisonReactivate, reactivate);
+  command('deactivate', liaisonDeactivate, deactivate);
+  command('recover', liaisonRecover, recover);
+  command('change-pack', liaisonChangePack, changePack);
   // The statement of a command may hold a license code: it is handed to operators, not to whoever only looks.
   respond(deps, {
     subject: subjects.liaison.command('carry'),
     contracts: [liaisonCarry],
     callers,
-    handle: (m) => carry(carried, m),
+    handle: (m) => exportCommand(carried, m),
   });
   respond(deps, {
     subject: subjects.liaison.command('answer'),
     contracts: [liaisonAnswer],
     callers,
-    handle: (m) => takeAnswer(carried, m),
+    handle: (m) => importAnswer(carried, m),
   });
   respond(deps, {
     subject: subjects.liaison.command('restore'),
