@@ -2,8 +2,8 @@
 
 import { isIP } from 'node:net';
 import path from 'node:path';
-import { keepTls, type TlsServer } from '../tls/keep.ts';
-import { forOwner, forServers, inMounted, root, write } from './folders.ts';
+import { ensureTls, type TlsServer } from '../tls/certificate-files.ts';
+import { writeForOwner, writeForServers, inMounted, root, write } from './folders.ts';
 import type { Node } from './nodes.ts';
 
 /** Where a server finds its own. */
@@ -50,12 +50,12 @@ export const handOutCertificates = async (
   };
   for (const { service, node } of nodes)
     servers[service] = { names: [...new Set([...natsNames, service, node])], alsoClient: true };
-  const tls = await keepTls(path.join(root, 'keys', 'tls'), servers, Date.now());
+  const tls = await ensureTls(path.join(root, 'keys', 'tls'), servers, Date.now());
   for (const [part, { certificate, key }] of Object.entries(tls.servers)) {
-    write(part, 'server.pem', certificate, forServers);
-    write(part, 'server.key', key, forServers);
-    write(part, 'ca.pem', tls.authorities, forServers);
+    write(part, 'server.pem', certificate, writeForServers);
+    write(part, 'server.key', key, writeForServers);
+    write(part, 'ca.pem', tls.authorities, writeForServers);
   }
-  for (const part of clients) write(part, 'ca.pem', tls.authorities, forOwner);
+  for (const part of clients) write(part, 'ca.pem', tls.authorities, writeForOwner);
   return tls.made;
 };

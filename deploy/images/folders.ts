@@ -9,8 +9,8 @@ export const mounted = '/run/calbus';
 export const inMounted = (name: string): string => path.join(mounted, name);
 
 // The servers' containers run as users that we do not know. Their folders are closed by being mounted there only.
-export const forServers = 0o644;
-export const forOwner = 0o600;
+export const writeForServers = 0o644;
+export const writeForOwner = 0o600;
 
 export const write = (part: string, name: string, text: string, mode: number): void => {
   const file = path.join(root, part, name);
@@ -19,6 +19,6 @@ export const write = (part: string, name: string, text: string, mode: number): v
 };
 
 /** Copies files that were made readable by their owner only; the copies are, too. */
-export const hand = (part: string, files: Readonly<Record<string, string>>): void => {
+export const handOver = (part: string, files: Readonly<Record<string, string>>): void => {
   for (const [name, from] of Object.entries(files)) copyFileSync(from, path.join(root, part, name));
 };

@@ -3,11 +3,11 @@
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Profile } from '@calbus/cli/profile';
+import type { Profile } from '@calbus/operator-client/profile';
 import { prepareDeployment, type LocalTerminalServer } from '../local/src/deployment.ts';
 import { redisTls } from '../redis/tls.ts';
 import { handOutCertificates, serverTls as tls } from './certificates.ts';
-import { forOwner, forServers, hand, inMounted, root, write } from './folders.ts';
+import { writeForOwner, writeForServers, handOver, inMounted, root, write } from './folders.ts';
 import { chosenNodes } from './nodes.ts';
 
 process.on('uncaughtException', (error) => {
@@ -38,7 +38,12 @@ for (const { service, node } of nodes) {
   const place = { host: '0.0.0.0', port: 4222, storeDir: '/data/jetstream' };
   const alone = { ...place, configDir: path.join(root, service), tls };
   const nats = configuration.nats.config(nodes.length === 1 ? alone : { ...alone, cluster });
-  write(service, 'nats.conf', `${nats}# For the health check only.\nhttp: "127.0.0.1:8222"\n`, forServers);
+  write(
+    service,
+    'nats.conf',
+    `${nats}# For the health check only.\nhttp: "127.0.0.1:8222"\n`,
+    writeForServers,
+  );
 }
 
 const redis = [
@@ -49,7 +54,7 @@ const redis = [
   'save ""',
   ...configuration.redis.users.map((user) => `user ${user}`),
 ];
-write('redis', 'redis.conf', `${redis.join('\n')}\n`, forServers);
+write('redis', 'redis.conf', `${redis.join('\n')}\n`, writeForServers);
 
 const rabbitmq = [
   'listeners.tcp = none',
@@ -60,38 +65,38 @@ const rabbitmq = [
   'ssl_options.verify = verify_none',
   `load_definitions = ${inMounted('definitions.json')}`,
 ];
-write('rabbitmq', 'rabbitmq.conf', `${rabbitmq.join('\n')}\n`, forServers);
-write('rabbitmq', 'definitions.json', JSON.stringify(configuration.rabbitmq.definitions), forServers);
+write('rabbitmq', 'rabbitmq.conf', `${rabbitmq.join('\n')}\n`, writeForServers);
+write('rabbitmq', 'definitions.json', JSON.stringify(configuration.rabbitmq.definitions), writeForServers);
 
-hand('provision', {
+handOver('provision', {
   'provisioner.nk': seedFile('provisioner'),
   'provisioner-ledger.nk': seedFile('provisioner-ledger'),
 });
-write('provision', 'replicas', `${nodes.length}\n`, forOwner);
-hand('clearinghouse', { 'rabbitmq-password': secretFile('rabbitmq-clearinghouse') });
-hand('inventory', {
+write('provision', 'replicas', `${nodes.length}\n`, writeForOwner);
+handOver('clearinghouse', { 'rabbitmq-password': secretFile('rabbitmq-clearinghouse') });
+handOver('inventory', {
   'nats.nk': seedFile('inventory'),
   'nats-ledger.nk': seedFile('inventory-ledger'),
   'redis-password': secretFile('redis-inventory'),
 });
-hand('clearinghouse-liaison', {
+handOver('clearinghouse-liaison', {
   'nats.nk': seedFile('clearinghouse-liaison'),
   'rabbitmq-password': secretFile('rabbitmq-license-server'),
   'deployment-secret': secretFile('deployment'),
 });
-hand('issuer', { 'nats.nk': seedFile('issuer'), 'deployment-secret': secretFile('deployment') });
+handOver('issuer', { 'nats.nk': seedFile('issuer'), 'deployment-secret': secretFile('deployment') });
 
-hand('operator', {
+handOver('operator', {
   'operator.nk': seedFile('operator'),
   'redis-password': secretFile('redis-operator'),
 });
 for (const id of Object.keys(deployment.terminalServers))
-  hand('operator', { [`${id}.nk`]: seedFile({ terminalServer: id }) });
-hand('observer', {
+  handOver('operator', { [`${id}.nk`]: seedFile({ terminalServer: id }) });
+handOver('observer', {
   'observer.nk': seedFile('observer'),
   'redis-password': secretFile('redis-operator'),
 });
-hand('registrar', {
+handOver('registrar', {
   'observer.nk': seedFile('observer'),
   'registrar.nk': seedFile('registrar'),
   'redis-password': secretFile('redis-operator'),
@@ -126,7 +131,7 @@ const registrar: Profile = {
   registrar: { seedFile: inMounted('registrar.nk'), folder: `/run/${admitted}` },
 };
 for (const [part, profile] of Object.entries({ operator, observer, registrar }))
-  write(part, `${part}.json`, `${JSON.stringify(profile, null, 2)}\n`, forOwner);
+  write(part, `${part}.json`, `${JSON.stringify(profile, null, 2)}\n`, writeForOwner);
 
 console.log('Identities, secrets, certificates and the configuration of the servers are there.');
 if (certified.length > 0)

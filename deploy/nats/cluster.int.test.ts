@@ -12,13 +12,13 @@ import { subjects } from '@calbus/contracts/subjects';
 import { eventually } from '@calbus/testkit/eventually';
 import { testNatsCluster } from '@calbus/testkit/servers';
 import { natsConfig } from './config.ts';
-import { keepKeys, seedFile } from './keys.ts';
+import { ensureKeys, seedFile } from './keys.ts';
 import { provision } from './provision.ts';
 
 test('three nodes keep what was acknowledged when the one that led is killed, and take it back', async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const keys = keepKeys(directory, ['ts1']);
+  const keys = ensureKeys(directory, ['ts1']);
   const seed = (role: 'provisioner' | 'provisioner-ledger' | 'inventory-ledger'): string =>
     readFileSync(seedFile(directory, role), 'utf8').trim();
   await using cluster = await testNatsCluster({
@@ -75,7 +75,7 @@ test('three nodes keep what was acknowledged when the one that led is killed, an
 });
 
 test('a secret or a name that is none is refused before anything is written', () => {
-  const keys = keepKeys(mkdtempSync(path.join(tmpdir(), 'calbus-keys-')), []);
+  const keys = ensureKeys(mkdtempSync(path.join(tmpdir(), 'calbus-keys-')), []);
   const cluster = { node: 'n1', host: '127.0.0.1', port: 1, routes: ['127.0.0.1:1'], secret: 'x'.repeat(16) };
   const render = (change: Partial<typeof cluster>): string =>
     natsConfig({

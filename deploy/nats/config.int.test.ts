@@ -13,7 +13,7 @@ import { testNats } from '@calbus/testkit/servers';
 import { freePorts } from '@calbus/local/ports';
 import { createUser } from 'nkeys.js';
 import { natsConfig } from './config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from './keys.ts';
+import { ensureKeys, seedFile, terminalServerSeedFile } from './keys.ts';
 import { provision } from './provision.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -21,7 +21,7 @@ const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const site = async (t: TestContext, terminalServerIds: string[]) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const keys = keepKeys(directory, terminalServerIds);
+  const keys = ensureKeys(directory, terminalServerIds);
   const server = await testNats({ config: (place) => natsConfig({ ...place, syncAlways: true, keys }) });
   t.after(() => server[Symbol.asyncDispose]());
   const as = async (seed: string, inbox: string): Promise<NatsConnection> => {
@@ -153,7 +153,7 @@ test('a provisioner whose key the server does not know is told so', async (t) =>
   const s = await site(t, []);
   const other = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(other, { recursive: true, force: true }));
-  keepKeys(other, []);
+  ensureKeys(other, []);
   const seed = readFileSync(seedFile(other, 'provisioner'), 'utf8').trim();
   await assert.rejects(
     provision({
@@ -193,7 +193,7 @@ test('a terminal server added by rendering again and SIGHUP may ask, while the o
   void (async () => {
     for await (const status of ts1.status()) if (status.type === 'disconnect') disconnected += 1;
   })();
-  const keys = keepKeys(s.directory, ['ts1', 'ts2']);
+  const keys = ensureKeys(s.directory, ['ts1', 'ts2']);
   assert.deepEqual(keys.terminalServers['ts1'], s.keys.terminalServers['ts1']);
   await assert.rejects(s.terminalServer('ts2'), /Authorization/);
   const { host, port, dataDir } = s.server;
@@ -211,8 +211,8 @@ test('a terminal server added by rendering again and SIGHUP may ask, while the o
 test('seeds are readable by their owner alone and are kept', (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
-  const first = keepKeys(directory, ['ts1']);
-  assert.deepEqual(keepKeys(directory, ['ts1']), first);
+  const first = ensureKeys(directory, ['ts1']);
+  assert.deepEqual(ensureKeys(directory, ['ts1']), first);
   assert.equal(new Set(Object.values(first.roles)).size, Object.keys(identities).length);
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' })
     .map((f) => path.join(directory, f))
@@ -220,12 +220,12 @@ test('seeds are readable by their owner alone and are kept', (t) => {
   assert.equal(files.length, Object.keys(identities).length + 1);
   for (const file of files) assert.equal(statSync(file).mode & 0o777, 0o600, file);
   writeFileSync(seedFile(directory, 'issuer'), 'nonsense');
-  assert.throws(() => keepKeys(directory, []), /issuer\.nk holds no nkey seed/);
+  assert.throws(() => ensureKeys(directory, []), /issuer\.nk holds no nkey seed/);
 });
 
 test('ids and keys that are none are refused before anything is written', () => {
   const directory = path.join(tmpdir(), 'calbus-never-made');
-  assert.throws(() => keepKeys(directory, ['../up']), /cannot be the id of a terminal server/);
+  assert.throws(() => ensureKeys(directory, ['../up']), /cannot be the id of a terminal server/);
   assert.equal(existsSync(directory), false);
   const roles = Object.fromEntries(Object.keys(identities).map((r) => [r, 'U']));
   const options = { host: '127.0.0.1', port: -1, storeDir: '/x', syncAlways: true };

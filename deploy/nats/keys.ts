@@ -40,7 +40,7 @@ const keep = (file: string): string => {
 };
 
 /** Makes what is missing in `directory`; throws an Error with one sentence where an id is none or a file holds no seed. */
-export const keepKeys = (directory: string, terminalServerIds: readonly string[]): PublicKeys => {
+export const ensureKeys = (directory: string, terminalServerIds: readonly string[]): PublicKeys => {
   for (const id of terminalServerIds) assertTerminalServerId(id);
   const keptRoles = roles.map((role) => [role, keep(seedFile(directory, role))] as const);
   const kept = terminalServerIds.map((id) => [id, keep(terminalServerSeedFile(directory, id))] as const);

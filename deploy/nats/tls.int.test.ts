@@ -6,8 +6,8 @@ import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
-import { connectOperator } from '@calbus/cli/operator';
-import type { Profile } from '@calbus/cli/profile';
+import { connectOperator } from '@calbus/operator-client/client';
+import type { Profile } from '@calbus/operator-client/profile';
 import { identities } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
 import { freePorts } from '@calbus/local/ports';
@@ -18,12 +18,12 @@ import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile, testNats, testNatsCluster } from '@calbus/testkit/servers';
 import { testAuthority } from '@calbus/testkit/tls';
 import { natsConfig } from './config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from './keys.ts';
+import { ensureKeys, seedFile, terminalServerSeedFile } from './keys.ts';
 import { provision } from './provision.ts';
 
 const LONG = { withinMs: 60_000, everyMs: 50 };
 const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
-const keys = keepKeys(directory, ['ts1']);
+const keys = ensureKeys(directory, ['ts1']);
 const ours = await testAuthority();
 const others = await testAuthority();
 after(() => {

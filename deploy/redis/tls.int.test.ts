@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { connect as connectPlain } from 'node:net';
 import { after, describe, test, type TestContext } from 'node:test';
-import { openCounts, readLiveCounts } from '@calbus/cli/live-counts';
+import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
 import { openRedis } from '../../services/inventory/src/adapters/connections.ts';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile, testRedis } from '@calbus/testkit/servers';
@@ -57,7 +57,7 @@ describe('Redis over TLS', () => {
     const { redis } = asInventory(t, place, ours.ca);
     await eventually('inventory is connected', () => redis.status === 'ready', LONG);
     await redis.hset('cal:head', { generation: 'g', sequence: '1' });
-    const counts = openCounts(place, 'operator', passwords.operator, { ca: ours.ca });
+    const counts = openLiveCounts(place, 'operator', passwords.operator, { ca: ours.ca });
     t.after(() => counts.disconnect());
     assert.equal((await readLiveCounts(counts)).head?.sequence, 1);
   });

@@ -2,7 +2,7 @@
 
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { leaveWithParent } from '@calbus/local/parent';
+import { exitWithParent } from '@calbus/local/parent-process';
 import type { Benchmark, Figure, Report, Table } from './benchmark.ts';
 import { decide } from './decide.ts';
 import { relay } from './relay.ts';
@@ -92,5 +92,5 @@ const main = async (args: readonly string[]): Promise<number> => {
   return 1;
 };
 
-leaveWithParent();
+exitWithParent();
 process.exitCode = await main(process.argv.slice(2));

@@ -5,15 +5,15 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Installable } from '@calbus/contracts/clearinghouse';
-import { activate, install } from '@calbus/cli/commands/clearinghouse';
-import type { Operator } from '@calbus/cli/operator';
+import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import type { Deployment } from '@calbus/local/deployment';
 import { repositoryRoot } from '@calbus/local/repository';
 
 /** `agreement`: as the vendor enters it. */
 export const buy = async (
   d: Deployment,
-  operator: Operator,
+  operator: OperatorClient,
   agreement: { readonly company: string },
   packs: readonly Installable[],
 ): Promise<void> => {

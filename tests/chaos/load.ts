@@ -1,9 +1,9 @@
 // Terminal servers at work: requests come at their own pace, whether or not earlier ones were answered.
 
 import { faultOf } from '@calbus/contracts/faults';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { install } from '@calbus/cli/commands/clearinghouse';
-import type { Decision, LicenseAsk, TerminalServer } from '@calbus/terminal-server/client';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
+import { install } from '@calbus/operator-client/clearinghouse-commands';
+import type { Decision, LicenseRequest, TerminalServer } from '@calbus/terminal-server/client';
 import { purchase, terminalServers } from './agreement.ts';
 import type { Asked } from './checker/history.ts';
 import type { Dice } from './dice.ts';
@@ -25,7 +25,7 @@ type Device = { readonly hardwareId: string; readonly terminalServer: string; li
 type Past = {
   readonly requestId: string;
   readonly terminalServer: string;
-  readonly ask: LicenseAsk;
+  readonly ask: LicenseRequest;
   at: number;
 };
 
@@ -85,7 +85,7 @@ export const startLoad = async (
     calls.add(tracked);
   };
 
-  const ask = (terminalServer: string, a: LicenseAsk, then: (d: Decision) => void = () => {}): void => {
+  const ask = (terminalServer: string, a: LicenseRequest, then: (d: Decision) => void = () => {}): void => {
     requests += 1;
     const p: Past = { requestId: `r${requests}`, terminalServer, ask: a, at: performance.now() };
     const of = terminalServers[terminalServer];
@@ -109,7 +109,7 @@ export const startLoad = async (
     const fresh = decision.row === 'D4' || decision.row === 'D11' || decision.row === 'D8';
     if (fresh) unvalidated.push({ ...d, licenseId: outcome.licenseId });
   };
-  const device = (id: string): LicenseAsk => ({
+  const device = (id: string): LicenseRequest => ({
     device: { hardwareId: id, name: `d-${id.slice(4, 8)}-${id.slice(-5)}` },
   });
 

@@ -1,12 +1,12 @@
 // `npm run chaos`: the long run. Prints a table; the last line counts the violations.
 
 import { parseArgs } from 'node:util';
-import { leaveWithParent } from '@calbus/local/parent';
+import { exitWithParent } from '@calbus/local/parent-process';
 import { runChaos } from './run.ts';
 import { tableOf } from './report.ts';
 import { clusterRounds, rounds } from './schedule.ts';
 
-leaveWithParent();
+exitWithParent();
 
 const { values } = parseArgs({
   options: {

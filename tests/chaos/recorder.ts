@@ -3,7 +3,7 @@
 import { openDecisions } from '@calbus/contracts/decisions';
 import type { FaultCode } from '@calbus/contracts/faults';
 import { subjects } from '@calbus/contracts/subjects';
-import type { Operator } from '@calbus/cli/operator';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import type { Decision } from '@calbus/terminal-server/client';
 import type { Answer, Asked } from './checker/history.ts';
 
@@ -33,7 +33,7 @@ const committing: ReadonlySet<string> = new Set(['D2', 'D4', 'D6', 'D9', 'D11', 
 export const isCommitted = ({ result }: Exchange): boolean =>
   result.kind === 'decision' && committing.has(result.decision.row);
 
-export const createRecorder = (operator: Operator): Recorder => {
+export const createRecorder = (operator: OperatorClient): Recorder => {
   const asked = new Map<string, Asked>();
   const answers = new Map<string, Answer>();
   const exchanges: Exchange[] = [];

@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { NatsConnection } from 'nats';
-import { connectOperator, type Operator } from '@calbus/cli/operator';
-import { readSecret, type Profile } from '@calbus/cli/profile';
+import { connectOperator, type OperatorClient } from '@calbus/operator-client/client';
+import { readSecret, type Profile } from '@calbus/operator-client/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
-import { provisionAll } from '@calbus/local/job';
+import { provisionNats } from '@calbus/local/startup';
 import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { startNats, startNatsCluster, type NatsCluster } from '@calbus/local/servers/nats';
@@ -28,7 +28,7 @@ export type Site = {
   readonly members: readonly Member[];
   /** Of all terminal servers, to each node of NATS. */
   readonly terminalServerWires: readonly CuttableWire[];
-  readonly operator: Operator;
+  readonly operator: OperatorClient;
   readonly profile: Profile;
   readonly deployment: Deployment;
   readonly ledger: NatsConnection;
@@ -74,7 +74,7 @@ export const startSite = async (o: SiteOptions): Promise<Site> => {
     // Whoever is told where NATS is, is told of all nodes.
     const nats = Object.create(nodes[0] ?? null, { url: { value: bus.url } }) as ManagedServer;
     undo.push(...nodes.map((s) => s.stop), redis.stop, rabbitmq.stop);
-    await provisionAll(nats.url, deployment, nodes.length);
+    await provisionNats(nats.url, deployment, nodes.length);
     say(`nats-server, redis-server and rabbitmq-server run, in ${dataDir}`);
 
     const wireTo = async (server: ManagedServer): Promise<CuttableWire> => {

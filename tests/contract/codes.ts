@@ -19,7 +19,7 @@ import {
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import { subjects } from '@calbus/contracts/subjects';
 import { decode } from '@calbus/contracts/envelope';
-import type { Decision, LicenseAsk } from '@calbus/terminal-server/client';
+import type { Decision, LicenseRequest } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/testkit/eventually';
 import type { Site } from './site.ts';
 import { OWN } from './tap.ts';
@@ -40,7 +40,7 @@ export const newDevice = (): { hardwareId: string; name: string } => {
 };
 const codeOf = (d: Decision): string => (d.outcome.kind === 'refused' ? d.outcome.code : d.outcome.kind);
 
-const asks = async (site: Site, id: 'ts1' | 'ts2', ask: Partial<LicenseAsk> = {}): Promise<string> => {
+const asks = async (site: Site, id: 'ts1' | 'ts2', ask: Partial<LicenseRequest> = {}): Promise<string> => {
   const ts = await site.terminalServer(id);
   try {
     return codeOf(await ts.request({ device: newDevice(), ...ask }));

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { connect as connectNats, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { DockerComposeEnvironment } from 'testcontainers';
-import { connectOperator, type Operator } from '@calbus/cli/operator';
-import { loadProfile, readSecret, type Profile } from '@calbus/cli/profile';
+import { connectOperator, type OperatorClient } from '@calbus/operator-client/client';
+import { loadProfile, readSecret, type Profile } from '@calbus/operator-client/profile';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
@@ -24,7 +24,7 @@ export type Site = {
   readonly image: string;
   /** What clients of the servers have to trust, in PEM; undefined where nothing speaks TLS. */
   readonly ca: string | undefined;
-  readonly operator: Operator;
+  readonly operator: OperatorClient;
   readonly docker: (...args: string[]) => Promise<Ran>;
   /** `docker compose …` on this project; `must` throws where it fails. */
   readonly compose: (...args: string[]) => Promise<Ran>;

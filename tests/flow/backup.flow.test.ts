@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { provisionAll } from '@calbus/local/job';
-import { readSecret } from '@calbus/cli/profile';
+import { provisionNats } from '@calbus/local/startup';
+import { readSecret } from '@calbus/operator-client/profile';
 import { connect, type Decision, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { eventually } from '@calbus/testkit/eventually';
@@ -47,7 +47,7 @@ const anotherMachine = async (env: Record<string, string>): Promise<void> => {
     for (const name of readdirSync(dataDir))
       if (!/\.(conf|acl|log|pid)$/.test(name)) rmSync(path.join(dataDir, name), { recursive: true });
   await Promise.all([nats.restart(), redis.restart()]);
-  await provisionAll(nats.url, s.deployment);
+  await provisionNats(nats.url, s.deployment);
   await startInventory(env);
   services.push(await s.startAnother('clearinghouse-liaison'), await s.startAnother('issuer'));
 };

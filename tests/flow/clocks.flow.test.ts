@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { eventually } from '@calbus/testkit/eventually';
 import { hw, startSystem, type System } from './system.ts';
 

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { readLiveCounts } from '@calbus/cli/live-counts';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { readLiveCounts } from '@calbus/operator-client/live-counts';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { eventually } from '@calbus/testkit/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
@@ -189,7 +189,7 @@ describe('the first license', () => {
   });
 
   test('kill -9 of each service in turn: nothing is lost and nothing issued twice', async () => {
-    const ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs: 20_000 });
+    const ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: 20_000 });
     try {
       let device = 100;
       for (const name of ['issuer', 'inventory', 'clearinghouse-liaison', 'clearinghouse'] as const) {

@@ -13,7 +13,7 @@ import { decode } from '@calbus/contracts/envelope';
 import type { Role } from '@calbus/contracts/identities';
 import { inventoryStatus, queryStatus, serviceFault } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/testkit/eventually';
 import { startSystem, type System } from './system.ts';

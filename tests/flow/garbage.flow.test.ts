@@ -10,8 +10,8 @@ import { identities, roles, terminalServerPermissions, type Permissions } from '
 import { inventoryHead, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { encode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
-import { readSecret } from '@calbus/cli/profile';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { readSecret } from '@calbus/operator-client/profile';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { LICENSE_SERVER } from '@calbus/local/deployment';
 import type { Who } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';

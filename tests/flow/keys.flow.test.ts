@@ -12,8 +12,8 @@ import { ANSWER_TYP, KEY_PACK_TYP } from '@calbus/contracts/clearinghouse';
 import { decode } from '@calbus/contracts/envelope';
 import { issuingKeys, liaisonReactivate } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { install, toClearinghouse } from '@calbus/cli/commands/clearinghouse';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { install, sendClearinghouseCommand } from '@calbus/operator-client/clearinghouse-commands';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
@@ -101,7 +101,7 @@ const week = async (): Promise<void> => {
 const reactivates = async (): Promise<void> => {
   const before = await kids();
   const reason = 'key-compromised';
-  await toClearinghouse(s.operator, 'reactivate', liaisonReactivate, { reason, paper }, () => {});
+  await sendClearinghouseCommand(s.operator, 'reactivate', liaisonReactivate, { reason, paper }, () => {});
   await newKey(before);
 };
 

@@ -2,7 +2,7 @@
 
 import { cpSync, globSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { provisionAll } from '@calbus/local/job';
+import { provisionNats } from '@calbus/local/startup';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import type { System } from './system.ts';
 
@@ -23,7 +23,7 @@ export const changeStopped = async (
 export const whileStopped = (
   { servers, deployment }: System,
   change: (ledger: string) => void,
-): Promise<void> => changeStopped(servers.nats, () => provisionAll(servers.nats.url, deployment), change);
+): Promise<void> => changeStopped(servers.nats, () => provisionNats(servers.nats.url, deployment), change);
 
 export const wipe = (folder: string): void => rmSync(folder, { recursive: true });
 

@@ -5,8 +5,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { newAudit } from '@calbus/audit/audit';
-import { ledgerReader, type ReadMessage } from '@calbus/cli/commands/ledger/read';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { openLedgerReader, type StoredLedgerMessage } from '@calbus/operator-client/ledger/reader';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { ledgerBatch, type LedgerBatch } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { eventually } from '@calbus/testkit/eventually';
@@ -18,12 +18,12 @@ let s: System;
 /** Before anything but calbus wrote into the ledger. */
 let clean: { readonly sequence: number; readonly time: number };
 
-const messages = async (): Promise<ReadMessage[]> => {
-  const all: ReadMessage[] = [];
-  for await (const m of ledgerReader(s.operator, 'test').read()) all.push(m);
+const messages = async (): Promise<StoredLedgerMessage[]> => {
+  const all: StoredLedgerMessage[] = [];
+  for await (const m of openLedgerReader(s.operator, 'test').read()) all.push(m);
   return all;
 };
-const batchOf = (m: ReadMessage | undefined): LedgerBatch =>
+const batchOf = (m: StoredLedgerMessage | undefined): LedgerBatch =>
   ledgerBatch.parse(JSON.parse(new TextDecoder().decode(m?.bytes)));
 
 const write = async (bytes: readonly Uint8Array[]): Promise<number[]> => {

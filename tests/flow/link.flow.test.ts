@@ -33,10 +33,10 @@ import {
 } from '@calbus/contracts/liaison-messages';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
-import { newId } from '@calbus/cli/operator';
-import { readSecret } from '@calbus/cli/profile';
+import { newId } from '@calbus/operator-client/client';
+import { readSecret } from '@calbus/operator-client/profile';
 import { CLEARINGHOUSE, LICENSE_SERVER } from '@calbus/local/deployment';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
 import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
 import { eventually } from '@calbus/testkit/eventually';
@@ -345,7 +345,7 @@ const issuing = (signal: AbortSignal) => {
     found.verified += 1;
   };
   const run = async (): Promise<void> => {
-    const ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs: 30_000 });
+    const ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: 30_000 });
     for (let n = 1_000; !signal.aborted; n += 1) {
       const device = { hardwareId: hw(n), name: `desk-${n}` };
       const from = performance.now();

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { provisionAll } from '@calbus/local/job';
-import { readSecret } from '@calbus/cli/profile';
+import { provisionNats } from '@calbus/local/startup';
+import { readSecret } from '@calbus/operator-client/profile';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { eventually } from '@calbus/testkit/eventually';
@@ -58,7 +58,7 @@ test('the ledger alone is lost: accept-loss, reactivate, recover, and devices ta
   for (const name of readdirSync(nats.dataDir))
     if (!/\.(conf|log|pid)$/.test(name)) rmSync(path.join(nats.dataDir, name), { recursive: true });
   await nats.restart();
-  await provisionAll(nats.url, s.deployment);
+  await provisionNats(nats.url, s.deployment);
   await s.startAnother('inventory');
   await eventually('the loss', async () => /accept-loss/.test(await text('status')), { withinMs: 20_000 });
 

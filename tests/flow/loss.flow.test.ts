@@ -9,9 +9,9 @@ import type { Body } from '@calbus/contracts/envelope';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import { subjects } from '@calbus/contracts/subjects';
-import { openCounts } from '@calbus/cli/live-counts';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { readSecret } from '@calbus/cli/profile';
+import { openLiveCounts } from '@calbus/operator-client/live-counts';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
+import { readSecret } from '@calbus/operator-client/profile';
 import type { ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
@@ -34,7 +34,7 @@ const witnesses = (r: Status): string[] =>
   [...new Set((r.loss?.evidence ?? []).map((e) => e.from))].toSorted();
 
 const ask = async (s: System, n: number, waitsMs = 8_000): Promise<string> => {
-  const ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs });
+  const ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: waitsMs });
   try {
     return (await ts.request({ device: { hardwareId: hw(n), name: `late-${n}` } })).row;
   } catch (error) {
@@ -176,7 +176,7 @@ describe('one witness is enough', () => {
   const witnessFile = (): string => path.join(dataDir(), 'ledger-witness.json');
   const redis = () => {
     const { redisUrl } = s.profile;
-    return openCounts(redisUrl, 'inventory', readSecret(s.deployment.secretFile('redis-inventory')));
+    return openLiveCounts(redisUrl, 'inventory', readSecret(s.deployment.secretFile('redis-inventory')));
   };
   const setHead = async (to: Record<string, string>): Promise<void> => {
     const r = redis();

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { readLiveCounts } from '@calbus/cli/live-counts';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { readLiveCounts } from '@calbus/operator-client/live-counts';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/testkit/eventually';
 import { hw, startSystem, type System } from './system.ts';

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { provisionAll } from '@calbus/local/job';
-import { readSecret } from '@calbus/cli/profile';
+import { provisionNats } from '@calbus/local/startup';
+import { readSecret } from '@calbus/operator-client/profile';
 import { connect, type Decision, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { eventually } from '@calbus/testkit/eventually';
@@ -33,7 +33,7 @@ const loseEverything = async (): Promise<void> => {
     for (const file of readdirSync(dataDir))
       if (!/\.(conf|acl|log|pid)$/.test(file)) rmSync(path.join(dataDir, file), { recursive: true });
   await Promise.all([nats.restart(), redis.restart()]);
-  await provisionAll(nats.url, s.deployment);
+  await provisionNats(nats.url, s.deployment);
   for (const name of mine) await s.startAnother(name);
 };
 

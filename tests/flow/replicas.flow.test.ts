@@ -8,7 +8,7 @@ import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messag
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import { newChain } from '@calbus/audit/chain';
 import { subjects } from '@calbus/contracts/subjects';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/testkit/eventually';
@@ -27,7 +27,7 @@ const start = async (name: ServiceName): Promise<void> => {
 before(async () => {
   s = await startSystem();
   await s.firstLicense();
-  ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs: 20_000 });
+  ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: 20_000 });
 });
 after(async () => {
   await ts?.close();

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { readdirSync, renameSync, rmSync, mkdirSync, writeFileSync, cpSync } from 'node:fs';
 import path from 'node:path';
-import { provisionAll } from '@calbus/local/job';
+import { provisionNats } from '@calbus/local/startup';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { eventually } from '@calbus/testkit/eventually';
@@ -89,7 +89,7 @@ test('put back while a standby runs, with one more afterwards: all stand at one 
   mkdirSync(old);
   for (const { from, to } of aside) renameSync(from, to);
   await startDisks();
-  await provisionAll(s.servers.nats.url, s.deployment, 3);
+  await provisionNats(s.servers.nats.url, s.deployment, 3);
   await start('inventory', WAITS);
   await start('inventory', WAITS);
   await start('clearinghouse-liaison');

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
 import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
-import { openCounts } from '@calbus/cli/live-counts';
-import { connectOperator, type Operator } from '@calbus/cli/operator';
-import { readSecret, type Profile } from '@calbus/cli/profile';
+import { openLiveCounts } from '@calbus/operator-client/live-counts';
+import { connectOperator, type OperatorClient } from '@calbus/operator-client/client';
+import { readSecret, type Profile } from '@calbus/operator-client/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
-import { firstLicense } from '@calbus/local/first-license';
-import { provisionAll } from '@calbus/local/job';
+import { runFirstLicense } from '@calbus/local/first-license';
+import { provisionNats } from '@calbus/local/startup';
 import { repositoryRoot } from '@calbus/local/repository';
 import {
   serviceEnvironment,
@@ -42,7 +42,7 @@ export type System = {
   readonly nodes: readonly ManagedServer[];
   readonly services: ReadonlyMap<ServiceName, LocalService>;
   readonly profile: Profile;
-  readonly operator: Operator;
+  readonly operator: OperatorClient;
   readonly redis: Redis;
   /** Enters an agreement at the Clearinghouse with its vendor's command. */
   readonly addAgreement: (file: string) => Promise<void>;
@@ -95,7 +95,7 @@ export const startSystem = async (
     const nats = o.cluster ? (Object.create(first, { url: { value: bus.url } }) as ManagedServer) : first;
     undo.push(...nodes.map((node) => node.stop), redisServer.stop, rabbitmq.stop);
     const servers = { nats, redis: redisServer, rabbitmq };
-    await provisionAll(nats.url, deployment, nodes.length);
+    await provisionNats(nats.url, deployment, nodes.length);
     const end = new AbortController();
     const pidFile = (name: string): string => path.join(dataDir, `${name}.pid`);
     const services = new Map<ServiceName, LocalService>();
@@ -114,7 +114,7 @@ export const startSystem = async (
     }
     const profile = writeProfile(deployment, servers);
     const operator = await connectOperator(profile);
-    const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+    const redis = openLiveCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
     undo.push(
       operator.close,
       async () => redis.disconnect(),
@@ -136,7 +136,8 @@ export const startSystem = async (
       operator,
       redis,
       addAgreement,
-      firstLicense: (say = () => {}) => firstLicense({ operator, redis, profile, sample, addAgreement, say }),
+      firstLicense: (say = () => {}) =>
+        runFirstLicense({ operator, redis, profile, sample, addAgreement, say }),
       connectAs: (who) =>
         connect({
           servers: nats.url,

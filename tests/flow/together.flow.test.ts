@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { licenseDecisions, licenseRequests, MOST_TOGETHER } from '@calbus/contracts/terminal-server-messages';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { TerminalServer } from '@calbus/terminal-server/client';
 import { hw, startSystem, type System } from './system.ts';
 
@@ -16,7 +16,7 @@ let ts: TerminalServer;
 before(async () => {
   s = await startSystem();
   await s.firstLicense();
-  ts = await connectTerminalServer(s.profile, 'ts1', { waitsMs: 20_000 });
+  ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: 20_000 });
 });
 after(async () => {
   await ts?.close();

@@ -17,7 +17,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startTied, type TiedOptions, type TiedProcess } from '@calbus/local/tied-process';
+import {
+  startChildProcess,
+  type ManagedProcessOptions,
+  type ManagedProcess,
+} from '@calbus/local/managed-process';
 import { eventually } from '@calbus/testkit/eventually';
 import type { Debian } from './packages.ts';
 
@@ -35,8 +39,8 @@ export type Machine = {
   readonly start: (
     command: string,
     args: readonly string[],
-    options?: Partial<TiedOptions>,
-  ) => Promise<TiedProcess>;
+    options?: Partial<ManagedProcessOptions>,
+  ) => Promise<ManagedProcess>;
   readonly startXrdp: () => Promise<void>;
   /** What xrdp-sesman has written about log-ons and sessions. */
   readonly log: () => string;
@@ -117,7 +121,7 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
     `chroot ${root} xrdp -n &`,
     'wait',
   ].join('\n');
-  const machine = await startTied(
+  const machine = await startChildProcess(
     'unshare',
     ['--mount', '--pid', '--fork', '--kill-child=SIGKILL', 'sh', '-c', script],
     { env: { PATH }, stdio: ['ignore', 'pipe', 'pipe'] },
@@ -125,7 +129,7 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
   let said = '';
   for (const stream of [machine.child.stdout, machine.child.stderr])
     stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
-  const started: TiedProcess[] = [];
+  const started: ManagedProcess[] = [];
   const dispose = async (): Promise<void> => {
     for (const process of started) await process.stop();
     await machine.kill();
@@ -159,7 +163,7 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
         child.stdin?.end(input);
       }),
     start: async (command, args, options) => {
-      const process = await startTied('nsenter', inside(command, args), {
+      const process = await startChildProcess('nsenter', inside(command, args), {
         stdio: ['ignore', 'ignore', 'inherit'],
         ...options,
         env: { PATH, ...options?.env },

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { connect, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
-import { provisionAll } from '@calbus/local/job';
+import { provisionNats } from '@calbus/local/startup';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { startNats, startNatsCluster } from '@calbus/local/servers/nats';
 import { runMain, type Ran } from '../flow/run-main.ts';
@@ -42,7 +42,7 @@ export const startAdmissionSite = async (o: { readonly cluster?: boolean } = {})
   const nodes = o.cluster ? (await startNatsCluster(options)).nodes : [await startNats(options)];
   const url = nodes.map((n) => n.url).join();
   const open: NatsConnection[] = [];
-  await provisionAll(url, deployment, nodes.length);
+  await provisionNats(url, deployment, nodes.length);
   const nowhere = { url: 'redis://127.0.0.1:1' };
   writeProfile(deployment, { nats: { url }, redis: nowhere, rabbitmq: nowhere });
   const file = (name: string): string => path.join(dir, name);

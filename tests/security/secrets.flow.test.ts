@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { subjects } from '@calbus/contracts/subjects';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { serviceEnvironment, serviceNames, type ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';

@@ -2,7 +2,7 @@
 // fold, and never by the service's own, which is in turn compared with them.
 
 import { newAudit } from '@calbus/audit/audit';
-import type { Decision } from '@calbus/terminal-server/asking';
+import type { Decision } from '@calbus/terminal-server/request-client';
 import { poolCounts } from '../../services/inventory/src/domain/stock.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { check as checkHistory } from '../chaos/checker/check.ts';

@@ -23,7 +23,12 @@ import { headBook, type Head } from '@calbus/runtime/head-beacon';
 import type { Log } from '@calbus/runtime/log';
 import { createMetrics } from '@calbus/runtime/metrics';
 import type { Answer } from '@calbus/runtime/respond';
-import { createAsking, type Asking, type Decision, type Later } from '@calbus/terminal-server/asking';
+import {
+  createRequestClient,
+  type RequestClient,
+  type Decision,
+  type StartTimer,
+} from '@calbus/terminal-server/request-client';
 import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
 import { traceOf } from '../../services/inventory/src/domain/trace.ts';
 import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
@@ -379,13 +384,13 @@ export type TerminalServer = Process & {
 };
 
 export const newTerminalServer = (w: World, name: string): TerminalServer => {
-  let asking: Asking | undefined;
+  let asking: RequestClient | undefined;
   const p = newProcess(w, name, ({ actor, wire }) => {
     const enqueue = (subject: string, bytes: Uint8Array) => w.nats.enqueue(actor, wire, subject, bytes);
-    const later: Later = (ms, act) => w.scheduler.after(ms, actor, act);
-    const library = createAsking(enqueue, later, WAITS);
+    const later: StartTimer = (ms, act) => w.scheduler.after(ms, actor, act);
+    const library = createRequestClient(enqueue, later, WAITS);
     w.nats.subscribe(actor, wire, subjects.decision.to(name), (bytes) => {
-      if (!library.take(bytes as Uint8Array)) w.wrong('garbage came to a terminal server');
+      if (!library.receive(bytes as Uint8Array)) w.wrong('garbage came to a terminal server');
     });
     asking = library;
   });

@@ -3,7 +3,7 @@
 import { faultOf } from '@calbus/contracts/faults';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Log } from '@calbus/runtime/log';
-import type { Decision } from '@calbus/terminal-server/asking';
+import type { Decision } from '@calbus/terminal-server/request-client';
 import { memorySnapshots } from '../../services/inventory/src/adapters/memory-snapshots.ts';
 import type { Leading } from '../../services/inventory/src/handlers/leadership.ts';
 import type { Follower } from '../../services/inventory/src/handlers/follow.ts';

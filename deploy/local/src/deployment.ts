@@ -7,10 +7,15 @@ import { repositoryRoot } from './repository.ts';
 import type { Role } from '@calbus/contracts/identities';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { LicensingMode } from '@calbus/contracts/tokens';
-import type { Profile } from '@calbus/cli/profile';
-import { listExists, readList, usersFile, writeList } from '@calbus/cli/commands/terminal-server/list-file';
+import type { Profile } from '@calbus/operator-client/profile';
+import {
+  admissionListExists,
+  readAdmissionList,
+  natsUsersFile,
+  writeAdmissionList,
+} from '@calbus/operator-client/registrar/admission-list';
 import { natsConfig } from '../../nats/config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
+import { ensureKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts';
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
@@ -56,9 +61,9 @@ const admit = (
   const since = Date.now();
   const begun = (): Record<string, { publicKey: string; since: number }> =>
     Object.fromEntries(Object.entries(publicKeys).map(([id, publicKey]) => [id, { publicKey, since }]));
-  const admitted = listExists(dir) ? readList(dir) : begun();
+  const admitted = admissionListExists(dir) ? readAdmissionList(dir) : begun();
   // Written again each time, since what a terminal server may do can change with a version.
-  writeList(dir, admitted);
+  writeAdmissionList(dir, admitted);
   return Object.fromEntries(Object.entries(admitted).map(([id, { publicKey }]) => [id, publicKey]));
 };
 
@@ -77,7 +82,7 @@ export const prepareDeployment = (
     if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString('base64url')}\n`, { mode: 0o600 });
   }
   const natsDir = path.join(dir, 'nats');
-  const keys = keepKeys(natsDir, Object.keys(terminalServers));
+  const keys = ensureKeys(natsDir, Object.keys(terminalServers));
   const admitted = admit(admittedDir, keys.terminalServers);
   return {
     dataDir,
@@ -92,7 +97,7 @@ export const prepareDeployment = (
     configuration: {
       nats: {
         config: ({ configDir = dataDir, ...place }) => {
-          const terminalServersFile = path.relative(configDir, usersFile(admittedDir));
+          const terminalServersFile = path.relative(configDir, natsUsersFile(admittedDir));
           return natsConfig({ ...place, syncAlways: true, keys, terminalServersFile });
         },
       },

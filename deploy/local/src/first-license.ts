@@ -8,17 +8,17 @@ import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages'
 import { grouped, modeName } from '@calbus/cli/print';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { activate, install } from '@calbus/cli/commands/clearinghouse';
-import { connectTerminalServer, decisionWords } from '@calbus/cli/commands/request';
-import { countsLine } from '@calbus/cli/commands/watch';
-import { readLiveCounts } from '@calbus/cli/live-counts';
-import type { Operator } from '@calbus/cli/operator';
-import type { Profile } from '@calbus/cli/profile';
-import { rowWords } from '@calbus/cli/rows';
+import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
+import { connectTerminalServer, describeDecision } from '@calbus/operator-client/terminal-server-connection';
+import { describeCounts } from '@calbus/cli/commands/watch';
+import { readLiveCounts } from '@calbus/operator-client/live-counts';
+import type { OperatorClient } from '@calbus/operator-client/client';
+import type { Profile } from '@calbus/operator-client/profile';
+import { rowDescriptions } from '@calbus/operator-client/row-descriptions';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 
-export type FirstLicense = {
-  readonly operator: Operator;
+export type FirstLicenseOptions = {
+  readonly operator: OperatorClient;
   readonly redis: Redis;
   readonly profile: Profile;
   /** The sample agreement: where it stands, and its text. */
@@ -33,19 +33,19 @@ const PER_DEVICE = 'ts1';
 const PER_USER = 'ts2';
 
 /** Shows the counts once they stand at `sequence` or later. */
-const counts = async (f: FirstLicense, sequence: number): Promise<void> => {
+const counts = async (f: FirstLicenseOptions, sequence: number): Promise<void> => {
   for (let i = 0; i < 100; i += 1) {
     const live = await readLiveCounts(f.redis).catch(() => undefined);
     if (live?.head && live.head.sequence >= sequence)
-      return f.say(`             counts: ${countsLine(live)}`);
+      return f.say(`             counts: ${describeCounts(live)}`);
     await sleep(50);
   }
   f.say('             counts: Redis does not answer; licenses are issued all the same.');
 };
 
-const step = async (f: FirstLicense, what: string, decided: Promise<Decision>): Promise<Decision> => {
+const step = async (f: FirstLicenseOptions, what: string, decided: Promise<Decision>): Promise<Decision> => {
   const d = await decided;
-  f.say(`  ${d.row.padEnd(4)} ${what}: ${decisionWords(d)} (${rowWords[d.row] ?? ''})`);
+  f.say(`  ${d.row.padEnd(4)} ${what}: ${describeDecision(d)} (${rowDescriptions[d.row] ?? ''})`);
   await counts(f, d.position.sequence);
   return d;
 };
@@ -55,13 +55,13 @@ const ask = (ts: TerminalServer, n: number): Promise<Decision> =>
 
 type Status = Body<typeof inventoryStatus>;
 
-const statusOf = (f: FirstLicense): Promise<Status> =>
+const statusOf = (f: FirstLicenseOptions): Promise<Status> =>
   f.operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus);
 
 const LEAD_MS = 15_000;
 
 /** A replica leads, or says why it does not; undefined where it takes too long, which the next step tells. */
-const untilStanding = async (f: FirstLicense): Promise<Status | undefined> => {
+const untilStanding = async (f: FirstLicenseOptions): Promise<Status | undefined> => {
   for (const deadline = performance.now() + LEAD_MS; performance.now() < deadline; await sleep(100)) {
     const now = await statusOf(f);
     if (now.role === 'leader' || now.loss) return now;
@@ -70,7 +70,7 @@ const untilStanding = async (f: FirstLicense): Promise<Status | undefined> => {
 };
 
 /** What an interrupted start had asked of the Clearinghouse goes on by itself; asking it again would buy twice. */
-const untilOutboxIsEmpty = async (f: FirstLicense): Promise<void> => {
+const untilOutboxIsEmpty = async (f: FirstLicenseOptions): Promise<void> => {
   for (;;) {
     const { commands } = await f.operator.ask(
       subjects.liaison.query('operator', 'status'),
@@ -85,7 +85,7 @@ const untilOutboxIsEmpty = async (f: FirstLicense): Promise<void> => {
   }
 };
 
-const buy = async (f: FirstLicense, before: Status): Promise<void> => {
+const buy = async (f: FirstLicenseOptions, before: Status): Promise<void> => {
   const agreement = purchaseAgreement.parse(JSON.parse(f.sample.text));
   f.say(`The papers of the purchase (${f.sample.file}):`);
   for (const line of f.sample.text.trim().split('\n')) f.say(`    ${line}`);
@@ -118,7 +118,7 @@ const buy = async (f: FirstLicense, before: Status): Promise<void> => {
   }
 };
 
-const perDevice = async (f: FirstLicense): Promise<void> => {
+const perDevice = async (f: FirstLicenseOptions): Promise<void> => {
   f.say(
     `${PER_DEVICE}, a terminal server in Per Device mode, asks for three devices; two CALs are in the pool:`,
   );
@@ -142,7 +142,7 @@ const perDevice = async (f: FirstLicense): Promise<void> => {
   }
 };
 
-const perUser = async (f: FirstLicense): Promise<void> => {
+const perUser = async (f: FirstLicenseOptions): Promise<void> => {
   f.say(`${PER_USER}, a terminal server in Per User mode, asks for an authenticated user:`);
   const ts = await connectTerminalServer(f.profile, PER_USER);
   try {
@@ -158,7 +158,7 @@ const perUser = async (f: FirstLicense): Promise<void> => {
 };
 
 /** Does what is not done yet: an interrupted first run goes on where it stopped. True where there was nothing to do: the ledger holds everything, or is lost. */
-export const firstLicense = async (f: FirstLicense): Promise<boolean> => {
+export const runFirstLicense = async (f: FirstLicenseOptions): Promise<boolean> => {
   const loss = (await untilStanding(f))?.loss;
   if (loss?.evidence.some((e) => e.from === 'restore')) {
     f.say('The ledger waits for a backup: npx calbus restore <file>. Nothing is issued before.');

@@ -1,7 +1,7 @@
 // `npm start -- --rdp host:port`: the session gateway in front of an RDP server, as terminal server ts1 of this deployment.
 
 import path from 'node:path';
-import type { Job } from './job.ts';
+import type { StartupOptions } from './startup.ts';
 import { freePorts, isFree, loopback } from './ports.ts';
 import { startService } from './services.ts';
 
@@ -11,7 +11,10 @@ const USUAL_PORT = 13_389;
 /** The path of a unix socket has a limit. */
 const LONGEST_SOCKET = 100;
 
-export const offerGateway = async (rdpServer: string, o: Omit<Job, 'awaitRestore'>): Promise<void> => {
+export const startGateway = async (
+  rdpServer: string,
+  o: Omit<StartupOptions, 'awaitRestore'>,
+): Promise<void> => {
   const { deployment, servers, directory, lifetime, say } = o;
   const [other] = await freePorts(1);
   const port = (await isFree(USUAL_PORT)) ? USUAL_PORT : other;

@@ -1,5 +1,5 @@
 // One way out for the launcher, whatever the reason: stop what was started, in reverse, once, with a deadline.
-import { leaveWithParent } from './parent.ts';
+import { exitWithParent } from './parent-process.ts';
 
 export type Lifetime = {
   /** Aborted when the end begins; hand it to whatever takes long to start. */
@@ -55,7 +55,7 @@ export function openLifetime(say: (line: string) => void): Lifetime {
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, ask);
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
-  leaveWithParent(ask);
+  exitWithParent(ask);
 
   return {
     signal: abort.signal,

@@ -1,8 +1,8 @@
 // `npm start`: servers, then services, then the job in front of the user; and one way out. Started by start.mjs.
 import { binaryNames, ensureServers } from './binaries.ts';
 import { prepareDeployment } from './deployment.ts';
-import { offerGateway } from './gateway.ts';
-import { doJob } from './job.ts';
+import { startGateway } from './gateway.ts';
+import { runStartup } from './startup.ts';
 import { openLifetime } from './lifetime.ts';
 import { readOptions } from './options.ts';
 import { takeRunDirectory } from './run-directory.ts';
@@ -34,9 +34,9 @@ try {
     },
   );
   const work = async (): Promise<void> => {
-    await doJob({ deployment, servers, directory, lifetime, awaitRestore: options.awaitRestore, say });
+    await runStartup({ deployment, servers, directory, lifetime, awaitRestore: options.awaitRestore, say });
     if (options.rdp !== undefined && !lifetime.signal.aborted)
-      await offerGateway(options.rdp, { deployment, servers, directory, lifetime, say });
+      await startGateway(options.rdp, { deployment, servers, directory, lifetime, say });
   };
   // Ctrl-C in the middle of it ends it at once; whatever it has not done, the next start does.
   await Promise.race([work(), lifetime.ending]);

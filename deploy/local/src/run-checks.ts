@@ -1,7 +1,7 @@
 // `npm run check`: every check, then one line for each. Nothing stops at the first failure, so one run shows all there is to fix.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { leaveWithParent } from './parent.ts';
+import { exitWithParent } from './parent-process.ts';
 import { repositoryRoot } from './repository.ts';
 
 type Check = { readonly name: string; readonly command: string; readonly args: readonly string[] };
@@ -26,7 +26,7 @@ const checks: Check[] = [
   generated('contracts', 'shared', 'contracts', 'generate.ts'),
   generated('page of settings', 'deploy', 'configuration', 'generate.ts'),
 ];
-leaveWithParent();
+exitWithParent();
 const outcomes: Outcome[] = [];
 for (const check of checks) outcomes.push(await run(check));
 for (const { passed, output } of outcomes) if (!passed) console.log(output.trimEnd());

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { isGone } from '@calbus/testkit/gone';
 import { takeRunDirectory } from './run-directory.ts';
-import { startTied } from './tied-process.ts';
+import { startChildProcess } from './managed-process.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'calbus-run-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -20,7 +20,7 @@ test(
   async () => {
     const dataDir = freshData();
     const sleeper = (mark: string) =>
-      startTied('sleep', ['1000'], {
+      startChildProcess('sleep', ['1000'], {
         env: { PATH: process.env['PATH'], SERVER_DATA_OF_CALBUS: mark },
         stdio: 'ignore',
       });

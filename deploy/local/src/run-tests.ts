@@ -4,7 +4,7 @@ import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { binaryNames, ensureServers } from './binaries.ts';
-import { leaveWithParent } from './parent.ts';
+import { exitWithParent } from './parent-process.ts';
 import { repositoryRoot } from './repository.ts';
 import { COUNTS } from './test-report.ts';
 
@@ -22,7 +22,7 @@ const limitsInContainers = ['--test-concurrency=1', '--test-timeout=900000'];
 const reporter = `--test-reporter=${new URL('test-report.ts', import.meta.url).href}`;
 
 let isStopped = false;
-leaveWithParent();
+exitWithParent();
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {

@@ -8,7 +8,7 @@ import { CLEARINGHOUSE, LICENSE_SERVER, type Deployment } from './deployment.ts'
 import { repositoryRoot } from './repository.ts';
 import { dataMark } from './servers/managed-server.ts';
 import type { Servers } from './start-servers.ts';
-import { startTied, type TiedProcess } from './tied-process.ts';
+import { startChildProcess, type ManagedProcess } from './managed-process.ts';
 
 export const serviceNames = ['clearinghouse', 'inventory', 'clearinghouse-liaison', 'issuer'] as const;
 /** The session gateway runs only where somebody asks for it. */
@@ -96,7 +96,11 @@ const settingsOf = (name: ServiceName, d: Deployment, s: ServerUrls): Record<str
   }
 };
 
-const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: string): Promise<TiedProcess> => {
+const spawnService = async (
+  name: ServiceName,
+  o: ServiceOptions,
+  logFile: string,
+): Promise<ManagedProcess> => {
   const log = openSync(logFile, 'a', 0o600);
   try {
     const env = {
@@ -107,7 +111,7 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
       [dataMark]: path.join(o.deployment.dataDir, name),
     };
     const main = path.join(repositoryRoot, 'services', name, 'src', 'main.ts');
-    const tied = await startTied(process.execPath, [main], {
+    const tied = await startChildProcess(process.execPath, [main], {
       env,
       cwd: repositoryRoot,
       stdio: ['ignore', log, log],
@@ -122,7 +126,7 @@ const spawnService = async (name: ServiceName, o: ServiceOptions, logFile: strin
 /** Resolves when the log says that it has started after `from`; rejects with its last lines when the service ended or took too long. */
 const untilReady = async (
   name: ServiceName,
-  tied: TiedProcess,
+  tied: ManagedProcess,
   logFile: string,
   from: number,
 ): Promise<void> => {

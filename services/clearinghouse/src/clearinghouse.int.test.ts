@@ -11,7 +11,7 @@ import { newId } from '@calbus/runtime/ids';
 import type { ServiceProcess } from '@calbus/testkit/process';
 import { newKeyPair, verifyChain } from '@calbus/trust/certificates';
 import { signJws } from '@calbus/trust/jws';
-import { MAX_GUESSES, MAX_TRIES } from './domain/decide.ts';
+import { MAX_GUESSES, MAX_TRIES } from './domain/decisions.ts';
 import { activate, command, openScene, purchase, reason, taken, type Scene } from './scene.ts';
 
 let scene: Scene;

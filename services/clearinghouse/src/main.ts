@@ -1,14 +1,14 @@
 import { amqpPlace } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { cryptoChance as chance } from './adapters/chance.ts';
+import { cryptoRandom as random } from './adapters/crypto-random.ts';
 import { openCommandsLink } from './adapters/commands-link.ts';
-import { openSeal } from './adapters/key-material.ts';
+import { openSigner } from './adapters/key-material.ts';
 import { countCommands } from './adapters/metrics.ts';
 import { schema } from './adapters/schema.ts';
 import { hasCodes, sqliteStore } from './adapters/store.ts';
 import { config, registerFile } from './config.ts';
-import { handleCommand } from './handlers/command.ts';
+import { handleCommand } from './handlers/command-handler.ts';
 
 await runService({
   name: 'clearinghouse',
@@ -16,8 +16,8 @@ await runService({
   start: async (c, { clock, log, metrics, onStop, readiness }) => {
     const db = openSqlite(registerFile(c.dataDir), schema);
     onStop('the register', () => db.close());
-    const seal = await openSeal(c.dataDir, c.vendor, hasCodes(db), clock.now());
-    const deps = { store: sqliteStore(db), seal, chance, now: clock.now };
+    const signer = await openSigner(c.dataDir, c.vendor, hasCodes(db), clock.now());
+    const deps = { store: sqliteStore(db), signer, random, now: clock.now };
     const amqp = await openCommandsLink({
       ...amqpPlace(c),
       log,

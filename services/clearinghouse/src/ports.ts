@@ -11,14 +11,14 @@ import type { CoverCount, EnterDecision } from './domain/agreements.ts';
 import type { KeyedCheck } from './domain/codes.ts';
 import type { Code, Cover, Pack, Server } from './domain/registry.ts';
 
-export type KeptAnswer = { readonly hash: string; readonly answer: string };
+export type StoredAnswer = { readonly hash: string; readonly answer: string };
 /** `reason`: why the command was rejected, or null. */
-export type NewAnswer = KeptAnswer & { readonly reason: ClearinghouseReason | null };
+export type NewAnswer = StoredAnswer & { readonly reason: ClearinghouseReason | null };
 
 /** The register within one transaction: what is read stays true until it commits, and all of it commits or nothing. */
 export type Registry = {
-  readonly answerOf: (user: string, commandId: string) => KeptAnswer | undefined;
-  readonly keepAnswer: (user: string, commandId: string, kept: NewAnswer, at: number) => void;
+  readonly answerOf: (user: string, commandId: string) => StoredAnswer | undefined;
+  readonly storeAnswer: (user: string, commandId: string, kept: NewAnswer, at: number) => void;
   /** Commands of this account decided since `since` (epoch milliseconds). */
   readonly tries: (user: string, since: number) => number;
   /** Those of them that were rejected for one of these reasons. */
@@ -29,16 +29,16 @@ export type Registry = {
   /** Puts a license server in the place of what is kept under its id, and its key packs under its epoch. */
   readonly replaceServer: (server: Server) => void;
   /** A command of an earlier epoch, issued since the one in force began: there is a copy of the license server. */
-  readonly keepClone: (serverId: string, at: number) => void;
+  readonly recordClone: (serverId: string, at: number) => void;
   /** The last witness a license server sent: how far its ledger was. One of an earlier command than the last takes nothing back. */
-  readonly keepWitness: (
+  readonly recordWitness: (
     productId: string,
     sequence: number,
     witness: ClearinghouseCommand['witness'],
   ) => void;
-  readonly cover: (purchase: Purchase) => Cover;
+  readonly findCover: (purchase: Purchase) => Cover;
   /** Takes the CALs off the agreement and keeps the pack. Throws where fewer are left: a decision on stale facts. */
-  readonly issue: (pack: Pack) => void;
+  readonly issuePack: (pack: Pack) => void;
   readonly pack: (keyPackId: string) => Pack | undefined;
   /** Of a license server: the key packs on a paper, and how many there are on any. Those without CALs are left out. */
   readonly packsOn: (serverId: string, paper: Paper) => readonly Pack[];
@@ -46,7 +46,7 @@ export type Registry = {
    * As many of them as one answer may have, first those that were not handed out in this epoch yet, and how many of the latter are left
    * for the next time. Remembers that they were handed out.
    */
-  readonly handOut: (
+  readonly takePacksToRecover: (
     serverId: string,
     epoch: number,
     paper: Paper,
@@ -57,9 +57,9 @@ export type Registry = {
    * Takes CALs out of a pack; they are left on its agreement again. Throws where it has fewer. The license code of a box may be used
    * again once all its CALs are back.
    */
-  readonly giveBack: (pack: Pack, quantity: number) => void;
+  readonly returnCals: (pack: Pack, quantity: number) => void;
   /** Takes CALs out of a pack, and keeps a new one of the other type with as many. Throws where it has fewer. */
-  readonly convert: (pack: Pack, into: Pack) => void;
+  readonly convertCals: (pack: Pack, into: Pack) => void;
   readonly code: (number: number) => Code | undefined;
   /** Keeps the pack of a license code, and that the code is used. Throws where it was. */
   readonly useCode: (code: Code, pack: Pack) => void;
@@ -94,7 +94,7 @@ export type CodeLine = Code['contents'] & {
 };
 
 /** What the vendor's operators see and enter. */
-export type Desk = {
+export type VendorAdmin = {
   readonly enter: (agreement: PurchaseAgreement, at: number) => EnterDecision;
   readonly agreements: () => readonly AgreementLine[];
   readonly servers: () => readonly ServerLine[];
@@ -109,13 +109,13 @@ export type Desk = {
 };
 
 /** The Clearinghouse's signature. */
-export type Seal = {
+export type Signer = {
   readonly answer: (payload: object) => string;
   readonly keyPack: (payload: object) => string;
   /** A license server certificate under the root, in PEM. */
   readonly certify: (serverId: string, key: string, at: number) => Promise<string>;
   /** The keyed check of retail license codes. */
-  readonly check: KeyedCheck;
+  readonly codeCheck: KeyedCheck;
 };
 
-export type Chance = { readonly id: () => string; readonly identifier: () => string };
+export type Random = { readonly id: () => string; readonly identifier: () => string };

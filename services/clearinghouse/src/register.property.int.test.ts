@@ -20,12 +20,12 @@ import {
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { newKeyPair, publicJwk, type KeyPair } from '@calbus/trust/certificates';
 import { signJws } from '@calbus/trust/jws';
-import { sqliteDesk } from './adapters/desk.ts';
+import { sqliteVendorAdmin } from './adapters/vendor-admin.ts';
 import { schema } from './adapters/schema.ts';
 import { sqliteStore } from './adapters/store.ts';
-import { codeOf } from './domain/codes.ts';
-import { handleCommand, type CommandDeps } from './handlers/command.ts';
-import type { AgreementLine, Desk, Seal } from './ports.ts';
+import { formatCode } from './domain/codes.ts';
+import { handleCommand, type CommandDeps } from './handlers/command-handler.ts';
+import type { AgreementLine, VendorAdmin, Signer } from './ports.ts';
 
 const seed = Number(process.env['CALBUS_TEST_SEED'] ?? randomInt(2 ** 31));
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-register-'));
@@ -40,8 +40,8 @@ const CODES = 3;
 const version = '2003' as const;
 const check = (text: string): Uint8Array => createHmac('sha256', 'secret').update(text).digest();
 /** Says what it would sign: whether signatures hold is tested where they are made. */
-const seal: Seal = {
-  check,
+const seal: Signer = {
+  codeCheck: check,
   answer: (payload) => JSON.stringify(clearinghouseAnswer.parse(payload)),
   keyPack: (payload) => JSON.stringify(keyPackClaims.parse(payload)),
   certify: async () => '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n',
@@ -78,14 +78,14 @@ const world = () => {
   const next = (): number => (made += 1);
   const deps: CommandDeps = {
     store: sqliteStore(db),
-    seal,
+    signer: seal,
     now: () => now,
-    chance: {
+    random: {
       id: () => `id-${next()}`,
       identifier: () => String(next()).padStart(35, 'K'),
     },
   };
-  const desk = sqliteDesk(db);
+  const desk = sqliteVendorAdmin(db);
   const sides = ['ls1', 'ls2'].map((user, i): Side => ({
     user,
     productId: `AAAAA-BBBBB-CCCCC-DDDD${i}`,
@@ -230,7 +230,7 @@ const paperAt = (m: Model, s: Side, at: number): string => {
   return own[at % (own.length + 1)] ?? PAPERS[at % PAPERS.length] ?? '';
 };
 
-const enter = (desk: Desk, m: Model, x: Extract<Step, { do: 'enter' }>): string => {
+const enter = (desk: VendorAdmin, m: Model, x: Extract<Step, { do: 'enter' }>): string => {
   const wanted = new Map<Mode, number>([
     ['per-device', x.device],
     ['per-user', x.user],
@@ -283,7 +283,7 @@ const run = async (w: World, m: Model, x: Step): Promise<string> => {
     }
     case 'code': {
       const s = sideOf(w, x.side);
-      const a = await w.ask(s, 'install', { program: 'retail', code: codeOf(x.number, check) });
+      const a = await w.ask(s, 'install', { program: 'retail', code: formatCode(x.number, check) });
       const used = m.issued(`CODE-${x.number}`) > 0;
       const expected =
         barred(s) ?? (x.number > CODES ? 'UNKNOWN_CODE' : used ? 'CODE_ALREADY_USED' : 'key-pack');

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Redis } from 'ioredis';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { licensingMode, token } from '@calbus/contracts/tokens';
-import type { LicenseAsk } from '@calbus/terminal-server/client';
+import type { LicenseRequest } from '@calbus/terminal-server/client';
 import { admit, admitModes } from './commands/admit.ts';
 import { addBackupCommands } from './commands/backup/commands.ts';
 import { addCarryCommands } from './commands/carry.ts';
@@ -17,7 +17,7 @@ import { aboutOf, explain } from './commands/explain/command.ts';
 import { addLedgerCommands } from './commands/ledger/commands.ts';
 import { deadLetters, licenses, packs, requests } from './commands/lists.ts';
 import { phone } from './commands/phone.ts';
-import { connectTerminalServer, report, request } from './commands/request.ts';
+import { connectTerminalServer, report, request } from '@calbus/operator-client/terminal-server-connection';
 import { addReportCommands } from './commands/report/commands.ts';
 import { revoke } from './commands/revoke.ts';
 import { confirmClock } from './commands/clock.ts';
@@ -26,11 +26,11 @@ import { status } from './commands/status.ts';
 import { addTerminalServerCommands } from './commands/terminal-server/commands.ts';
 import { terminalServers } from './commands/terminal-servers.ts';
 import { watch } from './commands/watch.ts';
-import { openCounts } from './live-counts.ts';
-import { connectOperator, operatorName, type Operator } from './operator.ts';
-import { Problem } from './problem.ts';
+import { openLiveCounts } from '@calbus/operator-client/live-counts';
+import { connectOperator, operatorName, type OperatorClient } from '@calbus/operator-client/client';
+import { Problem } from '@calbus/operator-client/problem';
 import { json, plain } from './print.ts';
-import { loadProfile, readSecret, redisAuthorityOf, type Profile } from './profile.ts';
+import { loadProfile, readSecret, redisAuthority, type Profile } from '@calbus/operator-client/profile';
 
 const program = new Command('calbus')
   .description('calbus, the license server for terminal servers: what the operator can see and do')
@@ -57,11 +57,13 @@ const licenseId = (text: string): string => {
 };
 const profileOf = (): Profile => loadProfile(program.opts<{ profile?: string }>().profile);
 
-const withOperator = async (act: (operator: Operator, redis: Redis) => Promise<void>): Promise<void> => {
+const withOperator = async (
+  act: (operator: OperatorClient, redis: Redis) => Promise<void>,
+): Promise<void> => {
   const profile = profileOf();
   const operator = await connectOperator(profile);
   const password = readSecret(profile.redisPasswordFile);
-  const redis = openCounts(profile.redisUrl, profile.redisUser, password, redisAuthorityOf(profile));
+  const redis = openLiveCounts(profile.redisUrl, profile.redisUser, password, redisAuthority(profile));
   try {
     await act(operator, redis);
   } finally {
@@ -170,7 +172,11 @@ type RequestOptions = {
   productVersion?: string;
   requestId?: string;
 };
-const userOf = (o: { user?: string; domain?: string; authenticatedBy?: string }): Pick<LicenseAsk, 'user'> =>
+const userOf = (o: {
+  user?: string;
+  domain?: string;
+  authenticatedBy?: string;
+}): Pick<LicenseRequest, 'user'> =>
   o.user === undefined
     ? {}
     : {

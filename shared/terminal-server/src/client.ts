@@ -7,26 +7,26 @@ import type { TerminalServerSettings } from '@calbus/contracts/settings';
 import { newId } from '@calbus/trust/ids';
 import type { LicenseCheck } from '@calbus/trust/licenses';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAdmitting, type Admission } from './admitting.ts';
-import type { Decision, Later } from './asking.ts';
+import { createAdmission, type Admission } from './admission.ts';
+import type { Decision, StartTimer } from './request-client.ts';
 import { graceDaysOf, graceOf, licenseSeen, timePassed } from './domain/grace.ts';
-import { settingsOf } from './domain/trusted.ts';
-import { keepIn, knownIn, type Keeping } from './keeping.ts';
+import { settingsOf } from './domain/trust-snapshot.ts';
+import { persistIn, serverStateIn, type PersistedState } from './persisted-state.ts';
 import { openLicenseServer, type LicenseServer } from './license-server.ts';
-import { inOrder } from './license-servers.ts';
+import { createFailover } from './failover.ts';
 import type { LinkState } from './link.ts';
 import { memoryStore } from './memory-store.ts';
-import type { LicenseAsk, TerminalServerOptions } from './options.ts';
+import type { LicenseRequest, TerminalServerOptions } from './options.ts';
 import type { Sleep } from './sleep.ts';
-import { nothingKept, type Store } from './store.ts';
-import type { Standing } from './telling.ts';
+import { emptyState, type Store } from './store.ts';
+import type { TerminalServerState } from './report-queue.ts';
 
 export { faultOf, type Fault } from '@calbus/contracts/faults';
-export type { Admission } from './admitting.ts';
-export type { Decision } from './asking.ts';
+export type { Admission } from './admission.ts';
+export type { Decision } from './request-client.ts';
 export type {
   FurtherLicenseServer,
-  LicenseAsk,
+  LicenseRequest,
   LicenseServerOptions,
   TerminalServerMode,
   TerminalServerOptions,
@@ -65,9 +65,9 @@ export type TerminalServer = {
    * Whether the client is let in, by the rules of docs/issuance.md ("At the terminal server"). Asks the license server where they
    * say so. What goes wrong on the way counts as "unreachable": it does not reject.
    */
-  readonly admit: (ask: LicenseAsk) => Promise<Admission>;
+  readonly admit: (ask: LicenseRequest) => Promise<Admission>;
   /** The license server's decision. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
-  readonly request: (ask: LicenseAsk) => Promise<Decision>;
+  readonly request: (ask: LicenseRequest) => Promise<Decision>;
   /**
    * Reports a log-on from the device that holds this temporary license. Rejects as `request` does, but goes on reporting it until
    * a decision confirms it.
@@ -83,21 +83,21 @@ export type TerminalServer = {
 
 /** An abort only wakes the sleeper early. */
 const sleep: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined);
-const later: Later = (ms, act) => {
+const later: StartTimer = (ms, act) => {
   const timer = setTimeout(act, ms);
   return () => clearTimeout(timer);
 };
-const AGAIN_MS = 60_000;
+const REPORT_INTERVAL_MS = 60_000;
 /** Whom to trust is asked anew so often even where nobody says that it changed. */
-const TRUST_EVERY_MS = 600_000;
+const TRUST_INTERVAL_MS = 600_000;
 
-const open = async (o: TerminalServerOptions, store: Store): Promise<Keeping> => {
+const open = async (o: TerminalServerOptions, store: Store): Promise<PersistedState> => {
   const kept = await store.load();
   if (kept && kept.terminalServerId !== o.terminalServerId) {
     const whose = `What is kept there is of the terminal server "${kept.terminalServerId}"`;
     throw new Error(`${whose}, not of "${o.terminalServerId}": each needs a store of its own.`);
   }
-  return keepIn(store, kept ?? nothingKept(o.terminalServerId));
+  return persistIn(store, kept ?? emptyState(o.terminalServerId));
 };
 
 /**
@@ -116,14 +116,14 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
 
 const connectWith = async (
   o: TerminalServerOptions,
-  keeping: Keeping,
+  keeping: PersistedState,
   store: Store,
 ): Promise<TerminalServer> => {
-  const { mode, version, waitsMs = 8_000, againMs = AGAIN_MS, further = [] } = o;
+  const { mode, version, waitsMs = 8_000, againMs = REPORT_INTERVAL_MS, further = [] } = o;
   const now = (): number => Math.floor((o.now ?? Date.now)());
   const graceNow = (): Grace =>
     graceOf(keeping.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
-  const standing = (): Standing | null =>
+  const standing = (): TerminalServerState | null =>
     o.store && mode !== 'remote-administration' ? { version, mode: mode ?? null, grace: graceNow() } : null;
   const listed = [o, ...further.map((f) => ({ terminalServerId: o.terminalServerId, ...f }))];
   const twice = listed.find((l, n) => listed.findIndex((x) => x.name === l.name) !== n);
@@ -132,19 +132,19 @@ const connectWith = async (
   const closeAll = async (): Promise<void> => {
     for (const s of opened) await s.close();
   };
-  const servers = inOrder(opened, waitsMs);
+  const servers = createFailover(opened, waitsMs);
   try {
     for (const options of listed)
       opened.push(
         openLicenseServer({
           options,
-          known: knownIn(keeping, options.name),
+          state: serverStateIn(keeping, options.name),
           waitsMs,
           newId,
           now,
-          standing,
+          terminalServerState: standing,
           sleep,
-          later,
+          startTimer: later,
         }),
       );
   } catch (error) {
@@ -152,17 +152,17 @@ const connectWith = async (
     throw error;
   }
   const tellAll = (): void => {
-    for (const s of opened) s.telling.again();
+    for (const s of opened) s.reports.retryAll();
   };
 
-  const requestOf = async (ask: LicenseAsk, takeAlong: boolean): Promise<Decision> => {
+  const requestOf = async (ask: LicenseRequest, takeAlong: boolean): Promise<Decision> => {
     if (mode === undefined || mode === 'remote-administration')
       throw new FaultError(fault('INVALID_BODY', 'Without a licensing mode no license can be asked for.'));
     const asked = { ...ask, requestId: ask.requestId ?? newId(), mode, version };
     const decision = await servers.request(asked, takeAlong);
     const { outcome, decidedAt } = decision;
     // The license server's time, too, is one that was seen.
-    void keeping.note((k) => (k.grace ? { ...k, grace: timePassed(k.grace, decidedAt) } : k));
+    void keeping.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, decidedAt) } : k));
     if (outcome.kind === 'per-user' || (outcome.kind === 'license' && outcome.licenseKind === 'full'))
       endGrace();
     return decision;
@@ -175,10 +175,10 @@ const connectWith = async (
 
   let trustAskedAt = performance.now();
   const chores = setInterval(() => {
-    const every = performance.now() - trustAskedAt > TRUST_EVERY_MS;
+    const every = performance.now() - trustAskedAt > TRUST_INTERVAL_MS;
     if (every) trustAskedAt = performance.now();
-    for (const s of opened) if (every || s.known.now().trust === null) s.link.askForTrust();
-    void keeping.note((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
+    for (const s of opened) if (every || s.state.now().trust === null) s.link.askForTrust();
+    void keeping.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
     if (keeping.unsaved() !== null) void keeping.write();
     tellAll();
   }, againMs);
@@ -187,7 +187,7 @@ const connectWith = async (
   await Promise.all(opened.map((s) => s.ready));
 
   const statusOf = (s: LicenseServer): LicenseServerStatus => {
-    const { trust } = s.known.now();
+    const { trust } = s.state.now();
     return {
       name: s.name,
       link: s.link.state(),
@@ -197,8 +197,8 @@ const connectWith = async (
     };
   };
   return {
-    admit: createAdmitting({
-      keeping,
+    admit: createAdmission({
+      state: keeping,
       servers,
       changed: tellAll,
       mode,
@@ -211,7 +211,7 @@ const connectWith = async (
     check: servers.check,
     status: () => {
       const [first, ...others] = opened.map(statusOf);
-      const waiting = opened.map((s) => s.telling.waiting());
+      const waiting = opened.map((s) => s.reports.unconfirmed());
       return {
         link: first?.link ?? { kind: 'away', why: 'closed' },
         grace: graceNow(),

@@ -5,7 +5,7 @@ import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { firstIssue } from '@calbus/contracts/envelope';
-import { kept, type Kept, type Store } from './store.ts';
+import { storedStateSchema, type StoredState, type Store } from './store.ts';
 
 const unreadable = (file: string, why: string): Error =>
   new Error(
@@ -13,14 +13,14 @@ const unreadable = (file: string, why: string): Error =>
       'the grace period then begins anew, and log-ons that were not confirmed are forgotten.',
   );
 
-const parse = (file: string, text: string): Kept => {
+const parse = (file: string, text: string): StoredState => {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     throw unreadable(file, 'it is not JSON');
   }
-  const parsed = kept.safeParse(value);
+  const parsed = storedStateSchema.safeParse(value);
   if (!parsed.success) throw unreadable(file, firstIssue(parsed.error));
   return parsed.data;
 };

@@ -6,29 +6,29 @@ import { subjects } from '@calbus/contracts/subjects';
 import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { createAsking, type Asking, type Decision, type Later } from './asking.ts';
-import type { KnownOf } from './keeping.ts';
+import { createRequestClient, type RequestClient, type Decision, type StartTimer } from './request-client.ts';
+import type { ServerState } from './persisted-state.ts';
 import { openLink, type Link } from './link.ts';
-import type { LicenseAsk, LicenseServerOptions } from './options.ts';
+import type { LicenseRequest, LicenseServerOptions } from './options.ts';
 import type { Sleep } from './sleep.ts';
-import { createTelling, type Standing, type Telling } from './telling.ts';
-import { createTogether } from './together.ts';
-import { createTrusting, type Trusting } from './trusting.ts';
+import { createReportQueue, type TerminalServerState, type ReportQueue } from './report-queue.ts';
+import { createRequestBatcher } from './request-batcher.ts';
+import { createLicenseVerifier, type LicenseVerifier } from './license-verifier.ts';
 
 export type LicenseServer = {
   readonly name: string | null;
-  readonly known: KnownOf;
+  readonly state: ServerState;
   readonly link: Link;
-  readonly trusting: Trusting;
-  readonly telling: Telling;
+  readonly verifier: LicenseVerifier;
+  readonly reports: ReportQueue;
   /** The decision, verified. Rejects with a FaultError. */
-  readonly request: (ask: Asked, waitsMs: number) => Promise<Decision>;
+  readonly request: (ask: ModedRequest, waitsMs: number) => Promise<Decision>;
   /** Resolves once it was tried to reach it and, where that succeeded, whom to trust is known. */
   readonly ready: Promise<void>;
   readonly close: () => Promise<void>;
 };
 
-export type Asked = LicenseAsk & {
+export type ModedRequest = LicenseRequest & {
   readonly requestId: string;
   readonly mode: LicensingMode;
   readonly version: ProductVersion;
@@ -36,67 +36,67 @@ export type Asked = LicenseAsk & {
 
 export type LicenseServerDeps = {
   readonly options: LicenseServerOptions & { readonly name?: string; readonly terminalServerId: string };
-  readonly known: KnownOf;
+  readonly state: ServerState;
   readonly waitsMs: number;
   readonly newId: () => string;
   readonly now: () => number;
-  readonly standing: () => Standing | null;
+  readonly terminalServerState: () => TerminalServerState | null;
   readonly sleep: Sleep;
-  readonly later: Later;
+  readonly startTimer: StartTimer;
 };
 
 export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
-  const { options, known, waitsMs, newId, sleep, later } = d;
+  const { options, state, waitsMs, newId, sleep, startTimer } = d;
   const id = options.terminalServerId;
   const link = openLink(
     options,
     {
-      decision: (bytes) => asking.take(bytes),
+      decision: (bytes) => asking.receive(bytes),
       trust: (snapshot) => {
-        trusting.take(snapshot);
-        telling.again();
+        trusting.update(snapshot);
+        telling.retryAll();
       },
       up: () => asking.reconnected(),
       gone: (why) => asking.end(why),
     },
     sleep,
   );
-  const asking = createAsking(link.enqueue, later, waitsMs, (all) => trusting.told(all));
+  const asking = createRequestClient(link.enqueue, startTimer, waitsMs, (all) => trusting.verifyBatch(all));
   /** Nobody waits for the deadline where it is known that no answer can come. */
-  const ask: Asking['ask'] = (...of) => {
+  const ask: RequestClient['ask'] = (...of) => {
     const gone = link.gone();
     return gone ? Promise.reject(new FaultError(gone)) : asking.ask(...of);
   };
-  const together = createTogether({
+  const together = createRequestBatcher({
     enqueue: link.enqueue,
     terminalServerId: id,
     newId,
-    most: () => known.now().trust?.mostTogether ?? 1,
+    maxRequests: () => state.now().trust?.mostTogether ?? 1,
   });
-  const trusting = createTrusting(known, options.roots, link.askForTrust, sleep);
-  const telling = createTelling({
-    keeping: known,
-    asking: { ask },
+  const trusting = createLicenseVerifier(state, options.roots, link.askForTrust, sleep);
+  const telling = createReportQueue({
+    state: state,
+    client: { ask },
     terminalServerId: id,
     waitsMs,
     newId,
     now: d.now,
-    standing: d.standing,
+    terminalServerState: d.terminalServerState,
     chainFor: trusting.chainFor,
   });
   const ready = async (): Promise<void> => {
     // Who is asked first is known first; but nobody waits for a license server that is away.
-    const told = trusting.next();
+    const told = trusting.nextSnapshot();
     await Promise.race([link.tried, told]);
     if (link.state().kind === 'connected') await told;
   };
 
   return {
     name: options.name ?? null,
-    known,
+    state: state,
     link,
-    trusting,
-    telling,
+    verifier: trusting,
+    reports: telling,
     request: async (asked, waits) => {
       const { requestId, mode, version, device, user, presented, validatedLicenseId } = asked;
       const presentedChain = presented === undefined ? undefined : trusting.chainFor(presented);
@@ -117,7 +117,7 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
       const first = (): Promise<Fault | undefined> => together({ body, bytes });
       const message = { subject: subjects.license.request(id), requestId, bytes, first };
       const decision = await ask(message, waits);
-      return trusting.verified(decision, body.device.hardwareId);
+      return trusting.verifyDecision(decision, body.device.hardwareId);
     },
     ready: ready(),
     close: async () => {

@@ -15,8 +15,8 @@ import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 import { newId } from '@calbus/trust/ids';
 import { natsTls, natsTlsProblem } from '@calbus/trust/tls-options';
-import type { Enqueue } from './asking.ts';
-import { openQueue } from './queue.ts';
+import type { Enqueue } from './request-client.ts';
+import { openQueue } from './request-queue.ts';
 import type { Sleep } from './sleep.ts';
 
 export type LinkState = { readonly kind: 'connected' } | { readonly kind: 'away'; readonly why: string };
@@ -34,7 +34,7 @@ export type Link = {
   readonly close: () => Promise<void>;
 };
 
-export type LinkUser = {
+export type LinkListener = {
   /** False where the bytes are no decision and no fault. */
   readonly decision: (bytes: Uint8Array) => boolean;
   readonly trust: (snapshot: Body<typeof trustSnapshot>) => void;
@@ -51,9 +51,9 @@ export type LinkOptions = {
   readonly terminalServerId: string;
 };
 
-const AGAIN_MS = 500;
+const RETRY_DELAY_MS = 500;
 /** Longer than another node of NATS takes to answer; so long a caller waits for a connection to come back. */
-const GONE_MS = 3_000;
+const MAX_ABSENCE_MS = 3_000;
 
 const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptions): ConnectionOptions => {
   nkeys.fromSeed(new TextEncoder().encode(seed)); // a seed that is none is said at once
@@ -77,7 +77,7 @@ const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptio
   };
 };
 
-export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => {
+export const openLink = (o: LinkOptions, user: LinkListener, sleep: Sleep): Link => {
   const id = o.terminalServerId;
   const options = optionsOf(o);
   const end = new AbortController();
@@ -119,7 +119,7 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
       goneAt = setTimeout(() => {
         gone = fault('UNREACHABLE', 'NATS has been away for some seconds.');
         user.gone(gone);
-      }, GONE_MS).unref();
+      }, MAX_ABSENCE_MS).unref();
     state = { kind: 'away', why };
   };
   away('not connected yet');
@@ -163,7 +163,7 @@ export const openLink = (o: LinkOptions, user: LinkUser, sleep: Sleep): Link => 
       const why = await oneConnection().catch((e: unknown) => (e instanceof Error ? e.message : String(e)));
       away(why);
       tried();
-      await sleep(AGAIN_MS, end.signal);
+      await sleep(RETRY_DELAY_MS, end.signal);
     }
   };
   void keepConnected();

@@ -1,9 +1,9 @@
 // Keeps nothing beyond the process: for trials and tests, or for who only asks.
 
-import type { Kept, Store } from './store.ts';
+import type { StoredState, Store } from './store.ts';
 
 export const memoryStore = (): Store => {
-  let saved: Kept | undefined;
+  let saved: StoredState | undefined;
   return {
     load: async () => structuredClone(saved),
     save: async (kept) => {

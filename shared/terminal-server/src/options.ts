@@ -48,7 +48,7 @@ export type TerminalServerOptions = LicenseServerOptions & {
   readonly againMs?: number;
 };
 
-export type LicenseAsk = {
+export type LicenseRequest = {
   /** `hardwareId`: 40 hex digits; upper case is folded. */
   readonly device: { readonly hardwareId: string; readonly name: string };
   readonly user?: { readonly name: string; readonly domain?: string; readonly authenticatedBy?: string };

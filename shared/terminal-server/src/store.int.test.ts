@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { fileStore } from './file-store.ts';
-import { keepIn } from './keeping.ts';
+import { persistIn } from './persisted-state.ts';
 import { memoryStore } from './memory-store.ts';
-import { nothingKept, type Kept, type Store } from './store.ts';
+import { emptyState, type StoredState, type Store } from './store.ts';
 
 const HOUR = 3_600_000;
 const T = 1_790_000_000_000;
@@ -27,8 +27,8 @@ after(() => rmSync(dir, { recursive: true, force: true }));
 let files = 0;
 const newFile = (): string => path.join(dir, `kept-${(files += 1)}.json`);
 
-const some = (latest = T): Kept => ({
-  ...nothingKept('ts1'),
+const some = (latest = T): StoredState => ({
+  ...emptyState('ts1'),
   grace: { startedAt: T, latest, endedByLicense: false },
   trust: {
     licenseServerId: 'unactivated',
@@ -52,7 +52,7 @@ for (const [name, create] of stores) {
     test('has nothing at first', async () => assert.equal(await create().load(), undefined));
     test('gives back what was saved last, and not what was changed since', async () => {
       const store = create();
-      await store.save(nothingKept('ts1'));
+      await store.save(emptyState('ts1'));
       const saved = some();
       await store.save(saved);
       saved.logOns.length = 0;
@@ -151,7 +151,7 @@ describe('the file', () => {
 
 describe('what is kept', () => {
   test('is written one at a time, and whoever comes meanwhile shares the next write', async () => {
-    const saves: Kept[] = [];
+    const saves: StoredState[] = [];
     let writing = 0;
     const store: Store = {
       load: async () => undefined,
@@ -162,7 +162,7 @@ describe('what is kept', () => {
         writing -= 1;
       },
     };
-    const keeping = keepIn(store, some());
+    const keeping = persistIn(store, some());
     const all = Array.from({ length: 50 }, (_, n) => keeping.change(() => some(T + n + 1)));
     assert.deepEqual(new Set(await Promise.all(all)), new Set([true]));
     assert.deepEqual(saves.at(-1), some(T + 50));
@@ -179,7 +179,7 @@ describe('what is kept', () => {
         await inner.save(k);
       },
     };
-    const keeping = keepIn(store, nothingKept('ts1'));
+    const keeping = persistIn(store, emptyState('ts1'));
     assert.equal(await keeping.change(() => some()), false);
     assert.equal(keeping.unsaved(), 'no space left');
     assert.equal(keeping.now().grace?.startedAt, T);
@@ -191,10 +191,10 @@ describe('what is kept', () => {
 
   test('the time seen is written when it is an hour ahead of what is', async () => {
     const store = memoryStore();
-    const keeping = keepIn(store, some());
-    await keeping.note(() => some(T + HOUR - 1));
+    const keeping = persistIn(store, some());
+    await keeping.changeLazily(() => some(T + HOUR - 1));
     assert.equal(await store.load(), undefined);
-    await keeping.note(() => some(T + HOUR));
+    await keeping.changeLazily(() => some(T + HOUR));
     assert.deepEqual(await store.load(), some(T + HOUR));
   });
 });

@@ -8,7 +8,7 @@ import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { identities, terminalServerInbox, type Role } from '@calbus/contracts/identities';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { natsConfig } from '../../../deploy/nats/config.ts';
-import { keepKeys, seedFile, terminalServerSeedFile } from '../../../deploy/nats/keys.ts';
+import { ensureKeys, seedFile, terminalServerSeedFile } from '../../../deploy/nats/keys.ts';
 import { provision } from '../../../deploy/nats/provision.ts';
 import { testNats } from './servers.ts';
 
@@ -33,7 +33,7 @@ export const testBus = async (
   syncAlways: () => boolean = () => true,
 ): Promise<TestBus> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
-  const keys = keepKeys(dir, terminalServers);
+  const keys = ensureKeys(dir, terminalServers);
   const fileOf = (who: Who): string =>
     typeof who === 'string' ? seedFile(dir, who) : terminalServerSeedFile(dir, who.terminalServer);
   const server = await testNats({

@@ -96,7 +96,7 @@ test(
   'a service does not survive the process that started it, even one killed outright',
   { skip: process.platform !== 'linux' },
   async () => {
-    const local = path.resolve(import.meta.dirname, '../../../deploy/local/src/tied-process.ts');
+    const local = path.resolve(import.meta.dirname, '../../../deploy/local/src/managed-process.ts');
     const parent = mainFile(
       'parent.ts',
       `import { startTied } from ${JSON.stringify(local)};

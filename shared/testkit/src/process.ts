@@ -1,7 +1,7 @@
 // A service as its own process, as in production: a `.ts` main under the pinned Node.
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Ending, startTied } from '@calbus/local/tied-process';
+import { type ProcessExit, startChildProcess } from '@calbus/local/managed-process';
 
 export type ServiceOptions = {
   /** Absolute path of the main file. */
@@ -23,11 +23,11 @@ export type ServiceProcess = {
   readonly stderr: () => string;
   readonly isRunning: () => boolean;
   /** Settles when it has ended, by itself or not. */
-  readonly ended: Promise<Ending>;
+  readonly ended: Promise<ProcessExit>;
   /** SIGTERM, and SIGKILL after ten seconds; answers how it ended. */
-  readonly stop: () => Promise<Ending>;
+  readonly stop: () => Promise<ProcessExit>;
   /** SIGKILL unless told otherwise; answers when it is gone. */
-  readonly kill: (signal?: NodeJS.Signals) => Promise<Ending>;
+  readonly kill: (signal?: NodeJS.Signals) => Promise<ProcessExit>;
   readonly pause: () => Promise<void>;
   readonly resume: () => void;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -37,7 +37,7 @@ export type ServiceProcess = {
 export async function startService(options: ServiceOptions): Promise<ServiceProcess> {
   const { main, args = [], env = {}, ready, readyWithinMs = 20_000 } = options;
   const name = path.relative(process.cwd(), main);
-  const tied = await startTied(process.execPath, [main, ...args], {
+  const tied = await startChildProcess(process.execPath, [main, ...args], {
     env: { ...inherited(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -73,7 +73,7 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
     }
     await sleep(10);
   }
-  const end = async (how: Promise<void>): Promise<Ending> => {
+  const end = async (how: Promise<void>): Promise<ProcessExit> => {
     await how;
     return await tied.ended;
   };

@@ -2,9 +2,9 @@
 // opens the decision and verifies the license's signature and chain, as it does for every client.
 
 import type { RowId } from '@calbus/contracts/rows';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
-import type { Profile } from '@calbus/cli/profile';
-import type { LicenseAsk, TerminalServer } from '@calbus/terminal-server/client';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
+import type { Profile } from '@calbus/operator-client/profile';
+import type { LicenseRequest, TerminalServer } from '@calbus/terminal-server/client';
 import { hardwareId, type Family, type Sizes } from './families.ts';
 import type { Act } from './load.ts';
 
@@ -24,7 +24,7 @@ export type Kinds = {
   readonly close: () => Promise<void>;
 };
 
-const asked = (family: Family, n: number): LicenseAsk => ({
+const asked = (family: Family, n: number): LicenseRequest => ({
   device: { hardwareId: hardwareId(family, n), name: `${family}-${n}` },
 });
 
@@ -39,7 +39,7 @@ export const connectKinds = async (profile: Profile, sizes: Sizes): Promise<Kind
     row: RowId,
     o: {
       readonly server: TerminalServer;
-      readonly ask: (n: number) => LicenseAsk;
+      readonly ask: (n: number) => LicenseRequest;
       readonly most?: number;
       readonly grants?: Kind['grants'];
     },

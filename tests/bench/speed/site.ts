@@ -4,10 +4,10 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { connectOperator } from '@calbus/cli/operator';
-import { readSecret, type Profile } from '@calbus/cli/profile';
+import { connectOperator } from '@calbus/operator-client/client';
+import { readSecret, type Profile } from '@calbus/operator-client/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
-import { provisionAll } from '@calbus/local/job';
+import { provisionNats } from '@calbus/local/startup';
 import { repositoryRoot } from '@calbus/local/repository';
 import { serviceEnvironment, type ServiceName } from '@calbus/local/services';
 import { startNats } from '@calbus/local/servers/nats';
@@ -69,7 +69,7 @@ export const startSite = async (o: SiteOptions): Promise<Site> => {
     ]);
     undo.push(nats.stop, redis.stop, rabbitmq.stop);
     const servers = { nats, redis, rabbitmq };
-    await provisionAll(nats.url, deployment);
+    await provisionNats(nats.url, deployment);
     const ledger = await connectToLedger([nats.url], readSecret(deployment.seedFile('inventory-ledger')));
     undo.push(() => ledger.close());
 

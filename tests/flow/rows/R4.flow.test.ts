@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { inventoryRevoke } from '@calbus/contracts/inventory-messages';
-import { operate } from '@calbus/cli/leader';
-import { newId } from '@calbus/cli/operator';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { newId } from '@calbus/operator-client/client';
 import { eventually } from '@calbus/testkit/eventually';
 import { atTerminalServer, decidedBy, said } from './at-terminal-server.ts';
 import { cals, device, settles, told, type Device } from './clients.ts';
@@ -9,7 +9,7 @@ import type { RowSystem } from './row-system.ts';
 import { row } from './row.ts';
 
 const revoke = (s: RowSystem, desk: Device) =>
-  operate(s.operator, inventoryRevoke, {
+  sendToLeader(s.operator, inventoryRevoke, {
     commandId: newId(),
     licenseId: desk.store?.licenseId ?? '',
     by: 'a test',

@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { readSecret, seedFileOf } from '@calbus/cli/profile';
+import { readSecret, terminalServerSeedFile } from '@calbus/operator-client/profile';
 import {
   connect,
   type Admission,
-  type LicenseAsk,
+  type LicenseRequest,
   type TerminalServer,
   type TerminalServerMode,
 } from '@calbus/terminal-server/client';
@@ -46,7 +46,7 @@ export const atTerminalServer = async (
   { version, mode }: Configured,
 ): Promise<AtTerminalServer> => {
   const id = terminalServerId(version, mode === 'per-user' ? 'per-user' : 'per-device');
-  const seedFile = seedFileOf(s.profile, id);
+  const seedFile = terminalServerSeedFile(s.profile, id);
   const { hostname, port } = new URL(s.profile.natsUrl);
   const wire = await cuttableWire({ host: hostname, port: Number(port) });
   const store = path.join(path.dirname(seedFile), `${id}.${mode}.kept.json`);
@@ -65,7 +65,7 @@ export const atTerminalServer = async (
       againMs: 500,
     });
   let server = await start();
-  const ask = (a: LicenseAsk): Promise<Admission> => server.admit(a);
+  const ask = (a: LicenseRequest): Promise<Admission> => server.admit(a);
 
   return {
     server: () => server,

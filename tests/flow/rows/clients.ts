@@ -2,7 +2,7 @@
 
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import type { Decision, LicenseAsk } from '@calbus/terminal-server/client';
+import type { Decision, LicenseRequest } from '@calbus/terminal-server/client';
 import { hw } from '../system.ts';
 import { DAY, type RowSystem } from './row-system.ts';
 
@@ -20,7 +20,7 @@ export const connects = async (
   s: RowSystem,
   version: ProductVersion,
   desk: Device,
-  more: Partial<LicenseAsk> = {},
+  more: Partial<LicenseRequest> = {},
 ): Promise<Decision> => {
   const ts = await s.terminalServer(version, 'per-device');
   const { hardwareId, name, store } = desk;

@@ -12,14 +12,14 @@ import type { SettingsChange } from '@calbus/contracts/settings';
 import { subjects } from '@calbus/contracts/subjects';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
-import { activate, install } from '@calbus/cli/commands/clearinghouse';
-import { verifyLedger } from '@calbus/cli/commands/ledger/verify';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
-import { countsLine } from '@calbus/cli/commands/watch';
-import { operate } from '@calbus/cli/leader';
-import { openCounts, readLiveCounts } from '@calbus/cli/live-counts';
-import { connectOperator, newId, type Operator } from '@calbus/cli/operator';
-import { readSecret, type Profile } from '@calbus/cli/profile';
+import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
+import { verifyLedger } from '@calbus/operator-client/ledger/verification';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
+import { describeCounts } from '@calbus/cli/commands/watch';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
+import { connectOperator, newId, type OperatorClient } from '@calbus/operator-client/client';
+import { readSecret, type Profile } from '@calbus/operator-client/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
 import { repositoryRoot } from '@calbus/local/repository';
 import { startNats } from '@calbus/local/servers/nats';
@@ -43,7 +43,7 @@ export type Cals = Pick<Purchase, 'version' | 'mode' | 'quantity'>;
 type Status = Body<typeof inventoryStatus>;
 
 export type RowSystem = {
-  readonly operator: Operator;
+  readonly operator: OperatorClient;
   readonly redis: Redis;
   readonly profile: Profile;
   /** What the services' clocks show. */
@@ -166,7 +166,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
     const profile = writeProfile(deployment, urls);
     const operator = await connectOperator(profile);
     undo.push(operator.close);
-    const redis = openCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
+    const redis = openLiveCounts(profile.redisUrl, profile.redisUser, readSecret(profile.redisPasswordFile));
     undo.push(async () => redis.disconnect());
     const connected = new Map<string, Promise<TerminalServer>>();
     undo.push(async () => {
@@ -201,7 +201,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
         const found = await readLiveCounts(redis);
         return found.head && found.head.sequence >= position.sequence ? found : undefined;
       });
-      return countsLine(live ?? { head: null, pools: [] });
+      return describeCounts(live ?? { head: null, pools: [] });
     };
     const calbus = (...args: string[]): Promise<Ran> =>
       runMain('services/cli/src/main.ts', args, { CALBUS_PROFILE: path.join(dataDir, 'operator.json') });
@@ -218,7 +218,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
         for (const cals of all) await install(operator, purchaseOf(cals), () => {});
       },
       set: async (changes) => {
-        await operate(operator, inventorySettings, {
+        await sendToLeader(operator, inventorySettings, {
           commandId: newId(),
           changes,
           by: 'a test',

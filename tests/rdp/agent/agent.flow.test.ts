@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { connectTerminalServer } from '@calbus/cli/commands/request';
+import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startTied, type TiedProcess } from '@calbus/local/tied-process';
+import { startChildProcess, type ManagedProcess } from '@calbus/local/managed-process';
 import { eventually } from '@calbus/testkit/eventually';
 import { hw, startSystem, type System } from '../../flow/system.ts';
 import { startMachine, type Machine, type Ran } from '../machine.ts';
@@ -22,7 +22,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
   const stack = new AsyncDisposableStack();
   let s: System;
   let machine: Machine;
-  let agent: TiedProcess;
+  let agent: ManagedProcess;
   let display: string;
 
   const calbus = async (...args: string[]): Promise<void> => {
@@ -47,7 +47,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
   const logOn = async (user: string): Promise<string> => {
     const from = machine.log().length;
     const home = path.join(machine.dir, 'desk');
-    const client = await startTied(
+    const client = await startChildProcess(
       'xfreerdp',
       [
         `/v:127.0.0.1:${machine.port}`,
@@ -144,7 +144,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
   });
 
   test('over RDP alice gets a session, and bob does not, for the reason that stands in the log', async () => {
-    const screen = await startTied(
+    const screen = await startChildProcess(
       'Xvfb',
       ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
       { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { TiedProcess } from '@calbus/local/tied-process';
+import type { ManagedProcess } from '@calbus/local/managed-process';
 import { eventually } from '@calbus/testkit/eventually';
 import type { Machine } from '../machine.ts';
 
@@ -60,7 +60,7 @@ export const desk = (name: string, { machine, screen, client }: Place): Desk => 
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-desk-'));
   const licenses = path.join(dir, 'freerdp', 'licenses');
   const file = path.join(licenses, `${hash('sha1', name)}.cal`);
-  const running = new Set<TiedProcess>();
+  const running = new Set<ManagedProcess>();
   return {
     name,
     hardwareId: `00000104${hash('md5', name)}`,

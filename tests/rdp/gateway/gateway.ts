@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { seedFileOf, type Profile } from '@calbus/cli/profile';
+import { terminalServerSeedFile, type Profile } from '@calbus/operator-client/profile';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
 import { cuttableWire } from '@calbus/testkit/cut';
@@ -48,7 +48,7 @@ export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gate
   const earlier: string[] = [];
   const environment = (): Record<string, string> => ({
     CALBUS_NATS_URL: `nats://${wire.host}:${wire.port}`,
-    CALBUS_NATS_SEED_FILE: seedFileOf(s.profile, id),
+    CALBUS_NATS_SEED_FILE: terminalServerSeedFile(s.profile, id),
     CALBUS_CLEARINGHOUSE_ROOT_FILE: s.profile.clearinghouseRootFile,
     CALBUS_TERMINAL_SERVER_ID: id,
     CALBUS_VERSION: '2003',

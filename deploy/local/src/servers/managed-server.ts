@@ -13,7 +13,7 @@ import {
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePorts, isFree, loopback } from '../ports.ts';
-import { startTied, type TiedProcess } from '../tied-process.ts';
+import { startChildProcess, type ManagedProcess } from '../managed-process.ts';
 import { isListening } from './probe.ts';
 
 export type ServerOptions = {
@@ -76,7 +76,7 @@ export type ServerKind = {
   readonly answers: (port: number) => Promise<boolean>;
 };
 
-type Life = { readonly server: TiedProcess; readonly all: readonly TiedProcess[]; expected: boolean };
+type Life = { readonly server: ManagedProcess; readonly all: readonly ManagedProcess[]; expected: boolean };
 
 /** The environment variable by which a process left behind is known as ours; see run-directory.ts. */
 export const dataMark = 'SERVER_DATA_OF_CALBUS';
@@ -90,7 +90,7 @@ export async function startServer(kind: ServerKind, options: ServerOptions): Pro
   const startOn = async (ports: readonly number[]): Promise<Life> => {
     signal?.throwIfAborted();
     if (existsSync(logFile)) renameSync(logFile, `${logFile}.old`);
-    const all: TiedProcess[] = [];
+    const all: ManagedProcess[] = [];
     try {
       for (const command of kind.prepare(ports)) {
         const started = await startCommand(command, dataDir, logFile);
@@ -137,7 +137,7 @@ export async function startServer(kind: ServerKind, options: ServerOptions): Pro
   let { life, ports } = await firstStart();
   watch(life);
 
-  const end = async (how: (each: TiedProcess) => Promise<void>): Promise<void> => {
+  const end = async (how: (each: ManagedProcess) => Promise<void>): Promise<void> => {
     life.expected = true;
     for (const each of life.all.toReversed()) await how(each);
     if (pidFile !== undefined) rmSync(pidFile, { force: true });
@@ -170,11 +170,15 @@ export async function startServer(kind: ServerKind, options: ServerOptions): Pro
   };
 }
 
-async function startCommand(command: Command, dataDir: string, logFile: string): Promise<TiedProcess> {
+async function startCommand(command: Command, dataDir: string, logFile: string): Promise<ManagedProcess> {
   const log = openSync(logFile, 'a', 0o600);
   try {
     const env = { ...command.env, [dataMark]: dataDir };
-    return await startTied(command.file, command.args, { env, cwd: dataDir, stdio: ['ignore', log, log] });
+    return await startChildProcess(command.file, command.args, {
+      env,
+      cwd: dataDir,
+      stdio: ['ignore', log, log],
+    });
   } finally {
     closeSync(log);
   }
@@ -182,7 +186,7 @@ async function startCommand(command: Command, dataDir: string, logFile: string):
 
 async function waitUntilReady(
   kind: ServerKind,
-  server: TiedProcess,
+  server: ManagedProcess,
   port: number,
   logFile: string,
   signal: AbortSignal | undefined,

@@ -7,7 +7,7 @@ import { connectAmqp, type AmqpDelivery, type AmqpPlace, type AmqpLink } from '@
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
 import type { Log } from '@calbus/runtime/log';
-import type { Delivery, Outcome } from '../handlers/command.ts';
+import type { Delivery, Outcome } from '../handlers/command-handler.ts';
 
 const PREFETCH = 16;
 
@@ -57,8 +57,8 @@ export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink
     const outcome = await o.handle(m);
     if (outcome.kind === 'dead')
       return (await bury(m, outcome.fault.code, outcome.fault.detail)) ? 'settled' : 'later';
-    const { user, about, commandId } = outcome;
-    o.log.info({ user, commandId, outcome: about }, 'command answered');
+    const { user, label, commandId } = outcome;
+    o.log.info({ user, commandId, outcome: label }, 'command answered');
     return (await answer(outcome.user, outcome.answer)) ? 'settled' : 'later';
   };
 

@@ -22,7 +22,7 @@ import {
 } from '@calbus/trust/certificates';
 import { signStatement } from '@calbus/trust/statements';
 import type { KeyedCheck } from '../domain/codes.ts';
-import type { Seal } from '../ports.ts';
+import type { Signer } from '../ports.ts';
 
 const DAY = 86_400_000;
 const YEAR = 365 * DAY;
@@ -56,7 +56,7 @@ const keep = async (file: string, mode: number, make: () => Promise<string> | st
 const keepKey = async (file: string): Promise<KeyPair> =>
   keyPairFromPem(await keep(file, 0o600, () => privateKeyToPem(newKeyPair().privateKey)));
 
-export const rootFileOf = (dataDir: string): string => path.join(dataDir, 'root.pem');
+export const rootFile = (dataDir: string): string => path.join(dataDir, 'root.pem');
 const keysDirOf = (dataDir: string): string => path.join(dataDir, 'keys');
 
 /** A signing key of later than the first is one file: private key and certificate. Their names sort by time. */
@@ -98,10 +98,10 @@ const readSigning = (keys: string, name: string): Signing => {
 
 const openRoot = (dataDir: string): { certificate: string; privateKey: KeyPair['privateKey'] } => {
   const key = keyPairFromPem(readFileSync(path.join(keysDirOf(dataDir), 'root.key.pem'), 'utf8'));
-  const certificate = readFileSync(rootFileOf(dataDir), 'utf8');
+  const certificate = readFileSync(rootFile(dataDir), 'utf8');
   if (!certificateFacts(certificate)?.publicKey.equals(key.publicKey))
     throw new Error(
-      `${rootFileOf(dataDir)} is not the certificate of the root key; restore it from your backup.`,
+      `${rootFile(dataDir)} is not the certificate of the root key; restore it from your backup.`,
     );
   return { certificate, privateKey: key.privateKey };
 };
@@ -129,7 +129,7 @@ export type SigningKey = {
 };
 
 /** The newest first, which signs. */
-export const signingKeys = (dataDir: string): readonly SigningKey[] => {
+export const listSigningKeys = (dataDir: string): readonly SigningKey[] => {
   const keys = keysDirOf(dataDir);
   return signingNames(keys).flatMap((name, i) => {
     const facts = certificateFacts(readFileSync(path.join(keys, name), 'utf8').match(CERTIFICATE)?.[0] ?? '');
@@ -160,7 +160,7 @@ export const rotateSigningKey = async (dataDir: string, at: number): Promise<Sig
 const codesSecretOf = (dataDir: string): string => path.join(keysDirOf(dataDir), 'codes.secret');
 
 /** For codes that were made: with another secret they would be other codes. Throws one sentence where it is gone. */
-export const keptCodesCheck = (dataDir: string): KeyedCheck => {
+export const readCodeCheck = (dataDir: string): KeyedCheck => {
   const file = codesSecretOf(dataDir);
   if (!existsSync(file))
     throw new Error(
@@ -171,24 +171,24 @@ export const keptCodesCheck = (dataDir: string): KeyedCheck => {
 };
 
 /** The check of license codes; its secret is made where there is none, unless codes were made with one before. */
-export const codesCheck = (dataDir: string, haveCodes: boolean): KeyedCheck => {
-  if (haveCodes) return keptCodesCheck(dataDir);
+export const openCodeCheck = (dataDir: string, haveCodes: boolean): KeyedCheck => {
+  if (haveCodes) return readCodeCheck(dataDir);
   mkdirSync(keysDirOf(dataDir), { recursive: true, mode: 0o700 });
   putNew(codesSecretOf(dataDir), randomBytes(32).toString('base64url'), 0o600);
-  return keptCodesCheck(dataDir);
+  return readCodeCheck(dataDir);
 };
 
 /** `haveCodes`: the register holds license codes. Throws one sentence where files are gone or do not belong together. */
-export const openSeal = async (
+export const openSigner = async (
   dataDir: string,
   vendor: string,
   haveCodes: boolean,
   at: number,
-): Promise<Seal> => {
+): Promise<Signer> => {
   const keys = keysDirOf(dataDir);
   mkdirSync(keys, { recursive: true, mode: 0o700 });
   const rootKey = await keepKey(path.join(keys, 'root.key.pem'));
-  await keep(rootFileOf(dataDir), 0o644, () =>
+  await keep(rootFile(dataDir), 0o644, () =>
     makeCertificate({
       role: 'root',
       commonName: `${vendor} root`,
@@ -202,7 +202,7 @@ export const openSeal = async (
     const first = await keepKey(path.join(keys, 'signing.key.pem'));
     await keep(path.join(keys, FIRST), 0o644, () => certifySigning(root, vendor, first, at));
   }
-  const [listed] = signingKeys(dataDir);
+  const [listed] = listSigningKeys(dataDir);
   if (listed && listed.notAfter - at < RENEW_BEFORE) await rotateSigningKey(dataDir, at);
 
   const newest = (): string => signingNames(keys)[0] ?? FIRST;
@@ -222,7 +222,7 @@ export const openSeal = async (
     return signStatement(privateKey, certificate, typ, payload);
   };
   return {
-    check: codesCheck(dataDir, haveCodes),
+    codeCheck: openCodeCheck(dataDir, haveCodes),
     // In the order of their schemas, so that a statement that was spoken can be made again to the byte.
     answer: (payload) => sign(ANSWER_TYP, clearinghouseAnswer.parse(payload)),
     keyPack: (payload) => sign(KEY_PACK_TYP, keyPackClaims.parse(payload)),

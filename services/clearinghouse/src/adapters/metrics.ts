@@ -8,9 +8,10 @@ import {
 import type { Clock } from '@calbus/runtime/clock';
 import { faultCodes } from '@calbus/contracts/faults';
 import { SECONDS, type Metrics } from '@calbus/runtime/metrics';
-import type { About, Delivery, Outcome } from '../handlers/command.ts';
+import type { OutcomeLabel, Delivery, Outcome } from '../handlers/command-handler.ts';
 
-const isReason = (about: About): about is ClearinghouseReason => clearinghouseReason.safeParse(about).success;
+const isReason = (about: OutcomeLabel): about is ClearinghouseReason =>
+  clearinghouseReason.safeParse(about).success;
 
 /** The same handler, counted. */
 export const countCommands = (
@@ -47,8 +48,8 @@ export const countCommands = (
     const outcome = await handle(delivery);
     seconds((clock.monotonic() - begun) / 1_000);
     if (outcome.kind === 'dead') dead(outcome.fault.code);
-    else if (isReason(outcome.about)) rejected(outcome.about);
-    else answered(outcome.about);
+    else if (isReason(outcome.label)) rejected(outcome.label);
+    else answered(outcome.label);
     return outcome;
   };
 };

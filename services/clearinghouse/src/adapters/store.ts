@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { bought, contact, MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
-import { numberOfPaper } from '../domain/codes.ts';
+import { codeNumberOfAgreement } from '../domain/codes.ts';
 import type { Code, Pack } from '../domain/registry.ts';
 import type { Registry, Store } from '../ports.ts';
 
@@ -167,7 +167,7 @@ export const registryOf = (db: DatabaseSync): Registry => {
     once(shrinkPack.run(quantity, keyPackId).changes, 'the key pack has fewer CALs than were to be taken');
   return {
     answerOf: (user, commandId) => answerRow.optional().parse(answer.get(user, commandId)),
-    keepAnswer: (user, commandId, kept, at) => {
+    storeAnswer: (user, commandId, kept, at) => {
       addAnswer.run(user, commandId, kept.hash, kept.answer, kept.reason, at);
     },
     tries: (user, since) => countRow.parse(tries.get(user, since)).n,
@@ -191,7 +191,7 @@ export const registryOf = (db: DatabaseSync): Registry => {
       );
       movePacks.run(s.epoch, s.serverId);
     },
-    keepClone: (serverId, at) => {
+    recordClone: (serverId, at) => {
       clone.run(at, serverId);
     },
     addServer: (s) => {
@@ -199,10 +199,10 @@ export const registryOf = (db: DatabaseSync): Registry => {
       const [chain, who] = [JSON.stringify(s.chain), JSON.stringify(s.contact)];
       addServer.run(productId, user, key, serverId, epoch, chain, who, activatedAt, epochSince);
     },
-    keepWitness: (productId, sequence, w) => {
+    recordWitness: (productId, sequence, w) => {
       witness.run(sequence, w === null ? null : JSON.stringify(w), productId);
     },
-    cover: (p) => {
+    findCover: (p) => {
       if (!agreement.get(p.program, p.agreementNumber)) return { kind: 'no-agreement' };
       const row = coverRow.optional().parse(cover.get(p.program, p.agreementNumber, p.version, p.mode));
       // One that was taken off the agreement, while packs on it are known, covers nothing.
@@ -210,7 +210,7 @@ export const registryOf = (db: DatabaseSync): Registry => {
         ? { kind: 'covered', left: row.quantity - row.issued }
         : { kind: 'not-covered' };
     },
-    issue: (p) => {
+    issuePack: (p) => {
       const { quantity } = p.purchase;
       once(take.run(quantity, ...of(p.purchase)).changes, 'fewer CALs are left than were to be issued');
       keepPack(p);
@@ -218,7 +218,7 @@ export const registryOf = (db: DatabaseSync): Registry => {
     pack: (keyPackId) => packRow.optional().parse(pack.get(keyPackId)),
     packsOn: (serverId, { program, agreementNumber }) =>
       z.array(packRow).parse(packsOn.all(serverId, program, agreementNumber)),
-    handOut: (serverId, epoch, { program, agreementNumber }, at) => {
+    takePacksToRecover: (serverId, epoch, { program, agreementNumber }, at) => {
       const packs = z
         .array(packRow)
         .parse(packsToHandOut.all(serverId, program, agreementNumber, MAX_RECOVERED));
@@ -226,14 +226,14 @@ export const registryOf = (db: DatabaseSync): Registry => {
       return { packs, more: countRow.parse(notHandedOut.get(serverId, program, agreementNumber, epoch)).n };
     },
     packCount: (serverId) => countRow.parse(packCount.get(serverId)).n,
-    giveBack: (p, quantity) => {
+    returnCals: (p, quantity) => {
       shrink(p, quantity);
       leave.run(quantity, ...of(p.purchase));
       const { program, agreementNumber } = p.purchase;
-      const box = program === 'retail' ? numberOfPaper(agreementNumber) : undefined;
+      const box = program === 'retail' ? codeNumberOfAgreement(agreementNumber) : undefined;
       if (box !== undefined && countRow.parse(inUse.get(program, agreementNumber)).n === 0) freeCode.run(box);
     },
-    convert: (p, into) => {
+    convertCals: (p, into) => {
       const { quantity } = into.purchase;
       shrink(p, quantity);
       convertOut.run(quantity, ...of(p.purchase));

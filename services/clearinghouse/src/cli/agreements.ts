@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
 import { firstIssue } from '@calbus/contracts/envelope';
-import { command, Complaint, print, withDesk, type Options } from './command.ts';
+import { command, CommandError, print, withVendorAdmin, type Options } from './command.ts';
 import { agreementsText } from './tables.ts';
 
 const readAgreement = (file: string) => {
@@ -13,11 +13,11 @@ const readAgreement = (file: string) => {
     value = JSON.parse(readFileSync(file, 'utf8')) as unknown;
   } catch (error) {
     const missing = error instanceof Error && 'code' in error;
-    throw new Complaint(missing ? `${file} cannot be read; check the path.` : `${file} is not JSON.`);
+    throw new CommandError(missing ? `${file} cannot be read; check the path.` : `${file} is not JSON.`);
   }
   const parsed = purchaseAgreement.safeParse(value);
   if (!parsed.success)
-    throw new Complaint(`${file} is not a license purchase agreement: ${firstIssue(parsed.error)}.`);
+    throw new CommandError(`${file} is not a license purchase agreement: ${firstIssue(parsed.error)}.`);
   return parsed.data;
 };
 
@@ -38,9 +38,9 @@ Numbers, by program:
     )
     .action((file: string, options: Options) => {
       const agreement = readAgreement(file);
-      withDesk(options, true, (desk) => {
+      withVendorAdmin(options, true, (desk) => {
         const decision = desk.enter(agreement, Date.now());
-        if (decision.kind === 'refused') throw new Complaint(decision.says);
+        if (decision.kind === 'refused') throw new CommandError(decision.says);
         const { program: kind, agreementNumber } = agreement;
         print(options, { result: decision.kind, program: kind, agreementNumber }, () =>
           decision.kind === 'unchanged'
@@ -51,6 +51,6 @@ Numbers, by program:
     });
 
   command(agreements, 'list', 'every agreement, with the CALs issued on it and left').action((o: Options) =>
-    withDesk(o, false, (desk) => print(o, desk.agreements(), () => agreementsText(desk.agreements()))),
+    withVendorAdmin(o, false, (desk) => print(o, desk.agreements(), () => agreementsText(desk.agreements()))),
   );
 };

@@ -11,12 +11,12 @@ import { openSqlite } from '@calbus/runtime/sqlite';
 import { openJws } from '@calbus/trust/jws';
 import { hearCommand, speakAnswer } from '@calbus/trust/spoken';
 import type { Command } from 'commander';
-import { cryptoChance as chance } from '../adapters/chance.ts';
-import { openSeal, rootFileOf } from '../adapters/key-material.ts';
+import { cryptoRandom as random } from '../adapters/crypto-random.ts';
+import { openSigner, rootFile } from '../adapters/key-material.ts';
 import { schema } from '../adapters/schema.ts';
 import { hasCodes, sqliteStore } from '../adapters/store.ts';
 import { registerFile } from '../config.ts';
-import { handleCommand } from '../handlers/command.ts';
+import { handleCommand } from '../handlers/command-handler.ts';
 
 type Options = {
   readonly data?: string;
@@ -65,20 +65,20 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
   const dir = o.data ?? process.env['CALBUS_DATA_DIR'];
   if (dir === undefined)
     throw new Error("Say where the Clearinghouse's data are: --data <dir>, or CALBUS_DATA_DIR.");
-  if (!existsSync(registerFile(dir)) || !existsSync(rootFileOf(dir)))
+  if (!existsSync(registerFile(dir)) || !existsSync(rootFile(dir)))
     throw new Error(`There is no Clearinghouse in ${dir}; check --data, or start the service once.`);
   if (!token.safeParse(o.account).success)
     throw new Error('An account is 1 to 64 letters, digits, hyphens and underscores.');
   const request = await requestOf(what, o.spoken ?? false);
   const db = openSqlite(registerFile(dir), schema);
   try {
-    const seal = await openSeal(
+    const signer = await openSigner(
       dir,
       process.env['CALBUS_VENDOR'] ?? 'Clearinghouse',
       hasCodes(db),
       Date.now(),
     );
-    const deps = { store: sqliteStore(db), seal, chance, now: Date.now };
+    const deps = { store: sqliteStore(db), signer, random, now: Date.now };
     const delivery = {
       bytes: Buffer.from(request, 'latin1'),
       routingKey: link.commandKey(o.account),
@@ -96,7 +96,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
       account: o.account,
     };
     if (o.spoken === true) {
-      const groups = await speakAnswer(outcome.answer, request, readFileSync(rootFileOf(dir), 'utf8'));
+      const groups = await speakAnswer(outcome.answer, request, readFileSync(rootFile(dir), 'utf8'));
       if (!groups)
         throw new Error(
           'The answer is too long to be spoken, or was given in an older form: send it as a file.',

@@ -5,9 +5,17 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
-import { codesCheck, keptCodesCheck } from '../adapters/key-material.ts';
-import { codeOf, type KeyedCheck } from '../domain/codes.ts';
-import { command, Complaint, dataDirOf, print, wholeNumber, withDesk, type Options } from './command.ts';
+import { openCodeCheck, readCodeCheck } from '../adapters/key-material.ts';
+import { formatCode, type KeyedCheck } from '../domain/codes.ts';
+import {
+  command,
+  CommandError,
+  dataDirOf,
+  print,
+  wholeNumber,
+  withVendorAdmin,
+  type Options,
+} from './command.ts';
 import { codesText, grouped } from './tables.ts';
 
 const MOST_CODES = 10_000;
@@ -21,7 +29,7 @@ type Wanted = Options & {
   readonly out?: string;
 };
 
-const written = (number: number, check: KeyedCheck): string => grouped(codeOf(number, check));
+const written = (number: number, check: KeyedCheck): string => grouped(formatCode(number, check));
 
 const generate = (o: Wanted): void => {
   const contents = {
@@ -32,9 +40,9 @@ const generate = (o: Wanted): void => {
   const count = wholeNumber('--count', o.count, MOST_CODES);
   const { out } = o;
   if (out !== undefined && existsSync(out))
-    throw new Complaint(`${out} is there already; codes are not written over anything.`);
-  const [numbers, check] = withDesk(o, true, (desk) => {
-    const keyed = codesCheck(dataDirOf(o), desk.codes().length > 0);
+    throw new CommandError(`${out} is there already; codes are not written over anything.`);
+  const [numbers, check] = withVendorAdmin(o, true, (desk) => {
+    const keyed = openCodeCheck(dataDirOf(o), desk.codes().length > 0);
     return [desk.addCodes(contents, count, Date.now()), keyed] as const;
   });
   const codes = numbers.map((number) => ({ number, code: written(number, check), ...contents }));
@@ -48,7 +56,7 @@ const generate = (o: Wanted): void => {
       flag: 'wx',
     });
   } catch {
-    throw new Complaint(
+    throw new CommandError(
       `${out} cannot be written. The codes are numbers ${numbers[0]} to ${numbers.at(-1)}: clearinghouse codes show <number> --reveal.`,
     );
   }
@@ -61,9 +69,9 @@ const generate = (o: Wanted): void => {
 
 const show = (text: string, o: Options & { readonly reveal?: boolean }): void => {
   const number = wholeNumber('The number of a code', text, 99_999_999);
-  const found = withDesk(o, false, (desk) => desk.codes().find((c) => c.number === number));
-  if (!found) throw new Complaint(`There is no code with the number ${number}: clearinghouse codes list.`);
-  const shown = o.reveal === true ? { ...found, code: written(number, keptCodesCheck(dataDirOf(o))) } : found;
+  const found = withVendorAdmin(o, false, (desk) => desk.codes().find((c) => c.number === number));
+  if (!found) throw new CommandError(`There is no code with the number ${number}: clearinghouse codes list.`);
+  const shown = o.reveal === true ? { ...found, code: written(number, readCodeCheck(dataDirOf(o))) } : found;
   print(o, shown, () => ('code' in shown ? `${number}  ${shown.code}` : codesText([found])));
 };
 
@@ -84,7 +92,7 @@ export const addCodes = (program: Command): void => {
     .action(generate);
   command(codes, 'list', 'number and contents of each code, and when which license server used it').action(
     (o: Options) =>
-      withDesk(o, false, (desk) => {
+      withVendorAdmin(o, false, (desk) => {
         const list = desk.codes();
         print(o, list, () => codesText(list));
       }),

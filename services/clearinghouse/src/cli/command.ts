@@ -3,32 +3,32 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { sqliteDesk } from '../adapters/desk.ts';
+import { sqliteVendorAdmin } from '../adapters/vendor-admin.ts';
 import { schema } from '../adapters/schema.ts';
 import { registerFile } from '../config.ts';
-import type { Desk } from '../ports.ts';
+import type { VendorAdmin } from '../ports.ts';
 
 export type Options = { readonly data?: string; readonly json?: boolean };
 
 /** One sentence for the user. */
-export class Complaint extends Error {}
+export class CommandError extends Error {}
 
 export const dataDirOf = (options: Options): string => {
   const dir = options.data ?? process.env['CALBUS_DATA_DIR'];
   if (dir === undefined)
-    throw new Complaint("Say where the Clearinghouse's data are: --data <dir>, or CALBUS_DATA_DIR.");
+    throw new CommandError("Say where the Clearinghouse's data are: --data <dir>, or CALBUS_DATA_DIR.");
   return dir;
 };
 
 /** `make`: also where there is no register yet. */
-export const withDesk = <T>(options: Options, make: boolean, work: (desk: Desk) => T): T => {
+export const withVendorAdmin = <T>(options: Options, make: boolean, work: (desk: VendorAdmin) => T): T => {
   const dir = dataDirOf(options);
   const file = registerFile(dir);
   if (!make && !existsSync(file))
-    throw new Complaint(`There is no Clearinghouse in ${dir}; check --data, or start the service once.`);
+    throw new CommandError(`There is no Clearinghouse in ${dir}; check --data, or start the service once.`);
   const db = openSqlite(file, schema);
   try {
-    return work(sqliteDesk(db));
+    return work(sqliteVendorAdmin(db));
   } finally {
     db.close();
   }
@@ -48,12 +48,12 @@ export const command = (parent: Command, usage: string, about: string): Command 
 export const longId = (text: string): string => {
   const id = text.replaceAll(/[\s-]/g, '').toUpperCase();
   if (!/^[A-Z0-9]{35}$/.test(id))
-    throw new Complaint('A license server id has 35 letters and digits, in 7 groups of 5.');
+    throw new CommandError('A license server id has 35 letters and digits, in 7 groups of 5.');
   return id;
 };
 
 export const wholeNumber = (what: string, text: string, most: number): number => {
   const n = /^[0-9]{1,8}$/.test(text) ? Number(text) : 0;
-  if (n < 1 || n > most) throw new Complaint(`${what} must be a whole number from 1 to ${most}.`);
+  if (n < 1 || n > most) throw new CommandError(`${what} must be a whole number from 1 to ${most}.`);
   return n;
 };

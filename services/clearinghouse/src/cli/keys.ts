@@ -1,14 +1,14 @@
 // clearinghouse keys: the signing keys, each with its certificate under the root.
 
 import type { Command } from 'commander';
-import { rotateSigningKey, signingKeys } from '../adapters/key-material.ts';
+import { rotateSigningKey, listSigningKeys } from '../adapters/key-material.ts';
 import { command, dataDirOf, print, type Options } from './command.ts';
 import { keysText } from './tables.ts';
 
 export const addKeys = (program: Command): void => {
   const keys = program.command('keys').description('the keys that sign answers and key packs');
   command(keys, 'list', 'every signing key, the newest first').action((o: Options) => {
-    const list = signingKeys(dataDirOf(o));
+    const list = listSigningKeys(dataDirOf(o));
     print(o, list, () => keysText(list));
   });
   command(keys, 'rotate', 'a new signing key; what was signed before stays good')

@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { token } from '@calbus/contracts/tokens';
-import { command, Complaint, longId, print, withDesk, type Options } from './command.ts';
+import { command, CommandError, longId, print, withVendorAdmin, type Options } from './command.ts';
 import { grouped, packsText, serversText } from './tables.ts';
 
 const retire = (
@@ -11,12 +11,13 @@ const retire = (
 ): void => {
   const serverId = longId(text);
   if (o.yes !== true)
-    throw new Complaint(
+    throw new CommandError(
       'A retired license server is never activated again. Say --yes if you mean it; nothing was changed.',
     );
   const release = o.releaseCals === true;
-  const done = withDesk(o, false, (desk) => desk.retire(serverId, release));
-  if (!done) throw new Complaint(`There is no license server ${grouped(serverId)}: clearinghouse servers.`);
+  const done = withVendorAdmin(o, false, (desk) => desk.retire(serverId, release));
+  if (!done)
+    throw new CommandError(`There is no license server ${grouped(serverId)}: clearinghouse servers.`);
   const { calsReleased } = done;
   print(o, { result: 'retired', serverId, calsReleased }, () =>
     [
@@ -31,9 +32,9 @@ const retire = (
 const move = (text: string, account: string, o: Options): void => {
   const serverId = longId(text);
   if (!token.safeParse(account).success)
-    throw new Complaint('The name of an account has 1 to 64 letters, digits, hyphens and underscores.');
-  if (!withDesk(o, false, (desk) => desk.moveAccount(serverId, account)))
-    throw new Complaint(`There is no license server ${grouped(serverId)}: clearinghouse servers.`);
+    throw new CommandError('The name of an account has 1 to 64 letters, digits, hyphens and underscores.');
+  if (!withVendorAdmin(o, false, (desk) => desk.moveAccount(serverId, account)))
+    throw new CommandError(`There is no license server ${grouped(serverId)}: clearinghouse servers.`);
   print(
     o,
     { result: 'moved', serverId, account },
@@ -47,13 +48,13 @@ export const addServers = (program: Command): void => {
     'servers',
     'license servers: standing, epoch, last witness, and whether a clone was seen',
   ).action((o: Options) =>
-    withDesk(o, false, (desk) => {
+    withVendorAdmin(o, false, (desk) => {
       const list = desk.servers();
       print(o, list, () => serversText(list));
     }),
   );
   command(program, 'packs', 'key packs issued, and what is left of each').action((o: Options) =>
-    withDesk(o, false, (desk) => {
+    withVendorAdmin(o, false, (desk) => {
       const list = desk.packs();
       print(o, list, () => packsText(list));
     }),

@@ -1,6 +1,6 @@
 // Plain tables for a terminal.
 
-import type { AgreementLine, CodeLine, Desk } from '../ports.ts';
+import type { AgreementLine, CodeLine, VendorAdmin } from '../ports.ts';
 import type { SigningKey } from '../adapters/key-material.ts';
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[], none: string): string => {
@@ -35,7 +35,7 @@ export const agreementsText = (list: readonly AgreementLine[]): string =>
     'No agreements yet: clearinghouse agreements add <file.json>.',
   );
 
-export const serversText = (list: ReturnType<Desk['servers']>): string =>
+export const serversText = (list: ReturnType<VendorAdmin['servers']>): string =>
   table(
     [
       'LICENSE SERVER',
@@ -86,7 +86,7 @@ export const keysText = (list: readonly SigningKey[]): string =>
     'No signing key yet: it is made when the service starts.',
   );
 
-export const packsText = (list: ReturnType<Desk['packs']>): string =>
+export const packsText = (list: ReturnType<VendorAdmin['packs']>): string =>
   table(
     [
       'KEY PACK',

@@ -23,21 +23,21 @@ const checkOf = (number: number, check: KeyedCheck): string => {
 };
 
 /** The code of a number from 1. */
-export const codeOf = (number: number, check: KeyedCheck): string =>
+export const formatCode = (number: number, check: KeyedCheck): string =>
   lettersOf(BigInt(number), NUMBER_LETTERS) + checkOf(number, check);
 
 /** The number of a code, or undefined where its check is not right. */
-export const numberOf = (code: string, check: KeyedCheck): number | undefined => {
+export const parseCode = (code: string, check: KeyedCheck): number | undefined => {
   let number = 0;
   for (const letter of code.slice(0, NUMBER_LETTERS)) number = number * 32 + LETTERS.indexOf(letter);
-  return number > 0 && code === codeOf(number, check) ? number : undefined;
+  return number > 0 && code === formatCode(number, check) ? number : undefined;
 };
 
 /** What stands in the place of an agreement's number for a pack that was bought as a box. */
-export const paperOfCode = (number: number): string => `CODE-${number}`;
+export const agreementNumberOfCode = (number: number): string => `CODE-${number}`;
 
 /** The number of the code that such a paper stands for. */
-export const numberOfPaper = (paper: string): number | undefined => {
+export const codeNumberOfAgreement = (paper: string): number | undefined => {
   const [, number] = /^CODE-([0-9]+)$/.exec(paper) ?? [];
   return number === undefined ? undefined : Number(number);
 };

@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
 import { RETAIL_CODE } from '@calbus/contracts/papers';
 import { decideEnter } from './agreements.ts';
-import { codeOf, numberOf } from './codes.ts';
+import { formatCode, parseCode } from './codes.ts';
 import {
   checkSender,
   decideActivate,
@@ -16,9 +16,9 @@ import {
   MAX_GUESSES,
   MAX_TRIES,
   provesCopy,
-  type OfServer,
-} from './decide.ts';
-import { identifierOf } from './identifiers.ts';
+  type ServerCommand,
+} from './decisions.ts';
+import { identifierFrom } from './identifiers.ts';
 import type { Cover, Sender, Server } from './registry.ts';
 
 const server: Server = {
@@ -34,7 +34,7 @@ const server: Server = {
   standing: 'active',
 };
 const own: Sender = { user: 'ls1', key: 'k1' };
-const install: OfServer = {
+const install: ServerCommand = {
   id: 'c1',
   version: 1,
   issuedAt: 0,
@@ -58,7 +58,7 @@ const said = (d: { kind: string; reason?: string } | undefined): string =>
   d === undefined ? 'taken' : (d.reason ?? d.kind);
 
 test('who sends: row by row', () => {
-  const rows: [string, OfServer, Server | undefined, Sender, string][] = [
+  const rows: [string, ServerCommand, Server | undefined, Sender, string][] = [
     ['it is the one', install, server, own, 'taken'],
     ['unknown id', install, undefined, own, 'UNKNOWN_SENDER'],
     ["another's account", install, server, { ...own, user: 'ls2' }, 'WRONG_SENDER'],
@@ -150,32 +150,32 @@ test('a code is used once; a pack gives no more than it has', () => {
 
 test('a license code has its number in it, and no other text is one', () => {
   const check = (text: string): Uint8Array => createHmac('sha256', 'secret').update(text).digest();
-  const codes = [1, 2, 31, 32, 1_000_000].map((n) => codeOf(n, check));
+  const codes = [1, 2, 31, 32, 1_000_000].map((n) => formatCode(n, check));
   assert.deepEqual(
-    codes.map((c) => numberOf(c, check)),
+    codes.map((c) => parseCode(c, check)),
     [1, 2, 31, 32, 1_000_000],
   );
   for (const code of codes) {
     assert.match(code, RETAIL_CODE);
     for (let i = 0; i < 25; i += 1) {
       const other = `${code.slice(0, i)}${code[i] === 'A' ? 'B' : 'A'}${code.slice(i + 1)}`;
-      assert.equal(numberOf(other, check), undefined, `a slip at ${i}`);
+      assert.equal(parseCode(other, check), undefined, `a slip at ${i}`);
     }
   }
   assert.equal(
-    numberOf(
-      codeOf(1, (t) => check(`${t} other`)),
+    parseCode(
+      formatCode(1, (t) => check(`${t} other`)),
       check,
     ),
     undefined,
     'of another Clearinghouse',
   );
-  assert.equal(numberOf('A'.repeat(25), check), undefined);
+  assert.equal(parseCode('A'.repeat(25), check), undefined);
 });
 
 test('tries are limited, and wrong guesses more than others', () => {
-  const deactivate: OfServer = { ...install, type: 'deactivate', body: {} };
-  const rows: [number, number, OfServer | undefined, string][] = [
+  const deactivate: ServerCommand = { ...install, type: 'deactivate', body: {} };
+  const rows: [number, number, ServerCommand | undefined, string][] = [
     [MAX_TRIES - 1, MAX_GUESSES - 1, install, 'taken'],
     [MAX_TRIES, 0, install, 'TOO_MANY_TRIES'],
     [MAX_TRIES, 0, undefined, 'TOO_MANY_TRIES'],
@@ -188,11 +188,11 @@ test('tries are limited, and wrong guesses more than others', () => {
 });
 
 test('an id is 35 fair letters, or none where the bytes do not suffice', () => {
-  const id = identifierOf(Uint8Array.from({ length: 64 }, (_, i) => i * 4));
+  const id = identifierFrom(Uint8Array.from({ length: 64 }, (_, i) => i * 4));
   assert.match(id ?? '', /^[A-Z0-9]{35}$/);
-  assert.equal(identifierOf(new Uint8Array(34)), undefined);
-  assert.equal(identifierOf(new Uint8Array(64).fill(255)), undefined);
-  assert.equal(identifierOf(Uint8Array.from([255, ...Array(35).fill(0)])), 'A'.repeat(35));
+  assert.equal(identifierFrom(new Uint8Array(34)), undefined);
+  assert.equal(identifierFrom(new Uint8Array(64).fill(255)), undefined);
+  assert.equal(identifierFrom(Uint8Array.from([255, ...Array(35).fill(0)])), 'A'.repeat(35));
 });
 
 test('an agreement entered again may grow, and not shrink below what was issued', () => {

@@ -6,7 +6,7 @@ const LENGTH = 35;
 const FAIR = 252;
 
 /** Makes an id of random bytes; undefined where too few of them could be used. 64 are enough but once in 10^30. */
-export const identifierOf = (random: Uint8Array): string | undefined => {
+export const identifierFrom = (random: Uint8Array): string | undefined => {
   const letters = [...random].filter((b) => b < FAIR).map((b) => LETTERS[b % LETTERS.length] ?? '');
   return letters.length < LENGTH ? undefined : letters.slice(0, LENGTH).join('');
 };

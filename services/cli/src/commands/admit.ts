@@ -4,16 +4,22 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import {
   connect,
   type Admission,
-  type LicenseAsk,
+  type LicenseRequest,
   type TerminalServer,
   type TerminalServerMode,
 } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { bold, day, green, json, plain, red, say, yellow } from '../print.ts';
-import { natsOf, readSecret, seedFileOf, terminalServerOf, type Profile } from '../profile.ts';
-import { admissionWords, rowWords } from '../rows.ts';
-import { decisionWords } from './request.ts';
+import {
+  natsEndpoint,
+  readSecret,
+  terminalServerSeedFile,
+  terminalServerEntry,
+  type Profile,
+} from '@calbus/operator-client/profile';
+import { admissionRowDescriptions, rowDescriptions } from '@calbus/operator-client/row-descriptions';
+import { describeDecision } from '@calbus/operator-client/terminal-server-connection';
 
 /** `none`: no licensing mode is configured. */
 export const admitModes = ['per-device', 'per-user', 'remote-administration', 'none'] as const;
@@ -27,12 +33,12 @@ export type AdmitOptions = {
 };
 
 const connectAs = async (profile: Profile, id: string, o: AdmitOptions): Promise<TerminalServer> => {
-  const known = terminalServerOf(profile, id);
+  const known = terminalServerEntry(profile, id);
   const chosen = o.mode ?? known.mode ?? 'none';
   const mode: TerminalServerMode | undefined = chosen === 'none' ? undefined : chosen;
   return connect({
-    ...natsOf(profile),
-    seed: readSecret(seedFileOf(profile, id)),
+    ...natsEndpoint(profile),
+    seed: readSecret(terminalServerSeedFile(profile, id)),
     terminalServerId: id,
     ...(mode === undefined ? {} : { mode }),
     version: o.version ?? known.version,
@@ -60,10 +66,10 @@ const graceWords = (server: TerminalServer, daysLeft: number | null): string => 
 
 const show = (server: TerminalServer, a: Admission): void => {
   say(a.admit ? green('let in') : red(`refused: ${a.refusal.code}`));
-  say(`${bold('row')}       ${a.row}: ${admissionWords[a.row]}`);
+  say(`${bold('row')}       ${a.row}: ${admissionRowDescriptions[a.row]}`);
   if (a.decision) {
     const { row } = a.decision;
-    say(`${bold('server')}    ${row}: ${decisionWords(a.decision)} (${rowWords[row]})`);
+    say(`${bold('server')}    ${row}: ${describeDecision(a.decision)} (${rowDescriptions[row]})`);
   }
   if (a.fault) say(`${bold('server')}    ${plain(`${a.fault.detail} (${a.fault.code})`)}`);
   if (a.notCounted !== null)
@@ -80,7 +86,7 @@ export const admit = async (
   profile: Profile,
   id: string,
   o: AdmitOptions,
-  ask: LicenseAsk,
+  ask: LicenseRequest,
   asJson: boolean,
 ): Promise<void> => {
   const presented = o.clientFile === undefined ? undefined : presentedFrom(o.clientFile);

@@ -15,14 +15,14 @@ import type { Body } from '@calbus/contracts/envelope';
 import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { splitGroups } from '@calbus/contracts/spoken-groups';
 import { subjects } from '@calbus/contracts/subjects';
-import type { Operator } from '../operator.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { json, plain, say } from '../print.ts';
-import { Problem } from '../problem.ts';
-import { followToEnd } from './clearinghouse.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import { followCommand } from '@calbus/operator-client/clearinghouse-commands';
 
 export type Method = 'web' | 'telephone';
 type Json = { readonly json?: true };
-type WithOperator = (act: (operator: Operator) => Promise<void>) => Promise<void>;
+type WithOperator = (act: (operator: OperatorClient) => Promise<void>) => Promise<void>;
 
 const READY_MS = 10_000;
 const POLL_MS = 250;
@@ -33,7 +33,7 @@ const refused = ({ problem, says, wrong = [] }: Body<typeof liaisonNotCarried>):
 };
 
 /** The command to be carried, as soon as the CALs that it needs are withheld. */
-const fetchCarried = async (operator: Operator, commandId: string, as: 'file' | 'groups') => {
+const fetchCarried = async (operator: OperatorClient, commandId: string, as: 'file' | 'groups') => {
   const deadline = performance.now() + READY_MS;
   for (;;) {
     const { body } = await operator.askAny<
@@ -56,7 +56,7 @@ const sayGroups = (groups: readonly string[]): void => {
 };
 
 export const handOut = async (
-  operator: Operator,
+  operator: OperatorClient,
   commandId: string,
   method: Method,
   o: Json & { readonly out?: string },
@@ -93,7 +93,7 @@ export const sayMore = ({ state }: LiaisonCommand): void => {
 };
 
 const bring = async (
-  operator: Operator,
+  operator: OperatorClient,
   answer: Body<typeof liaisonAnswer>['answer'],
   o: Json,
 ): Promise<void> => {
@@ -102,7 +102,7 @@ const bring = async (
     typeof liaisonAnswered | typeof liaisonNotCarried
   >(subjects.liaison.command('answer'), liaisonAnswer, { answer }, [liaisonAnswered, liaisonNotCarried]);
   if (!('command' in body)) throw refused(body);
-  const command: LiaisonCommand = await followToEnd(operator, body.command);
+  const command: LiaisonCommand = await followCommand(operator, body.command);
   if (o.json) return json({ command, repeated: body.repeated });
   say(
     body.repeated

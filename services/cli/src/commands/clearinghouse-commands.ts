@@ -33,14 +33,17 @@ import type { Body, Contract } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
-import { operate } from '../leader.ts';
-import { newId, operatorName, type Operator } from '../operator.ts';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { bold, day, grouped, json, modeName, plain, say, table } from '../print.ts';
-import { Problem } from '../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 import { handOut, sayMore } from './carry.ts';
-import { toBeCarried, toClearinghouse } from './clearinghouse.ts';
+import {
+  queueOfflineCommand,
+  sendClearinghouseCommand,
+} from '@calbus/operator-client/clearinghouse-commands';
 
-type WithOperator = (act: (operator: Operator, redis: Redis) => Promise<void>) => Promise<void>;
+type WithOperator = (act: (operator: OperatorClient, redis: Redis) => Promise<void>) => Promise<void>;
 type Json = { readonly json?: true };
 /** By which road, and where a request file is written. */
 type Carrying = { readonly method: Road; readonly out?: string };
@@ -62,7 +65,7 @@ const ended = (c: LiaisonCommand, o: Json, done: string): void => {
 
 /** By the road that was chosen: followed to its end, or handed out to be carried. */
 const send = async <C extends Contract>(
-  operator: Operator,
+  operator: OperatorClient,
   name: LiaisonCommandName,
   c: C,
   body: Omit<Body<C>, 'commandId' | 'by'>,
@@ -70,8 +73,8 @@ const send = async <C extends Contract>(
   done: string,
 ): Promise<void> => {
   if (o.method === 'automatic')
-    return ended(await toClearinghouse(operator, name, c, body, progress(o)), o, done);
-  return handOut(operator, await toBeCarried(operator, name, c, body, o.method), o.method, o);
+    return ended(await sendClearinghouseCommand(operator, name, c, body, progress(o)), o, done);
+  return handOut(operator, await queueOfflineCommand(operator, name, c, body, o.method), o.method, o);
 };
 const withRoad = (c: Command): Command =>
   c
@@ -176,7 +179,7 @@ const purchaseOf = (program: string, o: Bought): Installable => {
   };
 };
 
-const agreementList = async (operator: Operator, only: Paper | undefined) => {
+const agreementList = async (operator: OperatorClient, only: Paper | undefined) => {
   const subject = subjects.liaison.query('operator', 'agreements');
   const { serverId, contact, keyPacks } = await operator.ask(subject, queryAgreements, {}, liaisonAgreements);
   const of = ({ purchase: p }: (typeof keyPacks)[number]): boolean =>
@@ -378,7 +381,7 @@ export const addClearinghouseCommands = (
     .action((o: Json & { why: string }) =>
       withOperator(async (operator) => {
         const body = { commandId: newId(), by: operatorName(), why: o.why };
-        const accepted = await operate(operator, inventoryReleaseReserve, body);
+        const accepted = await sendToLeader(operator, inventoryReleaseReserve, body);
         if (o.json) json(accepted);
         else say('Nothing is kept any more: calbus ledger show says how many there were.');
       }),

@@ -1,17 +1,17 @@
 // `calbus clock`: an operator's word that the leader's clock is right.
 
 import { inventoryConfirmClock } from '@calbus/contracts/inventory-messages';
-import { operate } from '../leader.ts';
-import { newId, type Operator } from '../operator.ts';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { json, say } from '../print.ts';
 
 export const confirmClock = async (
-  operator: Operator,
+  operator: OperatorClient,
   by: string,
   why: string,
   asJson: boolean,
 ): Promise<void> => {
-  const { position } = await operate(operator, inventoryConfirmClock, { commandId: newId(), by, why });
+  const { position } = await sendToLeader(operator, inventoryConfirmClock, { commandId: newId(), by, why });
   if (asJson) json({ position });
   else say('The clock of the leader is confirmed: CALs of ended licenses return to their pools again.');
 };

@@ -2,14 +2,19 @@
 
 import type { Command } from 'commander';
 import { inventoryMergeDevices, inventoryUndoMerge } from '@calbus/contracts/inventory-messages';
-import { operate } from '../leader.ts';
-import { newId, operatorName, type Operator } from '../operator.ts';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { json, say } from '../print.ts';
 
 export type Merge = { readonly from: string; readonly into: string; readonly why: string };
 
-export const merge = async (operator: Operator, m: Merge, by: string, asJson: boolean): Promise<void> => {
-  const { position } = await operate(operator, inventoryMergeDevices, { commandId: newId(), ...m, by });
+export const merge = async (
+  operator: OperatorClient,
+  m: Merge,
+  by: string,
+  asJson: boolean,
+): Promise<void> => {
+  const { position } = await sendToLeader(operator, inventoryMergeDevices, { commandId: newId(), ...m, by });
   const { from, into } = m;
   if (asJson) return json({ from, into, position });
   say(`${from} is ${into} from now on: what it held has ended, and its CAL is free.`);
@@ -17,20 +22,25 @@ export const merge = async (operator: Operator, m: Merge, by: string, asJson: bo
 };
 
 export const unmerge = async (
-  operator: Operator,
+  operator: OperatorClient,
   from: string,
   by: string,
   why: string,
   asJson: boolean,
 ): Promise<void> => {
-  const { position } = await operate(operator, inventoryUndoMerge, { commandId: newId(), from, by, why });
+  const { position } = await sendToLeader(operator, inventoryUndoMerge, {
+    commandId: newId(),
+    from,
+    by,
+    why,
+  });
   if (asJson) return json({ from, position });
   say(
     `${from} is a device of its own again. A full license that the merge had ended, and is in date, is its own again.`,
   );
 };
 
-type With = (act: (operator: Operator) => Promise<void>) => Promise<void>;
+type With = (act: (operator: OperatorClient) => Promise<void>) => Promise<void>;
 type Options = { readonly json?: true; readonly why: string };
 
 export const addDeviceCommands = (

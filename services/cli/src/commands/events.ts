@@ -2,12 +2,14 @@
 
 import { events as known, operatorEvent } from '@calbus/contracts/events';
 import { streams } from '@calbus/contracts/streams';
-import { lastMessages } from '../last-messages.ts';
-import type { Operator } from '../operator.ts';
+import { readStreamTail } from '@calbus/operator-client/stream-tail';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { json, say, table, time } from '../print.ts';
 
-export const events = async (operator: Operator, limit: number, asJson: boolean): Promise<void> => {
-  const found = (await lastMessages(operator, streams.events.name, operatorEvent, limit)).map((m) => m.body);
+export const events = async (operator: OperatorClient, limit: number, asJson: boolean): Promise<void> => {
+  const found = (await readStreamTail(operator, streams.events.name, operatorEvent, limit)).map(
+    (m) => m.body,
+  );
   if (asJson) return json(found.map((e) => ({ ...e, todo: known[e.event].todo })));
   if (found.length === 0) return say('No events in the last 30 days.');
   table(

@@ -15,11 +15,11 @@ import {
 } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { lastMessages } from '../last-messages.ts';
-import type { Operator } from '../operator.ts';
+import { readStreamTail } from '@calbus/operator-client/stream-tail';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { day, dim, grouped, json, kindWords, modeName, plain, say, table, time } from '../print.ts';
 
-export const packs = async (operator: Operator, asJson: boolean): Promise<void> => {
+export const packs = async (operator: OperatorClient, asJson: boolean): Promise<void> => {
   const answer = await operator.ask(
     subjects.inventory.query('operator', 'packs'),
     queryPacks,
@@ -44,7 +44,7 @@ export const packs = async (operator: Operator, asJson: boolean): Promise<void> 
 };
 
 export const licenses = async (
-  operator: Operator,
+  operator: OperatorClient,
   filter: { device?: string; user?: string; limit: number },
   asJson: boolean,
 ): Promise<void> => {
@@ -87,7 +87,7 @@ const nextOf = ({ commandId, road }: LiaisonCommand): string =>
     ? `say it with calbus requests say ${commandId}, type the answer with calbus requests hear ${commandId}`
     : `calbus requests export ${commandId} writes its file, calbus requests import <answer file> takes the answer`;
 
-export const requests = async (operator: Operator, asJson: boolean): Promise<void> => {
+export const requests = async (operator: OperatorClient, asJson: boolean): Promise<void> => {
   const { commands } = await operator.ask(
     subjects.liaison.query('operator', 'status'),
     queryLiaison,
@@ -116,8 +116,12 @@ export const requests = async (operator: Operator, asJson: boolean): Promise<voi
   }
 };
 
-export const deadLetters = async (operator: Operator, limit: number, asJson: boolean): Promise<void> => {
-  const found = await lastMessages(operator, streams.deadLetters.name, deadLetter, limit);
+export const deadLetters = async (
+  operator: OperatorClient,
+  limit: number,
+  asJson: boolean,
+): Promise<void> => {
+  const found = await readStreamTail(operator, streams.deadLetters.name, deadLetter, limit);
   const letters = found.map(({ sentAt, body }) => ({ at: sentAt, ...body }));
   if (asJson) return json(letters);
   if (letters.length === 0) return say('No dead letters.');

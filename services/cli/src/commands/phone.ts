@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { name } from '@calbus/contracts/tokens';
 import { json, plain, say, table } from '../print.ts';
-import { Problem } from '../problem.ts';
-import type { Profile } from '../profile.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import type { Profile } from '@calbus/operator-client/profile';
 
 const numbers = z.strictObject({
   numbers: z

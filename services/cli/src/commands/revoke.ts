@@ -7,13 +7,13 @@ import {
   type HeldLicense,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { operate } from '../leader.ts';
-import { newId, type Operator } from '../operator.ts';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { day, dim, grouped, json, kindWords, plain, say } from '../print.ts';
-import { Problem } from '../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 
 /** What the ledger holds under this id; a replica that knows nothing of the question answers with other licenses. */
-const licenseOf = async (operator: Operator, licenseId: string): Promise<HeldLicense | undefined> => {
+const licenseOf = async (operator: OperatorClient, licenseId: string): Promise<HeldLicense | undefined> => {
   const subject = subjects.inventory.query('operator', 'licenses');
   const question = { license: licenseId, limit: 1 };
   const { licenses } = await operator.ask(subject, queryLicenses, question, inventoryLicenses);
@@ -31,7 +31,7 @@ const withTheLift = (error: unknown): unknown =>
     : error;
 
 export const revoke = async (
-  operator: Operator,
+  operator: OperatorClient,
   licenseId: string,
   by: string,
   why: string,
@@ -39,7 +39,7 @@ export const revoke = async (
 ): Promise<void> => {
   const license = await licenseOf(operator, licenseId);
   const command = { commandId: newId(), licenseId, by, why };
-  const { position } = await operate(operator, inventoryRevoke, command).catch((error: unknown) => {
+  const { position } = await sendToLeader(operator, inventoryRevoke, command).catch((error: unknown) => {
     throw withTheLift(error);
   });
   if (asJson) return json({ licenseId, license: license ?? null, position });

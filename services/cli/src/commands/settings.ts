@@ -4,17 +4,21 @@ import { inventorySettings, inventorySettingsAre, querySettings } from '@calbus/
 import { firstIssue } from '@calbus/contracts/envelope';
 import { settingNames, settingsChange, type SettingsChange } from '@calbus/contracts/settings';
 import { subjects } from '@calbus/contracts/subjects';
-import { operate } from '../leader.ts';
-import { newId, type Operator } from '../operator.ts';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { json, plain, say, table, time } from '../print.ts';
-import { Problem } from '../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 
-const read = (operator: Operator) =>
+const read = (operator: OperatorClient) =>
   operator.ask(subjects.inventory.query('operator', 'settings'), querySettings, {}, inventorySettingsAre);
 
 const shown = (value: unknown): string => (value === null ? 'off' : JSON.stringify(value));
 
-export const get = async (operator: Operator, names: readonly string[], asJson: boolean): Promise<void> => {
+export const get = async (
+  operator: OperatorClient,
+  names: readonly string[],
+  asJson: boolean,
+): Promise<void> => {
   const { settings } = await read(operator);
   const unknown = names.find((n) => !settingNames.includes(n as never));
   if (unknown !== undefined) throw notASetting(unknown);
@@ -56,19 +60,24 @@ export const changesOf = (texts: readonly string[]): SettingsChange => {
 };
 
 export const set = async (
-  operator: Operator,
+  operator: OperatorClient,
   texts: readonly string[],
   by: string,
   why: string,
   asJson: boolean,
 ): Promise<void> => {
   const changes = changesOf(texts);
-  const { position } = await operate(operator, inventorySettings, { commandId: newId(), changes, by, why });
+  const { position } = await sendToLeader(operator, inventorySettings, {
+    commandId: newId(),
+    changes,
+    by,
+    why,
+  });
   if (asJson) return json({ changes, position });
   for (const [name, value] of Object.entries(changes)) say(`${name} is ${shown(value)} from now on.`);
 };
 
-export const history = async (operator: Operator, asJson: boolean): Promise<void> => {
+export const history = async (operator: OperatorClient, asJson: boolean): Promise<void> => {
   const { changes } = await read(operator);
   if (asJson) return json(changes);
   if (changes.length === 0) return say('No setting was ever changed.');

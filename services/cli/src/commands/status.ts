@@ -6,9 +6,9 @@ import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { lossReasons } from '@calbus/contracts/witness';
 import type { Redis } from 'ioredis';
-import { readLiveCounts } from '../live-counts.ts';
-import type { Operator } from '../operator.ts';
-import { Problem } from '../problem.ts';
+import { readLiveCounts } from '@calbus/operator-client/live-counts';
+import type { OperatorClient } from '@calbus/operator-client/client';
+import { Problem } from '@calbus/operator-client/problem';
 import { askTerminalServers } from './terminal-servers.ts';
 import {
   bold,
@@ -50,7 +50,7 @@ export const attempt = async <T>(what: Promise<T>): Promise<T | null> => {
 };
 
 /** Everything `status` shows; a part that does not answer is null. */
-export const readStatus = async (operator: Operator, redis: Redis) => {
+export const readStatus = async (operator: OperatorClient, redis: Redis) => {
   const { nc } = operator;
   const query = subjects.inventory.query('operator', 'status');
   const replicas = await operator.askAll(query, queryStatus, {}, inventoryStatus);
@@ -159,7 +159,7 @@ const showInventory = (i: NonNullable<Status['inventory']>, replicas: Status['re
   );
 };
 
-export const status = async (operator: Operator, redis: Redis, asJson: boolean): Promise<void> => {
+export const status = async (operator: OperatorClient, redis: Redis, asJson: boolean): Promise<void> => {
   const s = await readStatus(operator, redis);
   if (asJson) json(s);
   else show(s);

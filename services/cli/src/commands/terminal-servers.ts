@@ -6,7 +6,7 @@ import {
   type KnownTerminalServer,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import type { Operator } from '../operator.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { day, dim, json, modeName, say, table, time } from '../print.ts';
 
 type Standing = NonNullable<KnownTerminalServer['standing']>;
@@ -28,7 +28,7 @@ const standingCells = (s: Standing | undefined, now: number): string[] =>
 
 type Filter = { readonly terminalServerId?: string; readonly limit: number };
 
-export const askTerminalServers = (operator: Operator, filter: Filter) =>
+export const askTerminalServers = (operator: OperatorClient, filter: Filter) =>
   operator.ask(
     subjects.inventory.query('operator', 'terminal-servers'),
     queryTerminalServers,
@@ -36,7 +36,11 @@ export const askTerminalServers = (operator: Operator, filter: Filter) =>
     inventoryTerminalServers,
   );
 
-export const terminalServers = async (operator: Operator, filter: Filter, asJson: boolean): Promise<void> => {
+export const terminalServers = async (
+  operator: OperatorClient,
+  filter: Filter,
+  asJson: boolean,
+): Promise<void> => {
   const answer = await askTerminalServers(operator, filter);
   if (asJson) return json(answer);
   if (answer.terminalServers.length === 0) return say('No terminal server that is asked for is known.');

@@ -6,16 +6,16 @@ import { openDecisions } from '@calbus/contracts/decisions';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
-import { readLiveCounts, type LiveCounts } from '../live-counts.ts';
-import type { Operator } from '../operator.ts';
+import { readLiveCounts, type LiveCounts } from '@calbus/operator-client/live-counts';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { dim, modeName, plain, red, say } from '../print.ts';
-import { rowWords } from '../rows.ts';
-import { decisionWords } from './request.ts';
+import { rowDescriptions } from '@calbus/operator-client/row-descriptions';
+import { describeDecision } from '@calbus/operator-client/terminal-server-connection';
 
 type Decision = Body<typeof licenseDecision>;
 type Fault = Body<typeof licenseFault>;
 
-export const countsLine = (counts: LiveCounts): string =>
+export const describeCounts = (counts: LiveCounts): string =>
   counts.pools
     .map((p) =>
       p.mode === 'per-user' && p.issued === 0
@@ -36,7 +36,7 @@ const withoutLicense = ({ outcome, ...rest }: Decision): object => {
 const showDecision = (d: Decision, asJson: boolean): void => {
   if (asJson) return say(JSON.stringify({ decision: withoutLicense(d) }));
   say(
-    `${clockTime(d.decidedAt)}  ${d.terminalServerId.padEnd(12)} ${d.row.padEnd(3)} ${decisionWords(d)} ${dim(rowWords[d.row] ?? '')}`,
+    `${clockTime(d.decidedAt)}  ${d.terminalServerId.padEnd(12)} ${d.row.padEnd(3)} ${describeDecision(d)} ${dim(rowDescriptions[d.row] ?? '')}`,
   );
 };
 
@@ -47,7 +47,7 @@ const showFault = (f: Fault, at: number, asJson: boolean): void => {
 
 /** Until `signal` aborts. With `asJson` one JSON object a line. */
 export const watch = async (
-  operator: Operator,
+  operator: OperatorClient,
   redis: Redis,
   asJson: boolean,
   signal: AbortSignal,
@@ -72,7 +72,7 @@ export const watch = async (
         say(
           asJson
             ? JSON.stringify({ counts })
-            : `${clockTime(Date.now())}  ${countsLine(counts)} ${dim(`(ledger ${counts.head?.sequence ?? '…'})`)}`,
+            : `${clockTime(Date.now())}  ${describeCounts(counts)} ${dim(`(ledger ${counts.head?.sequence ?? '…'})`)}`,
         );
       last = text;
     } catch {

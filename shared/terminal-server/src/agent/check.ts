@@ -3,14 +3,14 @@
 
 import { connect } from 'node:net';
 
-export type Checked = { readonly admit: boolean; readonly says: string };
+export type CheckResult = { readonly admit: boolean; readonly says: string };
 
 /** All that PAM tells, by the names it tells it under. */
 export type PamEnvironment = Readonly<Record<string, string | undefined>>;
 
 /** The whole of it is to take less than 4 s, the start of the process included. */
 const DEADLINE_MS = 3_700;
-const MOST_BYTES = 262_144;
+const MAX_ANSWER_BYTES = 262_144;
 
 /** One line to the agent, its line back. Rejects with what is wrong in a few words. */
 export const askAgent = (socket: string, line: string, withinMs = DEADLINE_MS): Promise<string> =>
@@ -32,7 +32,7 @@ export const askAgent = (socket: string, line: string, withinMs = DEADLINE_MS): 
       text += chunk;
       const at = text.indexOf('\n');
       if (at !== -1) end(() => resolve(text.slice(0, at)));
-      else if (text.length > MOST_BYTES) end(() => reject(new Error('its answer is too long')));
+      else if (text.length > MAX_ANSWER_BYTES) end(() => reject(new Error('its answer is too long')));
     });
     connection.on('error', (error: NodeJS.ErrnoException) =>
       end(() => reject(new Error(error.code ?? 'error'))),
@@ -46,7 +46,7 @@ const text = (value: unknown, member: string): string | undefined => {
 };
 
 /** What an answer of the agent says, whatever came. */
-export const readAnswer = (user: string, line: string): Checked => {
+export const readAnswer = (user: string, line: string): CheckResult => {
   let answer: unknown;
   try {
     answer = JSON.parse(line);
@@ -69,7 +69,7 @@ export const readAnswer = (user: string, line: string): Checked => {
   return { admit: false, says: `${user} is refused (${row}, ${code}): ${text(refusal, 'says') ?? ''}` };
 };
 
-export const checkUser = async (env: PamEnvironment, socket: string): Promise<Checked> => {
+export const checkUser = async (env: PamEnvironment, socket: string): Promise<CheckResult> => {
   const { PAM_USER: user, PAM_TYPE: type } = env;
   // Sessions come after the account was let in.
   if (type === 'open_session' || type === 'close_session') return { admit: true, says: '' };

@@ -51,7 +51,7 @@ const run = async (v: Values): Promise<number> => {
     out('calbus-agent: the configuration is good.');
     return 0;
   }
-  const { runAgent } = await import('./run.ts');
+  const { runAgent } = await import('./daemon.ts');
   await runAgent(read.config);
   return 0;
 };

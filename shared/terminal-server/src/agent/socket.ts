@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import path from 'node:path';
-import { createLines } from './domain/lines.ts';
+import { createLineSplitter } from './domain/line-splitter.ts';
 
 export type SocketOptions = {
   readonly path: string;
@@ -15,13 +15,13 @@ export type SocketOptions = {
 
 export type AgentSocket = { readonly close: () => Promise<void> };
 
-const MOST_CONNECTIONS = 512;
-const MOST_WAITING = 64;
+const MAX_CONNECTIONS = 512;
+const MAX_WAITING_LINES = 64;
 /** A connection that says nothing for so long is let go. */
-const IDLE_MS = 60_000;
+const IDLE_TIMEOUT_MS = 60_000;
 
 const serve = (socket: Socket, answer: SocketOptions['answer']): void => {
-  const lines = createLines();
+  const lines = createLineSplitter();
   const waiting: string[] = [];
   let answering = false;
   let ending = false;
@@ -33,7 +33,7 @@ const serve = (socket: Socket, answer: SocketOptions['answer']): void => {
     answering = true;
     for (let line = waiting.shift(); line !== undefined && !socket.destroyed; line = waiting.shift()) {
       if (line.trim() !== '') say(await answer(line));
-      if (waiting.length < MOST_WAITING) socket.resume();
+      if (waiting.length < MAX_WAITING_LINES) socket.resume();
     }
     answering = false;
     if (ending) socket.end();
@@ -42,7 +42,7 @@ const serve = (socket: Socket, answer: SocketOptions['answer']): void => {
     ending = true;
     void answerAll();
   };
-  socket.setTimeout(IDLE_MS, () => {
+  socket.setTimeout(IDLE_TIMEOUT_MS, () => {
     if (!answering) socket.destroy();
   });
   socket.on('error', () => socket.destroy());
@@ -55,7 +55,7 @@ const serve = (socket: Socket, answer: SocketOptions['answer']): void => {
       end();
       return;
     }
-    if (waiting.length >= MOST_WAITING) socket.pause();
+    if (waiting.length >= MAX_WAITING_LINES) socket.pause();
     void answerAll();
   });
   socket.on('end', end);
@@ -100,7 +100,7 @@ export const openSocket = async (o: SocketOptions): Promise<AgentSocket> => {
   }
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    if (open.size >= MOST_CONNECTIONS) {
+    if (open.size >= MAX_CONNECTIONS) {
       socket.destroy();
       return;
     }

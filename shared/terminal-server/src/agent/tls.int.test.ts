@@ -10,7 +10,7 @@ import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { testNats } from '@calbus/testkit/servers';
 import { testAuthority } from '@calbus/testkit/tls';
 import { natsConfig } from '../../../../deploy/nats/config.ts';
-import { keepKeys, terminalServerSeedFile } from '../../../../deploy/nats/keys.ts';
+import { ensureKeys, terminalServerSeedFile } from '../../../../deploy/nats/keys.ts';
 import { rootPem } from '../played-license-server.ts';
 import { askAgent } from './check.ts';
 
@@ -23,7 +23,7 @@ test('caFile decides whom it connects to', async (t) => {
   using ours = await testAuthority();
   using others = await testAuthority();
   const tls = await ours.certify(['127.0.0.1']);
-  const keys = keepKeys(place('keys'), ['ts1']);
+  const keys = ensureKeys(place('keys'), ['ts1']);
   await using nats = await testNats({
     config: (at) => natsConfig({ ...at, syncAlways: true, keys, tls }),
   });

@@ -11,13 +11,13 @@ import {
   refusalOf,
   rowAfterAsking,
   rowBeforeAsking,
-  type Answer,
+  type ServerAnswer,
   type Situation,
 } from './admission.ts';
-import type { Presented } from './presented.ts';
+import type { PresentedLicense } from './presented-license.ts';
 
 const both = [true, false] as const;
-const presentedAll: readonly (Presented | null)[] = [
+const presentedAll: readonly (PresentedLicense | null)[] = [
   null,
   ...(['temporary', 'full'] as const).flatMap((kind) =>
     both.flatMap((serves) =>
@@ -42,14 +42,14 @@ const situations: readonly Situation[] = (
     ),
   ),
 );
-const answers: readonly Answer[] = [
+const answers: readonly ServerAnswer[] = [
   { kind: 'granted' },
   { kind: 'unreachable' },
   ...refusalCodes.map((code) => ({ kind: 'refused', code }) as const),
 ];
 const asked = situations.filter((s) => rowBeforeAsking(s) === undefined);
 const everyAnswer = asked.flatMap((s) => answers.map((answer) => ({ ...s, answer })));
-const inDate = (p: Presented | null): boolean => p?.serves === true && p.left !== 'nothing';
+const inDate = (p: PresentedLicense | null): boolean => p?.serves === true && p.left !== 'nothing';
 
 describe('the table at the terminal server', () => {
   test('has its rows in their order', () => {

@@ -4,24 +4,24 @@
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { TerminalServerRow } from '@calbus/contracts/rows';
 import type { LicensingMode } from '@calbus/contracts/tokens';
-import type { Presented } from './presented.ts';
+import type { PresentedLicense } from './presented-license.ts';
 
 export type Situation = {
   readonly mode: LicensingMode | 'remote-administration' | 'not-configured';
   readonly inGrace: boolean;
   /** The license the client presented; null where there is none that counts (N1, N2). */
-  readonly presented: Presented | null;
+  readonly presented: PresentedLicense | null;
   readonly userAuthenticated: boolean;
   readonly perUserWhenUnreachable: 'admit' | 'refuse';
 };
 
 /** What came of asking the license server. Unreachable: no answer by the deadline, a fault, or BUSY. */
-export type Answer =
+export type ServerAnswer =
   | { readonly kind: 'granted' }
   | { readonly kind: 'refused'; readonly code: RefusalCode }
   | { readonly kind: 'unreachable' };
 
-export type AnsweredSituation = Situation & { readonly answer: Answer };
+export type AnsweredSituation = Situation & { readonly answer: ServerAnswer };
 
 export type AdmissionRow<S> = {
   readonly id: TerminalServerRow;
@@ -81,7 +81,7 @@ export const rowAfterAsking = (s: AnsweredSituation): AdmissionRow<AnsweredSitua
 };
 
 /** The code with which a row refuses. */
-export const refusalOf = (row: TerminalServerRow, answer: Answer | undefined): RefusalCode => {
+export const refusalOf = (row: TerminalServerRow, answer: ServerAnswer | undefined): RefusalCode => {
   if (row === 'G0') return 'MODE_NOT_CONFIGURED';
   return answer?.kind === 'refused' ? answer.code : 'LICENSE_SERVER_UNREACHABLE';
 };

@@ -6,11 +6,11 @@ import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
 import { instant } from '@calbus/contracts/tokens';
 
 /** By license server id; `since` is when the earliest license of that epoch that was seen was issued. */
-export const keptEpochs = z.record(z.string(), z.object({ epoch: z.int().min(1), since: instant }));
-export type KeptEpochs = z.infer<typeof keptEpochs>;
+export const storedEpochs = z.record(z.string(), z.object({ epoch: z.int().min(1), since: instant }));
+export type StoredEpochs = z.infer<typeof storedEpochs>;
 
 /** A genuine license was seen. Its time of issue is the ledger's, so that no two clocks are compared. */
-export const epochSeen = (epochs: KeptEpochs, { iss, epoch, iat }: LicenseClaims): KeptEpochs => {
+export const epochSeen = (epochs: StoredEpochs, { iss, epoch, iat }: LicenseClaims): StoredEpochs => {
   if (iss === UNACTIVATED || epoch < 1) return epochs;
   const known = epochs[iss];
   const since = iat * 1000;
@@ -18,7 +18,7 @@ export const epochSeen = (epochs: KeptEpochs, { iss, epoch, iat }: LicenseClaims
   return { ...epochs, [iss]: { epoch, since } };
 };
 
-export const ofEarlierEpoch = (epochs: KeptEpochs, claims: LicenseClaims): boolean => {
+export const isOfEarlierEpoch = (epochs: StoredEpochs, claims: LicenseClaims): boolean => {
   const known = epochs[claims.iss];
   return known !== undefined && claims.epoch < known.epoch && claims.iat * 1000 > known.since;
 };

@@ -8,7 +8,7 @@ import {
   graceOf,
   licenseSeen,
   timePassed,
-  type KeptGrace,
+  type StoredGrace,
 } from './grace.ts';
 
 const DAY = 86_400_000;
@@ -55,7 +55,7 @@ describe('the grace period', () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-        let g: KeptGrace | null = null;
+        let g: StoredGrace | null = null;
         let left = Infinity;
         for (const s of steps) {
           if (s.do === 'client') g = clientSeen(g, s.at);

@@ -6,44 +6,44 @@ import type { Grace } from '@calbus/contracts/ledger';
 import { instant } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 
-const DAY = 86_400_000;
+const DAY_MS = 86_400_000;
 /** The longest grace period of a terminal server of version 2000. */
-const DAYS_OF_2000 = 90;
+const MAX_GRACE_DAYS_2000 = 90;
 
-export const keptGrace = z.object({
+export const storedGrace = z.object({
   startedAt: instant,
   /** The latest time that was seen: a clock that goes back gives nothing anew. */
   latest: instant,
   endedByLicense: z.boolean(),
 });
-export type KeptGrace = z.infer<typeof keptGrace>;
+export type StoredGrace = z.infer<typeof storedGrace>;
 
 export const graceDaysOf = (graceDays: number, version: ProductVersion): number =>
-  version === '2000' ? Math.min(graceDays, DAYS_OF_2000) : graceDays;
+  version === '2000' ? Math.min(graceDays, MAX_GRACE_DAYS_2000) : graceDays;
 
 /** A client connects. */
-export const clientSeen = (g: KeptGrace | null, now: number): KeptGrace =>
+export const clientSeen = (g: StoredGrace | null, now: number): StoredGrace =>
   g ? timePassed(g, now) : { startedAt: now, latest: now, endedByLicense: false };
 
-export const timePassed = (g: KeptGrace, now: number): KeptGrace =>
+export const timePassed = (g: StoredGrace, now: number): StoredGrace =>
   now > g.latest ? { ...g, latest: now } : g;
 
 /** A full license, or a Per User grant, went through this terminal server. */
-export const licenseSeen = (g: KeptGrace | null, now: number): KeptGrace => {
+export const licenseSeen = (g: StoredGrace | null, now: number): StoredGrace => {
   const seen = clientSeen(g, now);
   return seen.endedByLicense ? seen : { ...seen, endedByLicense: true };
 };
 
 /** How it stands with so many days of grace; null before the first client. */
-export const graceOf = (g: KeptGrace | null, days: number): Grace => {
+export const graceOf = (g: StoredGrace | null, days: number): Grace => {
   if (!g) return null;
-  const endsAt = g.startedAt + days * DAY;
+  const endsAt = g.startedAt + days * DAY_MS;
   const byTime = g.latest >= endsAt ? 'time' : 'no';
   return { startedAt: g.startedAt, endsAt, over: g.endedByLicense ? 'license' : byTime };
 };
 
 /** Days left, a begun one counted whole; 0 where there is no grace. */
-export const daysLeft = (g: KeptGrace | null, days: number): number => {
+export const daysLeft = (g: StoredGrace | null, days: number): number => {
   const stands = graceOf(g, days);
-  return g && stands?.over === 'no' ? Math.ceil((stands.endsAt - g.latest) / DAY) : 0;
+  return g && stands?.over === 'no' ? Math.ceil((stands.endsAt - g.latest) / DAY_MS) : 0;
 };

@@ -3,19 +3,19 @@
 import { z } from 'zod';
 import { hardwareId, token } from '@calbus/contracts/tokens';
 
-export const keptLogOn = z.object({
+export const storedLogOn = z.object({
   licenseId: token,
   hardwareId,
   /** The report goes out under the same id each time. */
   requestId: token,
 });
-export type KeptLogOn = z.infer<typeof keptLogOn>;
+export type StoredLogOn = z.infer<typeof storedLogOn>;
 
 /** More than these wait nowhere: the oldest are let go. */
 const MOST = 5_000;
 
-export const logOnReported = (all: readonly KeptLogOn[], l: KeptLogOn): readonly KeptLogOn[] =>
+export const logOnReported = (all: readonly StoredLogOn[], l: StoredLogOn): readonly StoredLogOn[] =>
   all.some((x) => x.licenseId === l.licenseId) ? all : [...all.slice(-MOST + 1), l];
 
-export const logOnConfirmed = (all: readonly KeptLogOn[], licenseId: string): readonly KeptLogOn[] =>
+export const logOnConfirmed = (all: readonly StoredLogOn[], licenseId: string): readonly StoredLogOn[] =>
   all.some((x) => x.licenseId === licenseId) ? all.filter((x) => x.licenseId !== licenseId) : all;

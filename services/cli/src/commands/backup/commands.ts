@@ -1,13 +1,13 @@
 // calbus backup …, calbus restore.
 
 import type { Command } from 'commander';
-import type { Operator } from '../../operator.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { backup, verifyBackup } from './make.ts';
 import { passphraseOf } from './passphrase.ts';
 import { restore } from './restore.ts';
 
 type Options = { readonly json?: true; readonly passphraseFile?: string };
-type With = (act: (operator: Operator) => Promise<void>) => Promise<void>;
+type With = (act: (operator: OperatorClient) => Promise<void>) => Promise<void>;
 
 const passphrase = ['--passphrase-file <file>', 'its passphrase, instead of being asked for it'] as const;
 

@@ -5,7 +5,7 @@ import { columnOf, liaisonRow } from '@calbus/contracts/liaison-messages';
 import { generation, instant, name, productId, serverId, sha256 } from '@calbus/contracts/tokens';
 import { z } from 'zod';
 import { progressOf } from '../../progress.ts';
-import { Problem } from '../../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 import { damaged, openSealed } from './sealed-file.ts';
 
 export const FORMAT = 1;

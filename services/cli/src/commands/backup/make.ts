@@ -4,14 +4,14 @@ import { existsSync, statSync } from 'node:fs';
 import { liaisonBackup, queryLiaisonBackup, type LiaisonRow } from '@calbus/contracts/liaison-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
-import { operatorName, type Operator } from '../../operator.ts';
+import { operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { bold, grouped, json, moment, say } from '../../print.ts';
-import { Problem } from '../../problem.ts';
-import { ledgerReader } from '../ledger/read.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import { openLedgerReader } from '@calbus/operator-client/ledger/reader';
 import { FORMAT, newTally, openBackup, type Line, type Manifest } from './content.ts';
 import { writeSealed } from './sealed-file.ts';
 
-async function* liaisonRows(operator: Operator): AsyncGenerator<LiaisonRow> {
+async function* liaisonRows(operator: OperatorClient): AsyncGenerator<LiaisonRow> {
   const subject = subjects.liaison.query('operator', 'backup');
   let after: Body<typeof queryLiaisonBackup>['after'];
   for (;;) {
@@ -23,7 +23,11 @@ async function* liaisonRows(operator: Operator): AsyncGenerator<LiaisonRow> {
   }
 }
 
-export const makeBackup = async (operator: Operator, file: string, passphrase: string): Promise<Manifest> => {
+export const makeBackup = async (
+  operator: OperatorClient,
+  file: string,
+  passphrase: string,
+): Promise<Manifest> => {
   if (existsSync(file)) throw new Problem('EXISTS', `${file} is there already: nothing was written.`);
   const tally = newTally();
   let made: Manifest | undefined;
@@ -40,7 +44,7 @@ export const makeBackup = async (operator: Operator, file: string, passphrase: s
   const lines = async function* (): AsyncGenerator<string> {
     // The liaison first: what the ledger knows beyond it costs nothing, and the other way about a key pack would be missing.
     for await (const row of liaisonRows(operator)) yield line({ is: 'liaison', row });
-    for await (const m of ledgerReader(operator, 'Backing up').read())
+    for await (const m of openLedgerReader(operator, 'Backing up').read())
       yield line({
         is: 'message',
         sequence: m.sequence,
@@ -82,7 +86,7 @@ export const showManifest = (m: Manifest): void => {
 };
 
 export const backup = async (
-  operator: Operator,
+  operator: OperatorClient,
   file: string,
   passphrase: string,
   asJson: boolean,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { Problem } from '../../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 
 const SHORTEST = 12;
 

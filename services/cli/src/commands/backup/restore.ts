@@ -19,10 +19,10 @@ import {
 } from '@calbus/contracts/liaison-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
-import { operate } from '../../leader.ts';
-import { newId, operatorName, type Operator } from '../../operator.ts';
+import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { grouped, json, say } from '../../print.ts';
-import { Problem } from '../../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 import { progressOf } from '../../progress.ts';
 import { openBackup, type Backup, type Manifest } from './content.ts';
 import { showManifest } from './make.ts';
@@ -30,7 +30,7 @@ import { showManifest } from './make.ts';
 type Message = Body<typeof inventoryRestore>['messages'][number];
 
 /** Throws where there is a ledger. Where a restore was broken off, it goes on. */
-const mustWait = async (operator: Operator): Promise<void> => {
+const mustWait = async (operator: OperatorClient): Promise<void> => {
   const query = subjects.inventory.query('operator', 'status');
   const replicas = await operator.askAll(query, queryStatus, {}, inventoryStatus);
   if (replicas.length === 0)
@@ -45,7 +45,7 @@ const mustWait = async (operator: Operator): Promise<void> => {
 };
 
 /** What the liaison is to do: take the identity of the backup, or keep its own, which is the same license server's. */
-const whoseIdentity = async (operator: Operator, m: Manifest): Promise<'given' | 'kept'> => {
+const whoseIdentity = async (operator: OperatorClient, m: Manifest): Promise<'given' | 'kept'> => {
   const subject = subjects.liaison.query('operator', 'status');
   const { activation } = await operator.ask(subject, queryLiaison, {}, liaisonStatus);
   if (!activation) return 'given';
@@ -56,7 +56,7 @@ const whoseIdentity = async (operator: Operator, m: Manifest): Promise<'given' |
   );
 };
 
-const giveIdentity = async (operator: Operator, backup: Backup): Promise<void> => {
+const giveIdentity = async (operator: OperatorClient, backup: Backup): Promise<void> => {
   const [commandId, by] = [newId(), operatorName()];
   let [before, size] = [0, 0];
   let rows: LiaisonRow[] = [];
@@ -81,14 +81,14 @@ const giveIdentity = async (operator: Operator, backup: Backup): Promise<void> =
   await give();
 };
 
-const giveLedger = async (operator: Operator, backup: Backup, why: string) => {
+const giveLedger = async (operator: OperatorClient, backup: Backup, why: string) => {
   const { generation, sequence, hash } = backup.manifest.end;
   const common = { commandId: newId(), upTo: { generation, sequence, hash }, by: operatorName(), why };
   const progress = progressOf('Restoring messages');
   let messages: Message[] = [];
   let size = 0;
   const give = async (): Promise<void> => {
-    if (messages.length > 0) await operate(operator, inventoryRestore, { ...common, messages });
+    if (messages.length > 0) await sendToLeader(operator, inventoryRestore, { ...common, messages });
     progress.show(messages.at(-1)?.sequence ?? 0, sequence);
     [messages, size] = [[], 0];
   };
@@ -105,7 +105,7 @@ const giveLedger = async (operator: Operator, backup: Backup, why: string) => {
     progress.end();
   }
   const { madeAt, madeBy } = backup.manifest;
-  return operate(operator, inventoryRestore, {
+  return sendToLeader(operator, inventoryRestore, {
     ...common,
     messages: [],
     finish: { backup: { madeAt, madeBy } },
@@ -113,7 +113,7 @@ const giveLedger = async (operator: Operator, backup: Backup, why: string) => {
 };
 
 export const restore = async (
-  operator: Operator,
+  operator: OperatorClient,
   file: string,
   passphrase: string,
   o: { readonly why: string; readonly json: boolean },

@@ -16,7 +16,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
-import { Problem } from '../../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 
 const MAGIC = 'calbus backup';
 const PIECE = 1_048_576;

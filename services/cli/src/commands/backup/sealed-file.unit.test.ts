@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Problem } from '../../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 import { openSealed, writeSealed } from './sealed-file.ts';
 
 const PASSPHRASE = 'correct horse battery';

@@ -1,9 +1,9 @@
 // calbus diagnose: what is wrong, and what to do about it.
 
-import type { Profile } from '../../profile.ts';
+import type { Profile } from '@calbus/operator-client/profile';
 import { bold, green, json, plain, red, say, yellow } from '../../print.ts';
-import { diagnose, type Finding, type Severity } from './findings.ts';
-import { observe } from './look.ts';
+import { diagnose, type Finding, type Severity } from '@calbus/operator-client/diagnosis/findings';
+import { observe } from '@calbus/operator-client/diagnosis/observer';
 
 const paint: Record<Severity, (text: string) => string> = { stops: red, warns: yellow, note: green };
 const names: Record<Severity, string> = { stops: 'stops licenses', warns: 'warning', note: 'note' };

@@ -3,16 +3,16 @@
 import { MAX_EXPLANATIONS } from '@calbus/contracts/explain-messages';
 import { refusals } from '@calbus/contracts/refusals';
 import { hardwareId, identifiesNobody, token } from '@calbus/contracts/tokens';
-import type { Operator } from '../../operator.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { json, say } from '../../print.ts';
-import { Problem } from '../../problem.ts';
-import { rowWords } from '../../rows.ts';
-import { explanationsOf, type About } from './ask.ts';
-import { recordedDecisions, showRecorded } from './from-ledger.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import { rowDescriptions } from '@calbus/operator-client/row-descriptions';
+import { readExplanations, type ExplanationSubject } from '@calbus/operator-client/explanations';
+import { readRecordedDecisions, showRecorded } from '@calbus/operator-client/ledger/recorded-decisions';
 import { show, todoLines } from './words.ts';
 
 /** What is meant by an id, by its shape: 40 hex digits are a hardware id. */
-export const aboutOf = (id: string | undefined, user: string | undefined): About => {
+export const aboutOf = (id: string | undefined, user: string | undefined): ExplanationSubject => {
   if (user !== undefined && id !== undefined)
     throw new Problem('BAD_ID', 'Give a request id, a hardware id, or --user: one of them.');
   if (user !== undefined) {
@@ -31,12 +31,13 @@ export const aboutOf = (id: string | undefined, user: string | undefined): About
   );
 };
 
-const nobody = (about: About): boolean => 'hardwareId' in about && identifiesNobody(about.hardwareId);
+const nobody = (about: ExplanationSubject): boolean =>
+  'hardwareId' in about && identifiesNobody(about.hardwareId);
 
 /** Issuers answer it by themselves: inventory never hears of such a request. */
 const n3 = { row: 'N3', code: 'NO_DEVICE_IDENTITY', ...refusals.NO_DEVICE_IDENTITY } as const;
 
-const unknown = (about: About): string => {
+const unknown = (about: ExplanationSubject): string => {
   if ('requestId' in about)
     return `Nothing is known of request ${about.requestId}: check the id (calbus watch shows them). A request that was refused for its hardware id (N3), or that was never answered, leaves nothing; what was decided without a record is forgotten after 30 days.`;
   if ('hardwareId' in about)
@@ -45,22 +46,22 @@ const unknown = (about: About): string => {
 };
 
 export const explain = async (
-  operator: Operator,
-  about: About,
+  operator: OperatorClient,
+  about: ExplanationSubject,
   most: number,
   asJson: boolean,
 ): Promise<void> => {
   const limit = Math.min(most, MAX_EXPLANATIONS);
-  const explanations = await explanationsOf(operator, about, limit);
+  const explanations = await readExplanations(operator, about, limit);
   const refusedAlways = nobody(about) ? n3 : null;
   const recorded =
-    explanations.length > 0 || refusedAlways ? [] : await recordedDecisions(operator, about, limit);
+    explanations.length > 0 || refusedAlways ? [] : await readRecordedDecisions(operator, about, limit);
   if (explanations.length + recorded.length === 0 && !refusedAlways)
     throw new Problem('UNKNOWN', unknown(about));
   if (asJson) return json({ explanations, recorded, ...(refusedAlways ? { always: refusedAlways } : {}) });
   if (refusedAlways) {
     say(
-      `${n3.row}: ${rowWords.N3}: all zero, or its first four bytes are. Asked for in Per Device mode it is always refused.`,
+      `${n3.row}: ${rowDescriptions.N3}: all zero, or its first four bytes are. Asked for in Per Device mode it is always refused.`,
     );
     todoLines(n3);
     if (explanations.length > 0) say();

@@ -2,7 +2,7 @@
 
 import type { Explanation, SeenLicense } from '@calbus/contracts/explain-messages';
 import { bold, day, dim, green, grouped, modeName, moment, plain, red, say } from '../../print.ts';
-import { rowWords } from '../../rows.ts';
+import { rowDescriptions } from '@calbus/operator-client/row-descriptions';
 
 type Facts = Explanation['facts'];
 
@@ -124,7 +124,7 @@ export const show = ({ facts, steps, agrees, refusal }: Explanation): void => {
   const { outcome, row, asked } = facts;
   const granted = outcome.kind !== 'refused';
   say((granted ? green : red)(plain(outcomeWords(facts))));
-  line('row', `${row}: ${rowWords[row]}`);
+  line('row', `${row}: ${rowDescriptions[row]}`);
   line('asked', askedWords(facts));
   line('by', `${asked.terminalServerId}, request ${asked.requestId}, ${moment(facts.at)} UTC`);
   line('hardware', asked.hardwareId);

@@ -13,14 +13,14 @@ import {
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { lossReasons } from '@calbus/contracts/witness';
-import { newId, type Operator } from '../../operator.ts';
+import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { bold, json, moment, red, say, table } from '../../print.ts';
-import { Problem } from '../../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 
 type Status = Body<typeof inventoryStatus>;
 export type StandsInLoss = Status & { readonly loss: NonNullable<Status['loss']> };
 
-const standing = async (operator: Operator): Promise<StandsInLoss> => {
+const standing = async (operator: OperatorClient): Promise<StandsInLoss> => {
   const query = subjects.inventory.query('operator', 'status');
   const replicas = await operator.askAll(query, queryStatus, {}, inventoryStatus);
   const found = replicas.find((r): r is StandsInLoss => r.loss !== undefined);
@@ -73,7 +73,7 @@ const confirmed = async (): Promise<boolean> => {
 
 export type AcceptLoss = { readonly why: string; readonly yes: boolean; readonly json: boolean };
 
-export const acceptLoss = async (operator: Operator, by: string, o: AcceptLoss): Promise<void> => {
+export const acceptLoss = async (operator: OperatorClient, by: string, o: AcceptLoss): Promise<void> => {
   const s = await standing(operator);
   if (!o.json) {
     showLoss(s);

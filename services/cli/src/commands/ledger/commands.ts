@@ -1,15 +1,15 @@
 // The group `calbus ledger …`.
 
 import type { Command } from 'commander';
-import { operatorName, type Operator } from '../../operator.ts';
+import { operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { acceptLoss } from './accept-loss.ts';
-import { showAt } from './at.ts';
+import { showAt } from '@calbus/operator-client/ledger/history';
 import { exportLedger } from './export.ts';
 import { show, type ShowFilter } from './show.ts';
-import { verify } from './verify.ts';
+import { verify } from '@calbus/operator-client/ledger/verification';
 
 type Json = { json?: true };
-type With = (act: (operator: Operator) => Promise<void>) => Promise<void>;
+type With = (act: (operator: OperatorClient) => Promise<void>) => Promise<void>;
 
 export const addLedgerCommands = (
   program: Command,

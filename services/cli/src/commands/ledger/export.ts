@@ -3,16 +3,16 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { newAudit } from '@calbus/audit/audit';
-import type { Operator } from '../../operator.ts';
-import { Problem } from '../../problem.ts';
-import { isPast, placeOf, reaches } from './places.ts';
-import { ledgerReader, type ReadMessage } from './read.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
+import { Problem } from '@calbus/operator-client/problem';
+import { isAfter, parseLedgerBound, isAtOrAfter } from '@calbus/operator-client/ledger/bounds';
+import { openLedgerReader, type StoredLedgerMessage } from '@calbus/operator-client/ledger/reader';
 
 export type ExportRange = { readonly from?: string; readonly to?: string; readonly out?: string };
 
 type Line = Readonly<Record<string, unknown>>;
 
-const linesOf = function* (audit: ReturnType<typeof newAudit>, m: ReadMessage): Generator<Line> {
+const linesOf = function* (audit: ReturnType<typeof newAudit>, m: StoredLedgerMessage): Generator<Line> {
   const { sequence, storedAt } = m;
   const link = audit.take(m);
   if (link.kind !== 'valid') {
@@ -38,24 +38,24 @@ const openOut = async (file: string): Promise<NodeJS.WritableStream> => {
   return out;
 };
 
-export const exportLedger = async (operator: Operator, range: ExportRange): Promise<void> => {
-  const from = range.from === undefined ? undefined : placeOf(range.from);
-  const to = range.to === undefined ? undefined : placeOf(range.to);
+export const exportLedger = async (operator: OperatorClient, range: ExportRange): Promise<void> => {
+  const from = range.from === undefined ? undefined : parseLedgerBound(range.from);
+  const to = range.to === undefined ? undefined : parseLedgerBound(range.to);
   const out = range.out === undefined ? process.stdout : await openOut(range.out);
   let broken: NodeJS.ErrnoException | undefined;
   out.on('error', (error) => (broken = error));
   const audit = newAudit();
-  for await (const m of ledgerReader(operator, 'Exporting').read()) {
+  for await (const m of openLedgerReader(operator, 'Exporting').read()) {
     const before = audit.end().time;
     for (const line of linesOf(audit, m)) {
       // A VOID message has no time of its own in the ledger; it stands after the batch before it.
       const at = 'time' in line ? Number(line['time']) : before;
-      if (to && isPast(to, m.sequence, at)) continue;
-      if (from && !reaches(from, m.sequence, at)) continue;
+      if (to && isAfter(to, m.sequence, at)) continue;
+      if (from && !isAtOrAfter(from, m.sequence, at)) continue;
       if (!out.write(`${JSON.stringify(line)}\n`) && !broken)
         await Promise.race([once(out, 'drain'), once(out, 'close')]);
     }
-    if (broken || (to && isPast(to, m.sequence, audit.end().time))) break;
+    if (broken || (to && isAfter(to, m.sequence, audit.end().time))) break;
   }
   if (range.out !== undefined) await new Promise((done) => out.end(() => done(undefined)));
   // Whoever reads may have had enough, as `head` has.

@@ -1,11 +1,11 @@
 // calbus ledger show: why did this device get that?
 
 import { newAudit } from '@calbus/audit/audit';
-import type { Operator } from '../../operator.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { bold, dim, grouped, json, moment, plain, say } from '../../print.ts';
-import { entryOf, type Entry } from './entries.ts';
-import { placeOf, reaches } from './places.ts';
-import { ledgerReader } from './read.ts';
+import { entryOf, type LedgerEntry } from '@calbus/operator-client/ledger/entries';
+import { parseLedgerBound, isAtOrAfter } from '@calbus/operator-client/ledger/bounds';
+import { openLedgerReader } from '@calbus/operator-client/ledger/reader';
 
 export type ShowFilter = {
   readonly device?: string;
@@ -16,7 +16,7 @@ export type ShowFilter = {
 };
 
 /** Whether an entry is asked for. A device that once had the name is known by its hardware id from then on. */
-const matcher = (f: ShowFilter): ((e: Entry) => boolean) => {
+const matcher = (f: ShowFilter): ((e: LedgerEntry) => boolean) => {
   const device = f.device?.toLowerCase();
   const ids = new Set<string>();
   return (e) => {
@@ -32,21 +32,21 @@ const matcher = (f: ShowFilter): ((e: Entry) => boolean) => {
 
 /** From a place on the first ones that fit; without one the newest. In the order of the ledger. */
 export const readEntries = async (
-  operator: Operator,
+  operator: OperatorClient,
   f: ShowFilter,
-): Promise<{ entries: Entry[]; more: boolean }> => {
-  const from = f.from === undefined ? undefined : placeOf(f.from);
+): Promise<{ entries: LedgerEntry[]; more: boolean }> => {
+  const from = f.from === undefined ? undefined : parseLedgerBound(f.from);
   const matches = matcher(f);
   const audit = newAudit();
-  const entries: Entry[] = [];
+  const entries: LedgerEntry[] = [];
   let more = false;
-  for await (const message of ledgerReader(operator, 'Reading the ledger').read()) {
+  for await (const message of openLedgerReader(operator, 'Reading the ledger').read()) {
     const link = audit.take(message);
     if (link.kind !== 'valid') continue;
     const { batch } = link;
     for (const record of batch.records) {
       const entry = entryOf(record, batch, message.sequence, audit.holdings);
-      if (!matches(entry) || (from && !reaches(from, entry.sequence, entry.time))) continue;
+      if (!matches(entry) || (from && !isAtOrAfter(from, entry.sequence, entry.time))) continue;
       if (entries.length === f.limit) {
         more = true;
         if (from) return { entries, more };
@@ -58,7 +58,7 @@ export const readEntries = async (
   return { entries, more };
 };
 
-const who = (e: Entry): string =>
+const who = (e: LedgerEntry): string =>
   [
     e.deviceName === null ? undefined : `device ${e.deviceName}`,
     e.hardwareId === null ? undefined : `(${e.hardwareId})`,
@@ -67,7 +67,7 @@ const who = (e: Entry): string =>
     .filter((part) => part !== undefined)
     .join(' ');
 
-const asked = (e: Entry): string =>
+const asked = (e: LedgerEntry): string =>
   [
     e.terminalServerId === null ? undefined : `asked by ${e.terminalServerId}`,
     e.requestId === null ? undefined : `request ${e.requestId}`,
@@ -77,7 +77,7 @@ const asked = (e: Entry): string =>
     .filter((part) => part !== undefined)
     .join(', ');
 
-export const show = async (operator: Operator, f: ShowFilter, asJson: boolean): Promise<void> => {
+export const show = async (operator: OperatorClient, f: ShowFilter, asJson: boolean): Promise<void> => {
   const { entries, more } = await readEntries(operator, f);
   if (asJson) return json({ entries, more });
   if (entries.length === 0) return say('No such records in the ledger.');

@@ -2,20 +2,20 @@
 
 import { once } from 'node:events';
 import { Option, type Command } from 'commander';
-import type { Operator } from '../../operator.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
 import { json } from '../../print.ts';
-import { Problem } from '../../problem.ts';
-import { ledgerReader } from '../ledger/read.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import { openLedgerReader } from '@calbus/operator-client/ledger/reader';
 import { csvLine, type Cells } from './csv.ts';
-import { newIdentities, type Identities } from './identities.ts';
+import { newIdentityReport, type IdentityReport } from '@calbus/operator-client/reports/identities';
 import { identitySectionOf, identitySections, type IdentitySection } from './identity-sections.ts';
 import { showIdentities } from './show-identities.ts';
-import { rangeOf, type Range } from './range.ts';
+import { parseTimeRange, type TimeRange } from '@calbus/operator-client/reports/time-range';
 import { sectionNames, sectionOf, type SectionName } from './sections.ts';
 import { DAMAGED, showUsage } from './show.ts';
-import { newUsage, type Usage } from './usage.ts';
+import { newUsageReport, type UsageReport } from '@calbus/operator-client/reports/usage';
 
-type With = (act: (operator: Operator) => Promise<void>) => Promise<void>;
+type With = (act: (operator: OperatorClient) => Promise<void>) => Promise<void>;
 type Options<Section extends string> = {
   readonly from?: string;
   readonly to?: string;
@@ -25,15 +25,16 @@ type Options<Section extends string> = {
   readonly limit: number;
 };
 
-export const readUsage = async (operator: Operator, range: Range): Promise<Usage> => {
-  const usage = newUsage(range);
-  for await (const m of ledgerReader(operator, 'Reading the ledger').read()) if (!usage.take(m)) break;
+export const readUsage = async (operator: OperatorClient, range: TimeRange): Promise<UsageReport> => {
+  const usage = newUsageReport(range);
+  for await (const m of openLedgerReader(operator, 'Reading the ledger').read()) if (!usage.take(m)) break;
   return usage.result();
 };
 
-const readIdentities = async (operator: Operator, range: Range): Promise<Identities> => {
-  const identities = newIdentities(range);
-  for await (const m of ledgerReader(operator, 'Reading the ledger').read()) if (!identities.take(m)) break;
+const readIdentities = async (operator: OperatorClient, range: TimeRange): Promise<IdentityReport> => {
+  const identities = newIdentityReport(range);
+  for await (const m of openLedgerReader(operator, 'Reading the ledger').read())
+    if (!identities.take(m)) break;
   return identities.result();
 };
 
@@ -66,14 +67,14 @@ const tell = async <S extends string>(said: Said<S>, all: readonly S[], o: Optio
   if (o.section) await writeCsv(said.section(o.section));
 };
 
-const sayUsage = (usage: Usage, limit: number): Said<SectionName> => ({
+const sayUsage = (usage: UsageReport, limit: number): Said<SectionName> => ({
   damaged: usage.damaged,
   asJson: () => ({ ...usage, devices: [...usage.devices()] }),
   section: (name) => sectionOf(name, usage),
   show: (names) => showUsage(usage, names, limit),
 });
 
-const sayIdentities = (found: Identities, limit: number): Said<IdentitySection> => ({
+const sayIdentities = (found: IdentityReport, limit: number): Said<IdentitySection> => ({
   damaged: found.damaged,
   asJson: () => found,
   section: (name) => identitySectionOf(name, found),
@@ -84,7 +85,7 @@ type Report<S extends string> = {
   readonly name: string;
   readonly description: string;
   readonly sections: readonly S[];
-  readonly read: (operator: Operator, range: Range, limit: number) => Promise<Said<S>>;
+  readonly read: (operator: OperatorClient, range: TimeRange, limit: number) => Promise<Said<S>>;
 };
 
 export const addReportCommands = (
@@ -110,7 +111,7 @@ export const addReportCommands = (
       .action((o: Options<S>, command: Command) => {
         if (o.csv && o.section === undefined)
           command.error(`error: option '--csv' needs --section: ${sections.join(', ')}`);
-        const range = rangeOf(o.from, o.to, Date.now());
+        const range = parseTimeRange(o.from, o.to, Date.now());
         return withOperator(async (operator) => tell(await read(operator, range, o.limit), sections, o));
       });
   };

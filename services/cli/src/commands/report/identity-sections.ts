@@ -1,7 +1,7 @@
 // The sections of the report on identities as flat tables, for files and spreadsheets. Times are ISO 8601 in UTC.
 
 import type { Cells } from './csv.ts';
-import type { Identities } from './identities.ts';
+import type { IdentityReport } from '@calbus/operator-client/reports/identities';
 import { iso } from './sections.ts';
 
 export const identitySections = ['clones', 'reimaged'] as const;
@@ -22,7 +22,7 @@ const heads = {
   ],
 } as const satisfies Record<IdentitySection, Cells>;
 
-const rows: Record<IdentitySection, (found: Identities) => Cells[]> = {
+const rows: Record<IdentitySection, (found: IdentityReport) => Cells[]> = {
   clones: ({ clones }) => clones.map((c) => [c.hardwareId, c.turns, c.names.join(' '), iso(c.lastAt)]),
   reimaged: ({ reimaged }) =>
     reimaged.map((r) => {
@@ -32,7 +32,7 @@ const rows: Record<IdentitySection, (found: Identities) => Cells[]> = {
 };
 
 /** The head, then the rows. */
-export const identitySectionOf = function* (name: IdentitySection, found: Identities): Generator<Cells> {
+export const identitySectionOf = function* (name: IdentitySection, found: IdentityReport): Generator<Cells> {
   yield heads[name];
   yield* rows[name](found);
 };

@@ -1,7 +1,7 @@
 // The sections of a report as flat tables, for files and spreadsheets. Times are ISO 8601 in UTC.
 
 import type { Cells } from './csv.ts';
-import type { Usage } from './usage.ts';
+import type { UsageReport } from '@calbus/operator-client/reports/usage';
 
 export const sectionNames = ['pools', 'activity', 'denials', 'devices'] as const;
 export type SectionName = (typeof sectionNames)[number];
@@ -38,7 +38,7 @@ const heads = {
   ],
 } as const satisfies Record<SectionName, Cells>;
 
-const rows: Record<SectionName, (u: Usage) => Iterable<Cells>> = {
+const rows: Record<SectionName, (u: UsageReport) => Iterable<Cells>> = {
   // One line a key pack, so that columns can be added up; the peak is its pool's.
   pools: (u) =>
     u.pools.flatMap(({ version, mode, peak, packs, revoked, reserved, deficit }) =>
@@ -71,7 +71,7 @@ const rows: Record<SectionName, (u: Usage) => Iterable<Cells>> = {
 };
 
 /** The head, then the rows. */
-export const sectionOf = function* (name: SectionName, usage: Usage): Generator<Cells> {
+export const sectionOf = function* (name: SectionName, usage: UsageReport): Generator<Cells> {
   yield heads[name];
   yield* rows[name](usage);
 };

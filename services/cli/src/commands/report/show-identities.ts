@@ -1,7 +1,7 @@
 // The report on identities for people.
 
 import { bold, day, dim, moment, plain, say, table } from '../../print.ts';
-import type { Identities } from './identities.ts';
+import type { IdentityReport } from '@calbus/operator-client/reports/identities';
 import type { IdentitySection } from './identity-sections.ts';
 import { showRange } from './show.ts';
 
@@ -10,7 +10,7 @@ const more = (all: readonly unknown[], limit: number, section: IdentitySection):
     say(dim(`and ${all.length - limit} more: --limit, or --csv --section ${section}, which has them all.`));
 };
 
-const clones = ({ clones: all }: Identities, limit: number): void => {
+const clones = ({ clones: all }: IdentityReport, limit: number): void => {
   if (all.length === 0) return say('No devices take turns under one hardware id.');
   table(
     ['hardware id', 'turns', 'last (UTC)', 'names'],
@@ -20,7 +20,7 @@ const clones = ({ clones: all }: Identities, limit: number): void => {
   say(dim('Each copy needs a hardware id of its own: remove the license store of the copies.'));
 };
 
-const reimaged = ({ reimaged: all }: Identities, limit: number): void => {
+const reimaged = ({ reimaged: all }: IdentityReport, limit: number): void => {
   if (all.length === 0) return say('No device has gone on under another hardware id.');
   for (const r of all.slice(0, limit)) {
     const user = r.userName === null ? '' : `, ${plain(r.userName)}`;
@@ -38,7 +38,11 @@ const titles: Record<IdentitySection, string> = {
   reimaged: 'Reimaged: devices that have gone on under another hardware id',
 };
 
-export const showIdentities = (found: Identities, names: readonly IdentitySection[], limit: number): void => {
+export const showIdentities = (
+  found: IdentityReport,
+  names: readonly IdentitySection[],
+  limit: number,
+): void => {
   showRange(found);
   const sections = { clones, reimaged };
   for (const name of names) {

@@ -2,11 +2,11 @@
 
 import { bold, day, dim, grouped, modeName, moment, poolExtras, red, say, table } from '../../print.ts';
 import type { SectionName } from './sections.ts';
-import type { HeldByDevice, Usage } from './usage.ts';
+import type { DeviceLicense, UsageReport } from '@calbus/operator-client/reports/usage';
 
 const counted = (n: number | null): string => (n === null ? 'not counted' : String(n));
 
-const pools = ({ pools: all }: Usage): void => {
+const pools = ({ pools: all }: UsageReport): void => {
   if (all.length === 0) return say('No key packs were installed.');
   table(
     ['version', 'type', 'key pack', 'installed', 'issued', 'available', 'peak', 'at (UTC)'],
@@ -33,7 +33,7 @@ const pools = ({ pools: all }: Usage): void => {
   }
 };
 
-const activity = ({ activity: all }: Usage): void => {
+const activity = ({ activity: all }: UsageReport): void => {
   if (all.length === 0) return say('No license was issued, renewed or returned in the range.');
   table(
     ['version', 'temporary', 'full', 'renewals', 'upgrades', 'restored', 'returned', 'revoked'],
@@ -43,7 +43,7 @@ const activity = ({ activity: all }: Usage): void => {
   );
 };
 
-const denials = ({ denials: all }: Usage): void => {
+const denials = ({ denials: all }: UsageReport): void => {
   if (all.length === 0) return say('No denial is recorded in the range.');
   table(
     ['denied with', 'terminal server', 'times', 'devices', 'last (UTC)', 'reason'],
@@ -58,8 +58,8 @@ const denials = ({ denials: all }: Usage): void => {
   );
 };
 
-const devices = (u: Usage, limit: number): void => {
-  const some: HeldByDevice[] = [];
+const devices = (u: UsageReport, limit: number): void => {
+  const some: DeviceLicense[] = [];
   let more = 0;
   for (const d of u.devices())
     if (some.length < limit) some.push(d);
@@ -97,7 +97,7 @@ export const showRange = ({
   range,
   position,
   damaged,
-}: Pick<Usage, 'range' | 'position' | 'damaged'>): void => {
+}: Pick<UsageReport, 'range' | 'position' | 'damaged'>): void => {
   const from = range.from === 0 ? 'the beginning' : `${moment(range.from)} UTC`;
   const last = position.sequence === 0 ? 'no record' : `the last record is ${position.sequence}`;
   say(
@@ -106,7 +106,7 @@ export const showRange = ({
   if (damaged) say(red(DAMAGED));
 };
 
-export const showUsage = (u: Usage, names: readonly SectionName[], limit: number): void => {
+export const showUsage = (u: UsageReport, names: readonly SectionName[], limit: number): void => {
   showRange(u);
   const sections = { pools, activity, denials, devices: () => devices(u, limit) };
   for (const name of names) {

@@ -5,12 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { token } from '@calbus/contracts/tokens';
 import { natsTls } from '@calbus/trust/tls-options';
-import { connectWithin } from '../../connect-within.ts';
+import { connectNats } from '@calbus/operator-client/nats-connection';
 import { bold, dim, green, json, say, yellow } from '../../print.ts';
-import { Problem } from '../../problem.ts';
-import { natsOf, type Profile } from '../../profile.ts';
-import { changeList, type Changed } from './change.ts';
-import { connectNodes, registrarOf } from './nodes.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import { natsEndpoint, type Profile } from '@calbus/operator-client/profile';
+import {
+  changeAdmissions,
+  type AdmissionChangeResult,
+} from '@calbus/operator-client/registrar/admission-change';
+import { connectNatsNodes, registrarProfile } from '@calbus/operator-client/registrar/nats-nodes';
 import { assertPublicKey, newKeyPair, saySeed, STANDARD_OUTPUT, writeSeed, type KeyPair } from './seeds.ts';
 
 export type AddOptions = { readonly out?: string; readonly publicKey?: string; readonly json?: true };
@@ -19,10 +22,10 @@ const PROVE_MS = 10_000;
 
 /** It connects as a terminal server would. */
 const connects = async (profile: Profile, id: string, pair: KeyPair): Promise<void> => {
-  const { servers, ca } = natsOf(profile);
+  const { servers, ca } = natsEndpoint(profile);
   for (const deadline = performance.now() + PROVE_MS; ; await sleep(100)) {
     try {
-      const nc = await connectWithin(servers, {
+      const nc = await connectNats(servers, {
         ...natsTls(servers, ca),
         name: `calbus terminal-server add ${id}`,
         authenticator: nkeyAuthenticator(pair.seed()),
@@ -34,7 +37,7 @@ const connects = async (profile: Profile, id: string, pair: KeyPair): Promise<vo
       if (performance.now() < deadline) continue;
       throw new Problem(
         'NOT_TAKEN',
-        `NATS has read its configuration again and does not know the new identity: is ${registrarOf(profile).folder} the folder that it includes? The list is as it was.`,
+        `NATS has read its configuration again and does not know the new identity: is ${registrarProfile(profile).folder} the folder that it includes? The list is as it was.`,
       );
     }
   }
@@ -45,7 +48,7 @@ export const assertId = (id: string): void => {
     throw new Problem('BAD_ID', 'The id of a terminal server has 1 to 64 letters, digits, _ and -.');
 };
 
-export const sayNodes = ({ nodes, silent }: Changed): void => {
+export const sayNodes = ({ nodes, silent }: AdmissionChangeResult): void => {
   say(dim(`In force on ${nodes.length === 1 ? 'NATS' : nodes.join(', ')}; nobody else was cut off.`));
   if (silent > 0)
     say(
@@ -72,14 +75,14 @@ export const add = async (profile: Profile, id: string, o: AddOptions): Promise<
       'Say either --out <file>, for a new identity to be written there, or --public-key <U…> of one that was made elsewhere.',
     );
   if (o.publicKey !== undefined) assertPublicKey(o.publicKey);
-  const { folder } = registrarOf(profile);
+  const { folder } = registrarProfile(profile);
   const pair = o.out === undefined ? undefined : newKeyPair();
   const publicKey = pair?.publicKey ?? o.publicKey ?? '';
-  const nodes = await connectNodes(profile);
+  const nodes = await connectNatsNodes(profile);
   let takeBack = (): void => {};
   let known = false;
   try {
-    const changed = await changeList({
+    const changed = await changeAdmissions({
       folder,
       nodes,
       to: (list) => {

@@ -2,8 +2,8 @@
 
 import type { Command } from 'commander';
 import { bold, json, say } from '../../print.ts';
-import { Problem } from '../../problem.ts';
-import type { Profile } from '../../profile.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import type { Profile } from '@calbus/operator-client/profile';
 import { add, type AddOptions } from './add.ts';
 import { list } from './list.ts';
 import { reload, remove } from './remove.ts';

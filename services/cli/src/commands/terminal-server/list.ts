@@ -1,20 +1,24 @@
 // Who may connect, and who does.
 
 import { dim, json, say, table, time, yellow } from '../../print.ts';
-import { Problem } from '../../problem.ts';
-import type { Profile } from '../../profile.ts';
-import { readList } from './list-file.ts';
-import { connectNodes, registrarOf, type Connection } from './nodes.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import type { Profile } from '@calbus/operator-client/profile';
+import { readAdmissionList } from '@calbus/operator-client/registrar/admission-list';
+import {
+  connectNatsNodes,
+  registrarProfile,
+  type TerminalServerConnection,
+} from '@calbus/operator-client/registrar/nats-nodes';
 
 type Seen = {
   readonly problem?: string;
-  readonly connections: readonly Connection[];
+  readonly connections: readonly TerminalServerConnection[];
   readonly silent: number;
 };
 
 const look = async (profile: Profile): Promise<Seen> => {
   try {
-    const nodes = await connectNodes(profile);
+    const nodes = await connectNatsNodes(profile);
     try {
       const { nodes: answered, expected } = await nodes.present();
       const connections = await nodes.connections(answered.length);
@@ -29,7 +33,7 @@ const look = async (profile: Profile): Promise<Seen> => {
 };
 
 export const list = async (profile: Profile, asJson: boolean): Promise<void> => {
-  const admitted = readList(registrarOf(profile).folder);
+  const admitted = readAdmissionList(registrarProfile(profile).folder);
   const seen = await look(profile);
   const rows = Object.entries(admitted)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))

@@ -2,15 +2,19 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { dim, green, json, say } from '../../print.ts';
-import { Problem } from '../../problem.ts';
-import type { Profile } from '../../profile.ts';
+import { Problem } from '@calbus/operator-client/problem';
+import type { Profile } from '@calbus/operator-client/profile';
 import { assertId, sayNodes } from './add.ts';
-import { changeList } from './change.ts';
-import { connectNodes, registrarOf, type Nodes } from './nodes.ts';
+import { changeAdmissions } from '@calbus/operator-client/registrar/admission-change';
+import {
+  connectNatsNodes,
+  registrarProfile,
+  type NatsNodes,
+} from '@calbus/operator-client/registrar/nats-nodes';
 
 const GONE_MS = 10_000;
 
-const untilGone = async (nodes: Nodes, expected: number, publicKey: string): Promise<void> => {
+const untilGone = async (nodes: NatsNodes, expected: number, publicKey: string): Promise<void> => {
   for (const deadline = performance.now() + GONE_MS; ; await sleep(200)) {
     const open = (await nodes.connections(expected)).filter((c) => c.open && c.publicKey === publicKey);
     if (open.length === 0) return;
@@ -25,12 +29,12 @@ const untilGone = async (nodes: Nodes, expected: number, publicKey: string): Pro
 
 export const remove = async (profile: Profile, id: string, asJson: boolean): Promise<void> => {
   assertId(id);
-  const nodes = await connectNodes(profile);
+  const nodes = await connectNatsNodes(profile);
   try {
     let publicKey: string | undefined;
     // Also where it is off the list already: a command that was interrupted may not have told the nodes.
-    const changed = await changeList({
-      folder: registrarOf(profile).folder,
+    const changed = await changeAdmissions({
+      folder: registrarProfile(profile).folder,
       nodes,
       to: ({ [id]: gone, ...others }) => {
         publicKey = gone?.publicKey;
@@ -62,9 +66,13 @@ export const remove = async (profile: Profile, id: string, asJson: boolean): Pro
 
 /** Tells every node to read the list again, for one that was away. */
 export const reload = async (profile: Profile, asJson: boolean): Promise<void> => {
-  const nodes = await connectNodes(profile);
+  const nodes = await connectNatsNodes(profile);
   try {
-    const changed = await changeList({ folder: registrarOf(profile).folder, nodes, to: (list) => list });
+    const changed = await changeAdmissions({
+      folder: registrarProfile(profile).folder,
+      nodes,
+      to: (list) => list,
+    });
     if (asJson) return json(changed);
     sayNodes(changed);
   } finally {

@@ -2,7 +2,7 @@
 
 import { rmSync, writeFileSync } from 'node:fs';
 import { nkeys } from 'nats';
-import { Problem } from '../../problem.ts';
+import { Problem } from '@calbus/operator-client/problem';
 
 export type KeyPair = {
   readonly publicKey: string;

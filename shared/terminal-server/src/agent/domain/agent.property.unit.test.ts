@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { oneLine, readAnswer } from '../check.ts';
 import { diff } from './diff.ts';
-import { createLines } from './lines.ts';
+import { createLineSplitter } from './line-splitter.ts';
 import { gateLine, hasGate, withGate, withoutGate } from './pam-file.ts';
 import { DEBIAN } from './debian-pam-file.ts';
 import { parseRequest } from './protocol.ts';
@@ -20,7 +20,7 @@ describe('lines', () => {
       fc.property(fc.array(fc.string()), cut, (given, sizes) => {
         const wanted = given.map((l) => l.replaceAll('\n', ''));
         const bytes = new TextEncoder().encode(wanted.map((l) => `${l}\n`).join(''));
-        const lines = createLines();
+        const lines = createLineSplitter();
         const got: string[] = [];
         for (let from = 0, n = 0; from < bytes.length; n += 1) {
           const size = 1 + (sizes[n % sizes.length] ?? 0);
@@ -39,15 +39,15 @@ describe('lines', () => {
 
   test('that are too long end it, with and without their end, and nothing is read after them', () => {
     for (const tail of ['', '\n', '\nmore\n']) {
-      const lines = createLines(10);
+      const lines = createLineSplitter(10);
       assert.deepEqual(lines.take(Buffer.from('short\n')), { lines: ['short'], tooLong: false });
       assert.deepEqual(lines.take(Buffer.from(`${'x'.repeat(11)}${tail}`)), { lines: [], tooLong: true });
       assert.deepEqual(lines.take(Buffer.from('short\n')), { lines: [], tooLong: true });
     }
-    const lines = createLines(10);
+    const lines = createLineSplitter(10);
     assert.equal(lines.take(Buffer.from('x'.repeat(6))).tooLong, false);
     assert.equal(lines.take(Buffer.from('x'.repeat(6))).tooLong, true);
-    assert.deepEqual(createLines(10).take(Buffer.from(`${'x'.repeat(10)}\n`)).lines, ['x'.repeat(10)]);
+    assert.deepEqual(createLineSplitter(10).take(Buffer.from(`${'x'.repeat(10)}\n`)).lines, ['x'.repeat(10)]);
   });
 });
 

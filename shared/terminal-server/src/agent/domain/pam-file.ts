@@ -3,7 +3,7 @@
 const MARK = '# calbus: who logs on needs a license';
 const ACCOUNT = /^\s*(-?account\s|@include\s+common-account\b)/;
 
-export type Changed =
+export type PamFileChange =
   { readonly ok: true; readonly text: string } | { readonly ok: false; readonly says: string };
 
 /** Shell-like words are not known to PAM: a path with a blank stands in brackets there. */
@@ -22,7 +22,7 @@ export const withoutGate = (text: string): string => {
 export const hasGate = (text: string): boolean => text.split('\n').includes(MARK);
 
 /** Before all that decides about accounts: a "sufficient" or a jump before it would pass it by. */
-export const withGate = (text: string, command: readonly string[]): Changed => {
+export const withGate = (text: string, command: readonly string[]): PamFileChange => {
   const lines = withoutGate(text).split('\n');
   const at = lines.findIndex((line) => ACCOUNT.test(line));
   if (at === -1)

@@ -23,12 +23,12 @@ const request = z.discriminatedUnion('do', [
 ]);
 export type AgentRequest = z.infer<typeof request>;
 
-export type Parsed =
+export type ParsedRequest =
   { readonly ok: true; readonly request: AgentRequest } | { readonly ok: false; readonly says: string };
 
 const EXAMPLE = 'Send one line of JSON such as {"do":"status"}.';
 
-export const parseRequest = (line: string): Parsed => {
+export const parseRequest = (line: string): ParsedRequest => {
   let value: unknown;
   try {
     value = JSON.parse(line);

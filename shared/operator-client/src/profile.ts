@@ -1,0 +1,136 @@
+// Where the license server is and who we are there: a file that the deployment writes for its operators.
+
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { z } from 'zod';
+import { licensingMode, token } from '@calbus/contracts/tokens';
+import { productVersion } from '@calbus/contracts/versions';
+import { natsTlsProblem } from '@calbus/trust/tls-options';
+import { Problem } from './problem.ts';
+
+export const profileSchema = z.strictObject({
+  /** nats://host:port, or tls://host:port over TLS; of a cluster all nodes', with commas between them. */
+  natsUrl: z.string(),
+  /** Over TLS: file with who may have certified NATS, in PEM; and the same for Redis. Without it, those that Node knows. */
+  natsCaFile: z.string().optional(),
+  natsSeedFile: z.string(),
+  /** Whose seed that is, an operator's where it is not said; an observer may look and command nothing. */
+  identity: z.enum(['operator', 'observer']).optional(),
+  redisUrl: z.string(),
+  redisCaFile: z.string().optional(),
+  redisUser: z.string(),
+  redisPasswordFile: z.string(),
+  clearinghouseRootFile: z.string(),
+  /** What makes a profile that of the registrar: its seed, and the folder with the list of terminal servers that NATS reads. */
+  registrar: z.strictObject({ seedFile: z.string(), folder: z.string() }).optional(),
+  /** The Clearinghouse's telephone numbers, by country or region. */
+  phoneNumbersFile: z.string().optional(),
+  /** The terminal servers that `request` may act as. */
+  terminalServers: z.record(
+    token,
+    // Without a mode it is one on which none is configured.
+    // Without a seed it can be asked about and not acted as.
+    z.strictObject({
+      seedFile: z.string().optional(),
+      mode: licensingMode.optional(),
+      version: productVersion,
+    }),
+  ),
+});
+export type Profile = z.infer<typeof profileSchema>;
+
+/** Every node that can be asked; a client that knows one node only is lost with it. */
+export const natsServers = (profile: Profile): string[] =>
+  profile.natsUrl.split(',').map((url) => url.trim());
+
+const readAuthority = (file: string | undefined): { readonly ca?: string } => {
+  if (file === undefined) return {};
+  try {
+    return { ca: readFileSync(file, 'utf8') };
+  } catch {
+    throw new Problem(
+      'BAD_PROFILE',
+      `${file} cannot be read; by the profile it says who may have certified the servers.`,
+    );
+  }
+};
+
+/** Where NATS is and who may have certified it, as the library of terminal servers takes it. */
+export const natsEndpoint = (profile: Profile): { readonly servers: string[]; readonly ca?: string } => {
+  const servers = natsServers(profile);
+  const authority = readAuthority(profile.natsCaFile);
+  const problem = natsTlsProblem(servers, authority.ca, '"natsCaFile" of the profile');
+  if (problem !== undefined) throw new Problem('BAD_PROFILE', `${problem}.`);
+  return { servers, ...authority };
+};
+
+/** Who may have certified Redis. */
+export const redisAuthority = (profile: Profile): { readonly ca?: string } =>
+  readAuthority(profile.redisCaFile);
+
+export const terminalServerEntry = (profile: Profile, id: string): Profile['terminalServers'][string] => {
+  const known = profile.terminalServers[id];
+  if (known) return known;
+  const ids = Object.keys(profile.terminalServers).join(', ');
+  throw new Problem(
+    'UNKNOWN_TERMINAL_SERVER',
+    `The profile has no terminal server "${id}"; it has: ${ids || 'none'}.`,
+  );
+};
+
+/** Where the identity of a terminal server is; a profile that only looks has none. */
+export const terminalServerSeedFile = (profile: Profile, id: string): string => {
+  const { seedFile } = terminalServerEntry(profile, id);
+  if (seedFile !== undefined) return seedFile;
+  throw new Problem(
+    'NO_IDENTITY',
+    `The profile holds no identity of terminal server "${id}": the operator's profile does.`,
+  );
+};
+
+export const PROFILE_FILE = path.join('.calbus', 'operator.json');
+
+const findUpwards = (from: string): string | undefined => {
+  for (let dir = path.resolve(from); ; dir = path.dirname(dir)) {
+    const file = path.join(dir, PROFILE_FILE);
+    if (existsSync(file)) return file;
+    if (path.dirname(dir) === dir) return undefined;
+  }
+};
+
+/** Reads the profile named by `--profile`, CALBUS_PROFILE, or found upwards of the working directory. */
+export const loadProfile = (given: string | undefined): Profile => {
+  const file =
+    given ?? process.env['CALBUS_PROFILE'] ?? findUpwards(process.env['INIT_CWD'] ?? process.cwd());
+  if (file === undefined) {
+    throw new Problem(
+      'NO_PROFILE',
+      `No ${PROFILE_FILE} here or above: start calbus with \`npm start\`, or name the profile with --profile.`,
+    );
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    throw new Problem('BAD_PROFILE', `${file} cannot be read as JSON; \`npm start\` writes it anew.`);
+  }
+  const parsed = profileSchema.safeParse(value);
+  if (!parsed.success) {
+    const where = parsed.error.issues[0]?.path.join('../../../services/cli/src') ?? '';
+    throw new Problem(
+      'BAD_PROFILE',
+      `${file} is not a profile of this version (at "${where}"); \`npm start\` writes it anew.`,
+    );
+  }
+  return parsed.data;
+};
+
+export const readSecret = (file: string): string => {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'EACCES' ? 'may not be read by you' : 'is not there';
+    throw new Problem('NO_IDENTITY', `${file} ${why}; it holds the identity this command needs.`);
+  }
+};

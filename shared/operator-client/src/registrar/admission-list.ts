@@ -1,0 +1,88 @@
+// The folder with the terminal servers that may connect: the list, and the same as nats-server reads it. Only public keys are in
+// here. Both files change as a whole or not at all, and by one command at a time.
+
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { admittedList, type Admitted } from '@calbus/contracts/admitted';
+import { terminalServerUsers } from '@calbus/contracts/nats-users';
+import { Problem } from '../problem.ts';
+
+const listFile = (folder: string): string => path.join(folder, 'terminal-servers.json');
+/** What the configuration of nats-server includes. */
+export const natsUsersFile = (folder: string): string => path.join(folder, 'users.conf');
+
+// nats-server may run as another user; there is no secret in them.
+const mode = 0o644;
+
+const codeOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+
+const replace = (file: string, text: string): void => {
+  writeFileSync(`${file}.new`, text, { mode });
+  renameSync(`${file}.new`, file);
+};
+
+const writing = <T>(folder: string, act: () => T): T => {
+  try {
+    return act();
+  } catch (error) {
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) throw error;
+    throw new Problem(
+      'NOT_PERMITTED',
+      `${folder} may not be written by you: whoever admits terminal servers needs that right. Run this as its owner.`,
+    );
+  }
+};
+
+export const admissionListExists = (folder: string): boolean => existsSync(listFile(folder));
+
+export const readAdmissionList = (folder: string): Admitted => {
+  const file = listFile(folder);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const why = codeOf(error) === 'ENOENT' ? 'is not there' : 'cannot be read';
+    throw new Problem('NO_LIST', `${file} ${why}: is "folder" of the profile the deployment's?`);
+  }
+  const parsed = admittedList.safeParse(value);
+  if (parsed.success) return parsed.data.terminalServers;
+  const where =
+    parsed.error.issues[0]?.path.join('../../../../services/cli/src/commands/terminal-server') ?? '';
+  throw new Problem(
+    'BAD_LIST',
+    `${file} is not a list of terminal servers (at "${where}"). Put a copy back.`,
+  );
+};
+
+export const writeAdmissionList = (folder: string, terminalServers: Admitted): void =>
+  writing(folder, () => {
+    mkdirSync(folder, { recursive: true, mode: 0o755 });
+    replace(listFile(folder), `${JSON.stringify({ terminalServers }, null, 2)}\n`);
+    const keys = Object.entries(terminalServers).map(([id, { publicKey }]) => [id, publicKey] as const);
+    replace(
+      natsUsersFile(folder),
+      `# Written by calbus terminal-server.\n${terminalServerUsers(Object.fromEntries(keys))}\n`,
+    );
+  });
+
+/** Nobody else changes the list meanwhile. */
+export const withAdmissionLock = async <T>(folder: string, act: () => Promise<T>): Promise<T> => {
+  const file = path.join(folder, 'terminal-servers.lock');
+  try {
+    writing(folder, () => writeFileSync(file, `${process.pid}\n`, { flag: 'wx', mode }));
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT')
+      throw new Problem('NO_LIST', `${folder} is not there: is "folder" of the profile the deployment's?`);
+    if (codeOf(error) !== 'EEXIST') throw error;
+    throw new Problem(
+      'BUSY',
+      `Another command changes the terminal servers just now: try again. Where none does, one was interrupted: delete ${file}.`,
+    );
+  }
+  try {
+    return await act();
+  } finally {
+    rmSync(file, { force: true });
+  }
+};

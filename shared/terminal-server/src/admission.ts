@@ -1,0 +1,149 @@
+// Letting a client in: what is known of it goes through the table; the license server is asked where the table says so.
+
+import { faultOf, type Fault } from '@calbus/contracts/faults';
+import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
+import type { TerminalServerRow } from '@calbus/contracts/rows';
+import type { ProductVersion } from '@calbus/contracts/versions';
+import type { Decision } from './request-client.ts';
+import {
+  refusalOf,
+  rowAfterAsking,
+  rowBeforeAsking,
+  type AdmissionRow,
+  type ServerAnswer,
+  type Situation,
+} from './domain/admission.ts';
+import { clientSeen, daysLeft, graceDaysOf, timePassed } from './domain/grace.ts';
+import { presentedLicense } from './domain/presented-license.ts';
+import { settingsOf } from './domain/trust-snapshot.ts';
+import type { PersistedState } from './persisted-state.ts';
+import type { LicenseServers } from './failover.ts';
+import type { LicenseRequest, TerminalServerMode } from './options.ts';
+
+type AdmissionFacts = {
+  readonly row: TerminalServerRow;
+  /** The license server's decision, where it was asked and answered. */
+  readonly decision: Decision | null;
+  /** Why it was unreachable, where it was asked and did not decide. */
+  readonly fault: Fault | null;
+  /** Why the license that was presented counted as nothing; null where it counted, or none was. */
+  readonly notCounted: string | null;
+};
+
+export type Admission = AdmissionFacts &
+  (
+    | {
+        readonly admit: true;
+        /** What the client shall keep from now on; null: it keeps what it has. */
+        readonly license: string | null;
+        readonly refusal: null;
+        /** Of a row that admits by grace, G0 or G1; else null. */
+        readonly graceDaysLeft: number | null;
+      }
+    | {
+        readonly admit: false;
+        readonly license: null;
+        readonly refusal: { readonly code: RefusalCode; readonly says: string; readonly todo: string };
+        readonly graceDaysLeft: null;
+      }
+  );
+
+export type AdmissionDeps = {
+  readonly state: PersistedState;
+  readonly servers: LicenseServers;
+  /** How the terminal server stands has changed. */
+  readonly changed: () => void;
+  readonly mode: TerminalServerMode | undefined;
+  readonly version: ProductVersion;
+  readonly now: () => number;
+  readonly request: (ask: LicenseRequest) => Promise<Decision>;
+};
+
+const answerOf = ({ outcome }: Decision): ServerAnswer =>
+  outcome.kind === 'refused' ? { kind: 'refused', code: outcome.code } : { kind: 'granted' };
+
+export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Promise<Admission>) => {
+  const { state } = d;
+  const mode = d.mode ?? 'not-configured';
+  const graceLeft = (): number => {
+    const { graceDays } = settingsOf(d.servers.trust());
+    return daysLeft(state.now().grace, graceDaysOf(graceDays, d.version));
+  };
+
+  /** What is so now. A client that was seen starts the grace period; where that cannot be written down there is none. */
+  const look = (ask: LicenseRequest) => {
+    const { renewalLeadDays, perUserWhenUnreachable } = settingsOf(d.servers.trust());
+    const { hardwareId } = ask.device;
+    const checked =
+      ask.presented === undefined
+        ? undefined
+        : d.servers.checkFor(ask.presented, hardwareId.toLowerCase(), mode);
+    const claims = checked?.ok ? checked.claims : undefined;
+    const s: Situation = {
+      mode,
+      inGrace: graceLeft() > 0,
+      presented: claims ? presentedLicense(claims, d.version, d.now(), renewalLeadDays) : null,
+      userAuthenticated: ask.user?.authenticatedBy !== undefined,
+      perUserWhenUnreachable,
+    };
+    const notCounted = checked && !checked.ok ? checked.why : null;
+    return { s, claims, notCounted };
+  };
+  const beginGrace = async (): Promise<void> => {
+    const before = state.now().grace;
+    const seen = (): Promise<boolean> => {
+      const change = before ? state.changeLazily : state.change;
+      return change((k) => ({ ...k, grace: clientSeen(k.grace, d.now()) }));
+    };
+    const written = await seen();
+    if (before) return;
+    if (written) d.changed();
+    else void state.change((k) => ({ ...k, grace: null }));
+  };
+  const passTime = (): void =>
+    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, d.now()) } : k));
+
+  const admission = (
+    row: AdmissionRow<never>,
+    looked: Omit<AdmissionFacts, 'row'>,
+    answer?: ServerAnswer,
+  ): Admission => {
+    const { id, act } = row;
+    const common = { row: id, ...looked };
+    if (act === 'refuse') {
+      const code = refusalOf(id, answer);
+      const { says, todo } = refusals[code];
+      return { ...common, admit: false, license: null, refusal: { code, says, todo }, graceDaysLeft: null };
+    }
+    const outcome = looked.decision?.outcome;
+    const license = id === 'A1' && outcome?.kind === 'license' ? outcome.license : null;
+    const graceDaysLeft = id === 'G0' || id === 'G1' ? graceLeft() : null;
+    return { ...common, admit: true, license, refusal: null, graceDaysLeft };
+  };
+
+  const asked = async (ask: LicenseRequest): Promise<{ decision: Decision | null; fault: Fault | null }> => {
+    try {
+      return { decision: await d.request(ask), fault: null };
+    } catch (error) {
+      const fault = faultOf(error);
+      if (!fault) throw error;
+      return { decision: null, fault };
+    }
+  };
+
+  return async (ask) => {
+    if (mode !== 'remote-administration') await beginGrace();
+    const first = look(ask);
+    const row = rowBeforeAsking(first.s);
+    if (row) {
+      const { claims, notCounted } = first;
+      if (row.id === 'D1' && claims) d.servers.admittedOffline(ask.presented ?? '', claims);
+      return admission(row, { decision: null, fault: null, notCounted });
+    }
+    const { decision, fault } = await asked(ask);
+    passTime();
+    const { s, notCounted } = look(ask);
+    const answer: ServerAnswer = decision ? answerOf(decision) : { kind: 'unreachable' };
+    return admission(rowAfterAsking({ ...s, answer }), { decision, fault, notCounted }, answer);
+  };
+};

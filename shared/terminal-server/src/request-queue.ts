@@ -1,0 +1,64 @@
+// Publishing to the request queue. Its acknowledgement says "queued", no more; a full queue says so at once.
+
+import type { Msg, NatsConnection } from 'nats';
+import { z } from 'zod';
+import { fault, type Fault } from '@calbus/contracts/faults';
+import { newId } from '@calbus/trust/ids';
+import type { Enqueue } from './request-client.ts';
+
+const ack = z.object({ error: z.object({ code: z.number(), description: z.string() }).optional() });
+/** The queue's acknowledgement is waited for this long; the answer itself may still come. */
+const ACK_WAIT_MS = 2_000;
+/** JetStream's HTTP-like code for "not now": the stream is full. NATS itself says by it that nobody takes what was published. */
+const NOT_NOW = 503;
+
+const refusalIn = ({ headers, data }: Msg): Fault | undefined => {
+  if (headers?.code === NOT_NOW) return fault('UNREACHABLE', 'There is no request queue.');
+  let said: unknown;
+  try {
+    said = JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    return fault('UNREACHABLE', 'What the request queue answered is not JSON.');
+  }
+  const error = ack.safeParse(said).data?.error;
+  if (!error) return undefined;
+  return error.code === NOT_NOW
+    ? fault('BUSY')
+    : fault('UNREACHABLE', `The queue refused the request (${error.code}).`);
+};
+
+/**
+ * The queue as it is reached over one connection; `inbox` is what this terminal server may subscribe to. All acknowledgements come to one
+ * subscription: a request of NATS' own costs several times as much.
+ */
+export const openQueue = (nc: NatsConnection, inbox: string): Enqueue => {
+  const waiting = new Map<string, (refusal: Fault | undefined) => void>();
+  const prefix = `${inbox}.queued.${newId()}.`;
+  let count = 0;
+  nc.subscribe(`${prefix}*`, {
+    callback: (error, m) => {
+      if (!error) waiting.get(m.subject.slice(prefix.length))?.(refusalIn(m));
+    },
+  });
+  const unreachable = (): Fault => fault('UNREACHABLE', 'The request queue did not acknowledge the request.');
+  void nc.closed().then(() => {
+    for (const end of waiting.values()) end(unreachable());
+  });
+  return (subject, bytes) =>
+    new Promise((resolve) => {
+      count += 1;
+      const token = count.toString(36);
+      const end = (refusal: Fault | undefined): void => {
+        clearTimeout(timer);
+        waiting.delete(token);
+        resolve(refusal);
+      };
+      const timer = setTimeout(() => end(unreachable()), ACK_WAIT_MS);
+      waiting.set(token, end);
+      try {
+        nc.publish(subject, bytes, { reply: prefix + token });
+      } catch {
+        end(unreachable());
+      }
+    });
+};
