@@ -18,9 +18,9 @@ import {
 import {
   countCommits,
   countEvents,
-  showInventory,
-  type Shown as InventoryShown,
-} from '../../services/inventory/src/adapters/metrics.ts';
+  registerMetrics,
+  type MetricsSource as InventoryShown,
+} from '../../services/inventory/src/projections/metrics.ts';
 import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
 import {
   countGateway,
@@ -40,7 +40,7 @@ const served = (): ReadonlySet<string> => {
   issuerMetrics(license, createEndpoints());
   countCommits(license);
   countEvents(license);
-  showInventory(license, unseen as InventoryShown);
+  registerMetrics(license, unseen as InventoryShown);
   countAnswers(license, () => {
     throw new Error('nothing is answered here');
   });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { connect as connectPlain } from 'node:net';
 import { after, describe, test, type TestContext } from 'node:test';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
-import { openRedis } from '../../services/inventory/src/adapters/connections.ts';
+import { openRedis } from '../../services/inventory/src/adapters/redis-connection.ts';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile, testRedis } from '@calbus/testkit/servers';
 import { testAuthority } from '@calbus/testkit/tls';

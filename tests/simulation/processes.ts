@@ -29,9 +29,9 @@ import {
   type Decision,
   type StartTimer,
 } from '@calbus/terminal-server/request-client';
-import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
-import { traceOf } from '../../services/inventory/src/domain/trace.ts';
-import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
+import { redisCache } from '../../services/inventory/src/projections/redis-cache.ts';
+import { traceRules } from '../../services/inventory/src/explain/rule-trace.ts';
+import { allocate } from '../../services/inventory/src/api/allocate.ts';
 import { watchClock } from '../../services/inventory/src/handlers/clock-watch.ts';
 import { createFollower, type Follower } from '../../services/inventory/src/handlers/follow.ts';
 import {
@@ -156,12 +156,12 @@ export const newInventory = (w: World, name: string): Inventory => {
     return (given: Leading): (() => void) => {
       const leading = mutation.onLead?.(given, own) ?? given;
       w.setUp(leading, follower);
-      const { term, commit, repeats, events } = leading;
+      const { term, commit, refusalCounter, events } = leading;
       const decided = (facts: DecisionFacts): void => {
-        if (!traceOf(facts).agrees)
+        if (!traceRules(facts).agrees)
           w.wrong(`explain: the tables do not come to ${facts.row} on what ${facts.asked.requestId} saw`);
       };
-      const deps = { commit, repeats, notice: events.answered, decided };
+      const deps = { commit, refusalCounter, notice: events.raiseRateLimited, logDecision: decided };
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       const stop = nats.answerOn(actor, p.wire, subject, async (m) => {
         const head = nats.lastOwn();

@@ -7,7 +7,7 @@ import type { Decision } from '@calbus/terminal-server/request-client';
 import { memorySnapshots } from '../../services/inventory/src/adapters/memory-snapshots.ts';
 import type { Leading } from '../../services/inventory/src/handlers/leadership.ts';
 import type { Follower } from '../../services/inventory/src/handlers/follow.ts';
-import { revoke } from '../../services/inventory/src/handlers/operate.ts';
+import { revoke } from '../../services/inventory/src/api/operate.ts';
 import { check, type Asked, type Given } from './check.ts';
 import { DAY, newFaults, START } from './faults.ts';
 import type { Mutation } from './mutations.ts';

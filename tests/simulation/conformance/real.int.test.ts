@@ -15,9 +15,9 @@ import { openPullConsumer } from '../../../services/issuer/src/adapters/request-
 import { cacheScripts } from '../../../services/inventory/src/adapters/cache-scripts.ts';
 import { natsLeaderKey } from '../../../services/inventory/src/adapters/nats-leader-key.ts';
 import { natsLedger } from '../../../services/inventory/src/adapters/nats-ledger.ts';
-import { redisCache } from '../../../services/inventory/src/adapters/redis-cache.ts';
+import { redisCache } from '../../../services/inventory/src/projections/redis-cache.ts';
 import { streamReader } from '../../../services/inventory/src/adapters/stream-reader.ts';
-import { story } from '../../../services/inventory/src/domain/story.ts';
+import { createScenario } from '../../support/inventory/scenario.ts';
 import {
   cachePromises,
   commitTo,
@@ -86,7 +86,7 @@ describe('in Redis: the live counts', () => {
   for (const { says, holds } of cachePromises)
     test(says, async () => {
       await redis.flushall();
-      const s = story();
+      const s = createScenario();
       s.activate();
       const end = new AbortController();
       const cache = redisCache(cacheScripts(redis), s.state, systemClock, log, end.signal);

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import type { QueuedMessage } from '../../../services/issuer/src/ports.ts';
 import type { Cache, LeaderKey, Ledger } from '../../../services/inventory/src/ports.ts';
-import { changedHashes, touchedBy } from '../../../services/inventory/src/domain/live-counts.ts';
-import type { Story } from '../../../services/inventory/src/domain/story.ts';
+import { changedHashes, changedEntities } from '../../../services/inventory/src/projections/live-counts.ts';
+import type { Scenario } from '../../support/inventory/scenario.ts';
 
 /** One promise: what it is, and how it is tried. */
 export type Promised<T> = { readonly says: string; readonly holds: (subject: T) => Promise<void> };
@@ -129,7 +129,7 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
 
 /** The live counts with what they are of, and what stands in Redis. */
 export type CacheEnds = {
-  readonly story: Story;
+  readonly story: Scenario;
   readonly cache: Cache;
   /** Does something with the story and tells the cache what was committed. */
   readonly commit: (act: () => unknown) => void;
@@ -142,12 +142,12 @@ export type CacheEnds = {
 };
 /** Does something with a story, and tells the cache what was committed by it. */
 export const commitTo =
-  (cache: Cache, s: Story): CacheEnds['commit'] =>
+  (cache: Cache, s: Scenario): CacheEnds['commit'] =>
   (act) => {
     const before = s.state.head;
     const handed = s.records.length;
     act();
-    const touched = touchedBy(s.records.slice(handed), (id) => s.state.owners.get(id));
+    const touched = changedEntities(s.records.slice(handed), (id) => s.state.owners.get(id));
     cache.committed(before, s.state.head, changedHashes(s.state, touched));
   };
 const current = async (c: CacheEnds): Promise<void> => {
@@ -176,7 +176,7 @@ export const cachePromises: readonly Promised<CacheEnds>[] = [
       c.cache.lead();
       await current(c);
       c.commit(() => c.story.firstLogOn());
-      c.commit(() => c.story.ask());
+      c.commit(() => c.story.request());
       await current(c);
       const { installed, issued, available, temporary } = await c.pool();
       assert.deepEqual([installed, issued, available, temporary], ['3', '1', '2', '0']);
@@ -191,7 +191,7 @@ export const cachePromises: readonly Promised<CacheEnds>[] = [
       await current(c);
       for (const spoil of [c.flush, c.lie]) {
         await spoil();
-        c.commit(() => c.story.ask({ device: 5 }));
+        c.commit(() => c.story.request({ device: 5 }));
         await current(c);
         await spoil();
         await current(c);

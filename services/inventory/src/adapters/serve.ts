@@ -31,13 +31,13 @@ import {
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type RespondDeps } from '@calbus/runtime/respond';
-import type { BaseState, State } from '../domain/state.ts';
+import type { BaseState, State } from '../state/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { DecisionStore, LedgerPages } from '../ports.ts';
-import { activation, deactivation } from '../handlers/activation.ts';
-import { allocate } from '../handlers/allocate.ts';
-import { explain } from '../handlers/explain.ts';
-import { install, settle, withhold } from '../handlers/install.ts';
+import { activation, deactivation } from '../api/activation.ts';
+import { allocate } from '../api/allocate.ts';
+import { explain } from '../api/explain.ts';
+import { install, settleWithheld, withhold } from '../api/install.ts';
 import type { Leading } from '../handlers/leadership.ts';
 import type { Loss } from '../handlers/loss.ts';
 import {
@@ -46,22 +46,14 @@ import {
   mergeDevices,
   noLoss,
   notEmpty,
-  releaseReserves,
+  releaseReserve,
   revoke,
   undoMerge,
-} from '../handlers/operate.ts';
-import {
-  ledgerPage,
-  licenses,
-  packs,
-  settings,
-  status,
-  trust,
-  type StatusFacts,
-} from '../handlers/queries.ts';
-import { terminalServers } from '../handlers/terminal-servers.ts';
+} from '../api/operate.ts';
+import { ledgerPage, licenses, packs, settings, status, trust, type StatusFacts } from '../api/queries.ts';
+import { terminalServers } from '../api/query-terminal-servers.ts';
 
-const BEACON_MS = 250;
+const HEARTBEAT_INTERVAL_MS = 250;
 
 /** Answers queries until the connection closes. */
 export const serveQueries = (
@@ -151,7 +143,7 @@ export type TermDeps = RespondDeps & {
 export const serveTerm = (
   deps: TermDeps,
   state: State,
-  { term, commit, repeats, events }: Leading,
+  { term, commit, refusalCounter, events }: Leading,
 ): (() => void) => {
   const { clock, roots } = deps;
   const liaison = inboxes['clearinghouse-liaison'];
@@ -160,7 +152,16 @@ export const serveTerm = (
       subject: subjects.inventory.allocate(term),
       contracts: [inventoryAllocate],
       callers: inboxes.issuer,
-      handle: (m) => allocate({ commit, repeats, notice: events.answered, decided: deps.decided }, m),
+      handle: (m) =>
+        allocate(
+          {
+            commit,
+            refusalCounter: refusalCounter,
+            notice: events.raiseRateLimited,
+            logDecision: deps.decided,
+          },
+          m,
+        ),
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),
@@ -179,7 +180,7 @@ export const serveTerm = (
         if (m.type === inventoryWithhold.type)
           return withhold(commit, m as Message<typeof inventoryWithhold>);
         if (m.type === inventorySettleWithheld.type)
-          return settle(commit, m as Message<typeof inventorySettleWithheld>);
+          return settleWithheld(commit, m as Message<typeof inventorySettleWithheld>);
         return install(commit, { roots, now: clock.now }, m as Message<typeof inventoryInstall>);
       },
     }),
@@ -194,7 +195,7 @@ export const serveTerm = (
         if (m.type === inventoryRevoke.type) return revoke(commit, m as Message<typeof inventoryRevoke>);
         if (m.type === inventoryMergeDevices.type)
           return mergeDevices(commit, m as Message<typeof inventoryMergeDevices>);
-        if (m.type === inventoryReleaseReserve.type) return releaseReserves(commit, m);
+        if (m.type === inventoryReleaseReserve.type) return releaseReserve(commit, m);
         if (m.type === inventoryRestore.type) return notEmpty();
         if (m.type === inventoryUndoMerge.type)
           return undoMerge(commit, m as Message<typeof inventoryUndoMerge>);
@@ -254,6 +255,6 @@ const startBeacon = (
     nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
   };
   beacon();
-  const timer = setInterval(beacon, BEACON_MS);
+  const timer = setInterval(beacon, HEARTBEAT_INTERVAL_MS);
   return () => clearInterval(timer);
 };
