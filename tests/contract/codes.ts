@@ -105,7 +105,8 @@ const commanded = async (
     });
     const answer = decode([inventoryAccepted, inventoryRefused, serviceFault], data);
     if (!answer.ok) return answer.fault.code;
-    return 'code' in answer.message.body ? answer.message.body.code : answer.message.type;
+    const { message } = answer;
+    return message.type === inventoryAccepted.type ? message.type : message.body.code;
   } finally {
     await nc.close();
   }

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { type NatsConnection, type Subscription } from 'nats';
 import { exchanges, type Exchange, type Party } from '@calbus/contracts/catalogue';
-import { decode, type Contract } from '@calbus/contracts/envelope';
+import { decode, isOf, type Contract } from '@calbus/contracts/envelope';
 import { serviceFault } from '@calbus/contracts/inventory-messages';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { Who } from '@calbus/testkit/deployment';
@@ -64,8 +64,8 @@ const asked = async (nc: NatsConnection, e: Exchange, subject: string, bytes: Ui
     answer.ok,
     `${e.id}: the answer is none of its contracts': ${new TextDecoder().decode(data).slice(0, 200)}`,
   );
-  if (answer.message.type !== serviceFault.type) return;
-  const { code, says } = answer.message.body as { readonly code: string; readonly says: string };
+  if (!isOf(serviceFault, answer.message)) return;
+  const { code, says } = answer.message.body;
   assert.ok(!undecodable.has(code), `${e.id}: ${code}: ${says}`);
 };
 

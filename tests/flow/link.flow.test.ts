@@ -458,7 +458,7 @@ const looksForSecrets = async (): Promise<string> => {
 
   const used = codes.slice(0, codesUsed).flatMap(formsOfCode);
   const places = within((text) => holdsAny(text, used));
-  // docs/operations.md says so: a command holds its code while it travels, and RabbitMQ's files do for a while after.
+  // docs/operations/keys.md says so: a command holds its code while it travels, and RabbitMQ's files do for a while after.
   assert.deepEqual(outside(places, /^rabbitmq\/mnesia\//), [], 'license codes in the clear');
   const unused = codes.slice(codesUsed).flatMap(formsOfCode);
   assert.deepEqual(

@@ -13,7 +13,7 @@ import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server
 import { systemClock } from '@calbus/runtime/clock';
 import { deliveredByJetStream } from '@calbus/runtime/delivered';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond } from '@calbus/runtime/respond';
+import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
 import { accountOf, everybody, startSite, type Peer, type Who } from './site.ts';
@@ -55,19 +55,17 @@ const responder = (peer: Peer, subject: string, callers: string) => {
   const handled: string[] = [];
   const putAside: Fault[] = [];
   const dead = { put: async ({ fault }: { fault: Fault }) => putAside.push(fault) > 0 };
+  const take = ({ id }: { readonly id: string }): Answer => {
+    handled.push(id);
+    return answerWith(inventoryAccepted, { position: { generation: 'g', sequence: 1 }, repeated: false });
+  };
   respond(
     { nc: peer.nc, clock: systemClock, log: createLog('test', 'silent'), dead },
     {
       subject,
       contracts: [inventoryInstall, liaisonActivate],
       callers,
-      handle: async (message) => {
-        handled.push(message.id);
-        return answerWith(inventoryAccepted, {
-          position: { generation: 'g', sequence: 1 },
-          repeated: false,
-        });
-      },
+      handlers: { [inventoryInstall.type]: take, [liaisonActivate.type]: take },
     },
   );
   return { handled, putAside };

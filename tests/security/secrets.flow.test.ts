@@ -232,7 +232,7 @@ test('the configuration of the servers and the profiles hold no secret: hashes a
   const meant = /^(secrets\/|clearinghouse\/keys\/|ts[34]\.nk$)/;
   const holding = filesThat(s.deployment.dataDir, (text) => holdsPrivateKey(text) || holdsAny(text, forms));
   const elsewhere = holding.filter((f) => !meant.test(f));
-  // A command to the Clearinghouse holds its code while it travels (docs/operations.md).
+  // A command to the Clearinghouse holds its code while it travels (docs/operations/keys.md).
   assert.deepEqual(
     elsewhere.filter((f) => !f.startsWith('rabbitmq/mnesia/')),
     [],

@@ -119,27 +119,30 @@ const playInventory = (): void => {
     subject: subjects.inventory.activation(4),
     contracts: [inventoryActivation],
     callers,
-    handle: async (m) => record(m.body.commandId, m.body.serverId),
+    handlers: { [inventoryActivation.type]: ({ body }) => record(body.commandId, body.serverId) },
   });
   respond(deps, {
     subject: subjects.inventory.install(4),
     contracts: [inventoryInstall, inventorySettleWithheld],
     callers,
-    handle: async (m) =>
-      m.type === inventoryInstall.type && 'keyPack' in m.body
-        ? record(m.body.commandId, m.body.keyPack)
-        : answerWith(inventoryAccepted, { position: { generation: 'g1', sequence: 1 }, repeated: true }),
+    handlers: {
+      [inventoryInstall.type]: ({ body }) => record(body.commandId, body.keyPack),
+      [inventorySettleWithheld.type]: () =>
+        answerWith(inventoryAccepted, { position: { generation: 'g1', sequence: 1 }, repeated: true }),
+    },
   });
   respond(deps, {
     subject: subjects.inventory.query('clearinghouse-liaison', 'settings'),
     contracts: [querySettings],
     callers,
-    handle: async () =>
-      answerWith(inventorySettingsAre, {
-        position: { generation: 'g1', sequence: 1 },
-        settings: { ...defaultSettings, serverVersion: '2016' },
-        changes: [],
-      }),
+    handlers: {
+      [querySettings.type]: () =>
+        answerWith(inventorySettingsAre, {
+          position: { generation: 'g1', sequence: 1 },
+          settings: { ...defaultSettings, serverVersion: '2016' },
+          changes: [],
+        }),
+    },
   });
   const head = { replica: 'r', generation: 'g1', sequence: 7, hash: '0'.repeat(64), trustRevision: 1 };
   beacon = setInterval(() => {

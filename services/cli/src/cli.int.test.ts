@@ -180,26 +180,32 @@ const leading = async (answer: (type: string) => Answer) => {
   const log = createLog('test', 'silent');
   const dead = { put: () => Promise.resolve(true) };
   const deps = { nc, clock: systemClock, log, dead };
-  const operate = [inventoryRevoke, inventoryMergeDevices, inventoryUndoMerge];
-  respond<(typeof operate)[number]>(deps, {
+  const take = ({ type, body }: { type: string; body: unknown }): Answer => {
+    commands.push({ type, body });
+    return answer(type);
+  };
+  respond(deps, {
     subject: subjects.inventory.operate(3),
-    contracts: operate,
+    contracts: [inventoryRevoke, inventoryMergeDevices, inventoryUndoMerge],
     callers: inboxes.operator,
-    handle: async ({ type, body }) => {
-      commands.push({ type, body });
-      return answer(type);
+    handlers: {
+      [inventoryRevoke.type]: take,
+      [inventoryMergeDevices.type]: take,
+      [inventoryUndoMerge.type]: take,
     },
   });
   respond(deps, {
     subject: subjects.inventory.query('operator', 'licenses'),
     contracts: [queryLicenses],
     callers: inboxes.operator,
-    handle: async ({ body }) =>
-      answerWith(inventoryLicenses, {
-        position,
-        licenses: body.license === 'L-1' ? [license] : [],
-        more: false,
-      }),
+    handlers: {
+      [queryLicenses.type]: ({ body }) =>
+        answerWith(inventoryLicenses, {
+          position,
+          licenses: body.license === 'L-1' ? [license] : [],
+          more: false,
+        }),
+    },
   });
   const head = { term: 3, replica: 'r1', ...position, hash: '0'.repeat(64), time: 1, trustRevision: 0 };
   const beacon = setInterval(

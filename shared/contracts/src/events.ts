@@ -44,7 +44,7 @@ export const events = {
   LEDGER_DAMAGED: {
     number: 4100,
     says: 'The ledger is not what it was.',
-    todo: 'calbus ledger verify says where; docs/operations.md says what to do.',
+    todo: 'calbus ledger verify says where; docs/operations/ledger.md says what to do.',
   },
   LICENSE_RETURN_FAILED: {
     number: 16,

@@ -27,11 +27,8 @@ const hand = async <C extends Contract>(
   c: C,
   body: Body<C>,
 ): Promise<LiaisonCommand> => {
-  const answer = await operator.askAny<C, typeof liaisonTaken | typeof liaisonRefused>(subject, c, body, [
-    liaisonTaken,
-    liaisonRefused,
-  ]);
-  if ('command' in answer.body) return answer.body.command;
+  const answer = await operator.askAny(subject, c, body, [liaisonTaken, liaisonRefused]);
+  if (answer.type === liaisonTaken.type) return answer.body.command;
   throw new Problem(answer.body.reason, answer.body.says);
 };
 

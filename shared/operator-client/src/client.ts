@@ -3,7 +3,7 @@
 import { nkeyAuthenticator, RequestStrategy, type NatsConnection } from 'nats';
 import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
-import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
+import { decode, encode, type Body, type Contract, type Message } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
@@ -32,21 +32,21 @@ export type OperatorClient = {
     c: C,
     body: Body<C>,
     answer: A,
-  ) => Promise<Body<A>>;
+  ) => Promise<Message<A>['body']>;
   /** One question to all who answer it; what came within a moment, first come first. */
   readonly askAll: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answer: A,
-  ) => Promise<Body<A>[]>;
+  ) => Promise<Message<A>['body'][]>;
   /** Where several kinds of answers are possible. */
   readonly askAny: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answers: readonly A[],
-  ) => Promise<{ readonly type: string; readonly body: Body<A> }>;
+  ) => Promise<Message<A>>;
   /** Throws a sentence where the profile's identity may not publish there. */
   readonly permit: (subject: string) => void;
   readonly close: () => Promise<void>;
@@ -121,7 +121,7 @@ export const connectOperator = async (profile: Profile): Promise<OperatorClient>
     permit,
     askAny,
     askAll: async (subject, c, body, answer) => {
-      const found: Body<typeof answer>[] = [];
+      const found: Message<typeof answer>['body'][] = [];
       try {
         const question = encode(c, { id: newId(), sentAt: Date.now() }, body);
         const options = { strategy: RequestStrategy.JitterTimer, maxWait: ASK_MS, jitter: OTHERS_MS };

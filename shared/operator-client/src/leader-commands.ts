@@ -27,9 +27,9 @@ export const sendToLeader = async <C extends Contract>(
       const answer = await operator.askAny(subjects.inventory.operate(head.term), c, body, [
         inventoryAccepted,
         inventoryRefused,
-      ] as const);
-      if (answer.type === inventoryAccepted.type) return answer.body as Body<typeof inventoryAccepted>;
-      const { code, detail, ...facts } = answer.body as Body<typeof inventoryRefused>;
+      ]);
+      if (answer.type === inventoryAccepted.type) return answer.body;
+      const { code, detail, ...facts } = answer.body;
       throw new Problem(code, detail, facts);
     } catch (error) {
       if (!(error instanceof Problem) || !passing.has(error.code) || tries === TRIES) throw error;

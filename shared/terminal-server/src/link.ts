@@ -8,7 +8,7 @@ import {
   type ConnectionOptions,
   type NatsConnection,
 } from 'nats';
-import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
+import { decode, encode, type Body, type Contract, type Message } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { subjects } from '@calbus/contracts/subjects';
@@ -92,12 +92,12 @@ export const openLink = (o: LinkOptions, user: LinkListener, sleep: Sleep): Link
     at: NatsConnection,
     subject: string,
     contract: C,
-    take: (body: Body<C>) => void,
+    take: (message: Message<C>) => void,
   ): void => {
     at.subscribe(subject, {
       callback: (error, m) => {
         const decoded = error ? undefined : decode([contract], m.data);
-        if (decoded?.ok) take(decoded.message.body);
+        if (decoded?.ok) take(decoded.message);
         else ignored += 1;
       },
     });
@@ -140,7 +140,7 @@ export const openLink = (o: LinkOptions, user: LinkListener, sleep: Sleep): Link
     nc = at;
     queue = openQueue(at, terminalServerInbox(id));
     listenForDecisions(at);
-    listen(at, subjects.trust.snapshot(id), trustSnapshot, user.trust);
+    listen(at, subjects.trust.snapshot(id), trustSnapshot, ({ body }) => user.trust(body));
     listen(at, subjects.trust.changed, trustChanged, askForTrust);
     void watch(at);
     up();

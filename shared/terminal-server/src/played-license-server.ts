@@ -1,11 +1,11 @@
 // For tests: a license server that a test plays on a real bus, as far as terminal servers see it.
 
 import type { NatsConnection } from 'nats';
-import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
+import { decode, dispatch, encode, type Body, type Handlers } from '@calbus/contracts/envelope';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { RowId } from '@calbus/contracts/rows';
 import { requestsConsumer } from '@calbus/contracts/streams';
-import { subjects } from '@calbus/contracts/subjects';
+import { parseLicenseSubject, subjects } from '@calbus/contracts/subjects';
 import {
   licenseDecision,
   licenseFault,
@@ -13,9 +13,11 @@ import {
   licenseRequest,
   licenseStands,
   licenseValidated,
+  queuedMessages,
   trustChanged,
   trustSnapshot,
   type DecisionOutcome,
+  type QueuedVerb,
 } from '@calbus/contracts/terminal-server-messages';
 import type { FaultCode } from '@calbus/contracts/faults';
 import { testLicenseServer } from '@calbus/testkit/certificates';
@@ -61,13 +63,8 @@ export const grant = (f: LicenseFacts): DecisionOutcome => ({
   notAfter: f.notAfter,
 });
 
-type Taken = {
-  readonly request: Body<typeof licenseRequest>;
-  readonly validated: Body<typeof licenseValidated>;
-  readonly relearn: Body<typeof licenseRelearn>;
-  readonly stands: Body<typeof licenseStands>;
-};
-type Verb = keyof Taken;
+type Verb = Exclude<QueuedVerb, 'requests'>;
+type Taken = { readonly [V in Verb]: Body<(typeof queuedMessages)[V]> };
 export type Says = DecisionOutcome | { readonly fault: FaultCode } | 'nothing';
 
 export type PlayedLicenseServer = {
@@ -81,12 +78,6 @@ export type PlayedLicenseServer = {
   readonly end: () => Promise<void>;
 };
 
-const contracts = {
-  request: licenseRequest,
-  validated: licenseValidated,
-  relearn: licenseRelearn,
-  stands: licenseStands,
-};
 const stamp = () => ({ id: randomUUID(), sentAt: Date.now() });
 
 export const playLicenseServer = async (nc: NatsConnection, id: string): Promise<PlayedLicenseServer> => {
@@ -133,13 +124,30 @@ export const playLicenseServer = async (nc: NatsConnection, id: string): Promise
           });
     nc.publish(subjects.decision.of(id, requestId), bytes);
   };
-  const take = (verb: Verb, bytes: Uint8Array): void => {
-    const decoded = decode<Contract>([contracts[verb]], bytes);
+  const { took, answers } = server;
+  const handlers: Handlers<(typeof queuedMessages)[Verb], void> = {
+    [licenseRequest.type]: ({ body }) => {
+      took.request.push(body);
+      say(body.requestId, 'D13', answers.request(body));
+    },
+    [licenseValidated.type]: ({ body }) => {
+      took.validated.push(body);
+      say(body.requestId, 'D5', answers.validated(body));
+    },
+    [licenseRelearn.type]: ({ body }) => {
+      took.relearn.push(body);
+      say(body.requestId, 'N4', answers.relearn(body));
+    },
+    [licenseStands.type]: ({ body }) => {
+      took.stands.push(body);
+      say(body.requestId, 'T0', answers.stands(body));
+    },
+  };
+  const contracts = [licenseRequest, licenseValidated, licenseRelearn, licenseStands];
+  const take = (bytes: Uint8Array): void => {
+    const decoded = decode(contracts, bytes);
     if (!decoded.ok) throw new Error(decoded.fault.detail);
-    const body = decoded.message.body as Taken[Verb];
-    (server.took[verb] as Taken[Verb][]).push(body);
-    const rows = { request: 'D13', validated: 'D5', relearn: 'N4', stands: 'T0' } as const;
-    say(body.requestId, rows[verb], (server.answers[verb] as (b: Taken[Verb]) => Says)(body));
+    dispatch(handlers, decoded.message);
   };
   const asked = nc.subscribe(subjects.trust.request(id), {
     callback: () => nc.publish(subjects.trust.snapshot(id), encode(trustSnapshot, stamp(), trust)),
@@ -151,8 +159,8 @@ export const playLicenseServer = async (nc: NatsConnection, id: string): Promise
       const m = await consumer.next({ expires: 1_000 });
       if (!m) continue;
       m.ack();
-      const [, , , verb = '', from] = m.subject.split('.');
-      if (from === id && verb in contracts) take(verb as Verb, m.data);
+      const from = parseLicenseSubject(m.subject);
+      if (from?.terminalServerId === id && from.verb !== 'requests') take(m.data);
     }
   })();
   return {

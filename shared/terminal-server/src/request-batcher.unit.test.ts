@@ -26,13 +26,10 @@ const published = (most: number, says: () => Fault | undefined = () => undefined
     newId: () => `id${(ids += 1)}`,
     maxRequests: () => most,
     enqueue: async (subject, bytes) => {
-      const decoded = decode<typeof licenseRequest | typeof licenseRequests>(
-        [licenseRequest, licenseRequests],
-        bytes,
-      );
+      const decoded = decode([licenseRequest, licenseRequests], bytes);
       assert.ok(decoded.ok);
-      const { body } = decoded.message;
-      const all = 'requests' in body ? body.requests : [body];
+      const { message } = decoded;
+      const all = message.type === licenseRequests.type ? message.body.requests : [message.body];
       messages.push({ subject, requestIds: all.map((r) => r.requestId), size: bytes.length });
       return says();
     },

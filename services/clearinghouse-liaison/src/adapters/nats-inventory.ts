@@ -1,7 +1,7 @@
 // Inventory as the liaison sees it: the leader's beacon, and the commands that are the liaison's.
 
 import type { NatsConnection } from 'nats';
-import type { Body, Contract } from '@calbus/contracts/envelope';
+import { dispatch, type Body, type Contract, type Handlers } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
@@ -24,7 +24,11 @@ import type { Command } from '../domain/command.ts';
 import type { AnswerResult, IssuedPack, Inventory, RecordOutcome } from '../ports.ts';
 
 const REQUEST_TIMEOUT_MS = 5_000;
-const answers = [inventoryAccepted, inventoryRefused] as const;
+const answers = [inventoryAccepted, inventoryRefused];
+const recordedBy: Handlers<(typeof answers)[number], RecordOutcome> = {
+  [inventoryAccepted.type]: () => ({ kind: 'accepted' }),
+  [inventoryRefused.type]: ({ body }) => ({ kind: 'refused', code: body.code, says: body.detail }),
+};
 
 /** One command to the leader, when called. */
 type LeaderCommand = () => Promise<RecordOutcome>;
@@ -56,18 +60,8 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
     async () => {
       const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
       try {
-        const { type, body: said } = await ask(
-          nc,
-          subject,
-          contract,
-          stamp,
-          body,
-          answers,
-          REQUEST_TIMEOUT_MS,
-        );
-        return type === inventoryRefused.type && 'code' in said
-          ? { kind: 'refused', code: said.code, says: said.detail }
-          : { kind: 'accepted' };
+        const answer = await ask(nc, subject, contract, stamp, body, answers, REQUEST_TIMEOUT_MS);
+        return dispatch(recordedBy, answer);
       } catch (error) {
         const fault = faultOf(error);
         if (!fault) throw error;

@@ -1,8 +1,14 @@
 // Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
 import { liaisonAnswer, liaisonCarry } from '@calbus/contracts/carry-messages';
-import type { Contract, Message } from '@calbus/contracts/envelope';
+import type { Handlers } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
+import {
+  liaisonCommands,
+  liaisonQueries,
+  type LiaisonQuery,
+  type LiaisonRequest,
+} from '@calbus/contracts/liaison-interface';
 import {
   liaisonActivate,
   liaisonChangePack,
@@ -42,62 +48,44 @@ export const startResponders = (
   outlet: CommandLink,
   restoring: RestoreDeps,
 ): void => {
-  const callers = inboxes.operator;
-  const command = <C extends Contract>(
-    name: LiaisonCommandName,
-    contract: C,
-    handle: (d: IntakeDeps, m: Message<C>) => Promise<Answer>,
-  ): void => {
-    const subject = subjects.liaison.command(name);
-    respond(deps, { subject, contracts: [contract], callers, handle: (m) => handle(take, m) });
+  const commands: Handlers<LiaisonRequest, Promise<Answer>> = {
+    [liaisonActivate.type]: (m) => activate(take, m),
+    [liaisonInstall.type]: (m) => install(take, m),
+    [liaisonReactivate.type]: (m) => reactivate(take, m),
+    [liaisonDeactivate.type]: (m) => deactivate(take, m),
+    [liaisonRecover.type]: (m) => recover(take, m),
+    [liaisonChangePack.type]: (m) => changePack(take, m),
+    [liaisonRestore.type]: createRestore(restoring),
+    [liaisonCarry.type]: (m) => exportCommand(carried, m),
+    [liaisonAnswer.type]: (m) => importAnswer(carried, m),
   };
-  command('activate', liaisonActivate, activate);
-  command('install', liaisonInstall, install);
-  command('reactivate', liaisonReactivate, reactivate);
-  command('deactivate', liaisonDeactivate, deactivate);
-  command('recover', liaisonRecover, recover);
-  command('change-pack', liaisonChangePack, changePack);
-  // The statement of a command may hold a license code: it is handed to operators, not to whoever only looks.
-  respond(deps, {
-    subject: subjects.liaison.command('carry'),
-    contracts: [liaisonCarry],
-    callers,
-    handle: (m) => exportCommand(carried, m),
-  });
-  respond(deps, {
-    subject: subjects.liaison.command('answer'),
-    contracts: [liaisonAnswer],
-    callers,
-    handle: (m) => importAnswer(carried, m),
-  });
-  respond(deps, {
-    subject: subjects.liaison.command('restore'),
-    contracts: [liaisonRestore],
-    callers,
-    handle: createRestore(restoring),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('operator', 'backup'),
-    contracts: [queryLiaisonBackup],
-    callers,
-    handle: (m) => backup(restoring.kept, m),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('operator', 'status'),
-    contracts: [queryLiaison],
-    callers: [inboxes.operator, inboxes.observer],
-    handle: () => status(store, outlet),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('operator', 'agreements'),
-    contracts: [queryAgreements],
-    callers,
-    handle: () => agreements(store),
-  });
-  respond(deps, {
-    subject: subjects.liaison.query('inventory', 'witness'),
-    contracts: [queryLiaisonWitness],
-    callers: inboxes.inventory,
-    handle: () => witness(store, outlet),
-  });
+  const { operator, observer, inventory } = inboxes;
+  for (const [name, contract] of Object.entries<LiaisonRequest>(liaisonCommands))
+    respond(deps, {
+      subject: subjects.liaison.command(name as LiaisonCommandName),
+      contracts: [contract],
+      // The statement of a command may hold a license code: observers do not get it.
+      callers: operator,
+      handlers: commands,
+    });
+  const queries: Handlers<LiaisonQuery, Promise<Answer>> = {
+    [queryLiaison.type]: () => status(store, outlet),
+    [queryAgreements.type]: () => agreements(store),
+    [queryLiaisonBackup.type]: (m) => backup(restoring.kept, m),
+    [queryLiaisonWitness.type]: () => witness(store, outlet),
+  };
+  const callers: Readonly<Record<LiaisonQuery['type'], readonly string[]>> = {
+    [queryLiaison.type]: [operator, observer],
+    [queryAgreements.type]: [operator],
+    [queryLiaisonBackup.type]: [operator],
+    [queryLiaisonWitness.type]: [inventory],
+  };
+  for (const [role, byName] of Object.entries<Record<string, LiaisonQuery>>(liaisonQueries))
+    for (const [name, contract] of Object.entries(byName))
+      respond(deps, {
+        subject: subjects.liaison.query(role, name),
+        contracts: [contract],
+        callers: callers[contract.type],
+        handlers: queries,
+      });
 };

@@ -36,15 +36,12 @@ const refused = ({ problem, says, wrong = [] }: Body<typeof liaisonNotCarried>):
 const fetchCarried = async (operator: OperatorClient, commandId: string, as: 'file' | 'groups') => {
   const deadline = performance.now() + READY_MS;
   for (;;) {
-    const { body } = await operator.askAny<
-      typeof liaisonCarry,
-      typeof liaisonCarried | typeof liaisonNotCarried
-    >(subjects.liaison.command('carry'), liaisonCarry, { commandId, as }, [
+    const answer = await operator.askAny(subjects.liaison.command('carry'), liaisonCarry, { commandId, as }, [
       liaisonCarried,
       liaisonNotCarried,
     ]);
-    if ('carried' in body) return body;
-    if (body.problem !== 'NOT_READY' || performance.now() > deadline) throw refused(body);
+    if (answer.type === liaisonCarried.type) return answer.body;
+    if (answer.body.problem !== 'NOT_READY' || performance.now() > deadline) throw refused(answer.body);
     await sleep(POLL_MS);
   }
 };
@@ -97,11 +94,13 @@ const bring = async (
   answer: Body<typeof liaisonAnswer>['answer'],
   o: Json,
 ): Promise<void> => {
-  const { body } = await operator.askAny<
-    typeof liaisonAnswer,
-    typeof liaisonAnswered | typeof liaisonNotCarried
-  >(subjects.liaison.command('answer'), liaisonAnswer, { answer }, [liaisonAnswered, liaisonNotCarried]);
-  if (!('command' in body)) throw refused(body);
+  const subject = subjects.liaison.command('answer');
+  const message = await operator.askAny(subject, liaisonAnswer, { answer }, [
+    liaisonAnswered,
+    liaisonNotCarried,
+  ]);
+  if (message.type === liaisonNotCarried.type) throw refused(message.body);
+  const { body } = message;
   const command: LiaisonCommand = await followCommand(operator, body.command);
   if (o.json) return json({ command, repeated: body.repeated });
   say(

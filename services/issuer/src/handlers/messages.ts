@@ -8,6 +8,7 @@ import {
   licenseRequests,
   licenseStands,
   licenseValidated,
+  type QueuedVerb,
 } from '@calbus/contracts/terminal-server-messages';
 import type { Log } from '@calbus/runtime/log';
 import {
@@ -95,10 +96,9 @@ const openSeveral = (deps: MessageDeps, bytes: Uint8Array): Decoded<OpenedMessag
   return { ok: true, message: { id, together: true, requests } };
 };
 
-type Verb = 'request' | 'requests' | 'validated' | 'relearn' | 'stands';
 type Open = (deps: MessageDeps, bytes: Uint8Array) => Decoded<OpenedMessage>;
 /** By the verb of the subject: the message, or why it does not decode. */
-export const openMessage: Readonly<Record<Verb, Open>> = {
+export const openMessage: Readonly<Record<QueuedVerb, Open>> = {
   request: (deps, bytes) => open(licenseRequest, bytes, request(deps)),
   requests: openSeveral,
   validated: (_deps, bytes) => open(licenseValidated, bytes, parseValidatedReport),
@@ -109,6 +109,7 @@ export const openMessage: Readonly<Record<Verb, Open>> = {
     }),
   stands: (_deps, bytes) => open(licenseStands, bytes, parseStatusReport),
 };
-export const isVerb = (verb: string): verb is Verb => Object.hasOwn(openMessage, verb);
+export const isVerb = (verb: string): verb is QueuedVerb => Object.hasOwn(openMessage, verb);
 /** What each request of such a message is. */
-export const kindOf = (verb: Verb): Exclude<Verb, 'requests'> => (verb === 'requests' ? 'request' : verb);
+export const kindOf = (verb: QueuedVerb): Exclude<QueuedVerb, 'requests'> =>
+  verb === 'requests' ? 'request' : verb;

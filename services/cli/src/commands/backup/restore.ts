@@ -64,11 +64,8 @@ const giveIdentity = async (operator: OperatorClient, backup: Backup): Promise<v
     if (rows.length === 0) return;
     const body = { commandId, before, rows, by };
     const subject = subjects.liaison.command('restore');
-    const answer = await operator.askAny<
-      typeof liaisonRestore,
-      typeof liaisonRestored | typeof liaisonRefused
-    >(subject, liaisonRestore, body, [liaisonRestored, liaisonRefused]);
-    if ('reason' in answer.body) throw new Problem(answer.body.reason, answer.body.says);
+    const answer = await operator.askAny(subject, liaisonRestore, body, [liaisonRestored, liaisonRefused]);
+    if (answer.type === liaisonRefused.type) throw new Problem(answer.body.reason, answer.body.says);
     before += rows.length;
     [rows, size] = [[], 0];
   };

@@ -90,12 +90,12 @@ export const acceptLoss = async (operator: OperatorClient, by: string, o: Accept
   const answer = await operator.askAny(subjects.inventory.operate(s.loss.term), inventoryAcceptLoss, body, [
     inventoryAccepted,
     inventoryRefused,
-  ] as const);
+  ]);
   if (answer.type === inventoryRefused.type) {
-    const { code, detail } = answer.body as Body<typeof inventoryRefused>;
+    const { code, detail } = answer.body;
     throw new Problem(code, `${detail} Nothing was accepted; look again.`);
   }
-  const { position } = answer.body as Body<typeof inventoryAccepted>;
+  const { position } = answer.body;
   if (o.json) return json({ position, survives: body.survives, evidence: s.loss.evidence });
   say(`The loss is accepted. Generation ${position.generation} begins at ${position.sequence}.`);
   if (!s.activation)

@@ -1,4 +1,4 @@
-// What the alerts and the dashboard ask Prometheus for, so that tests can hold it against what the services serve and the page says.
+// Reads the alerts and the dashboard. Tests compare them with the metrics that the services serve and with docs/operations.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,20 +7,32 @@ import { z } from 'zod';
 const alertsFile = path.join(import.meta.dirname, 'alerts.yml');
 const dashboardFile = path.join(import.meta.dirname, '..', 'grafana', 'calbus.json');
 
-export type Alert = { readonly expression: string; readonly runbook: string; readonly severity: string };
+export type Alert = {
+  readonly expression: string;
+  readonly runbook: string;
+  readonly severity: string;
+  readonly summary: string;
+};
 
-/** One line of a rule: `expr: …`, unquoted as it stands in the file. */
+/** The value of one line of a rule, such as `expr: …`, without its quotes. */
 const lineOf = (block: string, key: string): string =>
-  new RegExp(`^\\s+${key}: '?(.*?)'?$`, 'm').exec(block)?.[1] ?? '';
+  new RegExp(`^\\s+${key}: ['"]?(.*?)['"]?$`, 'm').exec(block)?.[1] ?? '';
 
-/** By the name of the alert. The file keeps each value on one line. */
+/** The alerts by name. The file has each value on one line. */
 export const alerts = (): ReadonlyMap<string, Alert> => {
   const [, ...blocks] = readFileSync(alertsFile, 'utf8').split(/^\s+- alert: /m);
   return new Map(
     blocks.map((block) => {
       const [name = ''] = block.split('\n', 1);
-      const of = { expression: lineOf(block, 'expr'), runbook: lineOf(block, 'runbook_url') };
-      return [name, { ...of, severity: /severity: (\w+)/.exec(block)?.[1] ?? '' }];
+      return [
+        name,
+        {
+          expression: lineOf(block, 'expr'),
+          runbook: lineOf(block, 'runbook_url'),
+          severity: /severity: (\w+)/.exec(block)?.[1] ?? '',
+          summary: lineOf(block, 'summary'),
+        },
+      ];
     }),
   );
 };
@@ -47,6 +59,6 @@ export const readDashboard = (): z.infer<typeof dashboard> =>
 export const dashboardQueries = (): readonly string[] =>
   readDashboard().panels.flatMap((panel) => (panel.targets ?? []).map((t) => t.expr));
 
-/** The metrics of calbus in a query, under the names by which they are made. */
+/** The metrics of calbus in a query, by the names under which the services register them. */
 export const namesIn = (query: string): string[] =>
   [...query.matchAll(/\bcalbus_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|sum|count)$/, ''));
