@@ -234,7 +234,7 @@ describe('grace', () => {
     assert.equal(await rowAt(120), 'D12 NO_LICENSE_AVAILABLE');
     assert.equal(await rowAt(0), 'D12 NO_LICENSE_AVAILABLE');
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, -9));
-    await assert.rejects(rowAt(0), /is not what a terminal server keeps/);
+    await assert.rejects(rowAt(0), /is not the store of a terminal server/);
   });
 
   test("the license server's time counts, too, where the clock was set back", async (t) => {
@@ -334,7 +334,7 @@ describe('while NATS is away', () => {
     const used = await start({ store });
     await used.admit(device(1, signed(facts(1))));
     await used.close();
-    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /of the terminal server "ts1"/);
+    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /belongs to the terminal server "ts1"/);
   });
 });
 

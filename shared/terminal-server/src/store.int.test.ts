@@ -87,7 +87,7 @@ describe('the file', () => {
       const file = newFile();
       writeFileSync(file, text);
       await assert.rejects(fileStore(file).load(), (e: Error) => {
-        assert.match(e.message, /is not what a terminal server keeps .*Put back a copy.*grace period/s);
+        assert.match(e.message, /is not the store of a terminal server .*Restore a copy.*grace period/s);
         return e.message.startsWith(file);
       });
       assert.equal(readFileSync(file, 'utf8'), text);
