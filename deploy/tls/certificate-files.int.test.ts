@@ -84,5 +84,5 @@ test('an invalid authority is reported and never replaced, because clients trust
   const directory = folder(t);
   await ensureTls(directory, servers, start);
   writeFileSync(path.join(directory, 'authority-1.pem'), 'nothing');
-  await assert.rejects(ensureTls(directory, servers, start), /put them back from a copy, or delete both/);
+  await assert.rejects(ensureTls(directory, servers, start), /Restore them from a copy, or delete both/);
 });
