@@ -137,7 +137,7 @@ describe('the first license', () => {
     assert.equal(broken.code, 1);
     assert.match(
       broken.stderr,
-      /^calbus: .*admit\.json is not what a terminal server keeps .*Put back a copy.*\n$/,
+      /^calbus: .*admit\.json is not the store of a terminal server .*Restore a copy.*\n$/,
     );
     assert.equal(readFileSync(store, 'utf8'), 'junk');
   });

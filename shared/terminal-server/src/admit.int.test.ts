@@ -1,4 +1,4 @@
-// Letting clients in, on a real bus; the license server is played by the test.
+// Admission of clients on a real NATS, with a fake license server.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -78,7 +78,7 @@ const words = (a: Admission): string =>
   `${a.row} ${a.admit ? 'admit' : a.refusal.code}${a.graceDaysLeft === null ? '' : ` ${a.graceDaysLeft}`}`;
 
 describe('a presented license', () => {
-  test('D1: a good full one lets its device in without asking; what does not count is asked about', async (t) => {
+  test('D1: a valid full license admits its device without a request; for other licenses the license server is asked', async (t) => {
     const [ls, ts] = await together(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     const good = signed(facts(1));
@@ -103,7 +103,7 @@ describe('a presented license', () => {
       assert.equal((await ts.admit(device(1, signed(facts(1, of))))).row, 'G1');
   });
 
-  test('R4: one that is ended early counts no more once that is told, and stays so over a restart without NATS', async (t) => {
+  test('R4: a license that ended early no longer counts after the snapshot, also after a restart without NATS', async (t) => {
     const store = memoryStore();
     const [ls, ts] = await together(t, { store });
     ls.change({ settings: noGrace });
@@ -114,7 +114,7 @@ describe('a presented license', () => {
       ended: [{ licenseId: 'l1', notAfter: Date.now() + DAY }],
       position: { generation: 'g1', sequence: 8 },
     });
-    await eventually('it counts no more', async () => (await ts.admit(device(1, license))).row === 'D12', {
+    await eventually('it no longer counts', async () => (await ts.admit(device(1, license))).row === 'D12', {
       withinMs: 3_000,
     });
     assert.match((await ts.admit(device(1, license))).notCounted ?? '', /ended early/);
@@ -125,7 +125,7 @@ describe('a presented license', () => {
     assert.equal(words(await offline.admit(device(2, signed(facts(2))))), 'D1 admit');
   });
 
-  test('one of a lower epoch that is newer than the higher one counts as nothing, also where it is granted', async (t) => {
+  test('a newer license of a lower epoch does not count, even if it is granted', async (t) => {
     const [ls, ts] = await together(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     const older = signed(facts(1, { issuedAt: Date.now() - DAY }));
@@ -143,7 +143,7 @@ describe('a presented license', () => {
 });
 
 describe('the license server is asked', () => {
-  test('A1: what it grants is handed to the client', async (t) => {
+  test('A1: the client gets the granted license', async (t) => {
     const [ls, ts] = await together(t);
     ls.answers.request = () => grant(facts(1));
     const a = await ts.admit(device(1));
@@ -153,7 +153,7 @@ describe('the license server is asked', () => {
     assert.ok(checked.ok && checked.claims.sub === hw(1));
   });
 
-  test('D3: on a license in date while it is away, faults or takes nothing new; D12 on another refusal', async (t) => {
+  test('D3: a valid license admits while the license server is unreachable, faults, or issues nothing new; D12 on other refusals', async (t) => {
     const [ls, ts] = await together(t);
     ls.change({ settings: noGrace });
     const temporary = signed(facts(1, { kind: 'temporary' }));
@@ -177,7 +177,7 @@ describe('the license server is asked', () => {
     assert.ok(!a.admit && a.refusal.todo.includes('calbus status'));
   });
 
-  test('U8: an authenticated user is let in while it is away, unless the setting says no', async (t) => {
+  test('U8: an authenticated user is admitted while the license server is unreachable, unless the setting forbids it', async (t) => {
     const [ls, ts] = await together(t, { mode: 'per-user' });
     ls.change({ settings: noGrace });
     const user = (authenticatedBy?: string) => ({
@@ -197,7 +197,7 @@ describe('the license server is asked', () => {
     assert.equal(words(await ts.admit(user('pam'))), 'A1 admit');
   });
 
-  test('D0 and G0 ask nobody', async (t) => {
+  test('D0 and G0 decide without the license server', async (t) => {
     const [ls, ts] = await together(t, { mode: 'remote-administration', store: memoryStore() });
     assert.equal(words(await ts.admit(device(1))), 'D0 admit');
     assert.equal(ts.status().grace, null);
@@ -216,7 +216,7 @@ describe('the license server is asked', () => {
 });
 
 describe('grace', () => {
-  test('G1: survives restarts, and a clock that goes back gives nothing anew', async (t) => {
+  test('G1: it survives restarts, and a clock that is set back does not extend it', async (t) => {
     const ls = await played(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     const file = path.join(dir, 'grace.json');
@@ -234,10 +234,10 @@ describe('grace', () => {
     assert.equal(await rowAt(120), 'D12 NO_LICENSE_AVAILABLE');
     assert.equal(await rowAt(0), 'D12 NO_LICENSE_AVAILABLE');
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, -9));
-    await assert.rejects(rowAt(0), /is not what a terminal server keeps/);
+    await assert.rejects(rowAt(0), /is not the store of a terminal server/);
   });
 
-  test("the license server's time counts, too, where the clock was set back", async (t) => {
+  test("the license server's time also counts if the clock was set back", async (t) => {
     const ls = await played(t);
     const store = memoryStore();
     const from = Date.now();
@@ -249,7 +249,7 @@ describe('grace', () => {
     assert.equal(words(await ts.admit(device(1))), 'D12 NO_LICENSE_AVAILABLE');
   });
 
-  test('ends with the first full license, not with a temporary one; 90 days at most for version 2000', async (t) => {
+  test('it ends with the first full license, not with a temporary one; at most 90 days for version 2000', async (t) => {
     const [ls, ts] = await together(t, { version: '2000' });
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     assert.equal(words(await ts.admit(device(1))), 'G1 admit 90');
@@ -263,7 +263,7 @@ describe('grace', () => {
     assert.equal(words(await ts.admit(device(3))), 'D12 NO_LICENSE_AVAILABLE');
   });
 
-  test('that cannot be written down is not given', async (t) => {
+  test('it is not granted if it cannot be stored', async (t) => {
     const inner = memoryStore();
     let full = true;
     const store: Store = {
@@ -284,7 +284,7 @@ describe('grace', () => {
 });
 
 describe('while NATS is away', () => {
-  test('it starts, works on what it kept, and connects when it can', async (t) => {
+  test('it starts, works from its store, and connects when it can', async (t) => {
     const b = await bus();
     const ls = await played(t);
     const store = memoryStore();
@@ -305,7 +305,7 @@ describe('while NATS is away', () => {
     assert.equal(words(await ts.admit(device(3))), 'A1 admit');
   });
 
-  test('nobody waits for the deadline once it has been away for some seconds', async (t) => {
+  test('no caller waits for the deadline after it has been away for three seconds', async (t) => {
     const ls = await played(t);
     const b = await bus();
     await using wire = await cuttableWire(b.server);
@@ -318,7 +318,7 @@ describe('while NATS is away', () => {
     ls.answers.request = () => grant(facts(1));
     assert.equal(words(await ts.admit(device(1))), 'A1 admit');
     wire.cut();
-    // Whoever asked before is told when it is known, whoever asks after at once.
+    // Earlier requests fail when the absence is known, later ones fail at once.
     for (let n = 0; n < 2; n += 1)
       assert.equal((await ts.admit(device(1))).fault?.code, 'UNREACHABLE', `${n}`);
     await assert.rejects(ts.validated('l1', hw(1)), /UNREACHABLE/);
@@ -327,19 +327,19 @@ describe('while NATS is away', () => {
     assert.equal(words(await ts.admit(device(1))), 'A1 admit');
   });
 
-  test('a seed that is none, and a store of another terminal server, are said at once', async () => {
+  test('an invalid seed and the store of another terminal server are reported at once', async () => {
     await assert.rejects(start({ seed: 'junk' }));
     const store = memoryStore();
     await (await start({ store, servers: 'nats://127.0.0.1:1' })).close();
     const used = await start({ store });
     await used.admit(device(1, signed(facts(1))));
     await used.close();
-    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /of the terminal server "ts1"/);
+    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /belongs to the terminal server "ts1"/);
   });
 });
 
-describe('of its own accord', () => {
-  test('a log-on is reported until a decision confirms it: with the next request, by itself, over a restart', async (t) => {
+describe('reports', () => {
+  test('a log-on is reported until a decision confirms it: with the next request, alone, after a restart', async (t) => {
     const ls = await played(t);
     const store = memoryStore();
     const ts = await start({ store });
@@ -366,19 +366,19 @@ describe('of its own accord', () => {
     assert.equal(new Set(reports.map((r) => r.requestId)).size, 1, 'one report has one request id');
   });
 
-  test('a log-on that is not confirmed is said again now and then; a refusal ends it', async (t) => {
+  test('an unconfirmed log-on is reported again at an interval; a refusal ends it', async (t) => {
     const [ls, ts] = await together(t, { againMs: 100 });
     await assert.rejects(ts.validated('l1', hw(1)), /TIMEOUT/);
     ls.answers.validated = () => refused('UNKNOWN_LICENSE');
     await eventually('it is confirmed', () => ts.status().waiting.logOns === 0);
   });
 
-  test('N4: a license of another life of the ledger is reported in the background, once it is confirmed never again', async (t) => {
+  test('N4: a license of another generation is reported in the background until it is confirmed', async (t) => {
     const [ls, ts] = await together(t, { againMs: 100 });
     const other = signed(facts(1, { position: { generation: 'g0', sequence: 3 } }));
     assert.equal((await ts.admit(device(1, signed(facts(1))))).row, 'D1');
     assert.equal((await ts.admit(device(1, other))).row, 'D1');
-    await eventually('it is said again', () => ls.took.relearn.length > 2);
+    await eventually('it is reported again', () => ls.took.relearn.length > 2);
     assert.ok(ls.took.relearn.every((r) => r.license === other));
     ls.answers.relearn = () => refused('NOT_RELEARNED');
     await eventually('it is confirmed', () => ts.status().waiting.relearns === 0);
@@ -387,13 +387,13 @@ describe('of its own accord', () => {
     await new Promise((r) => setTimeout(r, 500));
     assert.equal(ls.took.relearn.length, said);
     ls.change({ generation: 'g2', position: { generation: 'g2', sequence: 1 } });
-    await eventually('in a third life it is said anew', async () => {
+    await eventually('a third generation learns it again', async () => {
       await ts.admit(device(1, other));
       return ls.took.relearn.length > said;
     });
   });
 
-  test('T0: how it stands is said at connect and when it changes, and not again otherwise', async (t) => {
+  test('T0: the state is reported at connect and when it changes, and not otherwise', async (t) => {
     let days = 0;
     const [ls, ts] = await together(t, {
       store: memoryStore(),
@@ -412,12 +412,12 @@ describe('of its own accord', () => {
     assert.equal(stands()[2], '2003 per-device time');
     await new Promise((r) => setTimeout(r, 300));
     days = 202;
-    await eventually('once more after a day', () => stands().length === 4);
+    await eventually('again after a day', () => stands().length === 4);
     await new Promise((r) => setTimeout(r, 300));
     assert.equal(stands().length, 4);
   });
 
-  test('T0: what changes while it is being said is said right after', async (t) => {
+  test('T0: a change during a report is reported right after it', async (t) => {
     const ls = await played(t);
     let first = true;
     ls.answers.stands = () => {
@@ -427,15 +427,15 @@ describe('of its own accord', () => {
     };
     const ts = await start({ store: memoryStore(), waitsMs: 5_000 });
     t.after(ts.close);
-    // The first copy is not answered; the second, 0.8 s later, is. In between the first client comes.
-    await eventually('it is being said', () => ls.took.stands.length === 1);
+    // The second copy, 0.8 s later, gets the first answer. Before that the first client connects.
+    await eventually('the report is under way', () => ls.took.stands.length === 1);
     await ts.admit(device(1, signed(facts(1))));
-    await eventually('the grace period is said', () => ls.took.stands.at(-1)?.grace?.over === 'no', {
+    await eventually('the grace period is reported', () => ls.took.stands.at(-1)?.grace?.over === 'no', {
       withinMs: 4_000,
     });
   });
 
-  test('who only asks says nothing of itself', async (t) => {
+  test('a caller without a store reports no state', async (t) => {
     const [ls, ts] = await together(t, { againMs: 50 });
     await ts.admit(device(1, signed(facts(1))));
     await new Promise((r) => setTimeout(r, 500));

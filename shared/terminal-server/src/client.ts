@@ -1,5 +1,5 @@
-// What a terminal server embeds: lets clients in by the rules, asks for licenses, reports log-ons, and verifies every license it
-// is given. It works while NATS is away, on what it kept.
+// The library that a terminal server embeds. It admits clients by the rules, requests licenses, reports log-ons, and verifies every
+// license. While NATS is unreachable it works from its store.
 
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
@@ -35,74 +35,74 @@ export type {
 export type LicenseServerStatus = {
   readonly name: string | null;
   readonly link: LinkState;
-  /** Null before it has said who it is. */
+  /** Null before the first trust snapshot of this license server. */
   readonly licenseServerId: string | null;
   readonly generation: string | null;
-  /** How many of its licenses are known to have ended early. */
+  /** The number of its licenses that are known to have ended early. */
   readonly ended: number;
 };
 
-/** `link`, `generation` and `ended` are of the first license server. */
+/** `link`, `generation` and `ended` describe the first license server. */
 export type TerminalServerStatus = {
   readonly link: LinkState;
-  /** How the grace period stands; null before the first client. */
+  /** The state of the grace period; null before the first client. */
   readonly grace: Grace;
-  /** The generation of the license server's ledger, as last told; null where nobody has told yet. */
+  /** The generation in the last trust snapshot; null before the first. */
   readonly generation: string | null;
-  /** The settings it goes by. */
+  /** The settings in force. */
   readonly settings: TerminalServerSettings;
-  /** How many licenses it knows to have ended early. */
+  /** The number of licenses that are known to have ended early. */
   readonly ended: number;
   readonly further: readonly LicenseServerStatus[];
-  /** Reports that are not confirmed yet. */
+  /** The numbers of reports that no decision has confirmed yet. */
   readonly waiting: { readonly logOns: number; readonly relearns: number };
-  /** Why what is to be kept could not be written; null where it was. */
+  /** Why the last write to the store failed; null if it succeeded. */
   readonly unsaved: string | null;
 };
 
 export type TerminalServer = {
   /**
-   * Whether the client is let in, by the rules of docs/issuance.md ("At the terminal server"). Asks the license server where they
-   * say so. What goes wrong on the way counts as "unreachable": it does not reject.
+   * Admits or refuses a client by the rows of docs/issuance.md ("At the terminal server"). Asks the license server when these rows
+   * need it. A fault on the way counts as "unreachable"; the call does not reject.
    */
   readonly admit: (ask: LicenseRequest) => Promise<Admission>;
   /** The license server's decision. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
   readonly request: (ask: LicenseRequest) => Promise<Decision>;
   /**
-   * Reports a log-on from the device that holds this temporary license. Rejects as `request` does, but goes on reporting it until
-   * a decision confirms it.
+   * Reports a log-on from the device that holds this temporary license. Rejects as `request` does, but the library
+   * repeats the report until a decision confirms it.
    */
   readonly validated: (licenseId: string, hardwareId: string) => Promise<Decision>;
-  /** Whether a license is genuine, by what is known of who may sign; works without any connection. */
+  /** Verifies a license with the issuing keys that are known here. Needs no connection. */
   readonly check: (license: string) => LicenseCheck;
   readonly status: () => TerminalServerStatus;
-  /** Messages on this terminal server's subjects that were none of calbus's. */
+  /** The number of messages on this terminal server's subjects that calbus did not send. */
   readonly ignored: () => number;
   readonly close: () => Promise<void>;
 };
 
-/** An abort only wakes the sleeper early. */
+/** An abort ends the wait early; it does not reject. */
 const sleep: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined);
-const later: StartTimer = (ms, act) => {
+const startTimer: StartTimer = (ms, act) => {
   const timer = setTimeout(act, ms);
   return () => clearTimeout(timer);
 };
 const REPORT_INTERVAL_MS = 60_000;
-/** Whom to trust is asked anew so often even where nobody says that it changed. */
+/** The library asks for a trust snapshot at this interval, even if no change was announced. */
 const TRUST_INTERVAL_MS = 600_000;
 
 const open = async (o: TerminalServerOptions, store: Store): Promise<PersistedState> => {
-  const kept = await store.load();
-  if (kept && kept.terminalServerId !== o.terminalServerId) {
-    const whose = `What is kept there is of the terminal server "${kept.terminalServerId}"`;
+  const stored = await store.load();
+  if (stored && stored.terminalServerId !== o.terminalServerId) {
+    const whose = `The store belongs to the terminal server "${stored.terminalServerId}"`;
     throw new Error(`${whose}, not of "${o.terminalServerId}": each needs a store of its own.`);
   }
-  return persistIn(store, kept ?? emptyState(o.terminalServerId));
+  return persistIn(store, stored ?? emptyState(o.terminalServerId));
 };
 
 /**
- * Does not wait for a connection that cannot be made: `status` says how it stands. Rejects where the seed is none, and where the
- * store cannot be read.
+ * Does not wait for a NATS that is unreachable; `status` shows the connection. Rejects if the seed is invalid or the store cannot be
+ * read.
  */
 export const connect = async (o: TerminalServerOptions): Promise<TerminalServer> => {
   const store = o.store ?? memoryStore();
@@ -116,14 +116,14 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
 
 const connectWith = async (
   o: TerminalServerOptions,
-  keeping: PersistedState,
+  state: PersistedState,
   store: Store,
 ): Promise<TerminalServer> => {
   const { mode, version, waitsMs = 8_000, againMs = REPORT_INTERVAL_MS, further = [] } = o;
   const now = (): number => Math.floor((o.now ?? Date.now)());
   const graceNow = (): Grace =>
-    graceOf(keeping.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
-  const standing = (): TerminalServerState | null =>
+    graceOf(state.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
+  const stateNow = (): TerminalServerState | null =>
     o.store && mode !== 'remote-administration' ? { version, mode: mode ?? null, grace: graceNow() } : null;
   const listed = [o, ...further.map((f) => ({ terminalServerId: o.terminalServerId, ...f }))];
   const twice = listed.find((l, n) => listed.findIndex((x) => x.name === l.name) !== n);
@@ -138,39 +138,39 @@ const connectWith = async (
       opened.push(
         openLicenseServer({
           options,
-          state: serverStateIn(keeping, options.name),
+          state: serverStateIn(state, options.name),
           waitsMs,
           newId,
           now,
-          terminalServerState: standing,
+          terminalServerState: stateNow,
           sleep,
-          startTimer: later,
+          startTimer,
         }),
       );
   } catch (error) {
     await closeAll();
     throw error;
   }
-  const tellAll = (): void => {
+  const retryReports = (): void => {
     for (const s of opened) s.reports.retryAll();
   };
 
-  const requestOf = async (ask: LicenseRequest, takeAlong: boolean): Promise<Decision> => {
+  const requestOf = async (ask: LicenseRequest, withUnconfirmedLogOn: boolean): Promise<Decision> => {
     if (mode === undefined || mode === 'remote-administration')
       throw new FaultError(fault('INVALID_BODY', 'Without a licensing mode no license can be asked for.'));
-    const asked = { ...ask, requestId: ask.requestId ?? newId(), mode, version };
-    const decision = await servers.request(asked, takeAlong);
+    const request = { ...ask, requestId: ask.requestId ?? newId(), mode, version };
+    const decision = await servers.request(request, withUnconfirmedLogOn);
     const { outcome, decidedAt } = decision;
-    // The license server's time, too, is one that was seen.
-    void keeping.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, decidedAt) } : k));
+    // The license server's time also moves the grace period's clock forward.
+    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, decidedAt) } : k));
     if (outcome.kind === 'per-user' || (outcome.kind === 'license' && outcome.licenseKind === 'full'))
       endGrace();
     return decision;
   };
   const endGrace = (): void => {
-    if (keeping.now().grace?.endedByLicense === true) return;
-    void keeping.change((k) => ({ ...k, grace: licenseSeen(k.grace, now()) }));
-    tellAll();
+    if (state.now().grace?.endedByLicense === true) return;
+    void state.change((k) => ({ ...k, grace: licenseSeen(k.grace, now()) }));
+    retryReports();
   };
 
   let trustAskedAt = performance.now();
@@ -178,9 +178,9 @@ const connectWith = async (
     const every = performance.now() - trustAskedAt > TRUST_INTERVAL_MS;
     if (every) trustAskedAt = performance.now();
     for (const s of opened) if (every || s.state.now().trust === null) s.link.askForTrust();
-    void keeping.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
-    if (keeping.unsaved() !== null) void keeping.write();
-    tellAll();
+    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
+    if (state.unsaved() !== null) void state.write();
+    retryReports();
   }, againMs);
   chores.unref();
 
@@ -198,9 +198,9 @@ const connectWith = async (
   };
   return {
     admit: createAdmission({
-      state: keeping,
+      state: state,
       servers,
-      changed: tellAll,
+      changed: retryReports,
       mode,
       version,
       now,
@@ -211,7 +211,7 @@ const connectWith = async (
     check: servers.check,
     status: () => {
       const [first, ...others] = opened.map(statusOf);
-      const waiting = opened.map((s) => s.reports.unconfirmed());
+      const unconfirmed = opened.map((s) => s.reports.unconfirmed());
       return {
         link: first?.link ?? { kind: 'away', why: 'closed' },
         grace: graceNow(),
@@ -220,17 +220,17 @@ const connectWith = async (
         ended: first?.ended ?? 0,
         further: others,
         waiting: {
-          logOns: waiting.reduce((sum, w) => sum + w.logOns, 0),
-          relearns: waiting.reduce((sum, w) => sum + w.relearns, 0),
+          logOns: unconfirmed.reduce((sum, w) => sum + w.logOns, 0),
+          relearns: unconfirmed.reduce((sum, w) => sum + w.relearns, 0),
         },
-        unsaved: keeping.unsaved(),
+        unsaved: state.unsaved(),
       };
     },
     ignored: () => opened.reduce((sum, s) => sum + s.link.ignored(), 0),
     close: async () => {
       clearInterval(chores);
       await closeAll();
-      await keeping.write();
+      await state.write();
       await store.close?.();
     },
   };

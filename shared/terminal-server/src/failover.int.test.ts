@@ -1,4 +1,4 @@
-// Several license servers in order: two buses, each with a license server of its own that the test plays.
+// Several license servers in order: two NATS servers, each with a fake license server.
 
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
@@ -91,7 +91,7 @@ const device = (n: number, presented?: string) => ({
 const grantedBy = (a: Admission): string =>
   a.decision?.outcome.kind === 'license' ? a.decision.outcome.licenseId : `${a.row} ${a.fault?.code ?? ''}`;
 
-test('the first is asked, and its refusal is an answer; the next only where the first does not answer', async (t) => {
+test('the first is asked, and its refusal is final; the next is asked only if the first does not answer', async (t) => {
   const { one, two, start } = await both(t);
   const ts = await start({ waitsMs: 3_000 });
   one.answers.request = () => grant(facts(1));
@@ -105,7 +105,7 @@ test('the first is asked, and its refusal is an answer; the next only where the 
   assert.equal(two.took.request[0]?.device.hardwareId, hw(1));
 });
 
-test('one that is away is passed over at once, and asked again when it is back', async (t) => {
+test('an absent license server is skipped at once, and asked again when it is back', async (t) => {
   const { one, two, wire, start } = await both(t);
   wire.cut();
   const ts = await start({ waitsMs: 60_000 });
@@ -125,7 +125,7 @@ test('one that is away is passed over at once, and asked again when it is back',
   assert.equal(grantedBy(await ts.admit(device(2))), 'l2');
 });
 
-test('a license of any of them counts; it is renewed by who issued it, and a log-on is reported there', async (t) => {
+test('a license of each of them counts; its issuer renews it and gets the log-on report', async (t) => {
   const { one, two, start } = await both(t);
   const ts = await start();
   await eventually('both are known', () => ts.status().further[0]?.licenseServerId === OTHER);
@@ -140,7 +140,7 @@ test('a license of any of them counts; it is renewed by who issued it, and a log
   assert.equal(one.took.validated.length + one.took.request.length, 0);
 });
 
-test('a log-on of unknown origin is reported to all: who issued the license confirms it', async (t) => {
+test('a log-on with a license of unknown origin is reported to all; the issuer confirms it', async (t) => {
   const { one, two, start } = await both(t);
   const ts = await start();
   one.answers.validated = () => ({ kind: 'refused', code: 'UNKNOWN_LICENSE', says: 'so', again: 'never' });
@@ -149,7 +149,7 @@ test('a log-on of unknown origin is reported to all: who issued the license conf
   assert.equal(one.took.validated.length, 1);
 });
 
-test('what is known of each survives a restart, and what one ended counts no more with none of them there', async (t) => {
+test('the state of each survives a restart, and a license that one of them ended does not count while all are away', async (t) => {
   const { two, wire, start } = await both(t);
   const store = memoryStore();
   const license = signedByOther(factsOfOther(5));
@@ -185,7 +185,7 @@ test('what is known of each survives a restart, and what one ended counts no mor
   assert.match(ended.notCounted ?? '', /ended early/);
 });
 
-test('two of one name, and a second one with a seed that is none, are said at once', async (t) => {
+test('a duplicate name and an invalid second seed are reported at once', async (t) => {
   const { start } = await both(t);
   const ts = await start();
   const o = {

@@ -1,4 +1,4 @@
-// The connection to NATS: made in the background, tried until it is there, and made anew where the client gave up on it.
+// The connection to NATS. It is made in the background, retried until it succeeds, and made again when the NATS client gives up.
 
 import {
   connect as connectNats,
@@ -25,22 +25,22 @@ export type Link = {
   readonly enqueue: Enqueue;
   readonly askForTrust: () => void;
   readonly state: () => LinkState;
-  /** It has been away for so long that a caller need not wait for it: why; else undefined. */
+  /** The fault for callers once the connection has been away too long to wait for it; else undefined. */
   readonly gone: () => Fault | undefined;
-  /** Settles with the first try, whether it succeeded or not. */
+  /** Resolves after the first attempt, successful or not. */
   readonly tried: Promise<void>;
-  /** Messages on this terminal server's subjects that were none of calbus's. */
+  /** The number of messages on this terminal server's subjects that calbus did not send. */
   readonly ignored: () => number;
   readonly close: () => Promise<void>;
 };
 
 export type LinkListener = {
-  /** False where the bytes are no decision and no fault. */
+  /** False if the bytes are neither a decision nor a fault. */
   readonly decision: (bytes: Uint8Array) => boolean;
   readonly trust: (snapshot: Body<typeof trustSnapshot>) => void;
-  /** The connection is there, or is there again. */
+  /** The connection is established, for the first time or again. */
   readonly up: () => void;
-  /** It has been away for so long that nobody need wait for it. */
+  /** The connection has been away too long for callers to wait. */
   readonly gone: (why: Fault) => void;
 };
 
@@ -52,11 +52,11 @@ export type LinkOptions = {
 };
 
 const RETRY_DELAY_MS = 500;
-/** Longer than another node of NATS takes to answer; so long a caller waits for a connection to come back. */
+/** A caller waits this long for the connection to come back. Another NATS node answers sooner. */
 const MAX_ABSENCE_MS = 3_000;
 
 const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptions): ConnectionOptions => {
-  nkeys.fromSeed(new TextEncoder().encode(seed)); // a seed that is none is said at once
+  nkeys.fromSeed(new TextEncoder().encode(seed)); // throws at once if the seed is invalid
   const servers = typeof given === 'string' ? [given] : [...given];
   const problem = natsTlsProblem(servers, ca, 'The option "ca"');
   if (problem !== undefined) throw new Error(`${problem}.`);
@@ -69,10 +69,10 @@ const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptio
     timeout: 5_000,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 200,
-    // A connection that is dead without a word is noticed within 15 s instead of minutes.
+    // Detects a silent dead connection within 15 s instead of minutes.
     pingInterval: 5_000,
     maxPingOut: 2,
-    // Else it notes for each request from where in the code it came, which costs more than the request.
+    // Without this the driver creates a stack trace for each request, which costs more than the request.
     noAsyncTraces: true,
   };
 };
@@ -103,7 +103,7 @@ export const openLink = (o: LinkOptions, user: LinkListener, sleep: Sleep): Link
     });
   };
   const listenForDecisions = (at: NatsConnection): void => {
-    // An iterator would throw where NATS refuses the subscription, and whoever embeds this would end with it.
+    // A callback, because an iterator throws when NATS refuses the subscription, which would end the embedding process.
     at.subscribe(subjects.decision.to(id), {
       callback: (error, m) => {
         if (error || !user.decision(m.data)) ignored += 1;
@@ -145,7 +145,7 @@ export const openLink = (o: LinkOptions, user: LinkListener, sleep: Sleep): Link
     void watch(at);
     up();
   };
-  /** One connection, for as long as it lasts. */
+  /** Serves one connection until it closes. */
   const oneConnection = async (): Promise<string> => {
     const at = await connectNats(options);
     if (end.signal.aborted) {

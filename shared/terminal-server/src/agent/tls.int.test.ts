@@ -1,4 +1,4 @@
-// The agent over TLS: it connects under the authority that its configuration names, and not under another.
+// The agent over TLS: it connects if the configured authority issued the certificate, and not otherwise.
 
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ import { askAgent } from './check.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
-test('caFile decides whom it connects to', async (t) => {
+test('caFile decides which servers it connects to', async (t) => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-agent-tls-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const place = (name: string): string => path.join(dir, name);

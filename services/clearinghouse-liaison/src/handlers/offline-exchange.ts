@@ -13,16 +13,16 @@ import {
 import type { Body, Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
 import { hearAnswer, speakCommand } from '@calbus/trust/spoken';
-import { describe, isOpen, type Command } from '../domain/command.ts';
-import { handleAnswer, type AnswerDeps } from './answer.ts';
-import { shown } from './take.ts';
+import { describeRequest, isOpen, type Command } from '../domain/command.ts';
+import { handleAnswer, type AnswerDeps } from './clearinghouse-answer.ts';
+import { commandSummary } from './command-intake.ts';
 
-export type CarryDeps = AnswerDeps & {
+export type OfflineExchangeDeps = AnswerDeps & {
   /** An answer was applied. */
   readonly onApplied: () => void;
 };
 
-const not = (
+const refusal = (
   problem: CarryProblem,
   detail = '',
   wrong: Body<typeof liaisonNotCarried>['wrong'] = [],
@@ -37,7 +37,7 @@ const fileOf = (productId: string, command: Command): string =>
   carriedFile(
     'request',
     [
-      ['Request', describe(command.request)],
+      ['Request', describeRequest(command.request)],
       ['License server', productId],
       ['Asked by', command.by],
       ['Asked', new Date(command.askedAt).toISOString()],
@@ -50,47 +50,57 @@ const fileOf = (productId: string, command: Command): string =>
     command.jws,
   );
 
-export const carry = async (d: CarryDeps, { body }: Message<typeof liaisonCarry>): Promise<Answer> => {
+export const exportCommand = async (
+  d: OfflineExchangeDeps,
+  { body }: Message<typeof liaisonCarry>,
+): Promise<Answer> => {
   const command = d.store.command(body.commandId);
-  if (!command) return not('UNKNOWN_COMMAND', 'calbus requests shows those that were.');
+  if (!command) return refusal('UNKNOWN_COMMAND', 'calbus requests shows those that were.');
   if (!isOpen(command.state))
-    return not('ENDED', command.state.state === 'rejected' ? command.state.says : '');
-  if (d.store.unprepared().some((c) => c.commandId === command.commandId)) return not('NOT_READY');
+    return refusal('ENDED', command.state.state === 'rejected' ? command.state.says : '');
+  if (d.store.unpreparedCommands().some((c) => c.commandId === command.commandId))
+    return refusal('NOT_READY');
   if (body.as === 'file') {
     const carried = { as: 'file', text: fileOf(d.store.productId, command) } as const;
-    return answerWith(liaisonCarried, { command: shown(command), carried });
+    return answerWith(liaisonCarried, { command: commandSummary(command), carried });
   }
   const groups = speakCommand(command.jws);
   return groups
-    ? answerWith(liaisonCarried, { command: shown(command), carried: { as: 'groups', groups: [...groups] } })
-    : not('NOT_SPEAKABLE');
+    ? answerWith(liaisonCarried, {
+        command: commandSummary(command),
+        carried: { as: 'groups', groups: [...groups] },
+      })
+    : refusal('NOT_SPEAKABLE');
 };
 
-const apply = (d: CarryDeps, jws: string): Answer => {
+const apply = (d: OfflineExchangeDeps, jws: string): Answer => {
   const outcome = handleAnswer(d, Buffer.from(jws, 'latin1'));
-  if (outcome.kind === 'dead') return not(outcome.problem, outcome.fault.detail);
+  if (outcome.kind === 'dead') return refusal(outcome.problem, outcome.fault.detail);
   const command = d.store.command(outcome.commandId);
   if (!command) throw new Error('an answer was applied to no command');
   if (outcome.kind === 'repeated' && outcome.late && command.state.state === 'rejected')
-    return not('OVERTAKEN', command.state.says);
+    return refusal('OVERTAKEN', command.state.says);
   if (outcome.kind === 'applied') d.onApplied();
-  return answerWith(liaisonAnswered, { command: shown(command), repeated: outcome.kind === 'repeated' });
+  return answerWith(liaisonAnswered, {
+    command: commandSummary(command),
+    repeated: outcome.kind === 'repeated',
+  });
 };
 
-export const takeAnswer = async (
-  d: CarryDeps,
+export const importAnswer = async (
+  d: OfflineExchangeDeps,
   { body: { answer } }: Message<typeof liaisonAnswer>,
 ): Promise<Answer> => {
   if (answer.as === 'file') {
     const read = readCarried('answer', answer.text);
-    return read.ok ? apply(d, read.jws) : not(read.problem, read.says);
+    return read.ok ? apply(d, read.jws) : refusal(read.problem, read.says);
   }
   const command = d.store.command(answer.commandId);
-  if (!command) return not('UNKNOWN_COMMAND', 'calbus requests shows those that were.');
+  if (!command) return refusal('UNKNOWN_COMMAND', 'calbus requests shows those that were.');
   // What was sent of a license code is forgotten once it is answered, and only by it the groups could be understood.
-  if (command.jws === '') return not('ENDED', 'Its answer was brought before; nothing was done again.');
+  if (command.jws === '') return refusal('ENDED', 'Its answer was brought before; nothing was done again.');
   const heard = await hearAnswer(answer.groups, command.jws, d.root);
   if (heard.ok) return apply(d, heard.jws);
   const problem = heard.why === 'other-command' ? 'OTHER_COMMAND' : 'MISTYPED';
-  return not(problem, '', [...heard.wrong]);
+  return refusal(problem, '', [...heard.wrong]);
 };

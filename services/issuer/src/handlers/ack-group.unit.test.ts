@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { partsOf, type Part } from './parts.ts';
+import { createAckGroup, type AckGroup } from './ack-group.ts';
 
 /** A message that notes what became of it. */
-const noted = (): { readonly message: Part; readonly fates: (number | 'done')[] } => {
+const noted = (): { readonly message: AckGroup; readonly fates: (number | 'done')[] } => {
   const fates: (number | 'done')[] = [];
   return {
     fates,
-    message: { done: () => fates.push('done'), again: (ms) => fates.push(ms) },
+    message: { acknowledge: () => fates.push('done'), retry: (ms) => fates.push(ms) },
   };
 };
 
@@ -17,11 +17,11 @@ test('a message is settled once, by the last of its requests: it comes again whe
   fc.assert(
     fc.property(fc.array(outcome, { minLength: 1, maxLength: 40 }), (outcomes) => {
       const { message, fates } = noted();
-      const part = partsOf(message, outcomes.length);
+      const part = createAckGroup(message, outcomes.length);
       for (const ms of outcomes) {
         assert.deepEqual(fates, []);
-        if (ms === undefined) part.done();
-        else part.again(ms);
+        if (ms === undefined) part.acknowledge();
+        else part.retry(ms);
       }
       const waits = outcomes.filter((ms) => ms !== undefined);
       assert.deepEqual(fates, waits.length === 0 ? ['done'] : [Math.max(...waits)]);

@@ -12,10 +12,10 @@ import type {
 } from '@calbus/contracts/terminal-server-messages';
 import { identifiesNobody } from '@calbus/contracts/tokens';
 
-export type Proof = Extract<Allocation, { kind: 'license' }>['presented'];
+export type PresentedProof = Extract<Allocation, { kind: 'license' }>['presented'];
 
 /** What checking a presented license came to; undefined where none was presented. */
-export type Presented =
+export type PresentedLicense =
   { readonly ok: true; readonly claims: LicenseClaims } | { readonly ok: false; readonly why: string };
 
 /**
@@ -23,11 +23,11 @@ export type Presented =
  * the ledger, where it is known.
  */
 export const proofOf = (
-  presented: Presented | undefined,
+  presented: PresentedLicense | undefined,
   hardwareId: string,
   mode: string,
   generation: string | undefined,
-): Proof => {
+): PresentedProof => {
   if (!presented) return { kind: 'none' };
   if (!presented.ok) return { kind: 'not-genuine', why: presented.why.slice(0, 200) };
   const { claims } = presented;
@@ -47,7 +47,7 @@ export const proofOf = (
 export const userKeyOf = (user: { name: string; domain?: string | undefined }): string =>
   (user.domain === undefined ? user.name : `${user.domain}\\${user.name}`).toLowerCase().slice(0, 256);
 
-export type Understood =
+export type RequestCommand =
   | { readonly kind: 'ask'; readonly item: Allocation }
   | {
       readonly kind: 'refuse';
@@ -62,12 +62,12 @@ export type Understood =
       readonly requestId: string;
     };
 
-export const understandRequest = (
+export const parseLicenseRequest = (
   terminalServerId: string,
   body: Body<typeof licenseRequest>,
-  presented: Presented | undefined,
+  presented: PresentedLicense | undefined,
   generation: string | undefined,
-): Understood => {
+): RequestCommand => {
   const { requestId, mode, version, device, user } = body;
   if (mode === 'per-device' && identifiesNobody(device.hardwareId)) {
     return { kind: 'refuse', row: 'N3', code: 'NO_DEVICE_IDENTITY', requestId };
@@ -88,20 +88,20 @@ export const understandRequest = (
   return { kind: 'ask', item };
 };
 
-export const understandReport = (
+export const parseValidatedReport = (
   terminalServerId: string,
   body: Body<typeof licenseValidated>,
-): Understood => {
+): RequestCommand => {
   const { requestId, licenseId, hardwareId } = body;
   return { kind: 'ask', item: { kind: 'validated', requestId, terminalServerId, licenseId, hardwareId } };
 };
 
 /** N4. What is not genuine is nothing to learn again. */
-export const understandRelearn = (
+export const parseReadmission = (
   terminalServerId: string,
   body: Body<typeof licenseRelearn>,
-  checked: Presented,
-): Understood => {
+  checked: PresentedLicense,
+): RequestCommand => {
   const { requestId } = body;
   if (!checked.ok) return { kind: 'refuse', row: 'N4', code: 'NOT_RELEARNED', requestId };
   return {
@@ -110,10 +110,10 @@ export const understandRelearn = (
   };
 };
 
-export const understandStanding = (
+export const parseStatusReport = (
   terminalServerId: string,
   { requestId, version, mode, grace }: Body<typeof licenseStands>,
-): Understood => ({
+): RequestCommand => ({
   kind: 'ask',
   item: { kind: 'stands', requestId, terminalServerId, version, mode, grace },
 });

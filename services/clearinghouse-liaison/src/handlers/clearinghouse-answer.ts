@@ -19,27 +19,33 @@ import { fault, type Fault, type FaultCode } from '@calbus/contracts/faults';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import { publicJwk, verifyChain } from '@calbus/trust/certificates';
 import { openStatement } from '@calbus/trust/statements';
-import { isOpen, needsCals, type Command, type Request, type State } from '../domain/command.ts';
-import type { Answered, AnsweredPack, Signer, Store } from '../ports.ts';
+import {
+  isOpen,
+  needsWithheldCals,
+  type Command,
+  type CommandRequest,
+  type CommandState,
+} from '../domain/command.ts';
+import type { AnswerResult, IssuedPack, Signer, Store } from '../ports.ts';
 
 export type AnswerDeps = {
   readonly store: Store;
-  readonly signer: Pick<Signer, 'publicX' | 'nextX' | 'adopt'>;
+  readonly signer: Pick<Signer, 'publicX' | 'nextPublicX' | 'adoptNextKey'>;
   /** The Clearinghouse root, in PEM. */
   readonly root: string;
   readonly now: () => number;
 };
 
 export type AnswerOutcome =
-  | { readonly kind: 'applied'; readonly commandId: string; readonly state: State['state'] }
+  | { readonly kind: 'applied'; readonly commandId: string; readonly state: CommandState['state'] }
   /** `late`: it is no rejection, so it says another thing than a command that was rejected. */
   | { readonly kind: 'repeated'; readonly commandId: string; readonly late: boolean }
   /** `problem` is for the person who brought it. */
   | { readonly kind: 'dead'; readonly fault: Fault; readonly problem: CarryProblem };
 
 type Verdict = {
-  readonly state: State;
-  readonly answered: Answered | null;
+  readonly state: CommandState;
+  readonly answered: AnswerResult | null;
   /** Done within the transaction that applies it. */
   readonly within?: () => void;
 };
@@ -50,7 +56,7 @@ const dead = (code: FaultCode, says: string, problem: CarryProblem = 'NOT_GENUIN
   problem,
 });
 
-const spoilt = (at: number, reason: RefusalCode, says: string): Verdict => ({
+const rejected = (at: number, reason: RefusalCode, says: string): Verdict => ({
   state: { state: 'rejected', at, reason, says: says.slice(0, 500) },
   answered: null,
 });
@@ -61,31 +67,31 @@ const activated = (
   a: Extract<ClearinghouseAnswer, { type: 'activated' }>,
 ): Verdict => {
   const anew = command.request.kind === 'reactivate';
-  const publicX = anew ? d.signer.nextX() : d.signer.publicX();
+  const publicX = anew ? d.signer.nextPublicX() : d.signer.publicX();
   const at = d.now();
   const { serverId, epoch, chain } = a.body;
   const checked = verifyChain(chain, [d.root], ['license-server'], at);
-  if (!checked.ok) return spoilt(at, 'CERTIFICATE_REJECTED', `The certificate: ${checked.why}.`);
+  if (!checked.ok) return rejected(at, 'CERTIFICATE_REJECTED', `The certificate: ${checked.why}.`);
   if (checked.leaf.commonName !== serverId || publicJwk(checked.leaf.publicKey).x !== publicX)
-    return spoilt(at, 'CERTIFICATE_REJECTED', 'The certificate is not for this license server.');
+    return rejected(at, 'CERTIFICATE_REJECTED', 'The certificate is not for this license server.');
   const own = d.store.activation();
   if (own && epoch <= own.epoch)
-    return spoilt(
+    return rejected(
       at,
       'CERTIFICATE_REJECTED',
       `Epoch ${epoch} is not later than the one in force, ${own.epoch}.`,
     );
   if (command.request.kind === 'reactivate' && serverId !== command.request.serverId)
-    return spoilt(at, 'CERTIFICATE_REJECTED', 'The certificate is for another id than was asked for.');
+    return rejected(at, 'CERTIFICATE_REJECTED', 'The certificate is for another id than was asked for.');
   const answered = { kind: 'activated', serverId, epoch, chain } as const;
-  return { state: { state: 'answered', at }, answered, ...(anew ? { within: d.signer.adopt } : {}) };
+  return { state: { state: 'answered', at }, answered, ...(anew ? { within: d.signer.adoptNextKey } : {}) };
 };
 
-type Opened =
+type VerifiedPack =
   { readonly ok: true; readonly claims: KeyPackClaims } | { readonly ok: false; readonly why: string };
 
 /** A key pack for this license server as it is activated now; or, where `before`, as it was activated earlier. */
-const openPack = (d: AnswerDeps, jws: string, before = false): Opened => {
+const verifyPack = (d: AnswerDeps, jws: string, before = false): VerifiedPack => {
   const opened = openStatement(jws, KEY_PACK_TYP, [d.root], d.now());
   if (!opened.ok) return { ok: false, why: `The key pack: ${opened.why}.` };
   const claims = keyPackClaims.safeParse(opened.payload);
@@ -104,11 +110,11 @@ const isOf = (asked: Installable, purchase: Bought): boolean =>
 
 const keyPack = (d: AnswerDeps, command: Command, jws: string): Verdict => {
   const at = d.now();
-  const opened = openPack(d, jws);
-  if (!opened.ok) return spoilt(at, 'KEY_PACK_REJECTED', opened.why);
+  const opened = verifyPack(d, jws);
+  if (!opened.ok) return rejected(at, 'KEY_PACK_REJECTED', opened.why);
   const { purchase, keyPackId } = opened.claims;
   if (command.request.kind !== 'install' || !isOf(command.request.purchase, purchase))
-    return spoilt(at, 'KEY_PACK_REJECTED', 'The key pack is not of the purchase that was asked for.');
+    return rejected(at, 'KEY_PACK_REJECTED', 'The key pack is not of the purchase that was asked for.');
   return { state: { state: 'answered', at }, answered: { kind: 'key-pack', keyPackId, keyPack: jws } };
 };
 
@@ -118,13 +124,13 @@ const recovered = (
   { keyPacks: statements, more }: Extract<ClearinghouseAnswer, { type: 'recovered' }>['body'],
 ): Verdict => {
   const at = d.now();
-  const packs: AnsweredPack[] = [];
+  const packs: IssuedPack[] = [];
   for (const keyPack of statements) {
-    const opened = openPack(d, keyPack);
-    if (!opened.ok) return spoilt(at, 'KEY_PACK_REJECTED', opened.why);
+    const opened = verifyPack(d, keyPack);
+    if (!opened.ok) return rejected(at, 'KEY_PACK_REJECTED', opened.why);
     const { keyPackId, purchase } = opened.claims;
     if (purchase.program !== asked.program || purchase.agreementNumber !== asked.agreementNumber)
-      return spoilt(at, 'KEY_PACK_REJECTED', 'A key pack is of another agreement than was asked for.');
+      return rejected(at, 'KEY_PACK_REJECTED', 'A key pack is of another agreement than was asked for.');
     packs.push({ keyPackId, keyPack });
   }
   return { state: { state: 'answered', at }, answered: { kind: 'recovered', packs, more } };
@@ -132,7 +138,7 @@ const recovered = (
 
 const packChanged = (
   d: AnswerDeps,
-  asked: Extract<Request, { kind: 'change-pack' }>,
+  asked: Extract<CommandRequest, { kind: 'change-pack' }>,
   { body }: Extract<ClearinghouseAnswer, { type: 'pack-changed' }>,
 ): Verdict | undefined => {
   const at = d.now();
@@ -142,7 +148,7 @@ const packChanged = (
   const changed = { kind: 'pack-changed', keyPackId } as const;
   if (keyPack === null) return { state: { state: 'answered', at }, answered: { ...changed, into: null } };
   // The CALs have left the one pack in any case; where the other is of an earlier epoch, inventory says so, and recovery brings it.
-  const opened = openPack(d, keyPack, true);
+  const opened = verifyPack(d, keyPack, true);
   if (!opened.ok || opened.claims.purchase.quantity !== quantity) return undefined;
   const into = { keyPackId: opened.claims.keyPackId, keyPack };
   return { state: { state: 'answered', at }, answered: { ...changed, into } };
@@ -168,7 +174,7 @@ const verdictOf = (d: AnswerDeps, command: Command, a: ClearinghouseAnswer): Ver
       return request.kind === 'change-pack' ? packChanged(d, request, a) : undefined;
     case 'rejected': {
       const { reason, says } = a.body;
-      return needsCals(request)
+      return needsWithheldCals(request)
         ? { state: { state: 'answered', at }, answered: { kind: 'not-taken', reason, says } }
         : { state: { state: 'rejected', at, reason, says }, answered: null };
     }
@@ -196,7 +202,7 @@ export const handleAnswer = (d: AnswerDeps, bytes: Uint8Array): AnswerOutcome =>
   const verdict = verdictOf(d, command, answer);
   if (!verdict)
     return dead('INVALID_BODY', 'The answer is of another kind than its command.', 'OTHER_COMMAND');
-  return d.store.apply(commandId, verdict.state, verdict.answered, verdict.within)
+  return d.store.applyAnswer(commandId, verdict.state, verdict.answered, verdict.within)
     ? { kind: 'applied', commandId, state: verdict.state.state }
     : repeated;
 };

@@ -16,15 +16,15 @@ import { createLog } from '@calbus/runtime/log';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { openSigner } from './adapters/license-server-key.ts';
 import { schema } from './adapters/schema.ts';
-import { sqliteStore } from './adapters/store.ts';
-import type { Command, Request } from './domain/command.ts';
-import { handleAnswer } from './handlers/answer.ts';
-import { takeAnswer } from './handlers/carry.ts';
-import { giveBack } from './handlers/give-back.ts';
-import { handOver } from './handlers/hand-over.ts';
-import { epochOf } from './handlers/superseded.ts';
-import { take } from './handlers/take.ts';
-import type { Answered, Inventory, Recorded, Signer, Store } from './ports.ts';
+import { sqliteStore } from './adapters/sqlite-store.ts';
+import type { Command, CommandRequest } from './domain/command.ts';
+import { handleAnswer } from './handlers/clearinghouse-answer.ts';
+import { importAnswer } from './handlers/offline-exchange.ts';
+import { returnRefusedPacks } from './handlers/pack-returns.ts';
+import { deliverAnswers } from './handlers/answer-delivery.ts';
+import { epochOf } from './handlers/clone-detection.ts';
+import { acceptCommand } from './handlers/command-intake.ts';
+import type { AnswerResult, Inventory, RecordOutcome, Signer, Store } from './ports.ts';
 import { authority } from './test-authority.ts';
 
 const SERVER = 'S'.repeat(35);
@@ -49,7 +49,7 @@ let signer: Signer;
 let recorded: string[];
 let refusing: Set<string>;
 
-const record = async (answered: Answered): Promise<Recorded> => {
+const record = async (answered: AnswerResult): Promise<RecordOutcome> => {
   const packs = answered.kind === 'recovered' ? answered.packs : [answered];
   for (const p of packs) {
     if (!('keyPack' in p)) continue;
@@ -86,10 +86,10 @@ after(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const taking = () => ({ store, signer, inventory, now: Date.now, onTaken: () => {} });
-const ask = (request: Request, road: Road = 'automatic'): string => {
+const taking = () => ({ store, signer, inventory, now: Date.now, onAccepted: () => {} });
+const ask = (request: CommandRequest, road: Road = 'automatic'): string => {
   const commandId = newId();
-  const { contract } = take(taking(), { commandId, by: 'ada', road }, request);
+  const { contract } = acceptCommand(taking(), { commandId, by: 'ada', road }, request);
   assert.equal(contract.type, 'liaison.taken');
   return commandId;
 };
@@ -111,10 +111,10 @@ const told = (commandId: string, type: string, body: object): string => {
   return outcome.kind === 'applied' ? outcome.state : outcome.kind;
 };
 const activated = async (commandId: string, epoch: number): Promise<void> => {
-  const chain = [await vendor.certify(SERVER, signer.nextX() ?? signer.publicX())];
+  const chain = [await vendor.certify(SERVER, signer.nextPublicX() ?? signer.publicX())];
   assert.equal(told(commandId, 'activated', { serverId: SERVER, epoch, chain }), 'answered');
 };
-const reactivate: Request = { kind: 'reactivate', reason: 'redeployed', paper, serverId: SERVER };
+const reactivate: CommandRequest = { kind: 'reactivate', reason: 'redeployed', paper, serverId: SERVER };
 const keyPack = (keyPackId: string, epoch: number): string => {
   const claims = { version: 1, keyPackId, serverId: SERVER, epoch, issuedAt: 1, purchase: bought };
   return vendor.sign(KEY_PACK_TYP, claims);
@@ -122,12 +122,12 @@ const keyPack = (keyPackId: string, epoch: number): string => {
 /** One round of what the liaison does with inventory. */
 const round = async (): Promise<void> => {
   const log = createLog('test', 'silent');
-  await handOver({ store, inventory, keysPublished: async () => {}, now: Date.now, log });
-  giveBack(taking());
+  await deliverAnswers({ store, inventory, keysPublished: async () => {}, now: Date.now, log });
+  returnRefusedPacks(taking());
 };
 const stateOf = (commandId: string): Command['state'] =>
   store.command(commandId)?.state ?? assert.fail('no such command');
-const backs = (): unknown[] => store.givenBack().map((c) => [c.road, c.state.state, epochOf(c)]);
+const backs = (): unknown[] => store.packReturns().map((c) => [c.road, c.state.state, epochOf(c)]);
 
 test('what a person carries is closed by an activation and says what to do; its late answer is told as such', async () => {
   const late = ask({ kind: 'activate', contact }, 'telephone');
@@ -139,7 +139,12 @@ test('what a person carries is closed by an activation and says what to do; its 
   const code = 'ABCDE'.repeat(5);
   const retail = ask({ kind: 'install', purchase: { program: 'retail', code } }, 'telephone');
   const recover = ask({ kind: 'recover', paper }, 'telephone');
-  const change: Request = { kind: 'change-pack', keyPackId: packOf('P'), quantity: 1, to: 'agreement' };
+  const change: CommandRequest = {
+    kind: 'change-pack',
+    keyPackId: packOf('P'),
+    quantity: 1,
+    to: 'agreement',
+  };
   const carried = ask(change, 'web');
   store.markPrepared(carried);
   await activated(ask(reactivate, 'telephone'), 2);
@@ -153,7 +158,7 @@ test('what a person carries is closed by an activation and says what to do; its 
   assert.equal(told(carried, 'rejected', { reason: 'WRONG_EPOCH', says: 'Too late.' }), 'answered');
 
   const text = carriedFile('answer', [], signed(install, 'key-pack', { keyPack: keyPack(packOf('K'), 1) }));
-  const { contract, body } = await takeAnswer(
+  const { contract, body } = await importAnswer(
     { store, signer, root: vendor.rootPem, now: Date.now, onApplied: () => assert.fail('applied') },
     {
       type: liaisonAnswer.type,
@@ -211,14 +216,14 @@ test('a give-back that a reactivation overtakes is asked anew, once; a recovery 
     JSON.stringify(stateOf(recover)),
     /Of 3 key packs 1 could not be installed. L+: of version 2025/,
   );
-  assert.equal(store.givenBack().length, 2, 'what was recovered is kept at the Clearinghouse');
+  assert.equal(store.packReturns().length, 2, 'what was recovered is kept at the Clearinghouse');
 
-  const [, second] = store.givenBack();
+  const [, second] = store.packReturns();
   assert.ok(second);
   told(second.commandId, 'pack-changed', { keyPackId: packOf('K'), quantity: 2, keyPack: null });
   await activated(ask(reactivate), 3);
   await round();
-  assert.equal(store.givenBack().length, 2, 'what is back is not given back again');
+  assert.equal(store.packReturns().length, 2, 'what is back is not given back again');
 });
 
 test('refused under the epoch in force, it is not asked again: another copy is the license server', async () => {
@@ -227,9 +232,9 @@ test('refused under the epoch in force, it is not asked again: another copy is t
   refusing.add(packOf('K'));
   told(id, 'key-pack', { keyPack: keyPack(packOf('K'), 1) });
   await round();
-  const [back] = store.givenBack();
+  const [back] = store.packReturns();
   assert.ok(back);
   told(back.commandId, 'rejected', { reason: 'WRONG_EPOCH', says: 'No.' });
   await round();
-  assert.equal(store.givenBack().length, 1);
+  assert.equal(store.packReturns().length, 1);
 });

@@ -4,7 +4,7 @@ import type { Log } from '@calbus/runtime/log';
 import { planKeys, type IssuingKey } from '../domain/issuing-keys.ts';
 import type { IssuingKeys, KeyBucket, Signer, Store } from '../ports.ts';
 
-export type KeyDeps = {
+export type KeyRotationDeps = {
   readonly store: Store;
   readonly signer: Signer;
   readonly bucket: KeyBucket;
@@ -23,7 +23,7 @@ const published = (listed: readonly IssuingKey[]): IssuingKeys => ({
 });
 
 /** Gives a function that makes a key where one is due, and puts the list where it differs. Rejects where the bucket cannot be reached. */
-export const createKeyRound = (d: KeyDeps): (() => Promise<void>) => {
+export const createKeyRotation = (d: KeyRotationDeps): (() => Promise<void>) => {
   let running: Promise<void> = Promise.resolve();
   const round = async (): Promise<void> => {
     const activation = d.store.activation();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decisionOf } from './decision.ts';
 import { identifiesNobody } from '@calbus/contracts/tokens';
-import { userKeyOf } from './understand.ts';
+import { userKeyOf } from './parse-request.ts';
 
 const position = { generation: 'g1', sequence: 3 };
 

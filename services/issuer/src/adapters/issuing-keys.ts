@@ -12,7 +12,7 @@ import { readLastValue } from '@calbus/runtime/last-value';
 import { certificateFacts, keyPairFromPem } from '@calbus/trust/certificates';
 import { issuingKeyContext, unseal } from '@calbus/trust/seal';
 
-const TIMEOUT_MS = 2_000;
+const READ_TIMEOUT_MS = 2_000;
 
 export type SigningKey = {
   readonly kid: string;
@@ -23,13 +23,13 @@ export type SigningKey = {
   readonly licenseServerId: string;
 };
 
-export type OpenedKeys = {
+export type IssuingKeySet = {
   readonly published: Body<typeof issuingKeys>;
   /** The keys that open, newest first. */
   readonly signing: readonly SigningKey[];
 };
 
-const openKey = (secret: string, kid: string, sealed: string): KeyObject | undefined => {
+const decryptKey = (secret: string, kid: string, sealed: string): KeyObject | undefined => {
   const pem = unseal(secret, issuingKeyContext(kid), sealed);
   try {
     return pem && keyPairFromPem(pem.toString()).privateKey;
@@ -39,14 +39,17 @@ const openKey = (secret: string, kid: string, sealed: string): KeyObject | undef
 };
 
 /** The keys as they are published now; undefined where there are none or they do not decode. */
-export const readKeys = async (nc: NatsConnection, secret: string): Promise<OpenedKeys | undefined> => {
-  const data = await readLastValue(nc, streams.keys.name, subjects.issuingKeys, TIMEOUT_MS);
+export const readIssuingKeys = async (
+  nc: NatsConnection,
+  secret: string,
+): Promise<IssuingKeySet | undefined> => {
+  const data = await readLastValue(nc, streams.keys.name, subjects.issuingKeys, READ_TIMEOUT_MS);
   if (!data) return undefined;
   const decoded = decode([issuingKeys], data);
   if (!decoded.ok) return undefined;
   const published = decoded.message.body;
   const signing = published.keys.flatMap(({ kid, sealed, chain, notAfter }): SigningKey[] => {
-    const key = sealed === null ? undefined : openKey(secret, kid, sealed);
+    const key = sealed === null ? undefined : decryptKey(secret, kid, sealed);
     const facts = certificateFacts(chain[0] ?? '');
     return key && facts ? [{ kid, key, notAfter, licenseServerId: facts.commonName }] : [];
   });

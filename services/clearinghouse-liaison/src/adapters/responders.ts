@@ -26,38 +26,38 @@ import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
 import { agreements } from '../handlers/agreements.ts';
 import { backup, createRestore, type RestoreDeps } from '../handlers/backup.ts';
-import { carry, takeAnswer, type CarryDeps } from '../handlers/carry.ts';
+import { exportCommand, importAnswer, type OfflineExchangeDeps } from '../handlers/offline-exchange.ts';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
 import {
-  takeActivate,
-  takeChangePack,
-  takeDeactivate,
-  takeInstall,
-  takeReactivate,
-  takeRecover,
-  type TakeDeps,
-} from '../handlers/take.ts';
-import type { Outlet, Store } from '../ports.ts';
+  activate,
+  changePack,
+  deactivate,
+  install,
+  reactivate,
+  recover,
+  type IntakeDeps,
+} from '../handlers/command-intake.ts';
+import type { CommandLink, Store } from '../ports.ts';
 
-export const serve = (
+export const startResponders = (
   deps: RespondDeps,
-  take: TakeDeps,
-  carried: CarryDeps,
+  take: IntakeDeps,
+  carried: OfflineExchangeDeps,
   store: Store,
-  outlet: Outlet,
+  outlet: CommandLink,
   restoring: RestoreDeps,
 ): void => {
   const commands: Handlers<LiaisonRequest, Promise<Answer>> = {
-    [liaisonActivate.type]: (m) => takeActivate(take, m),
-    [liaisonInstall.type]: (m) => takeInstall(take, m),
-    [liaisonReactivate.type]: (m) => takeReactivate(take, m),
-    [liaisonDeactivate.type]: (m) => takeDeactivate(take, m),
-    [liaisonRecover.type]: (m) => takeRecover(take, m),
-    [liaisonChangePack.type]: (m) => takeChangePack(take, m),
+    [liaisonActivate.type]: (m) => activate(take, m),
+    [liaisonInstall.type]: (m) => install(take, m),
+    [liaisonReactivate.type]: (m) => reactivate(take, m),
+    [liaisonDeactivate.type]: (m) => deactivate(take, m),
+    [liaisonRecover.type]: (m) => recover(take, m),
+    [liaisonChangePack.type]: (m) => changePack(take, m),
     [liaisonRestore.type]: createRestore(restoring),
-    [liaisonCarry.type]: (m) => carry(carried, m),
-    [liaisonAnswer.type]: (m) => takeAnswer(carried, m),
+    [liaisonCarry.type]: (m) => exportCommand(carried, m),
+    [liaisonAnswer.type]: (m) => importAnswer(carried, m),
   };
   const { operator, observer, inventory } = inboxes;
   for (const [name, contract] of Object.entries<LiaisonRequest>(liaisonCommands))

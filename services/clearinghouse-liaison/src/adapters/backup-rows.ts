@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { liaisonTables, MAX_LIAISON_PAGE_BYTES, type LiaisonRow } from '@calbus/contracts/liaison-messages';
 import { transact } from '@calbus/runtime/sqlite';
-import type { KeptRows, RowPlace } from '../ports.ts';
+import type { BackupRows, RowCursor } from '../ports.ts';
 
 type Table = LiaisonRow['table'];
 
@@ -15,7 +15,7 @@ const names: Record<Table, string> = {
   commands: 'commands',
   identity: 'identity',
 };
-const AT_ONCE = 500;
+const MAX_PAGE_ROWS = 500;
 
 const found = z.looseObject({ kept_row: z.int() }).transform(({ kept_row: row, ...columns }) => ({
   row,
@@ -25,12 +25,12 @@ const found = z.looseObject({ kept_row: z.int() }).transform(({ kept_row: row, .
   })),
 }));
 
-export const sqliteKeptRows = (db: DatabaseSync): KeptRows => {
+export const sqliteBackupRows = (db: DatabaseSync): BackupRows => {
   const page = Object.fromEntries(
     liaisonTables.map((table) => [
       table,
       db.prepare(
-        `SELECT rowid AS kept_row, * FROM ${names[table]} WHERE rowid > ? ORDER BY rowid LIMIT ${AT_ONCE}`,
+        `SELECT rowid AS kept_row, * FROM ${names[table]} WHERE rowid > ? ORDER BY rowid LIMIT ${MAX_PAGE_ROWS}`,
       ),
     ]),
   );
@@ -49,7 +49,7 @@ export const sqliteKeptRows = (db: DatabaseSync): KeptRows => {
   return {
     read: (after) => {
       const rows: LiaisonRow[] = [];
-      let place: RowPlace = after ?? { table: liaisonTables[0], row: 0 };
+      let place: RowCursor = after ?? { table: liaisonTables[0], row: 0 };
       let size = 0;
       for (const table of liaisonTables.slice(liaisonTables.indexOf(place.table))) {
         if (table !== place.table) place = { table, row: 0 };
@@ -60,7 +60,7 @@ export const sqliteKeptRows = (db: DatabaseSync): KeptRows => {
           rows.push({ table, columns });
           place = { table, row };
         }
-        if (read.length === AT_ONCE) return { rows, next: place };
+        if (read.length === MAX_PAGE_ROWS) return { rows, next: place };
       }
       return { rows, next: null };
     },

@@ -12,10 +12,15 @@ import {
 import { clearinghouseCommandState, road } from '@calbus/contracts/liaison-messages';
 import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
-import { needsInventory, overtakenHeld, type Command, type State } from '../domain/command.ts';
+import {
+  needsPreparation,
+  epochChangeRejection,
+  type Command,
+  type CommandState,
+} from '../domain/command.ts';
 import type { IssuingKey } from '../domain/issuing-keys.ts';
-import { kept, requestOf, statementOf } from './sealed-codes.ts';
-import type { Answered, AnsweredPack, Store } from '../ports.ts';
+import { encryptCommand, decryptRequest, decryptStatement } from './command-encryption.ts';
+import type { AnswerResult, IssuedPack, Store } from '../ports.ts';
 
 const json = (text: string): unknown => JSON.parse(text) as unknown;
 const chainText = z.string().transform((t) => z.array(z.string()).parse(json(t)));
@@ -58,11 +63,11 @@ const commandRowOf = (secret: string) =>
     .transform((r): Command => ({
       commandId: r.command_id,
       sequence: r.sequence,
-      request: request.parse(requestOf(secret, r.command_id, r.request)),
+      request: request.parse(decryptRequest(secret, r.command_id, r.request)),
       askedAt: r.asked_at,
       by: r.by,
       road: r.road,
-      jws: statementOf(secret, r.command_id, r.jws),
+      jws: decryptStatement(secret, r.command_id, r.jws),
       state: clearinghouseCommandState.parse(json(r.state)),
     }));
 
@@ -86,7 +91,7 @@ const answeredText = z.string().transform((t) =>
 );
 
 /** The key packs of an answer: each is kept with the paper by which it was bought, which it names itself. */
-const packsIn = (what: Answered | null): readonly AnsweredPack[] => {
+const packsIn = (what: AnswerResult | null): readonly IssuedPack[] => {
   switch (what?.kind) {
     case 'key-pack':
       return [what];
@@ -197,9 +202,9 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
 
   const take = (make: (sequence: number) => Command): Command => {
     const c = make(z.object({ n: z.int() }).parse(next.get()).n);
-    const { request: asked, jws } = kept(secret, c);
+    const { request: asked, jws } = encryptCommand(secret, c);
     const state = JSON.stringify(c.state);
-    const ready = needsInventory(c.request) ? 0 : 1;
+    const ready = needsPreparation(c.request) ? 0 : 1;
     add.run(c.sequence, c.commandId, asked, c.askedAt, c.by, c.road, jws, c.state.state, state, ready);
     return c;
   };
@@ -207,21 +212,21 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
   const overtake = (c: Command, at: number): void => {
     const reason = 'WRONG_EPOCH';
     const says = 'The license server was activated anew before this was asked: ask again.';
-    const state: State = { state: 'answered', at };
-    const what: Answered = { kind: 'not-taken', reason, says };
+    const state: CommandState = { state: 'answered', at };
+    const what: AnswerResult = { kind: 'not-taken', reason, says };
     answer.run(state.state, JSON.stringify(state), JSON.stringify(what), c.commandId);
   };
   /** What a person carries is of no use any more, or its answer would not be: nobody is to wait for it. */
   const closeHeld = (at: number): void => {
     for (const c of z.array(commandRow).parse(held.all())) {
-      const says = overtakenHeld(c.request);
+      const says = epochChangeRejection(c.request);
       if (says === undefined) continue;
-      const state: State = { state: 'rejected', at, reason: 'WRONG_EPOCH', says };
+      const state: CommandState = { state: 'rejected', at, reason: 'WRONG_EPOCH', says };
       answer.run(state.state, JSON.stringify(state), null, c.commandId);
       forgetCode.run(c.commandId);
     }
   };
-  const apply = (commandId: string, state: State, what: Answered | null): boolean => {
+  const apply = (commandId: string, state: CommandState, what: AnswerResult | null): boolean => {
     const text = what && JSON.stringify(what);
     const at = 'at' in state ? state.at : 0;
     if (Number(answer.run(state.state, JSON.stringify(state), text, commandId).changes) !== 1) return false;
@@ -247,21 +252,21 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
         : { serverId, epoch, chain, deactivated: deactivated === 1 };
     },
     witnesses: () => z.array(ledgerWitness).parse(witnesses.all(MAX_EVIDENCE)),
-    keepWitness: (w, at) => {
+    recordWitness: (w, at) => {
       keepWitness.run(w.generation, w.sequence, w.hash, w.time, at);
     },
     activationRecorded: () => recorded.get() !== undefined,
     command: (commandId) => commandRow.optional().parse(byId.get(commandId)),
-    newest: (limit) => z.array(commandRow).parse(newest.all(limit)),
-    open: () => z.array(commandRow).parse(open.all()),
-    unprepared: () => z.array(commandRow).parse(unprepared.all()),
+    newestCommands: (limit) => z.array(commandRow).parse(newest.all(limit)),
+    openCommands: () => z.array(commandRow).parse(open.all()),
+    unpreparedCommands: () => z.array(commandRow).parse(unprepared.all()),
     markPrepared: (commandId) => {
       prepared.run(commandId);
     },
-    refuse: (commandId, state) => {
+    refuseCommand: (commandId, state) => {
       refuse.run(state.state, JSON.stringify(state), commandId);
     },
-    answered: () =>
+    answeredCommands: () =>
       answered.all().map((row) => ({
         command: commandRow.parse(row),
         answered: answeredText.parse(row['answered']),
@@ -271,18 +276,18 @@ export const sqliteStore = (db: DatabaseSync, secret: string): Store => {
         const pack = answeredText.parse(row['answered']);
         return pack.kind === 'key-pack' ? [{ command: commandRow.parse(row), pack }] : [];
       }),
-    givenBack: () => z.array(commandRow).parse(givenBack.all()),
-    take: (make) => transact(db, () => take(make)),
+    packReturns: () => z.array(commandRow).parse(givenBack.all()),
+    addCommand: (make) => transact(db, () => take(make)),
     markSent: (commandId, at) => {
-      sent.run(JSON.stringify({ state: 'sent', at } satisfies State), commandId);
+      sent.run(JSON.stringify({ state: 'sent', at } satisfies CommandState), commandId);
     },
-    apply: (commandId, state, what, within = () => {}) =>
+    applyAnswer: (commandId, state, what, within = () => {}) =>
       transact(db, () => {
         const applied = apply(commandId, state, what);
         if (applied) within();
         return applied;
       }),
-    settle: (commandId, state) => {
+    settleCommand: (commandId, state) => {
       settle.run(state.state, JSON.stringify(state), commandId);
     },
     keyPacks: () =>

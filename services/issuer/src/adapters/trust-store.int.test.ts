@@ -18,7 +18,7 @@ import { openJws } from '@calbus/trust/jws';
 import { signLicense } from '@calbus/trust/licenses';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
-import { keepTrust } from './trust.ts';
+import { openTrustStore } from './trust-store.ts';
 
 const secret = 's'.repeat(40);
 const stamp = () => ({ id: crypto.randomUUID(), sentAt: Date.now() });
@@ -85,7 +85,7 @@ const start = async (t: TestContext, away = false) => {
     },
   };
   const dead: string[] = [];
-  const trust = keepTrust({
+  const trust = openTrustStore({
     nc,
     inventory,
     roots: [],
@@ -164,17 +164,17 @@ test('who may sign is known only when inventory has said so; a license of a key 
   await publishKeys(k1);
   const { trust, says } = await start(t, true);
   let known = false;
-  void trust.known.then(() => (known = true));
+  void trust.ready.then(() => (known = true));
   await eventually('to be asked', () => says.asked >= 2, { withinMs: 10_000 });
   assert.equal(known, false);
-  const check = trust.check(licenseOf('k1'));
+  const check = trust.verify(licenseOf('k1'));
   assert.ok(!check.ok && check.unknown === true);
   says.away = false;
-  await trust.known;
+  await trust.ready;
   await publishKeys(k2, k1);
   const seen: string[] = [];
   const why = (license: string): string => {
-    const found = trust.check(license);
+    const found = trust.verify(license);
     return found.ok ? 'genuine' : `${found.unknown === true ? 'perhaps: ' : ''}${found.why}`;
   };
   await eventually(
@@ -216,7 +216,7 @@ test('a license that is given again is the same, and not signed anew; under anot
   const [k1, k2] = [await key('k1'), await key('k2')];
   await publishKeys(k1);
   const { trust } = await start(t);
-  await trust.known;
+  await trust.ready;
   const first = trust.sign(facts);
   assert.equal(first?.anew, true);
   assert.deepEqual(trust.sign({ ...facts }), { ...first, anew: false });
@@ -255,12 +255,12 @@ test('licenses of one message get one signature, where one key signed them all',
   const [k1, k2] = [await key('k1'), await key('k2')];
   await publishKeys(k1, k2);
   const { trust } = await start(t);
-  await trust.known;
+  await trust.ready;
   const sign = (n: number): string => trust.sign({ ...facts, licenseId: `l${n}` })?.license ?? '';
   const licenses = [sign(1), sign(2), sign(3)];
-  const together = openJws(trust.signTogether(licenses) ?? '');
+  const together = openJws(trust.signBatch(licenses) ?? '');
   assert.equal(together?.header.kid, openJws(licenses[0] ?? '')?.header.kid);
   const older = signLicense(newKeyPair().privateKey, 'k0', facts);
   const none = [[], licenses.slice(0, 1), [older, older], [...licenses, older], ['junk', 'junk']];
-  for (const others of none) assert.equal(trust.signTogether(others), undefined, others.join('\n'));
+  for (const others of none) assert.equal(trust.signBatch(others), undefined, others.join('\n'));
 });

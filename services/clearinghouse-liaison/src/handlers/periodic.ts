@@ -3,19 +3,19 @@
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 
-export type Rounds = {
+export type PeriodicJob = {
   /** Do it now, or again right after the round that runs. */
-  readonly kick: () => void;
+  readonly trigger: () => void;
   /** Resolves after the last round, once `signal` has aborted. */
   readonly ended: Promise<void>;
 };
 
-export const startRounds = (
+export const startPeriodicJob = (
   what: string,
   everyMs: number,
   work: () => Promise<void>,
   deps: { readonly clock: Clock; readonly log: Log; readonly signal: AbortSignal },
-): Rounds => {
+): PeriodicJob => {
   const { clock, log, signal } = deps;
   let wake = new AbortController();
   const run = async (): Promise<void> => {
@@ -30,5 +30,5 @@ export const startRounds = (
       if (kicked.signal.aborted) wake = new AbortController();
     }
   };
-  return { kick: () => wake.abort(), ended: run() };
+  return { trigger: () => wake.abort(), ended: run() };
 };

@@ -9,12 +9,12 @@ import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
 import { provision } from '../../../../deploy/nats/provision.ts';
-import type { Queued } from '../ports.ts';
-import { consumeRequests } from './queue.ts';
+import type { QueuedMessage } from '../ports.ts';
+import { consumeRequests } from './request-queue.ts';
 
 const bus = oncePerFile(() => testBus(['ts1']));
 const log = createLog('test', 'silent');
-const text = (q: Queued): string => new TextDecoder().decode(q.bytes);
+const text = (q: QueuedMessage): string => new TextDecoder().decode(q.bytes);
 
 type Reader = { readonly end: () => Promise<void> };
 
@@ -22,7 +22,7 @@ const read = async (
   b: TestBus,
   lanes: number,
   most: number,
-  handle: (batch: readonly Queued[]) => Promise<void>,
+  handle: (batch: readonly QueuedMessage[]) => Promise<void>,
 ): Promise<Reader> => {
   const nc = await b.connectAs('issuer');
   const controller = new AbortController();
@@ -48,10 +48,10 @@ test('lanes and replicas never hold a request back while they wait for more', as
   const b = await bus();
   const ts = await b.connectAs({ terminalServer: 'ts1' });
   const took: number[] = [];
-  const handle = async (batch: readonly Queued[]): Promise<void> => {
+  const handle = async (batch: readonly QueuedMessage[]): Promise<void> => {
     for (const q of batch) took.push(performance.now() - Number(text(q)));
     await sleep(5);
-    for (const q of batch) q.done();
+    for (const q of batch) q.acknowledge();
   };
   const readers = [await read(b, 3, 256, handle), await read(b, 3, 256, handle)];
   const bursts = 8;
@@ -77,10 +77,10 @@ test('a batch is never larger than asked for, and what is not done comes again',
   const reader = await read(b, 1, 4, async (batch) => {
     sizes.push(batch.length);
     for (const q of batch) {
-      if (q.deliveries === 1) q.again(50);
+      if (q.deliveries === 1) q.retry(50);
       else {
         done.set(text(q), q.deliveries);
-        q.done();
+        q.acknowledge();
       }
     }
   });
@@ -100,7 +100,7 @@ test('after a restart of NATS reading goes on', async () => {
   const reader = await read(b, 2, 256, async (batch) => {
     for (const q of batch) {
       got.push(text(q));
-      q.done();
+      q.acknowledge();
     }
   });
   const ts = await b.connectAs({ terminalServer: 'ts1' });

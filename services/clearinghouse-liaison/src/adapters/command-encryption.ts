@@ -14,7 +14,7 @@ const retail = z.looseObject({
 const codeContext = (commandId: string): string => `license-code:${commandId}`;
 const statementContext = (commandId: string): string => `statement:${commandId}`;
 
-const opened = (secret: string, context: string, text: string): string => {
+const decryptText = (secret: string, context: string, text: string): string => {
   if (!text.startsWith(MARK)) return text;
   const plain = unseal(secret, context, text.slice(MARK.length));
   if (!plain) throw new Error('A command in the database was sealed under another deployment secret.');
@@ -22,7 +22,7 @@ const opened = (secret: string, context: string, text: string): string => {
 };
 
 /** The texts of a command as they are kept. */
-export const kept = (
+export const encryptCommand = (
   secret: string,
   { commandId, request, jws }: Pick<Command, 'commandId' | 'request' | 'jws'>,
 ): { readonly request: string; readonly jws: string } => {
@@ -36,16 +36,16 @@ export const kept = (
 };
 
 /** A kept request, to be checked by its schema. */
-export const requestOf = (secret: string, commandId: string, text: string): unknown => {
+export const decryptRequest = (secret: string, commandId: string, text: string): unknown => {
   const value: unknown = JSON.parse(text);
   const box = retail.safeParse(value);
   if (!box.success) return value;
   const { purchase } = box.data;
   return {
     ...box.data,
-    purchase: { ...purchase, code: opened(secret, codeContext(commandId), purchase.code) },
+    purchase: { ...purchase, code: decryptText(secret, codeContext(commandId), purchase.code) },
   };
 };
 
-export const statementOf = (secret: string, commandId: string, text: string): string =>
-  opened(secret, statementContext(commandId), text);
+export const decryptStatement = (secret: string, commandId: string, text: string): string =>
+  decryptText(secret, statementContext(commandId), text);

@@ -5,11 +5,11 @@ import { faults, type Fault } from '@calbus/contracts/faults';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { Log } from '@calbus/runtime/log';
-import { versionAsked, type Command, type State } from '../domain/command.ts';
-import type { Answered, AnsweredPack, Inventory, Recorded, Store } from '../ports.ts';
-import { goingBack } from './give-back.ts';
+import { requestedVersion, type Command, type CommandState } from '../domain/command.ts';
+import type { AnswerResult, IssuedPack, Inventory, RecordOutcome, Store } from '../ports.ts';
+import { returnedPackIds } from './pack-returns.ts';
 
-export type HandOverDeps = {
+export type DeliveryDeps = {
   readonly store: Store;
   readonly inventory: Inventory;
   /** Resolves when the issuing key of the certificate in force is where issuers find it. */
@@ -20,7 +20,7 @@ export type HandOverDeps = {
 
 const isFinal = ({ code }: Fault): boolean => faults[code].verdict === 'give-up';
 
-const doneWith = (answered: Answered, at: number): State => {
+const doneWith = (answered: AnswerResult, at: number): CommandState => {
   switch (answered.kind) {
     case 'activated':
       return { state: 'done', at, serverId: answered.serverId };
@@ -37,7 +37,7 @@ const doneWith = (answered: Answered, at: number): State => {
   }
 };
 
-const settledAs = (recorded: Recorded, answered: Answered, at: number): State | undefined => {
+const settledAs = (recorded: RecordOutcome, answered: AnswerResult, at: number): CommandState | undefined => {
   switch (recorded.kind) {
     case 'accepted':
       return doneWith(answered, at);
@@ -52,10 +52,10 @@ const settledAs = (recorded: Recorded, answered: Answered, at: number): State | 
   }
 };
 
-type PrepareDeps = Pick<HandOverDeps, 'store' | 'inventory' | 'now'>;
+type PrepareDeps = Pick<DeliveryDeps, 'store' | 'inventory' | 'now'>;
 
 /** V2, before CALs are taken off the agreement for a key pack that could not be installed. Undefined: ask again later. */
-const fits = async (d: PrepareDeps, version: ProductVersion): Promise<Recorded | undefined> => {
+const fits = async (d: PrepareDeps, version: ProductVersion): Promise<RecordOutcome | undefined> => {
   const highest = await d.inventory.serverVersion();
   if (highest === undefined) return undefined;
   if (compareVersions(version, highest) <= 0) return { kind: 'accepted' };
@@ -63,8 +63,8 @@ const fits = async (d: PrepareDeps, version: ProductVersion): Promise<Recorded |
   return { kind: 'refused', code: 'KEY_PACK_REJECTED', says };
 };
 
-const prepared = async (d: PrepareDeps, command: Command): Promise<Recorded | undefined> => {
-  const version = versionAsked(command.request);
+const prepared = async (d: PrepareDeps, command: Command): Promise<RecordOutcome | undefined> => {
+  const version = requestedVersion(command.request);
   if (version !== undefined) return await fits(d, version);
   const head = d.inventory.head();
   return head && (await d.inventory.withhold(head.term, command));
@@ -74,18 +74,18 @@ const prepared = async (d: PrepareDeps, command: Command): Promise<Recorded | un
  * What inventory must say before a command leaves: CALs that the Clearinghouse is to take are withheld, and those that it is to issue
  * must fit. One round; the next one goes on where this one stopped.
  */
-export const prepare = async (d: PrepareDeps): Promise<void> => {
-  for (const command of d.store.unprepared()) {
+export const prepareCommands = async (d: PrepareDeps): Promise<void> => {
+  for (const command of d.store.unpreparedCommands()) {
     const recorded = await prepared(d, command);
     if (!recorded) return;
     const { commandId } = command;
     const at = d.now();
     if (recorded.kind === 'accepted') d.store.markPrepared(commandId);
     else if (recorded.kind === 'refused')
-      d.store.refuse(commandId, { state: 'rejected', at, reason: recorded.code, says: recorded.says });
+      d.store.refuseCommand(commandId, { state: 'rejected', at, reason: recorded.code, says: recorded.says });
     else if (isFinal(recorded.fault)) {
       const { code, detail } = recorded.fault;
-      d.store.refuse(commandId, { state: 'rejected', at, reason: code, says: detail.slice(0, 500) });
+      d.store.refuseCommand(commandId, { state: 'rejected', at, reason: code, says: detail.slice(0, 500) });
     } else return;
   }
 };
@@ -95,12 +95,12 @@ export const prepare = async (d: PrepareDeps): Promise<void> => {
  * recovered again.
  */
 const recordRecovered = async (
-  d: HandOverDeps,
+  d: DeliveryDeps,
   term: number,
   command: Command,
-  packs: readonly AnsweredPack[],
-): Promise<Recorded> => {
-  const back = goingBack(d.store);
+  packs: readonly IssuedPack[],
+): Promise<RecordOutcome> => {
+  const back = returnedPackIds(d.store);
   const refused: { readonly code: RefusalCode; readonly says: string }[] = [];
   for (const pack of packs.filter((p) => !back.has(p.keyPackId))) {
     const recorded = await d.inventory.record(term, command, { kind: 'recovered', packs: [pack] });
@@ -115,14 +115,19 @@ const recordRecovered = async (
   return { kind: 'refused', code: first.code, says: says.slice(0, 500) };
 };
 
-const record = (d: HandOverDeps, term: number, command: Command, answered: Answered): Promise<Recorded> =>
+const record = (
+  d: DeliveryDeps,
+  term: number,
+  command: Command,
+  answered: AnswerResult,
+): Promise<RecordOutcome> =>
   answered.kind === 'recovered'
     ? recordRecovered(d, term, command, answered.packs)
     : d.inventory.record(term, command, answered);
 
 /** One round; the next one goes on where this one stopped. */
-export const handOver = async (d: HandOverDeps): Promise<void> => {
-  for (const { command, answered } of d.store.answered()) {
+export const deliverAnswers = async (d: DeliveryDeps): Promise<void> => {
+  for (const { command, answered } of d.store.answeredCommands()) {
     const head = d.inventory.head();
     if (!head) return;
     // Before inventory says that it is activated, issuers must be able to sign under the certificate.
@@ -135,7 +140,7 @@ export const handOver = async (d: HandOverDeps): Promise<void> => {
       d.log.warn({ commandId, code }, 'inventory does not take an answer yet; it is handed over again');
       return;
     }
-    d.store.settle(commandId, state);
+    d.store.settleCommand(commandId, state);
     d.log.info({ commandId, state: state.state }, 'inventory has settled a command');
   }
 };

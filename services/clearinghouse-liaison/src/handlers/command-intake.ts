@@ -15,29 +15,34 @@ import {
   type Road,
 } from '@calbus/contracts/liaison-messages';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { decideTake, describe, type Command, type Request } from '../domain/command.ts';
+import { decideIntake, describeRequest, type Command, type CommandRequest } from '../domain/command.ts';
 import type { Inventory, Signer, Store } from '../ports.ts';
 
-export type TakeDeps = {
+export type IntakeDeps = {
   readonly store: Store;
   readonly signer: Signer;
   readonly inventory: Pick<Inventory, 'head'>;
   readonly now: () => number;
   /** Something waits to be sent. */
-  readonly onTaken: () => void;
+  readonly onAccepted: () => void;
 };
 
-export const shown = (c: Command): LiaisonCommand => ({
+export const commandSummary = (c: Command): LiaisonCommand => ({
   commandId: c.commandId,
   kind: c.request.kind,
   askedAt: c.askedAt,
   by: c.by,
-  about: describe(c.request),
+  about: describeRequest(c.request),
   state: c.state,
   ...(c.road === 'automatic' ? {} : { road: c.road }),
 });
 
-const statementOf = (d: TakeDeps, id: string, sequence: number, request: Request): ClearinghouseCommand => {
+const statementOf = (
+  d: IntakeDeps,
+  id: string,
+  sequence: number,
+  request: CommandRequest,
+): ClearinghouseCommand => {
   const head = d.inventory.head() ?? d.store.witnesses()[0];
   const witness = head ? { generation: head.generation, sequence: head.sequence, hash: head.hash } : null;
   const { productId } = d.store;
@@ -66,21 +71,28 @@ const statementOf = (d: TakeDeps, id: string, sequence: number, request: Request
   }
 };
 
-type Asked = { readonly commandId: string; readonly by: string; readonly road?: Road | undefined };
+type CommandOrigin = { readonly commandId: string; readonly by: string; readonly road?: Road | undefined };
 
 /** Also for what the liaison asks of its own accord. */
-export const take = (d: TakeDeps, { commandId, by, road = 'automatic' }: Asked, request: Request): Answer => {
+export const acceptCommand = (
+  d: IntakeDeps,
+  { commandId, by, road = 'automatic' }: CommandOrigin,
+  request: CommandRequest,
+): Answer => {
   const known = d.store.command(commandId);
-  const decision = decideTake(request, known, { activation: d.store.activation(), open: d.store.open() });
+  const decision = decideIntake(request, known, {
+    activation: d.store.activation(),
+    open: d.store.openCommands(),
+  });
   switch (decision.kind) {
     case 'refused':
       return answerWith(liaisonRefused, { reason: decision.reason, says: decision.says });
     case 'repeated':
     case 'take': {
-      const sign = request.kind === 'reactivate' ? d.signer.signAnew : d.signer.sign;
+      const sign = request.kind === 'reactivate' ? d.signer.signWithNextKey : d.signer.sign;
       const command =
         known ??
-        d.store.take((sequence) => ({
+        d.store.addCommand((sequence) => ({
           commandId,
           sequence,
           request,
@@ -90,23 +102,23 @@ export const take = (d: TakeDeps, { commandId, by, road = 'automatic' }: Asked, 
           jws: sign(statementOf(d, commandId, sequence, request)),
           state: road === 'automatic' ? { state: 'waiting' } : { state: 'held', at: d.now() },
         }));
-      d.onTaken();
+      d.onAccepted();
       return answerWith(liaisonTaken, {
-        command: shown(command),
+        command: commandSummary(command),
         repeated: decision.kind === 'repeated',
       });
     }
   }
 };
 
-export const takeActivate = async (d: TakeDeps, { body }: Message<typeof liaisonActivate>): Promise<Answer> =>
-  take(d, body, { kind: 'activate', contact: body.contact });
+export const activate = async (d: IntakeDeps, { body }: Message<typeof liaisonActivate>): Promise<Answer> =>
+  acceptCommand(d, body, { kind: 'activate', contact: body.contact });
 
-export const takeInstall = async (d: TakeDeps, { body }: Message<typeof liaisonInstall>): Promise<Answer> =>
-  take(d, body, { kind: 'install', purchase: body.purchase });
+export const install = async (d: IntakeDeps, { body }: Message<typeof liaisonInstall>): Promise<Answer> =>
+  acceptCommand(d, body, { kind: 'install', purchase: body.purchase });
 
-export const takeReactivate = async (
-  d: TakeDeps,
+export const reactivate = async (
+  d: IntakeDeps,
   { body }: Message<typeof liaisonReactivate>,
 ): Promise<Answer> => {
   const { reason, paper } = body;
@@ -115,21 +127,21 @@ export const takeReactivate = async (
     const says = 'This license server was never activated: say which id it had, or activate it.';
     return answerWith(liaisonRefused, { reason: 'NOT_ACTIVATED', says });
   }
-  return take(d, body, { kind: 'reactivate', reason, paper, serverId });
+  return acceptCommand(d, body, { kind: 'reactivate', reason, paper, serverId });
 };
 
-export const takeDeactivate = async (
-  d: TakeDeps,
+export const deactivate = async (
+  d: IntakeDeps,
   { body }: Message<typeof liaisonDeactivate>,
-): Promise<Answer> => take(d, body, { kind: 'deactivate' });
+): Promise<Answer> => acceptCommand(d, body, { kind: 'deactivate' });
 
-export const takeRecover = async (d: TakeDeps, { body }: Message<typeof liaisonRecover>): Promise<Answer> =>
-  take(d, body, { kind: 'recover', paper: body.paper });
+export const recover = async (d: IntakeDeps, { body }: Message<typeof liaisonRecover>): Promise<Answer> =>
+  acceptCommand(d, body, { kind: 'recover', paper: body.paper });
 
-export const takeChangePack = async (
-  d: TakeDeps,
+export const changePack = async (
+  d: IntakeDeps,
   { body }: Message<typeof liaisonChangePack>,
 ): Promise<Answer> => {
   const { keyPackId, quantity, to } = body;
-  return take(d, body, { kind: 'change-pack', keyPackId, quantity, to });
+  return acceptCommand(d, body, { kind: 'change-pack', keyPackId, quantity, to });
 };

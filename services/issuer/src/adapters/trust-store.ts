@@ -15,28 +15,28 @@ import { openJws } from '@calbus/trust/jws';
 import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/trust/licenses';
 import { keepNewest } from '@calbus/trust/newest';
 import { signTogether } from '@calbus/trust/together';
-import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
+import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust-snapshot.ts';
 import type { Signer } from '../ports.ts';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
-import { readKeys, type OpenedKeys, type SigningKey } from './keys.ts';
-import { createStrangers } from './strangers.ts';
+import { readIssuingKeys, type IssuingKeySet, type SigningKey } from './issuing-keys.ts';
+import { createUnknownKeys } from './unknown-keys.ts';
 
 /** A device that comes again is given the same license, and Ed25519 costs several times what all the rest of it does. */
-const GIVEN_KEPT = 10_000;
-const LOOK_MS = 250;
-const KEYS_EVERY = 8;
+const MAX_CACHED_LICENSES = 10_000;
+const POLL_INTERVAL_MS = 250;
+const POLLS_PER_KEY_READ = 8;
 
-type Given = { readonly kid: string; readonly facts: LicenseFacts; readonly license: string };
+type SignedLicense = { readonly kid: string; readonly facts: LicenseFacts; readonly license: string };
 
-export type Trust = Signer & {
+export type TrustStore = Signer & {
   /** Resolves once it is known for the first time whom to trust, or at the abort of `signal`. */
-  readonly known: Promise<void>;
+  readonly ready: Promise<void>;
   /** What is wrong while no license can be signed. */
-  readonly wrong: () => string | undefined;
+  readonly problem: () => string | undefined;
   readonly ended: Promise<void>;
 };
 
-export type TrustDeps = {
+export type TrustStoreDeps = {
   readonly nc: NatsConnection;
   readonly inventory: NatsInventory;
   readonly roots: readonly string[];
@@ -51,9 +51,9 @@ export type TrustDeps = {
 const revisionOf = ({ ledger }: TrustSources): string =>
   trustRevisionText(ledger.position.generation, ledger.trustRevision);
 
-export const keepTrust = (deps: TrustDeps): Trust => {
+export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
   const { nc, inventory, clock, log, dead, signal } = deps;
-  let keys: OpenedKeys | undefined;
+  let keys: IssuingKeySet | undefined;
   let sources: TrustSources | undefined;
   /** The keys of `sources`: a license under any other could be verified by nobody who asks here whom to trust. */
   let signing: readonly SigningKey[] = [];
@@ -61,8 +61,8 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   /** A license could not be signed, or not be checked, with the keys at hand: look for newer ones at once. */
   let wanted = true;
   /** By license id: under which key, and as what. */
-  const given = keepNewest<string, Given>(GIVEN_KEPT);
-  const strangers = createStrangers();
+  const given = keepNewest<string, SignedLicense>(MAX_CACHED_LICENSES);
+  const strangers = createUnknownKeys();
   const first = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => first.resolve());
 
@@ -73,13 +73,13 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   const look = async (withKeys: boolean): Promise<void> => {
     const since = clock.monotonic();
     const read = withKeys || wanted;
-    if (read) keys = (await readKeys(nc, deps.secret)) ?? keys;
+    if (read) keys = (await readIssuingKeys(nc, deps.secret)) ?? keys;
     wanted = !keys || keys.signing.length === 0;
     const revision = inventory.trustRevision();
     if (!keys || revision === undefined) return;
     const sameKeys = JSON.stringify(sources?.keys) === JSON.stringify(keys.published);
     if (sources && sameKeys && revisionOf(sources) === revision) {
-      if (read) strangers.looked(since);
+      if (read) strangers.refreshed(since);
       return;
     }
     const opened = keys;
@@ -88,7 +88,7 @@ export const keepTrust = (deps: TrustDeps): Trust => {
     if (revisionOf(found) !== inventory.trustRevision()) return;
     sources = found;
     signing = opened.signing;
-    if (read) strangers.looked(since);
+    if (read) strangers.refreshed(since);
     first.resolve();
     announce(found);
     log.info({ kid: signing[0]?.kid, epoch: found.ledger.epoch }, 'what is trusted is up to date');
@@ -96,13 +96,13 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   const run = async (): Promise<void> => {
     for (let turn = 0; !signal.aborted; turn += 1) {
       try {
-        await look(turn % KEYS_EVERY === 0);
+        await look(turn % POLLS_PER_KEY_READ === 0);
         quiet = false;
       } catch (error) {
         if (!quiet) log.warn(errorFacts(error), 'keys or certificates cannot be read yet; trying again');
         quiet = true;
       }
-      await clock.sleep(LOOK_MS, signal);
+      await clock.sleep(POLL_INTERVAL_MS, signal);
     }
   };
 
@@ -141,7 +141,7 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       given.set(facts.licenseId, { kid, facts, license });
       return { license, anew: true };
     },
-    signTogether: (licenses) => {
+    signBatch: (licenses) => {
       const [first = '', ...others] = licenses;
       if (others.length === 0) return undefined;
       // A header names its key: where the headers are the same, the keys are.
@@ -151,17 +151,17 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       const all = chosen && others.every((l) => l.startsWith(head));
       return all ? signTogether(chosen.key, chosen.kid, licenses) : undefined;
     },
-    check: (license, chain): LicenseCheck => {
+    verify: (license, chain): LicenseCheck => {
       if (!sources) return { ok: false, why: 'who may sign is not known here yet', unknown: true };
       const checked = checkLicenseWith(license, chain, licenseTrustOf(deps.roots, sources));
       if (checked.ok || checked.unknown !== true) return checked;
-      if (strangers.isStranger(openJws(license)?.header.kid ?? '', clock.monotonic()))
+      if (strangers.isUnknown(openJws(license)?.header.kid ?? '', clock.monotonic()))
         return { ok: false, why: checked.why };
       wanted = true;
       return checked;
     },
-    known: first.promise,
-    wrong: () => {
+    ready: first.promise,
+    problem: () => {
       if (!sources)
         return 'Whom to trust is not known yet: issuing keys come from the liaison, certificates from inventory. Read their logs.';
       if (signing.length === 0)
