@@ -12,8 +12,14 @@ import { connect } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { earlier } from './earlier-release.ts';
 
-export type ServiceName =
-  'clearinghouse' | 'inventory' | 'clearinghouse-liaison' | 'issuer' | 'session-gateway';
+export const serviceNames = [
+  'clearinghouse',
+  'inventory',
+  'clearinghouse-liaison',
+  'issuer',
+  'session-gateway',
+] as const;
+export type ServiceName = (typeof serviceNames)[number];
 export type LocalTerminalServer = { readonly mode: 'per-device' | 'per-user'; readonly version: '2003' };
 export type ServerUrls = Readonly<Record<'nats' | 'redis' | 'rabbitmq', { readonly url: string }>>;
 

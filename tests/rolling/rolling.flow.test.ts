@@ -9,7 +9,7 @@ import { playServer } from '../rdp/played-server.ts';
 import { unpackEarlierRelease } from './earlier-release.ts';
 import { startGatewayLoad, type GatewayLoad } from './gateway-load.ts';
 import { startLoad, type Load } from './load.ts';
-import { currentRelease, earlierRelease, type Release } from './release.ts';
+import { currentRelease, earlierRelease, serviceNames, type Release } from './release.ts';
 import { openSite, type Instance, type Site } from './site.ts';
 
 const LIBRARY_DEADLINE_MS = 8_000;
@@ -73,9 +73,27 @@ const replace = (instance: Instance, release: Release): Promise<void> =>
   step(`${instance.service} of ${release.name}`, () => site.run(instance, release));
 const aLeader = (): Promise<number> =>
   eventually('one inventory leads', () => site.leader(), { withinMs: 15_000 });
+/** Places in the ledger of which inventories of this release logged this about a snapshot. */
+const snapshotsAt = (release: Release, msg: string): ReadonlySet<number> =>
+  new Set(
+    site
+      .logOf('inventory', release)
+      .filter((line) => line.includes(`"msg":"${msg}"`))
+      .map((line) => (JSON.parse(line) as { sequence: number }).sequence),
+  );
+const isCountersigned = (writer: Release, reader: Release): boolean => {
+  const written = snapshotsAt(writer, 'a snapshot was written');
+  return [...snapshotsAt(reader, 'a snapshot is countersigned')].some((at) => written.has(at));
+};
 const replaceInventories = async (release: Release): Promise<void> => {
   const leader = await aLeader();
+  const other = release === old ? currentRelease : old;
   await step(`standby of ${release.name}`, () => site.run(inventory(3 - leader), release));
+  await eventually(
+    `a standby of ${release.name} countersigns a snapshot of a leader of ${other.name}`,
+    () => isCountersigned(other, release),
+    { withinMs: 20_000 },
+  );
   await step(`leader of ${release.name}`, () => site.run(inventory(leader), release));
   await step('a leader again', async () => void (await aLeader()));
 };
@@ -124,12 +142,15 @@ before(
     };
     gatewayLoad = startGatewayLoad(
       site.gatewayPort,
-      site.gatewayLines,
+      () => site.logOf('session-gateway'),
       () => stage,
       () => gatewayIsReplaced,
     );
     stack.defer(gatewayLoad.stop);
     await settled();
+    await eventually('a snapshot', () => snapshotsAt(old, 'a snapshot was written').size > 0, {
+      withinMs: 20_000,
+    });
   },
   { timeout: 120_000 },
 );
@@ -159,6 +180,18 @@ test('and goes back in the reverse order', { timeout: 120_000 }, async () => {
   await replaceInventories(old);
   await buy(currentRelease);
   await setting(currentRelease, 'renewalLeadDays=7');
+});
+
+test('replicas of both releases agree on snapshots, and no service logs an error', () => {
+  const log = site.logOf('inventory');
+  const times = (msg: string): number => log.filter((line) => line.includes(`"msg":"${msg}"`)).length;
+  assert.equal(times('starting from a snapshot'), 4, 'four inventories were started after the first two');
+  assert.equal(times('a snapshot is not used'), 0);
+  for (const service of serviceNames)
+    assert.deepEqual(
+      site.logOf(service).filter((line) => line.includes('"level":"error"')),
+      [],
+    );
 });
 
 test('nothing failed, and the ledger, the counts and the answers agree', { timeout: 60_000 }, async (t) => {

@@ -16,6 +16,8 @@ import { runCommand } from './command.ts';
 import type { Deployment, LocalTerminalServer, LibraryOptions, Release, ServiceName } from './release.ts';
 
 const START_TIMEOUT_MS = 30_000;
+/** Records; so few that the replicas of both releases write snapshots and start from them. */
+const SNAPSHOT_EVERY = 200;
 
 export const terminalServers = {
   ts1: { mode: 'per-device', version: '2003' },
@@ -32,8 +34,8 @@ export type Site = {
   readonly servers: Readonly<Record<'nats' | 'redis' | 'rabbitmq', ManagedServer>>;
   readonly dataDir: string;
   readonly gatewayPort: number;
-  /** All that gateways have logged so far. */
-  readonly gatewayLines: () => readonly string[];
+  /** All that processes of this service have logged so far, of both releases or of one. */
+  readonly logOf: (service: ServiceName, release?: Release) => readonly string[];
   /** The configuration of NATS as this release renders it, read without a restart; and its streams. */
   readonly configure: (release: Release) => Promise<void>;
   /** Stops the process of this instance, where there is one, and starts that of `release` on the same data. */
@@ -84,7 +86,7 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
 
     const [gatewayPort = 0] = await freePorts(1);
     const processes = new Map<string, ServiceProcess>();
-    const earlierGatewayLines: string[] = [];
+    const started: { service: ServiceName; release: Release; process: ServiceProcess }[] = [];
     const starts = new Set<Promise<ServiceProcess>>();
     stack.defer(async () => {
       await Promise.allSettled(starts);
@@ -95,6 +97,7 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
       const environment = release.environment(instance.service, deployment, servers);
       const own = { CALBUS_DATA_DIR: path.join(dataDir, nameOf(instance)) };
       const base = 'CALBUS_DATA_DIR' in environment ? { ...environment, ...own } : environment;
+      if (instance.service === 'inventory') return { ...base, CALBUS_SNAPSHOT_EVERY: `${SNAPSHOT_EVERY}` };
       if (instance.service !== 'session-gateway') return base;
       return {
         ...base,
@@ -109,7 +112,6 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
       const running = processes.get(name);
       if (!running) return;
       const { code, signal } = await running.stop();
-      if (name === 'session-gateway') earlierGatewayLines.push(...running.lines());
       processes.delete(name);
       if (code !== 0) throw new Error(`${name} ended with ${signal ?? code}:\n${running.stdout()}`);
     };
@@ -118,7 +120,10 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
       servers,
       dataDir,
       gatewayPort,
-      gatewayLines: () => [...earlierGatewayLines, ...(processes.get('session-gateway')?.lines() ?? [])],
+      logOf: (service, release) =>
+        started
+          .filter((s) => s.service === service && (release === undefined || s.release === release))
+          .flatMap((s) => s.process.lines()),
       configure: async (release) => {
         deployment = release.prepare(dataDir, terminalServers);
         if (!natsPlace) throw new Error('NATS has no configuration yet');
@@ -141,9 +146,10 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
           env: environmentOf(instance, release),
           ready: /"state":"(started|ready)"/,
           readyWithinMs: START_TIMEOUT_MS,
-        }).then((started) => {
-          processes.set(name, started);
-          return started;
+        }).then((process) => {
+          processes.set(name, process);
+          started.push({ service: instance.service, release, process });
+          return process;
         });
         starts.add(starting);
         await starting;
