@@ -1,8 +1,8 @@
-// The earlier release is upgraded to this one, service by service in the order of docs/operations.md, and back again, while terminal
-// servers ask all the time: no call of the library fails, every client of the gateway is let in, the ledger is sound.
+// The earlier release is upgraded to this one, service by service in the order of docs/operations/upgrades.md, and back again, while
+// terminal servers ask all the time: no call of the library fails, every client of the gateway is let in, the ledger is sound.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, test, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { eventually } from '@calbus/testkit/eventually';
 import { playServer } from '../rdp/played-server.ts';
@@ -156,7 +156,7 @@ before(
 );
 after(() => stack.disposeAsync(), { timeout: 60_000 });
 
-test('the earlier release is upgraded in the documented order', { timeout: 120_000 }, async () => {
+const upgrade = async (): Promise<void> => {
   await step('configuration of NATS', () => site.configure(currentRelease));
   await replaceInventories(currentRelease);
   await replace(ISSUER, currentRelease);
@@ -168,9 +168,9 @@ test('the earlier release is upgraded in the documented order', { timeout: 120_0
   await setting(old, 'renewalLeadDays=8');
   await step('library of this checkout', () => loads.ts1.switchTo(currentRelease));
   await buy(currentRelease);
-});
+};
 
-test('and goes back in the reverse order', { timeout: 120_000 }, async () => {
+const goBack = async (): Promise<void> => {
   await step('library of the earlier release', () => loads.ts1.switchTo(old));
   await replaceGateway(old);
   await replace(CLEARINGHOUSE, old);
@@ -180,9 +180,9 @@ test('and goes back in the reverse order', { timeout: 120_000 }, async () => {
   await replaceInventories(old);
   await buy(currentRelease);
   await setting(currentRelease, 'renewalLeadDays=7');
-});
+};
 
-test('replicas of both releases agree on snapshots, and no service logs an error', () => {
+const checkLogs = (): void => {
   const log = site.logOf('inventory');
   const times = (msg: string): number => log.filter((line) => line.includes(`"msg":"${msg}"`)).length;
   assert.equal(times('starting from a snapshot'), 4, 'four inventories were started after the first two');
@@ -192,9 +192,9 @@ test('replicas of both releases agree on snapshots, and no service logs an error
       site.logOf(service).filter((line) => line.includes('"level":"error"')),
       [],
     );
-});
+};
 
-test('nothing failed, and the ledger, the counts and the answers agree', { timeout: 60_000 }, async (t) => {
+const checkCounts = async (t: TestContext): Promise<void> => {
   stage = 'end';
   await gatewayLoad.stop();
   const all = Object.values(loads);
@@ -232,4 +232,11 @@ test('nothing failed, and the ledger, the counts and the answers agree', { timeo
       accept: (live) => isDeepStrictEqual(live, counted),
     },
   );
+};
+
+test('the earlier release is upgraded under load, and goes back', { timeout: 170_000 }, async (t) => {
+  await upgrade();
+  await goBack();
+  await checkCounts(t);
+  checkLogs();
 });
