@@ -47,8 +47,7 @@ export const readAdmissionList = (folder: string): Admitted => {
   }
   const parsed = admittedList.safeParse(value);
   if (parsed.success) return parsed.data.terminalServers;
-  const where =
-    parsed.error.issues[0]?.path.join('../../../../services/cli/src/commands/terminal-server') ?? '';
+  const where = parsed.error.issues[0]?.path.join('.') ?? '';
   throw new Problem(
     'BAD_LIST',
     `${file} is not a list of terminal servers (at "${where}"). Put a copy back.`,
