@@ -62,6 +62,38 @@ export type AdmissionDeps = {
 const answerOf = ({ outcome }: Decision): ServerAnswer =>
   outcome.kind === 'refused' ? { kind: 'refused', code: outcome.code } : { kind: 'granted' };
 
+/** The admission by a row. `graceDaysLeft` is read only by the rows that admit by grace. */
+const admissionBy = (
+  { id, act }: AdmissionRow<never>,
+  facts: Omit<AdmissionFacts, 'row'>,
+  graceDaysLeft: () => number,
+  answer?: ServerAnswer,
+): Admission => {
+  const common = { row: id, ...facts };
+  if (act === 'refuse') {
+    const code = refusalOf(id, answer);
+    const { says, todo } = refusals[code];
+    return { ...common, admit: false, license: null, refusal: { code, says, todo }, graceDaysLeft: null };
+  }
+  const outcome = facts.decision?.outcome;
+  const license = id === 'A1' && outcome?.kind === 'license' ? outcome.license : null;
+  const byGrace = id === 'G0' || id === 'G1';
+  return { ...common, admit: true, license, refusal: null, graceDaysLeft: byGrace ? graceDaysLeft() : null };
+};
+
+/** The decision, or the fault that prevented it. Rejects with any other error. */
+const decisionOrFault = async (
+  decision: Promise<Decision>,
+): Promise<{ decision: Decision | null; fault: Fault | null }> => {
+  try {
+    return { decision: await decision, fault: null };
+  } catch (error) {
+    const fault = faultOf(error);
+    if (!fault) throw error;
+    return { decision: null, fault };
+  }
+};
+
 export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Promise<Admission>) => {
   const { state } = d;
   const mode = d.mode ?? 'not-configured';
@@ -103,36 +135,6 @@ export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Pro
   const passTime = (): void =>
     void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, d.now()) } : k));
 
-  const admission = (
-    row: AdmissionRow<never>,
-    facts: Omit<AdmissionFacts, 'row'>,
-    answer?: ServerAnswer,
-  ): Admission => {
-    const { id, act } = row;
-    const common = { row: id, ...facts };
-    if (act === 'refuse') {
-      const code = refusalOf(id, answer);
-      const { says, todo } = refusals[code];
-      return { ...common, admit: false, license: null, refusal: { code, says, todo }, graceDaysLeft: null };
-    }
-    const outcome = facts.decision?.outcome;
-    const license = id === 'A1' && outcome?.kind === 'license' ? outcome.license : null;
-    const graceDaysLeft = id === 'G0' || id === 'G1' ? graceLeft() : null;
-    return { ...common, admit: true, license, refusal: null, graceDaysLeft };
-  };
-
-  const requestDecision = async (
-    ask: LicenseRequest,
-  ): Promise<{ decision: Decision | null; fault: Fault | null }> => {
-    try {
-      return { decision: await d.request(ask), fault: null };
-    } catch (error) {
-      const fault = faultOf(error);
-      if (!fault) throw error;
-      return { decision: null, fault };
-    }
-  };
-
   return async (ask) => {
     if (mode !== 'remote-administration') await beginGrace();
     const first = look(ask);
@@ -140,12 +142,12 @@ export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Pro
     if (row) {
       const { claims, notCounted } = first;
       if (row.id === 'D1' && claims) d.servers.admittedOffline(ask.presented ?? '', claims);
-      return admission(row, { decision: null, fault: null, notCounted });
+      return admissionBy(row, { decision: null, fault: null, notCounted }, graceLeft);
     }
-    const { decision, fault } = await requestDecision(ask);
+    const { decision, fault } = await decisionOrFault(d.request(ask));
     passTime();
     const { s, notCounted } = look(ask);
     const answer: ServerAnswer = decision ? answerOf(decision) : { kind: 'unreachable' };
-    return admission(rowAfterAsking({ ...s, answer }), { decision, fault, notCounted }, answer);
+    return admissionBy(rowAfterAsking({ ...s, answer }), { decision, fault, notCounted }, graceLeft, answer);
   };
 };

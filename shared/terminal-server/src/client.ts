@@ -3,7 +3,6 @@
 
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
-import type { TerminalServerSettings } from '@calbus/contracts/settings';
 import { newId } from '@calbus/trust/ids';
 import type { LicenseCheck } from '@calbus/trust/licenses';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,18 +11,19 @@ import type { Decision, StartTimer } from './request-client.ts';
 import { graceDaysOf, graceOf, licenseSeen, timePassed } from './domain/grace.ts';
 import { settingsOf } from './domain/trust-snapshot.ts';
 import { persistIn, serverStateIn, type PersistedState } from './persisted-state.ts';
-import { openLicenseServer, type LicenseServer } from './license-server.ts';
-import { createFailover } from './failover.ts';
-import type { LinkState } from './link.ts';
+import { openLicenseServer, type LicenseServer, type LicenseServerDeps } from './license-server.ts';
+import { createFailover, type LicenseServers } from './failover.ts';
 import { memoryStore } from './memory-store.ts';
 import type { LicenseRequest, TerminalServerOptions } from './options.ts';
 import type { Sleep } from './sleep.ts';
+import { terminalServerStatus, type TerminalServerStatus } from './status.ts';
 import { emptyState, type Store } from './store.ts';
 import type { TerminalServerState } from './report-queue.ts';
 
 export { faultOf, type Fault } from '@calbus/contracts/faults';
 export type { Admission } from './admission.ts';
 export type { Decision } from './request-client.ts';
+export type { LicenseServerStatus, TerminalServerStatus } from './status.ts';
 export type {
   FurtherLicenseServer,
   LicenseRequest,
@@ -31,34 +31,6 @@ export type {
   TerminalServerMode,
   TerminalServerOptions,
 } from './options.ts';
-
-export type LicenseServerStatus = {
-  readonly name: string | null;
-  readonly link: LinkState;
-  /** Null before the first trust snapshot of this license server. */
-  readonly licenseServerId: string | null;
-  readonly generation: string | null;
-  /** The number of its licenses that are known to have ended early. */
-  readonly ended: number;
-};
-
-/** `link`, `generation` and `ended` describe the first license server. */
-export type TerminalServerStatus = {
-  readonly link: LinkState;
-  /** The state of the grace period; null before the first client. */
-  readonly grace: Grace;
-  /** The generation in the last trust snapshot; null before the first. */
-  readonly generation: string | null;
-  /** The settings in force. */
-  readonly settings: TerminalServerSettings;
-  /** The number of licenses that are known to have ended early. */
-  readonly ended: number;
-  readonly further: readonly LicenseServerStatus[];
-  /** The numbers of reports that no decision has confirmed yet. */
-  readonly waiting: { readonly logOns: number; readonly relearns: number };
-  /** Why the last write to the store failed; null if it succeeded. */
-  readonly unsaved: string | null;
-};
 
 export type TerminalServer = {
   /**
@@ -114,50 +86,42 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
   }
 };
 
-const connectWith = async (
+/** Opens a license server for each entry of the list. Closes all of them if one cannot be opened. */
+const openLicenseServers = async (
   o: TerminalServerOptions,
+  deps: Omit<LicenseServerDeps, 'options' | 'state'>,
   state: PersistedState,
-  store: Store,
-): Promise<TerminalServer> => {
-  const { mode, version, waitsMs = 8_000, againMs = REPORT_INTERVAL_MS, further = [] } = o;
-  const now = (): number => Math.floor((o.now ?? Date.now)());
-  const graceNow = (): Grace =>
-    graceOf(state.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
-  const stateNow = (): TerminalServerState | null =>
-    o.store && mode !== 'remote-administration' ? { version, mode: mode ?? null, grace: graceNow() } : null;
-  const listed = [o, ...further.map((f) => ({ terminalServerId: o.terminalServerId, ...f }))];
-  const twice = listed.find((l, n) => listed.findIndex((x) => x.name === l.name) !== n);
-  if (twice) throw new Error(`Two license servers are named "${twice.name}": give each a name of its own.`);
+): Promise<readonly LicenseServer[]> => {
+  const listed = [o, ...(o.further ?? []).map((f) => ({ terminalServerId: o.terminalServerId, ...f }))];
+  const duplicate = listed.find((l, n) => listed.findIndex((x) => x.name === l.name) !== n);
+  if (duplicate)
+    throw new Error(`Two license servers are named "${duplicate.name}": give each a name of its own.`);
   const opened: LicenseServer[] = [];
-  const closeAll = async (): Promise<void> => {
-    for (const s of opened) await s.close();
-  };
-  const servers = createFailover(opened, waitsMs);
   try {
     for (const options of listed)
-      opened.push(
-        openLicenseServer({
-          options,
-          state: serverStateIn(state, options.name),
-          waitsMs,
-          newId,
-          now,
-          terminalServerState: stateNow,
-          sleep,
-          startTimer,
-        }),
-      );
+      opened.push(openLicenseServer({ ...deps, options, state: serverStateIn(state, options.name) }));
+    return opened;
   } catch (error) {
-    await closeAll();
+    await closeAll(opened);
     throw error;
   }
-  const retryReports = (): void => {
-    for (const s of opened) s.reports.retryAll();
-  };
+};
 
-  const requestOf = async (ask: LicenseRequest, withUnconfirmedLogOn: boolean): Promise<Decision> => {
+const closeAll = async (servers: readonly LicenseServer[]): Promise<void> => {
+  for (const s of servers) await s.close();
+};
+
+/** Requests a decision and applies its effect on the grace period. `endGrace` runs after a full license or a Per User grant. */
+const createRequest =
+  (
+    { mode, version }: TerminalServerOptions,
+    servers: LicenseServers,
+    state: PersistedState,
+    endGrace: () => void,
+  ) =>
+  async (ask: LicenseRequest, withUnconfirmedLogOn: boolean): Promise<Decision> => {
     if (mode === undefined || mode === 'remote-administration')
-      throw new FaultError(fault('INVALID_BODY', 'Without a licensing mode no license can be asked for.'));
+      throw new FaultError(fault('INVALID_BODY', 'A request for a license needs a licensing mode.'));
     const request = { ...ask, requestId: ask.requestId ?? newId(), mode, version };
     const decision = await servers.request(request, withUnconfirmedLogOn);
     const { outcome, decidedAt } = decision;
@@ -167,69 +131,74 @@ const connectWith = async (
       endGrace();
     return decision;
   };
+
+/** Work at an interval: trust snapshots, the grace period's clock, unwritten state, unconfirmed reports. */
+const startPeriodicWork = (
+  all: readonly LicenseServer[],
+  state: PersistedState,
+  now: () => number,
+  intervalMs: number,
+): NodeJS.Timeout => {
+  let trustRequestedAt = performance.now();
+  const timer = setInterval(() => {
+    const isDue = performance.now() - trustRequestedAt > TRUST_INTERVAL_MS;
+    if (isDue) trustRequestedAt = performance.now();
+    for (const s of all) if (isDue || s.state.now().trust === null) s.link.askForTrust();
+    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
+    if (state.unsaved() !== null) void state.write();
+    retryReports(all);
+  }, intervalMs);
+  return timer.unref();
+};
+
+const retryReports = (all: readonly LicenseServer[]): void => {
+  for (const s of all) s.reports.retryAll();
+};
+
+const connectWith = async (
+  o: TerminalServerOptions,
+  state: PersistedState,
+  store: Store,
+): Promise<TerminalServer> => {
+  const { mode, version, waitsMs = 8_000, againMs = REPORT_INTERVAL_MS } = o;
+  const now = (): number => Math.floor((o.now ?? Date.now)());
+  const graceNow = (): Grace =>
+    graceOf(state.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
+  const terminalServerState = (): TerminalServerState | null =>
+    o.store && mode !== 'remote-administration' ? { version, mode: mode ?? null, grace: graceNow() } : null;
+  const all = await openLicenseServers(
+    o,
+    { waitsMs, newId, now, terminalServerState, sleep, startTimer },
+    state,
+  );
+  const servers = createFailover(all, waitsMs);
+  const changed = (): void => retryReports(all);
   const endGrace = (): void => {
     if (state.now().grace?.endedByLicense === true) return;
     void state.change((k) => ({ ...k, grace: licenseSeen(k.grace, now()) }));
-    retryReports();
+    changed();
   };
-
-  let trustAskedAt = performance.now();
-  const chores = setInterval(() => {
-    const every = performance.now() - trustAskedAt > TRUST_INTERVAL_MS;
-    if (every) trustAskedAt = performance.now();
-    for (const s of opened) if (every || s.state.now().trust === null) s.link.askForTrust();
-    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
-    if (state.unsaved() !== null) void state.write();
-    retryReports();
-  }, againMs);
-  chores.unref();
-
-  await Promise.all(opened.map((s) => s.ready));
-
-  const statusOf = (s: LicenseServer): LicenseServerStatus => {
-    const { trust } = s.state.now();
-    return {
-      name: s.name,
-      link: s.link.state(),
-      licenseServerId: trust?.licenseServerId ?? null,
-      generation: trust?.generation ?? null,
-      ended: trust?.ended.length ?? 0,
-    };
-  };
+  const request = createRequest(o, servers, state, endGrace);
+  const periodicWork = startPeriodicWork(all, state, now, againMs);
+  await Promise.all(all.map((s) => s.ready));
   return {
     admit: createAdmission({
-      state: state,
+      state,
       servers,
-      changed: retryReports,
+      changed,
       mode,
       version,
       now,
-      request: (ask) => requestOf(ask, true),
+      request: (ask) => request(ask, true),
     }),
-    request: (ask) => requestOf(ask, false),
+    request: (ask) => request(ask, false),
     validated: (licenseId, hardwareId) => servers.logOn(licenseId, hardwareId.toLowerCase()),
     check: servers.check,
-    status: () => {
-      const [first, ...others] = opened.map(statusOf);
-      const unconfirmed = opened.map((s) => s.reports.unconfirmed());
-      return {
-        link: first?.link ?? { kind: 'away', why: 'closed' },
-        grace: graceNow(),
-        generation: first?.generation ?? null,
-        settings: settingsOf(servers.trust()),
-        ended: first?.ended ?? 0,
-        further: others,
-        waiting: {
-          logOns: unconfirmed.reduce((sum, w) => sum + w.logOns, 0),
-          relearns: unconfirmed.reduce((sum, w) => sum + w.relearns, 0),
-        },
-        unsaved: state.unsaved(),
-      };
-    },
-    ignored: () => opened.reduce((sum, s) => sum + s.link.ignored(), 0),
+    status: () => terminalServerStatus(servers, state, graceNow()),
+    ignored: () => all.reduce((sum, s) => sum + s.link.ignored(), 0),
     close: async () => {
-      clearInterval(chores);
-      await closeAll();
+      clearInterval(periodicWork);
+      await closeAll(all);
       await state.write();
       await store.close?.();
     },

@@ -30,6 +30,20 @@ export type LicenseServers = {
 const MIN_TIMEOUT_MS = 100;
 const MAX_KNOWN_ISSUERS = 10_000;
 
+const isRefused = async (decision: Promise<Decision>): Promise<boolean> => {
+  const { outcome } = await decision.catch(() => ({ outcome: { kind: 'refused' } }));
+  return outcome.kind === 'refused';
+};
+
+/** Adds a log-on of the device that the license server has not confirmed yet. */
+const withLogOn = (s: LicenseServer, request: ModedRequest): ModedRequest => {
+  const hardwareId = request.device.hardwareId.toLowerCase();
+  const logOn = s.state.now().logOns.find((l) => l.hardwareId === hardwareId);
+  return logOn && request.validatedLicenseId === undefined
+    ? { ...request, validatedLicenseId: logOn.licenseId }
+    : request;
+};
+
 export const createFailover = (all: readonly LicenseServer[], waitsMs: number): LicenseServers => {
   const issuers = keepNewest<string, LicenseServer>(MAX_KNOWN_ISSUERS);
   /** The best of several verdicts on a license: valid, else a reason other than "unknown", else "unknown". */
@@ -50,14 +64,6 @@ export const createFailover = (all: readonly LicenseServer[], waitsMs: number): 
     const first = presented === undefined ? undefined : all.find((s) => s.verifier.check(presented).ok);
     return first ? [first, ...all.filter((s) => s !== first)] : all;
   };
-  const withLogOn = (s: LicenseServer, request: ModedRequest): ModedRequest => {
-    const hardwareId = request.device.hardwareId.toLowerCase();
-    const logOn = s.state.now().logOns.find((l) => l.hardwareId === hardwareId);
-    return logOn && request.validatedLicenseId === undefined
-      ? { ...request, validatedLicenseId: logOn.licenseId }
-      : request;
-  };
-
   return {
     all,
     trust: () => all.find((s) => s.state.now().trust !== null)?.state.now().trust ?? null,
@@ -96,11 +102,7 @@ export const createFailover = (all: readonly LicenseServer[], waitsMs: number): 
       const known = issuers.get(licenseId);
       const decisions = (known ? [known] : all).map((s) => s.reports.logOn(licenseId, hardwareId));
       await Promise.allSettled(decisions);
-      const refused = async (d: Promise<Decision>): Promise<boolean> => {
-        const { outcome } = await d.catch(() => ({ outcome: { kind: 'refused' } }));
-        return outcome.kind === 'refused';
-      };
-      for (const d of decisions) if (!(await refused(d))) return d;
+      for (const d of decisions) if (!(await isRefused(d))) return d;
       return decisions[0] ?? Promise.reject(new FaultError(fault('UNREACHABLE')));
     },
     admittedOffline: (license, claims) => {

@@ -45,6 +45,25 @@ export type LicenseServerDeps = {
   readonly startTimer: StartTimer;
 };
 
+const requestBody = (
+  request: ModedRequest,
+  presentedChain: string[] | undefined,
+  waitsMs: number,
+): Body<typeof licenseRequest> => {
+  const { requestId, mode, version, device, user, presented, validatedLicenseId } = request;
+  return {
+    requestId,
+    waitsMs,
+    mode,
+    version,
+    device: { hardwareId: device.hardwareId.toLowerCase(), name: device.name },
+    ...(user ? { user } : {}),
+    ...(presented === undefined ? {} : { presented }),
+    ...(presentedChain === undefined ? {} : { presentedChain }),
+    ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
+  };
+};
+
 export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
   const { options, state, waitsMs, newId, sleep, startTimer } = d;
   const id = options.terminalServerId;
@@ -75,7 +94,7 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
   });
   const verifier = createLicenseVerifier(state, options.roots, link.askForTrust, sleep);
   const reports = createReportQueue({
-    state: state,
+    state,
     client: { ask },
     terminalServerId: id,
     waitsMs,
@@ -93,24 +112,14 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
 
   return {
     name: options.name ?? null,
-    state: state,
+    state,
     link,
     verifier,
     reports,
     request: async (request, timeoutMs) => {
-      const { requestId, mode, version, device, user, presented, validatedLicenseId } = request;
-      const presentedChain = presented === undefined ? undefined : verifier.chainFor(presented);
-      const body: Body<typeof licenseRequest> = {
-        requestId,
-        waitsMs: timeoutMs,
-        mode,
-        version,
-        device: { hardwareId: device.hardwareId.toLowerCase(), name: device.name },
-        ...(user ? { user } : {}),
-        ...(presented === undefined ? {} : { presented }),
-        ...(presentedChain === undefined ? {} : { presentedChain }),
-        ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
-      };
+      const { requestId, presented } = request;
+      const chain = presented === undefined ? undefined : verifier.chainFor(presented);
+      const body = requestBody(request, chain, timeoutMs);
       const stamp = { id: newId(), sentAt: Date.now(), correlationId: requestId };
       let encoded: Uint8Array | undefined;
       const bytes = (): Uint8Array => (encoded ??= encode(licenseRequest, stamp, body));

@@ -10,7 +10,7 @@ import { licenseRelearn, licenseStands, licenseValidated } from '@calbus/contrac
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { RequestClient, Decision } from './request-client.ts';
-import { logOnConfirmed, logOnReported } from './domain/log-ons.ts';
+import { logOnConfirmed, logOnReported, type StoredLogOn } from './domain/log-ons.ts';
 import type { ServerState } from './persisted-state.ts';
 
 export type TerminalServerState = {
@@ -68,98 +68,118 @@ const isTooSoon = async (decision: Promise<Decision>): Promise<boolean> => {
   return outcome?.kind === 'refused' && outcome.again === 'later';
 };
 
-export const createReportQueue = (d: ReportQueueDeps): ReportQueue => {
-  const id = d.terminalServerId;
-  const readmissions = new Map<string, Readmission>();
-  const readmitted = new Set<string>();
-  let readmittedGeneration = '';
-  let reported: { readonly state: string; readonly at: number } | undefined;
-  let reportingState = false;
+/** Encodes a report once and sends it until its decision or its deadline. */
+const sendReport = <C extends Contract>(
+  d: ReportQueueDeps,
+  subject: string,
+  contract: C,
+  requestId: string,
+  body: Body<C>,
+): Promise<Decision> => {
+  const bytes = encode(contract, { id: d.newId(), sentAt: d.now(), correlationId: requestId }, body);
+  return d.client.ask({ subject, requestId, bytes: () => bytes });
+};
 
-  const encodeOnce = <C extends Contract>(c: C, requestId: string, body: Body<C>): (() => Uint8Array) => {
-    const bytes = encode(c, { id: d.newId(), sentAt: d.now(), correlationId: requestId }, body);
-    return () => bytes;
-  };
-  const confirmed = (licenseId: string): void => {
+const createLogOnReports = (d: ReportQueueDeps) => {
+  const change = (next: (logOns: readonly StoredLogOn[]) => readonly StoredLogOn[]): void => {
     void d.state.change((k) => {
-      const logOns = logOnConfirmed(k.logOns, licenseId);
+      const logOns = next(k.logOns);
       return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
     });
   };
-  const reportLogOn = (l: {
-    requestId: string;
-    licenseId: string;
-    hardwareId: string;
-  }): Promise<Decision> => {
-    const { requestId, licenseId, hardwareId } = l;
+  const confirm = (licenseId: string): void => change((logOns) => logOnConfirmed(logOns, licenseId));
+  const send = (logOn: StoredLogOn): Promise<Decision> => {
+    const { requestId, licenseId, hardwareId } = logOn;
     const body = { requestId, waitsMs: d.waitsMs, licenseId, hardwareId };
-    const bytes = encodeOnce(licenseValidated, requestId, body);
-    const decision = d.client.ask({ subject: subjects.license.validated(id), requestId, bytes });
-    void isSettled(decision).then((yes) => yes && confirmed(licenseId));
+    const subject = subjects.license.validated(d.terminalServerId);
+    const decision = sendReport(d, subject, licenseValidated, requestId, body);
+    void isSettled(decision).then((settled) => settled && confirm(licenseId));
     return decision;
   };
-  const reportReadmission = async (r: Readmission): Promise<void> => {
-    const chain = d.chainFor(r.license);
-    const body = {
-      requestId: r.requestId,
-      waitsMs: d.waitsMs,
-      license: r.license,
-      ...(chain ? { chain } : {}),
-    };
-    const { requestId } = r;
-    const bytes = encodeOnce(licenseRelearn, requestId, body);
-    const decision = d.client.ask({ subject: subjects.license.relearn(id), requestId, bytes });
-    if (!(await isSettled(decision))) return;
-    if (readmissions.get(r.licenseId) === r) readmitted.add(r.licenseId);
-    readmissions.delete(r.licenseId);
-  };
-  const reportState = async (): Promise<void> => {
-    const state = d.terminalServerState();
-    const text = JSON.stringify(state);
-    if (!state || reportingState || (reported?.state === text && d.now() - reported.at < DAY_MS)) return;
-    reportingState = true;
-    const requestId = d.newId();
-    const bytes = encodeOnce(licenseStands, requestId, { requestId, waitsMs: d.waitsMs, ...state });
-    const decision = d.client.ask({ subject: subjects.license.stands(id), requestId, bytes });
-    const accepted = (await isSettled(decision)) && !(await isTooSoon(decision));
-    if (accepted) reported = { state: text, at: d.now() };
-    reportingState = false;
-    // The state may have changed during the report.
-    if (accepted) await reportState();
-  };
-
   return {
-    logOn: (licenseId, hardwareId) => {
-      void d.state.change((k) => {
-        const logOns = logOnReported(k.logOns, { licenseId, hardwareId, requestId: d.newId() });
-        return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
-      });
-      const stored = d.state
-        .now()
-        .logOns.find((l) => l.licenseId === licenseId && l.hardwareId === hardwareId);
-      return reportLogOn(stored ?? { licenseId, hardwareId, requestId: d.newId() });
+    confirm,
+    report: (licenseId: string, hardwareId: string): Promise<Decision> => {
+      const logOn = { licenseId, hardwareId, requestId: d.newId() };
+      change((logOns) => logOnReported(logOns, logOn));
+      const { logOns } = d.state.now();
+      return send(logOns.find((l) => l.licenseId === licenseId && l.hardwareId === hardwareId) ?? logOn);
     },
-    logOnConfirmed: confirmed,
-    readmit: (license, claims, generation) => {
+    retry: (): void => {
+      for (const l of d.state.now().logOns.slice(0, MAX_REPORTS_AT_ONCE)) void send(l).catch(() => undefined);
+    },
+    count: () => d.state.now().logOns.length,
+  };
+};
+
+const createReadmissionReports = (d: ReportQueueDeps) => {
+  const pending = new Map<string, Readmission>();
+  const confirmed = new Set<string>();
+  let confirmedIn = '';
+  const send = async (r: Readmission): Promise<void> => {
+    const { requestId, license, licenseId } = r;
+    const chain = d.chainFor(license);
+    const body = { requestId, waitsMs: d.waitsMs, license, ...(chain ? { chain } : {}) };
+    const subject = subjects.license.relearn(d.terminalServerId);
+    if (!(await isSettled(sendReport(d, subject, licenseRelearn, requestId, body)))) return;
+    if (pending.get(licenseId) === r) confirmed.add(licenseId);
+    pending.delete(licenseId);
+  };
+  return {
+    report: (license: string, claims: LicenseClaims, generation: string): void => {
       // A new generation of the ledger must learn every license again.
-      if (generation !== readmittedGeneration) {
-        readmissions.clear();
-        readmitted.clear();
-        readmittedGeneration = generation;
+      if (generation !== confirmedIn) {
+        pending.clear();
+        confirmed.clear();
+        confirmedIn = generation;
       }
       const licenseId = claims.jti;
-      if (readmissions.has(licenseId) || readmitted.has(licenseId) || readmissions.size >= MAX_READMISSIONS)
-        return;
+      if (pending.has(licenseId) || confirmed.has(licenseId) || pending.size >= MAX_READMISSIONS) return;
       const r: Readmission = { licenseId, license, requestId: d.newId() };
-      readmissions.set(licenseId, r);
-      void reportReadmission(r);
+      pending.set(licenseId, r);
+      void send(r);
     },
+    retry: (): void => {
+      for (const r of [...pending.values()].slice(0, MAX_REPORTS_AT_ONCE)) void send(r);
+    },
+    count: () => pending.size,
+  };
+};
+
+/** Reports the terminal server's state if it changed or was reported a day ago. */
+const createStateReport = (d: ReportQueueDeps): (() => Promise<void>) => {
+  let reported: { readonly state: string; readonly at: number } | undefined;
+  let isReporting = false;
+  const report = async (): Promise<void> => {
+    const state = d.terminalServerState();
+    const text = JSON.stringify(state);
+    if (!state || isReporting || (reported?.state === text && d.now() - reported.at < DAY_MS)) return;
+    isReporting = true;
+    const requestId = d.newId();
+    const body = { requestId, waitsMs: d.waitsMs, ...state };
+    const subject = subjects.license.stands(d.terminalServerId);
+    const decision = sendReport(d, subject, licenseStands, requestId, body);
+    const accepted = (await isSettled(decision)) && !(await isTooSoon(decision));
+    if (accepted) reported = { state: text, at: d.now() };
+    isReporting = false;
+    // The state may have changed during the report.
+    if (accepted) await report();
+  };
+  return report;
+};
+
+export const createReportQueue = (d: ReportQueueDeps): ReportQueue => {
+  const logOns = createLogOnReports(d);
+  const readmissions = createReadmissionReports(d);
+  const reportState = createStateReport(d);
+  return {
+    logOn: logOns.report,
+    logOnConfirmed: logOns.confirm,
+    readmit: readmissions.report,
     retryAll: () => {
-      for (const l of d.state.now().logOns.slice(0, MAX_REPORTS_AT_ONCE))
-        void reportLogOn(l).catch(() => undefined);
-      for (const r of [...readmissions.values()].slice(0, MAX_REPORTS_AT_ONCE)) void reportReadmission(r);
+      logOns.retry();
+      readmissions.retry();
       void reportState();
     },
-    unconfirmed: () => ({ logOns: d.state.now().logOns.length, relearns: readmissions.size }),
+    unconfirmed: () => ({ logOns: logOns.count(), relearns: readmissions.count() }),
   };
 };

@@ -44,11 +44,62 @@ type Pending = {
  * Emptied when the request is over. The earlier hash tables of a Map keep their entries, and each other, alive until a full garbage
  * collection. At thousands of requests a second the memory of every request would live that long.
  */
-type InFlight = { answer?: Promise<Decision> | undefined; waiting?: Pending | undefined };
+type InFlight = { answer?: Promise<Decision> | undefined; pending?: Pending | undefined };
 
 const RETRY_AT_MS = [800, 1_800] as const;
 /** Between two attempts to reach the queue. */
 const RETRY_DELAY_MS = 700;
+
+type Transport = { readonly enqueue: Enqueue; readonly startTimer: StartTimer };
+
+/** The copies of one request: publishes them until `cancel`, and gives up when no answer can come. */
+const publishUntilCancelled = (
+  { enqueue, startTimer }: Transport,
+  { subject, bytes, first }: QueueMessage,
+  timeoutMs: number,
+  giveUp: (why: Fault) => void,
+): { readonly publish: () => void; readonly cancel: () => void } => {
+  const alone = (): Promise<Fault | undefined> => enqueue(subject, bytes());
+  const timers: (() => void)[] = [];
+  let cancelled = false;
+  // If one copy is queued, an answer may come. If the queue refused every copy, that refusal is the answer.
+  let queued = false;
+  let refusal: Fault | undefined;
+  let retriesLeft: number = RETRY_AT_MS.length;
+  // The queue is unreachable for some seconds when the NATS node that leads it is lost.
+  let retrying = false;
+  const publish = async (enqueueCopy = alone): Promise<void> => {
+    const refused = await enqueueCopy();
+    queued ||= refused === undefined;
+    refusal = refused ?? refusal;
+    if (queued || retriesLeft > 0 || !refusal || cancelled) return;
+    if (refusal.code === 'BUSY') giveUp(refusal);
+    else retryUntilQueued();
+  };
+  const retryUntilQueued = (): void => {
+    if (retrying) return;
+    retrying = true;
+    const retry = startTimer(RETRY_DELAY_MS, () => {
+      retrying = false;
+      void publish();
+    });
+    timers.push(retry);
+  };
+  const retry = (): void => {
+    retriesLeft -= 1;
+    void publish();
+  };
+  for (const ms of RETRY_AT_MS) timers.push(startTimer(ms, retry));
+  timers.push(startTimer(timeoutMs, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
+  void publish(first);
+  return {
+    publish: () => void publish(),
+    cancel: () => {
+      cancelled = true;
+      for (const cancel of timers) cancel();
+    },
+  };
+};
 
 /** `received` receives each message before the pending requests resolve. */
 export const createRequestClient = (
@@ -57,95 +108,57 @@ export const createRequestClient = (
   waitsMs: number,
   received?: (all: Told) => void,
 ): RequestClient => {
-  const underway = new Map<string, InFlight>();
-  const waitingFor = (requestId: string): Pending | undefined => underway.get(requestId)?.waiting;
+  const inFlight = new Map<string, InFlight>();
+  const pending = (requestId: string): Pending | undefined => inFlight.get(requestId)?.pending;
 
-  const askOnce = (
-    { subject, requestId, bytes, first }: QueueMessage,
-    timeoutMs: number,
-    own: InFlight,
-  ): Promise<Decision> =>
+  const send = (message: QueueMessage, timeoutMs: number, entry: InFlight): Promise<Decision> =>
     new Promise((resolve, reject) => {
-      const alone = (): Promise<Fault | undefined> => enqueue(subject, bytes());
-      const timers: (() => void)[] = [];
-      let over = false;
       const end = (): void => {
-        over = true;
-        for (const cancel of timers) cancel();
-        underway.delete(requestId);
-        own.answer = undefined;
-        own.waiting = undefined;
+        copies.cancel();
+        inFlight.delete(message.requestId);
+        entry.answer = undefined;
+        entry.pending = undefined;
       };
-      const giveUp = (f: Fault): void => {
+      const giveUp = (why: Fault): void => {
         end();
-        reject(new FaultError(f));
+        reject(new FaultError(why));
       };
-      // If one copy is queued, an answer may come. If the queue refused every copy, that refusal is the answer.
-      let queued = false;
-      let refusal: Fault | undefined;
-      let retriesLeft: number = RETRY_AT_MS.length;
-      // The queue is unreachable for some seconds when the NATS node that leads it is lost.
-      let trying = false;
-      const publish = async (handOver = alone): Promise<void> => {
-        const refused = await handOver();
-        queued ||= refused === undefined;
-        refusal = refused ?? refusal;
-        if (queued || retriesLeft > 0 || !refusal || over) return;
-        if (refusal.code === 'BUSY') giveUp(refusal);
-        else tryUntilQueued();
-      };
-      const tryUntilQueued = (): void => {
-        if (trying) return;
-        trying = true;
-        timers.push(
-          startTimer(RETRY_DELAY_MS, () => {
-            trying = false;
-            void publish();
-          }),
-        );
-      };
-      const retry = (): void => {
-        retriesLeft -= 1;
-        void publish();
-      };
-      own.waiting = {
+      const copies = publishUntilCancelled({ enqueue, startTimer }, message, timeoutMs, giveUp);
+      entry.pending = {
         resolve: (d) => {
           end();
           resolve(d);
         },
         reject: giveUp,
-        publish: () => void publish(),
+        publish: copies.publish,
       };
-      for (const ms of RETRY_AT_MS) timers.push(startTimer(ms, retry));
-      timers.push(startTimer(timeoutMs, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
-      void publish(first);
     });
 
   return {
     ask: (message, timeoutMs = waitsMs) => {
       const { requestId } = message;
-      const earlier = underway.get(requestId)?.answer;
+      const earlier = inFlight.get(requestId)?.answer;
       if (earlier) return earlier;
-      const own: InFlight = {};
-      underway.set(requestId, own);
-      own.answer = askOnce(message, timeoutMs, own);
-      return own.answer;
+      const entry: InFlight = {};
+      inFlight.set(requestId, entry);
+      entry.answer = send(message, timeoutMs, entry);
+      return entry.answer;
     },
     receive: (bytes) => {
       const opened = openDecisions(bytes);
       if (!opened.ok) return false;
       const { decisions, faults } = opened.message;
       received?.(opened.message);
-      // No caller timeoutMs for a second answer to a repeat, or for an answer after the deadline.
-      for (const d of decisions) waitingFor(d.requestId)?.resolve(d);
-      for (const f of faults) waitingFor(f.requestId)?.reject(fault(f.code, f.says));
+      // No caller waits for a second answer to a repeat, or for an answer after the deadline.
+      for (const d of decisions) pending(d.requestId)?.resolve(d);
+      for (const f of faults) pending(f.requestId)?.reject(fault(f.code, f.says));
       return true;
     },
     reconnected: () => {
-      for (const w of underway.values()) w.waiting?.publish();
+      for (const entry of inFlight.values()) entry.pending?.publish();
     },
     end: (why) => {
-      for (const w of underway.values()) w.waiting?.reject(why);
+      for (const entry of inFlight.values()) entry.pending?.reject(why);
     },
   };
 };
