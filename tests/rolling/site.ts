@@ -10,8 +10,8 @@ import { startNats, type NatsPlace } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import { openLiveCounts, readLiveCounts, type LiveCounts } from '@calbus/operator-client/live-counts';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 import { runCommand } from './command.ts';
 import type { Deployment, LocalTerminalServer, LibraryOptions, Release, ServiceName } from './release.ts';
 

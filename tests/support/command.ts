@@ -7,14 +7,14 @@ import { repositoryRoot } from '@calbus/local/repository';
 
 const runFile = promisify(execFile);
 
-export type Ran = { readonly code: number; readonly stdout: string; readonly stderr: string };
+export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
 /** Runs the main file at this path within the repository; its exit code and what it printed. */
 export const runMain = async (
   main: string,
   args: readonly string[],
   env: Record<string, string> = {},
-): Promise<Ran> => {
+): Promise<CommandResult> => {
   try {
     const { stdout, stderr } = await runFile(process.execPath, [path.join(repositoryRoot, main), ...args], {
       env: { PATH: process.env['PATH'] ?? '', ...env },

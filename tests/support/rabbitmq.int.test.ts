@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { type RabbitDefinitions, rabbitUser } from '@calbus/local/servers/rabbitmq-definitions';
 import { type ChannelModel, connect } from 'amqplib';
-import { isGone } from './gone.ts';
+import { hasExited } from './process-exit.ts';
 import { oncePerFile, testRabbitmq, uniqueName } from './servers.ts';
 
 const sharedRabbitmq = oncePerFile(() => testRabbitmq());
@@ -31,7 +31,7 @@ test('rabbitmq keeps confirmed messages through kill -9 and comes back on the sa
   const before = rabbitmq.pids;
   await rabbitmq.kill();
   assert.deepEqual(
-    before.filter((pid) => !isGone(pid)),
+    before.filter((pid) => !hasExited(pid)),
     [],
   );
   await assert.rejects(connect(rabbitmq.url, { timeout: 1000 }));
@@ -90,7 +90,7 @@ test('two brokers run side by side, each with a port mapper of its own, and leav
     assert.equal(await refusal(one.url, (channel) => channel.checkQueue(queue)), 404);
   }
   assert.deepEqual(
-    pids.filter((pid) => !isGone(pid)),
+    pids.filter((pid) => !hasExited(pid)),
     [],
   );
   assert.equal(existsSync(folder), false);

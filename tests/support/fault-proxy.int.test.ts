@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
 import { test } from 'node:test';
 import { connect, type NatsConnection } from 'nats';
-import { cuttableWire, type Target } from './cut.ts';
+import { startFaultProxy, type Target } from './fault-proxy.ts';
 import { eventually } from './eventually.ts';
 import { oncePerFile, testNats, uniqueName } from './servers.ts';
 
@@ -24,15 +24,15 @@ test('an append whose ack is swallowed is stored all the same, and the sender kn
   await using direct = await through(nats);
   await (await direct.jetstreamManager()).streams.add({ name: stream, subjects: [subject] });
 
-  await using wire = await cuttableWire(nats, {
+  await using wire = await startFaultProxy(nats, {
     // At exactly the moment of the append: whatever comes back from then on is lost.
     onChunk: (direction, chunk, self) => {
-      if (direction === 'toServer' && chunk.includes(`PUB ${subject}`)) self.swallow('toClient');
+      if (direction === 'toServer' && chunk.includes(`PUB ${subject}`)) self.drop('toClient');
     },
   });
   await using client = await through(wire);
   await assert.rejects(client.jetstream().publish(subject, 'one', { timeout: 300 }), /TIMEOUT/);
-  assert.ok(wire.swallowed('toClient') > 0);
+  assert.ok(wire.dropped('toClient') > 0);
 
   const info = await (await direct.jetstreamManager()).streams.info(stream);
   assert.equal(info.state.messages, 1);
@@ -44,12 +44,12 @@ test('an append whose ack is swallowed is stored all the same, and the sender kn
 test('an append swallowed on its way is not stored', async () => {
   const nats = await sharedNats();
   const [stream, subject] = [uniqueName('LOST'), uniqueName('lost')];
-  await using wire = await cuttableWire(nats);
+  await using wire = await startFaultProxy(nats);
   await using client = await through(wire);
   // What is asked on a connection that breaks is answered by nobody, so each question waits for a short time only.
   const manager = await client.jetstreamManager({ timeout: 300 });
   await manager.streams.add({ name: stream, subjects: [subject] });
-  wire.swallow('toServer');
+  wire.drop('toServer');
   await assert.rejects(client.jetstream().publish(subject, 'one', { timeout: 300 }), /TIMEOUT/);
   wire.restore();
   const state = await eventually(
@@ -61,7 +61,7 @@ test('an append swallowed on its way is not stored', async () => {
 
 test('a cut breaks what is open, refuses what is new, and a client comes back after restore', async () => {
   const nats = await sharedNats();
-  await using wire = await cuttableWire(nats);
+  await using wire = await startFaultProxy(nats);
   await using client = await through(wire);
   await client.flush();
   assert.equal(wire.connections(), 1);
@@ -78,7 +78,7 @@ test('a cut breaks what is open, refuses what is new, and a client comes back af
 
 test('delay holds everything back both ways, in order', async () => {
   const nats = await sharedNats();
-  await using wire = await cuttableWire(nats);
+  await using wire = await startFaultProxy(nats);
   await using client = await through(wire);
   const subject = uniqueName('slow');
   const received: string[] = [];
@@ -101,7 +101,7 @@ test('delay holds everything back both ways, in order', async () => {
 
 test('large amounts pass unchanged', async () => {
   const nats = await sharedNats();
-  await using wire = await cuttableWire(nats);
+  await using wire = await startFaultProxy(nats);
   await using client = await through(wire);
   const subject = uniqueName('large');
   let bytes = 0;

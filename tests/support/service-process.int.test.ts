@@ -5,8 +5,8 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from './eventually.ts';
-import { isGone } from './gone.ts';
-import { startService } from './process.ts';
+import { hasExited } from './process-exit.ts';
+import { startService } from './service-process.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'calbus-process-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -60,7 +60,7 @@ test('stop lets it say goodbye and answers its exit code; twice is harmless', as
   assert.deepEqual(await service.stop(), { code: 7, signal: null });
   assert.match(service.stdout(), /goodbye/);
   assert.deepEqual(await service.stop(), { code: 7, signal: null });
-  assert.ok(isGone(service.pid));
+  assert.ok(hasExited(service.pid));
 });
 
 test('kill ends it without a word', async () => {
@@ -96,7 +96,7 @@ test(
   'a service does not survive the process that started it, even one killed outright',
   { skip: process.platform !== 'linux' },
   async () => {
-    const local = path.resolve(import.meta.dirname, '../../../deploy/local/src/managed-process.ts');
+    const local = path.resolve(import.meta.dirname, '../../deploy/local/src/managed-process.ts');
     const parent = mainFile(
       'parent.ts',
       `import { startTied } from ${JSON.stringify(local)};
@@ -106,8 +106,8 @@ console.log('child ' + child.pid);
     );
     await using service = await startService({ main: parent, ready: /^child \d+$/ });
     const pid = Number(/child (\d+)/.exec(service.stdout())?.[1]);
-    assert.equal(isGone(pid), false);
+    assert.equal(hasExited(pid), false);
     await service.kill();
-    await eventually('the child to be gone', () => isGone(pid));
+    await eventually('the child to be gone', () => hasExited(pid));
   },
 );

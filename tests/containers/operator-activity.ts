@@ -10,25 +10,25 @@ import { encode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseFault, licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import { LICENSE_SERVER } from '@calbus/local/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { newDevice } from './codes.ts';
-import type { Site } from './site.ts';
-import { OWN } from './tap.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { newDevice } from './provoked-codes.ts';
+import type { ComposeDeployment } from './compose-deployment.ts';
+import { TEST_ID_PREFIX } from './message-tap.ts';
 
-const calbus = async (site: Site, ...args: string[]): Promise<string> => {
+const calbus = async (site: ComposeDeployment, ...args: string[]): Promise<string> => {
   const { code, stdout, stderr } = await site.calbus(...args);
   assert.equal(code, 0, `calbus ${args.join(' ')}: ${stdout}${stderr}`);
   return stdout;
 };
 
 type Held = { readonly licenseId: string; readonly kind: string; readonly state: string };
-const liveFull = async (site: Site): Promise<Held | undefined> => {
+const liveFull = async (site: ComposeDeployment): Promise<Held | undefined> => {
   const { licenses } = JSON.parse(await calbus(site, 'licenses', '--json')) as { readonly licenses: Held[] };
   return licenses.find((l) => l.kind === 'full' && l.state === 'live');
 };
 
 /** Looks, ends a license, joins and parts devices, confirms the clock, releases what is kept, makes a backup. */
-export const operate = async (site: Site): Promise<void> => {
+export const runOperatorCommands = async (site: ComposeDeployment): Promise<void> => {
   const [a, b] = [newDevice(), newDevice()];
   const ts = await site.terminalServer('ts1');
   await Promise.all([a, b].map((device) => ts.request({ device })));
@@ -63,7 +63,7 @@ export const operate = async (site: Site): Promise<void> => {
 const paper = ['--program', 'select', '--agreement', '1234567'];
 
 /** CALs go back; the activation ends, by files that a person carries; it is activated anew, and its key packs come back. */
-export const dealWithClearinghouse = async (site: Site): Promise<void> => {
+export const runClearinghouseExchange = async (site: ComposeDeployment): Promise<void> => {
   const { packs } = JSON.parse(await calbus(site, 'packs', '--json')) as {
     readonly packs: { readonly keyPackId: string; readonly mode: string }[];
   };
@@ -87,10 +87,10 @@ export const dealWithClearinghouse = async (site: Site): Promise<void> => {
 };
 
 /** A request that names itself and does not decode: its sender is told. */
-export const faultTold = async (site: Site): Promise<void> => {
+export const provokeFault = async (site: ComposeDeployment): Promise<void> => {
   const nc = await site.connectAs({ terminalServer: 'ts1' });
   try {
-    const requestId = `${OWN}fault`;
+    const requestId = `${TEST_ID_PREFIX}fault`;
     const told = nc.subscribe(subjects.decision.of('ts1', requestId), { max: 1 });
     const stamp = { id: requestId, sentAt: Date.now() };
     await nc.request(subjects.license.request('ts1'), encode(licenseRequest, stamp, { requestId } as never), {

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 
 /** Whether no process has this id any more. A zombie, which only waits for its parent to notice its end, counts as gone. */
-export function isGone(pid: number): boolean {
+export function hasExited(pid: number): boolean {
   try {
     process.kill(pid, 0);
   } catch {

@@ -5,24 +5,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export type Direction = 'toServer' | 'toClient';
 export type Target = { readonly host: string; readonly port: number };
 
-export type CutOptions = {
+export type FaultProxyOptions = {
   /** Sees every chunk before it is passed on, and may cut or swallow at exactly that moment (the chunk included). */
-  readonly onChunk?: (direction: Direction, chunk: Buffer, wire: CuttableWire) => void;
+  readonly onChunk?: (direction: Direction, chunk: Buffer, wire: FaultProxy) => void;
 };
 
-export type CuttableWire = {
+export type FaultProxy = {
   readonly host: string;
   readonly port: number;
   /** Connections open now. */
   readonly connections: () => number;
   /** Bytes passed on so far. */
-  readonly passed: (direction: Direction) => number;
+  readonly forwarded: (direction: Direction) => number;
   /** Bytes lost so far by swallowing. */
-  readonly swallowed: (direction: Direction) => number;
+  readonly dropped: (direction: Direction) => number;
   /** Breaks every connection (both ends see a reset) and refuses new ones until `restore`. */
   readonly cut: () => void;
   /** Loses whatever goes that way, while the connections look healthy: the fault after which a sender knows nothing. */
-  readonly swallow: (direction: Direction) => void;
+  readonly drop: (direction: Direction) => void;
   /** Holds every chunk back for so long, both ways; their order stays. */
   readonly delay: (ms: number) => void;
   /** Everything works again. Connections that lost bytes are broken: what followed would be garbage to their readers. */
@@ -32,7 +32,7 @@ export type CuttableWire = {
 
 type Connection = { readonly client: Socket; readonly server: Socket; lostBytes: boolean };
 
-export async function cuttableWire(target: Target, options: CutOptions = {}): Promise<CuttableWire> {
+export async function startFaultProxy(target: Target, options: FaultProxyOptions = {}): Promise<FaultProxy> {
   const host = '127.0.0.1';
   const open = new Set<Connection>();
   const passed = { toServer: 0, toClient: 0 };
@@ -112,17 +112,17 @@ export async function cuttableWire(target: Target, options: CutOptions = {}): Pr
   const breakAll = (which: (connection: Connection) => boolean): void => {
     for (const connection of open) if (which(connection)) breakConnection(connection);
   };
-  const wire: CuttableWire = {
+  const wire: FaultProxy = {
     host,
     port: address.port,
     connections: () => open.size,
-    passed: (direction) => passed[direction],
-    swallowed: (direction) => swallowed[direction],
+    forwarded: (direction) => passed[direction],
+    dropped: (direction) => swallowed[direction],
     cut() {
       isCut = true;
       breakAll(() => true);
     },
-    swallow(direction) {
+    drop(direction) {
       lost[direction] = true;
     },
     delay(ms) {

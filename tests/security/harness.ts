@@ -4,16 +4,16 @@
 import { connect, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { identities, roles, terminalServerPermissions, type Role } from '@calbus/contracts/identities';
 import type { Account } from '@calbus/contracts/streams';
-import { testBus } from '@calbus/testkit/deployment';
+import { testBus } from '@calbus/test-support/nats-bus';
 
 export const terminalServers = ['ts1', 'ts2'] as const;
-export type Who = Role | (typeof terminalServers)[number];
-export const everybody: readonly Who[] = [...roles, ...terminalServers];
+export type Identity = Role | (typeof terminalServers)[number];
+export const allIdentities: readonly Identity[] = [...roles, ...terminalServers];
 
-const isRole = (who: Who): who is Role => who in identities;
+const isRole = (who: Identity): who is Role => who in identities;
 
-export const accountOf = (who: Who): Account => (isRole(who) ? identities[who].account : 'TS');
-export const inboxOf = (who: Who): string =>
+export const accountOf = (who: Identity): Account => (isRole(who) ? identities[who].account : 'TS');
+export const inboxOf = (who: Identity): string =>
   isRole(who) ? identities[who].inbox : terminalServerPermissions(who).inbox;
 
 export type Peer = {
@@ -24,16 +24,16 @@ export type Peer = {
   readonly settle: () => Promise<void>;
 };
 
-export type Site = AsyncDisposable & {
+export type SecurityHarness = AsyncDisposable & {
   readonly url: string;
-  readonly as: (who: Who) => Promise<Peer>;
+  readonly as: (who: Identity) => Promise<Peer>;
 };
 
-export const startSite = async (): Promise<Site> => {
+export const startSecurityHarness = async (): Promise<SecurityHarness> => {
   const bus = await testBus(terminalServers);
   const open: NatsConnection[] = [];
 
-  const as = async (who: Who): Promise<Peer> => {
+  const as = async (who: Identity): Promise<Peer> => {
     const nc = await connect({
       servers: bus.url,
       name: who,

@@ -12,10 +12,10 @@ import { link } from '@calbus/contracts/clearinghouse';
 import { identities, terminalServerPermissions } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
 import { repositoryRoot } from '@calbus/local/repository';
-import type { Who } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
+import type { TestIdentity } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
 import { unpack } from '../../services/inventory/src/adapters/nats-decisions.ts';
-import type { Site } from './site.ts';
+import type { ComposeDeployment } from './compose-deployment.ts';
 
 type Json = { readonly [key: string]: unknown };
 const isObject = (value: unknown): value is Json =>
@@ -32,7 +32,7 @@ const validators = new Map<string, ValidateFunction>(
 );
 
 /** Ids of messages that a test made up itself begin so. */
-export const OWN = 'test-';
+export const TEST_ID_PREFIX = 'test-';
 
 export type Tap = {
   /** Names of the messages and statements that came by, as the catalogue has them. */
@@ -52,7 +52,7 @@ const payloadOf = (jws: unknown): unknown => {
   return payload === undefined ? undefined : JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
 };
 
-export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Promise<Tap> => {
+export const openTap = async (site: ComposeDeployment, recordedIds: ReadonlySet<string>): Promise<Tap> => {
   const seen = new Set<string>();
   const wrong: string[] = [];
   const codes = new Set<string>();
@@ -77,7 +77,7 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
     }
     if (!isObject(value) || typeof value['type'] !== 'string' || typeof value['version'] !== 'number') return;
     const { id, body } = value;
-    if (typeof id !== 'string' || id.startsWith(OWN) || recordedIds.has(id)) return;
+    if (typeof id !== 'string' || id.startsWith(TEST_ID_PREFIX) || recordedIds.has(id)) return;
     if (value['type'].startsWith('io.nats.')) return;
     check(`${value['type']}.v${value['version']}`, value, where);
     if (!isObject(body)) return;
@@ -90,7 +90,7 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
     }
   };
   const connections = new Map<string, NatsConnection>();
-  const hearAs = async (who: Who, subjects: readonly string[]): Promise<void> => {
+  const hearAs = async (who: TestIdentity, subjects: readonly string[]): Promise<void> => {
     const nc = await site.connectAs(who);
     connections.set(typeof who === 'string' ? who : who.terminalServer, nc);
     for (const subject of subjects)
@@ -150,7 +150,7 @@ export const openTap = async (site: Site, recordedIds: ReadonlySet<string>): Pro
 
 /** Hears commands and answers on RabbitMQ, with an account that only this test has; none of its ports is published. */
 const hearRabbitmq = async (
-  site: Site,
+  site: ComposeDeployment,
   hear: (kind: 'command' | 'answer', bytes: Uint8Array) => void,
 ): Promise<() => Promise<void>> => {
   const password = randomBytes(16).toString('hex');

@@ -2,11 +2,26 @@
 // tests with real clients are in tests/rdp.
 
 import { constants, createHash, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto';
-import { ascii, concat, hex, reader, u16be, u16le, u32le, utf16 } from './domain/bytes.ts';
-import { encodePerLength } from './domain/lengths.ts';
-import { licenseKeys, mac, rc4, type Digests, type LicenseKeys } from './domain/license-crypto.ts';
-import { encodeFrame } from './domain/tpkt.ts';
-import { encodeData } from './domain/x224.ts';
+import {
+  ascii,
+  concat,
+  hex,
+  reader,
+  u16be,
+  u16le,
+  u32le,
+  utf16,
+} from '../../../services/session-gateway/src/domain/bytes.ts';
+import { encodePerLength } from '../../../services/session-gateway/src/domain/lengths.ts';
+import {
+  licenseKeys,
+  mac,
+  rc4,
+  type Digests,
+  type LicenseKeys,
+} from '../../../services/session-gateway/src/domain/license-crypto.ts';
+import { encodeFrame } from '../../../services/session-gateway/src/domain/tpkt.ts';
+import { encodeData } from '../../../services/session-gateway/src/domain/x224.ts';
 
 export const digests: Digests = {
   md5: (bytes) => createHash('md5').update(bytes).digest(),
@@ -25,9 +40,9 @@ export const connectionRequest = (protocols: number | null, cookie = ''): Uint8A
 export const connectionConfirm = (protocol: number): Uint8Array =>
   encodeFrame(concat([14, 0xd0, 0, 0, 0x12, 0x34, 0, 2, 0, 8, 0], u32le(protocol)));
 
-export type PlayedBlock = { readonly type: number; readonly data: Uint8Array };
+export type ClientBlock = { readonly type: number; readonly data: Uint8Array };
 
-export const coreBlock = (clientName: string): PlayedBlock => {
+export const coreBlock = (clientName: string): ClientBlock => {
   const data = new Uint8Array(212);
   data.set(utf16(clientName.slice(0, 15)), 20);
   return { type: 0xc001, data };
@@ -36,7 +51,7 @@ export const coreBlock = (clientName: string): PlayedBlock => {
 const ber = (tag: readonly number[], value: Uint8Array): Uint8Array =>
   concat(tag, [0x82], u16be(value.length), value);
 
-export const connectInitial = (blocks: readonly PlayedBlock[]): Uint8Array => {
+export const connectInitial = (blocks: readonly ClientBlock[]): Uint8Array => {
   const data = concat(...blocks.flatMap((b) => [concat(u16le(b.type), u16le(b.data.length + 4)), b.data]));
   const inner = concat(
     [0, 8, 0, 0x10, 0, 1, 0xc0, 0],
@@ -93,11 +108,11 @@ export const blob = (type: number, data: Uint8Array): Uint8Array =>
 export const hardwareIdOf = (hostname: string): Uint8Array =>
   concat([0, 0, 1, 4], digests.md5(ascii(hostname)));
 
-export type PlayedStore = { license: Uint8Array | null };
+export type ClientLicenseStore = { license: Uint8Array | null };
 
 /** What a licensing PDU of the server makes of the exchange; undefined where the client is done. */
-export type PlayedLicensing = {
-  readonly took: (pdu: Uint8Array) => Uint8Array | undefined;
+export type FakeClientLicensing = {
+  readonly receive: (pdu: Uint8Array) => Uint8Array | undefined;
   /** The type of the last PDU: 3 a new license, 4 an upgrade, 0xff licensing is over. */
   readonly last: () => number;
   readonly hardwareId: string;
@@ -109,11 +124,11 @@ const readBlob = (r: ReturnType<typeof reader>): Uint8Array => {
 };
 
 /** The client's side. `bare`: answers a challenge as rdesktop does, without a header. */
-export const playLicensing = (
+export const fakeClientLicensing = (
   hostname: string,
-  store: PlayedStore,
+  store: ClientLicenseStore,
   o: { readonly bare?: boolean; readonly hardwareId?: Uint8Array } = {},
-): PlayedLicensing => {
+): FakeClientLicensing => {
   const hardwareId = o.hardwareId ?? hardwareIdOf(hostname);
   const clientRandom = randomBytes(32);
   const premaster = randomBytes(48);
@@ -177,7 +192,7 @@ export const playLicensing = (
   return {
     hardwareId: hex(hardwareId),
     last: () => last,
-    took: (pdu) => {
+    receive: (pdu) => {
       const r = reader(pdu);
       last = r.u8();
       r.take(3);

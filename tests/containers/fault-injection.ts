@@ -5,19 +5,23 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { faultOf, faults } from '@calbus/contracts/faults';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
-import { newDevice } from './codes.ts';
-import type { Site } from './site.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { newDevice } from './provoked-codes.ts';
+import type { ComposeDeployment } from './compose-deployment.ts';
 
-export const strikes = ['kill', 'pause', 'cut'] as const;
-export type Strike = (typeof strikes)[number];
+export const containerFaults = ['kill', 'pause', 'cut'] as const;
+export type ContainerFault = (typeof containerFaults)[number];
 /** A part is away for so long. */
 const AWAY_MS = 1_500;
 
 type Network = { readonly Aliases: readonly string[] | null };
 
 /** Strikes, and gives what heals. */
-const struck = async (site: Site, how: Strike, id: string): Promise<() => Promise<void>> => {
+const struck = async (
+  site: ComposeDeployment,
+  how: ContainerFault,
+  id: string,
+): Promise<() => Promise<void>> => {
   const must = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await site.docker(...args);
     if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`);
@@ -63,7 +67,12 @@ const attempt = async (
 
 let requests = 0;
 
-export const strike = async (site: Site, ts: TerminalServer, service: string, how: Strike): Promise<void> => {
+export const injectFault = async (
+  site: ComposeDeployment,
+  ts: TerminalServer,
+  service: string,
+  how: ContainerFault,
+): Promise<void> => {
   const [id] = await site.containers(service);
   assert.ok(id, `no container of ${service}`);
   requests += 1;

@@ -1,6 +1,6 @@
 // The last three snapshots in memory: for tests and simulations of several replicas in one process.
 
-import type { SnapshotManifest, SnapshotStore } from '../ports.ts';
+import type { SnapshotManifest, SnapshotStore } from '../../../services/inventory/src/ports.ts';
 
 const KEPT = 3;
 

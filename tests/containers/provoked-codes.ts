@@ -20,12 +20,12 @@ import type { RefusalCode } from '@calbus/contracts/refusals';
 import { subjects } from '@calbus/contracts/subjects';
 import { decode } from '@calbus/contracts/envelope';
 import type { Decision, LicenseRequest } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
-import type { Site } from './site.ts';
-import { OWN } from './tap.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ComposeDeployment } from './compose-deployment.ts';
+import { TEST_ID_PREFIX } from './message-tap.ts';
 
 /** Gives the code that came. */
-export type Provoke = (site: Site, term: number) => Promise<string>;
+export type Provoke = (site: ComposeDeployment, term: number) => Promise<string>;
 export type Entry =
   { readonly provoke: Provoke } | { readonly recorded: string } | { readonly notHere: string };
 const provoke = (p: Provoke): Entry => ({ provoke: p });
@@ -40,7 +40,11 @@ export const newDevice = (): { hardwareId: string; name: string } => {
 };
 const codeOf = (d: Decision): string => (d.outcome.kind === 'refused' ? d.outcome.code : d.outcome.kind);
 
-const asks = async (site: Site, id: 'ts1' | 'ts2', ask: Partial<LicenseRequest> = {}): Promise<string> => {
+const asks = async (
+  site: ComposeDeployment,
+  id: 'ts1' | 'ts2',
+  ask: Partial<LicenseRequest> = {},
+): Promise<string> => {
   const ts = await site.terminalServer(id);
   try {
     return codeOf(await ts.request({ device: newDevice(), ...ask }));
@@ -52,7 +56,11 @@ const ann = { name: 'ann', domain: 'EXAMPLE', authenticatedBy: 'pam' };
 
 /** With these settings, and without them afterwards. */
 const withSettings =
-  (set: readonly string[], back: readonly string[], act: (site: Site) => Promise<string>): Provoke =>
+  (
+    set: readonly string[],
+    back: readonly string[],
+    act: (site: ComposeDeployment) => Promise<string>,
+  ): Provoke =>
   async (site) => {
     const done = await site.calbus('settings', 'set', ...set, '--why', 'a test');
     if (done.code !== 0) throw new Error(done.stderr);
@@ -64,7 +72,7 @@ const withSettings =
   };
 
 /** A log-on reported for this license of this device. */
-const reports = async (site: Site, licenseId: string, hardwareId: string): Promise<string> => {
+const reports = async (site: ComposeDeployment, licenseId: string, hardwareId: string): Promise<string> => {
   const ts = await site.terminalServer('ts1');
   try {
     return codeOf(await ts.validated(licenseId, hardwareId));
@@ -74,7 +82,7 @@ const reports = async (site: Site, licenseId: string, hardwareId: string): Promi
 };
 
 /** A device becomes fully licensed, and its log-on is reported once more. */
-const reportsFull = async (site: Site): Promise<string> => {
+const reportsFull = async (site: ComposeDeployment): Promise<string> => {
   const ts = await site.terminalServer('ts1');
   try {
     const device = newDevice();
@@ -91,7 +99,7 @@ const reportsFull = async (site: Site): Promise<string> => {
 };
 
 const commanded = async (
-  site: Site,
+  site: ComposeDeployment,
   who: 'operator' | 'clearinghouse-liaison',
   subject: string,
   c: Contract,
@@ -99,7 +107,7 @@ const commanded = async (
 ): Promise<string> => {
   const nc = await site.connectAs(who);
   try {
-    const id = `${OWN}${Math.random().toString(36).slice(2)}`;
+    const id = `${TEST_ID_PREFIX}${Math.random().toString(36).slice(2)}`;
     const { data } = await nc.request(subject, encode(c, { id, sentAt: Date.now() }, body as never), {
       timeout: 10_000,
     });
@@ -114,7 +122,7 @@ const commanded = async (
 
 const revoked: Provoke = (site, term) =>
   commanded(site, 'operator', subjects.inventory.operate(term), inventoryRevoke, {
-    commandId: `${OWN}${newDevice().name}`,
+    commandId: `${TEST_ID_PREFIX}${newDevice().name}`,
     licenseId: 'no-such-license',
     by: 'test',
     why: 'a test',
@@ -128,14 +136,14 @@ const revokedTwice: Provoke = async (site, term) => {
   return codes.find((code) => code === 'REVOCATION_LIMIT') ?? codes.join(' ');
 };
 
-const revokeAll = async (site: Site, term: number): Promise<string[]> => {
+const revokeAll = async (site: ComposeDeployment, term: number): Promise<string[]> => {
   const { stdout } = await site.calbus('licenses', '--json', '--limit', '100');
   const ids = [...stdout.matchAll(/"licenseId": ?"([^"]+)"/g)].map((m) => m[1]);
   const codes = new Set<string>();
   for (const licenseId of ids)
     codes.add(
       await commanded(site, 'operator', subjects.inventory.operate(term), inventoryRevoke, {
-        commandId: `${OWN}${newDevice().name}`,
+        commandId: `${TEST_ID_PREFIX}${newDevice().name}`,
         licenseId,
         by: 'test',
         why: 'a test',
@@ -152,7 +160,7 @@ const withheldTooMany: Provoke = async (site, term) => {
     inventoryPacks,
   );
   return await commanded(site, 'clearinghouse-liaison', subjects.inventory.install(term), inventoryWithhold, {
-    commandId: `${OWN}withhold`,
+    commandId: `${TEST_ID_PREFIX}withhold`,
     keyPackId: packs[0]?.keyPackId,
     quantity: 1_000_000,
     by: 'test',
@@ -212,7 +220,7 @@ export const refusalsProvoked: Readonly<Record<RefusalCode, Entry>> = {
   CERTIFICATE_REJECTED: recorded('inventory.activation'),
   SETTINGS_REJECTED: provoke((site, term) =>
     commanded(site, 'operator', subjects.inventory.operate(term), inventorySettings, {
-      commandId: `${OWN}settings`,
+      commandId: `${TEST_ID_PREFIX}settings`,
       changes: { renewalLeadDays: 60 },
       by: 'test',
       why: 'a test',
@@ -246,7 +254,7 @@ const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 const question = (changes: Record<string, unknown>): Uint8Array =>
   text(
     JSON.stringify({
-      id: `${OWN}q`,
+      id: `${TEST_ID_PREFIX}q`,
       type: queryStatus.type,
       version: 1,
       correlationId: 'q',

@@ -4,12 +4,12 @@ import { makeCertificate, newKeyPair, publicKeyFromJwk } from '@calbus/trust/cer
 import { signStatement } from '@calbus/trust/statements';
 
 const DAY = 86_400_000;
-export const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + DAY };
-export const over = { notBefore: Date.now() - 2 * DAY, notAfter: Date.now() - DAY };
+export const validSpan = { notBefore: Date.now() - DAY, notAfter: Date.now() + DAY };
+export const expiredSpan = { notBefore: Date.now() - 2 * DAY, notAfter: Date.now() - DAY };
 
-export const authority = async (name: string) => {
+export const newVendor = async (name: string) => {
   const root = newKeyPair();
-  const rootPem = await makeCertificate({ role: 'root', commonName: `${name} root`, ...root, ...span });
+  const rootPem = await makeCertificate({ role: 'root', commonName: `${name} root`, ...root, ...validSpan });
   const issuer = { certificate: rootPem, privateKey: root.privateKey };
   const signing = newKeyPair();
   const { publicKey } = signing;
@@ -18,13 +18,13 @@ export const authority = async (name: string) => {
     commonName: name,
     publicKey,
     issuer,
-    ...span,
+    ...validSpan,
   });
   return {
     rootPem,
     issuer,
     sign: (typ: string, payload: object) => signStatement(signing.privateKey, signingPem, typ, payload),
-    certify: (commonName: string, x: string, inDate = span) =>
+    certify: (commonName: string, x: string, inDate = validSpan) =>
       makeCertificate({
         role: 'license-server',
         commonName,
@@ -39,7 +39,7 @@ export const authority = async (name: string) => {
         commonName: name,
         publicKey,
         issuer,
-        ...over,
+        ...expiredSpan,
       });
       return signStatement(signing.privateKey, certificate, typ, payload);
     },

@@ -9,9 +9,9 @@ import { exchanges, type Exchange, type Party } from '@calbus/contracts/catalogu
 import { decode, isOf, type Contract } from '@calbus/contracts/envelope';
 import { serviceFault } from '@calbus/contracts/inventory-messages';
 import { repositoryRoot } from '@calbus/local/repository';
-import type { Who } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import type { Site } from './site.ts';
+import type { TestIdentity } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ComposeDeployment } from './compose-deployment.ts';
 
 type Recording = {
   readonly id: string;
@@ -40,7 +40,7 @@ const undecodable = new Set([
   'TOO_LARGE',
 ]);
 
-const identityOf = (party: Party): Who => {
+const identityOf = (party: Party): TestIdentity => {
   if (party === 'terminal-server') return { terminalServer: 'ts1' };
   return party;
 };
@@ -82,10 +82,14 @@ const heardAfter = async (nc: NatsConnection, subject: string, act: () => Promis
 };
 
 /** Says the recordings of one exchange. */
-export const sayRecordings = async (site: Site, e: Exchange, term: number): Promise<void> => {
+export const publishRecordings = async (
+  site: ComposeDeployment,
+  e: Exchange,
+  term: number,
+): Promise<void> => {
   const [from] = e.from;
   assert.ok(from);
-  const who: Who = e.id === 'decision-facts' ? 'inventory-ledger' : identityOf(from);
+  const who: TestIdentity = e.id === 'decision-facts' ? 'inventory-ledger' : identityOf(from);
   const nc = await site.connectAs(who);
   try {
     for (const contract of e.messages) {
@@ -141,7 +145,7 @@ type Letter = { readonly subject: string; readonly code: string };
 const isRecording = (l: Letter): boolean =>
   l.subject === 'cal.v1.license.request.ts1' && l.code === 'NOT_JSON';
 /** Letters that say of a message that it does not decode. */
-export const undecoded = async (site: Site): Promise<Letter[]> => {
+export const undecoded = async (site: ComposeDeployment): Promise<Letter[]> => {
   const { stdout } = await site.calbus('dead-letters', '--limit', '1000', '--json');
   return (JSON.parse(stdout) as Letter[]).filter((l) => undecodable.has(l.code) && !isRecording(l));
 };

@@ -1,6 +1,6 @@
 // What decisions saw, in memory: for tests of what keeps it and finds it.
 
-import type { DecisionStore } from '../ports.ts';
+import type { DecisionStore } from '../../../services/inventory/src/ports.ts';
 
 export const memoryDecisions = () => {
   const kept: { readonly id: string; readonly bytes: Uint8Array }[] = [];

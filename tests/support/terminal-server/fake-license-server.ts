@@ -20,21 +20,21 @@ import {
   type QueuedVerb,
 } from '@calbus/contracts/terminal-server-messages';
 import type { FaultCode } from '@calbus/contracts/faults';
-import { testLicenseServer } from '@calbus/testkit/certificates';
+import { testLicenseServer } from '../license-server-certificates.ts';
 import { signLicense } from '@calbus/trust/licenses';
 import { randomUUID } from 'node:crypto';
 
 const DAY = 86_400_000;
-export const SERVER = 'ABCDE12345ABCDE12345ABCDE12345ABCDE';
-const { rootPem, issuingKey } = await testLicenseServer(SERVER);
+export const LICENSE_SERVER_ID = 'ABCDE12345ABCDE12345ABCDE12345ABCDE';
+const { rootPem, issuingKey } = await testLicenseServer(LICENSE_SERVER_ID);
 const key = await issuingKey('k1');
 export { rootPem };
 
 export const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
 
-export const facts = (n: number, over: Partial<LicenseFacts> = {}): LicenseFacts => ({
+export const licenseFacts = (n: number, over: Partial<LicenseFacts> = {}): LicenseFacts => ({
   licenseId: `l${n}`,
-  licenseServerId: SERVER,
+  licenseServerId: LICENSE_SERVER_ID,
   epoch: 1,
   kind: 'full',
   mode: 'per-device',
@@ -49,12 +49,12 @@ export const facts = (n: number, over: Partial<LicenseFacts> = {}): LicenseFacts
   position: { generation: 'g1', sequence: 7 },
   ...over,
 });
-export const signed = (f: LicenseFacts): string => signLicense(key.keys.privateKey, 'k1', f);
+export const signedLicense = (f: LicenseFacts): string => signLicense(key.keys.privateKey, 'k1', f);
 
 /** What a decision grants. */
-export const grant = (f: LicenseFacts): DecisionOutcome => ({
+export const grantOutcome = (f: LicenseFacts): DecisionOutcome => ({
   kind: 'license',
-  license: signed(f),
+  license: signedLicense(f),
   licenseId: f.licenseId,
   licenseKind: f.kind,
   version: f.version,
@@ -65,51 +65,51 @@ export const grant = (f: LicenseFacts): DecisionOutcome => ({
 
 type Verb = Exclude<QueuedVerb, 'requests'>;
 type Taken = { readonly [V in Verb]: Body<(typeof queuedMessages)[V]> };
-export type Says = DecisionOutcome | { readonly fault: FaultCode } | 'nothing';
+export type FakeReply = DecisionOutcome | { readonly fault: FaultCode } | 'nothing';
 
-export type PlayedLicenseServer = {
+export type FakeLicenseServer = {
   /** What the terminal server sent, by the verb; a message that is published again counts each time. */
-  readonly took: { readonly [V in Verb]: Taken[V][] };
+  readonly received: { readonly [V in Verb]: Taken[V][] };
   /** What is answered; 'nothing' at first, but `noted` to stands. */
-  readonly answers: { [V in Verb]: (body: Taken[V]) => Says };
+  readonly answers: { [V in Verb]: (body: Taken[V]) => FakeReply };
   readonly trust: Body<typeof trustSnapshot>;
   /** Changes whom to trust, and tells everybody. */
-  readonly change: (over: Partial<Body<typeof trustSnapshot>>) => void;
-  readonly end: () => Promise<void>;
+  readonly changeTrust: (over: Partial<Body<typeof trustSnapshot>>) => void;
+  readonly stop: () => Promise<void>;
 };
 
 const stamp = () => ({ id: randomUUID(), sentAt: Date.now() });
 
-export const playLicenseServer = async (nc: NatsConnection, id: string): Promise<PlayedLicenseServer> => {
+export const startFakeLicenseServer = async (nc: NatsConnection, id: string): Promise<FakeLicenseServer> => {
   let on = true;
   let trust: Body<typeof trustSnapshot> = {
-    licenseServerId: SERVER,
+    licenseServerId: LICENSE_SERVER_ID,
     generation: 'g1',
     epoch: 1,
     issuing: [{ kid: key.kid, chain: key.chain }],
     ended: [],
     position: { generation: 'g1', sequence: 7 },
   };
-  const server: Omit<PlayedLicenseServer, 'trust'> = {
-    took: { request: [], validated: [], relearn: [], stands: [] },
+  const server: Omit<FakeLicenseServer, 'trust'> = {
+    received: { request: [], validated: [], relearn: [], stands: [] },
     answers: {
       request: () => 'nothing',
       validated: () => 'nothing',
       relearn: () => 'nothing',
       stands: () => ({ kind: 'noted' }),
     },
-    change: (over) => {
+    changeTrust: (over) => {
       trust = { ...trust, ...over };
       const { generation, epoch } = trust;
       nc.publish(subjects.trust.changed, encode(trustChanged, stamp(), { generation, epoch }));
     },
-    end: async () => {
+    stop: async () => {
       on = false;
       asked.unsubscribe();
       await reading;
     },
   };
-  const say = (requestId: string, row: RowId, says: Says): void => {
+  const say = (requestId: string, row: RowId, says: FakeReply): void => {
     if (says === 'nothing') return;
     const bytes =
       'fault' in says
@@ -124,22 +124,22 @@ export const playLicenseServer = async (nc: NatsConnection, id: string): Promise
           });
     nc.publish(subjects.decision.of(id, requestId), bytes);
   };
-  const { took, answers } = server;
+  const { received, answers } = server;
   const handlers: Handlers<(typeof queuedMessages)[Verb], void> = {
     [licenseRequest.type]: ({ body }) => {
-      took.request.push(body);
+      received.request.push(body);
       say(body.requestId, 'D13', answers.request(body));
     },
     [licenseValidated.type]: ({ body }) => {
-      took.validated.push(body);
+      received.validated.push(body);
       say(body.requestId, 'D5', answers.validated(body));
     },
     [licenseRelearn.type]: ({ body }) => {
-      took.relearn.push(body);
+      received.relearn.push(body);
       say(body.requestId, 'N4', answers.relearn(body));
     },
     [licenseStands.type]: ({ body }) => {
-      took.stands.push(body);
+      received.stands.push(body);
       say(body.requestId, 'T0', answers.stands(body));
     },
   };

@@ -7,7 +7,7 @@ import { answersWith } from '@calbus/local/servers/probe';
 import { Redis } from 'ioredis';
 import { connect, type NatsConnection } from 'nats';
 import { eventually } from './eventually.ts';
-import { isGone } from './gone.ts';
+import { hasExited } from './process-exit.ts';
 import { testNats, testRedis } from './servers.ts';
 
 async function withNats<T>(url: string, use: (connection: NatsConnection) => Promise<T>): Promise<T> {
@@ -40,7 +40,7 @@ test('nats keeps acknowledged messages through kill -9 and comes back on the sam
   });
   const [portBefore, pidBefore] = [nats.port, nats.pid];
   await nats.kill();
-  assert.ok(isGone(pidBefore));
+  assert.ok(hasExited(pidBefore));
   await assert.rejects(connect({ servers: nats.url, reconnect: false, timeout: 500 }));
 
   await nats.restart();
@@ -69,7 +69,7 @@ test('a paused server is stopped all the same', async () => {
   const { pid } = redis;
   await redis.pause();
   await redis.stop();
-  assert.ok(isGone(pid));
+  assert.ok(hasExited(pid));
 });
 
 test('redis is a cache: a restart on the same port is empty', async () => {
@@ -108,10 +108,10 @@ test('when the scope ends, processes and folders are gone', async () => {
     await using nats = await testNats();
     await using redis = await testRedis();
     seen = { pids: [...nats.pids, ...redis.pids], folders: [nats.dataDir, redis.dataDir] };
-    assert.ok(seen.pids.every((pid) => !isGone(pid)));
+    assert.ok(seen.pids.every((pid) => !hasExited(pid)));
   }
   assert.deepEqual(
-    seen.pids.filter((pid) => !isGone(pid)),
+    seen.pids.filter((pid) => !hasExited(pid)),
     [],
   );
   assert.deepEqual(

@@ -11,8 +11,8 @@ import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages'
 import { subjects } from '@calbus/contracts/subjects';
 import { CONTAINERS, engineProblem } from '@calbus/local/docker-engine';
 import { repositoryRoot } from '@calbus/local/repository';
-import { eventually } from '@calbus/testkit/eventually';
-import { dealWithClearinghouse, faultTold, operate } from './activity.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { runClearinghouseExchange, provokeFault, runOperatorCommands } from './operator-activity.ts';
 import {
   beforeActivation,
   beforeInstallation,
@@ -21,11 +21,11 @@ import {
   refusalsProvoked,
   withPerDeviceOnly,
   type Provoke,
-} from './codes.ts';
-import { inOrder, recordedIds, sayRecordings, undecoded } from './golden.ts';
-import { answersAgain, startSite, type Site } from './site.ts';
-import { strike, strikes } from './strikes.ts';
-import { openTap, type Tap } from './tap.ts';
+} from './provoked-codes.ts';
+import { inOrder, recordedIds, publishRecordings, undecoded } from './recordings.ts';
+import { waitForDecision, startComposeDeployment, type ComposeDeployment } from './compose-deployment.ts';
+import { injectFault, containerFaults } from './fault-injection.ts';
+import { openTap, type Tap } from './message-tap.ts';
 
 const problem = await engineProblem();
 const required = process.env[CONTAINERS] === 'required';
@@ -47,7 +47,7 @@ if (problem === undefined) suite('calbus in containers', inContainers);
 else test('calbus in containers', { skip: required ? false : problem }, () => assert.fail(problem));
 
 function inContainers(): void {
-  let site: Site;
+  let site: ComposeDeployment;
   let tap: Tap;
   const status = () =>
     site.operator.ask(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus);
@@ -57,7 +57,7 @@ function inContainers(): void {
     assert.equal(await provoke(site, await term()), code);
 
   before(async () => {
-    site = await startSite(console.log);
+    site = await startComposeDeployment(console.log);
   });
   after(async () => {
     await tap?.close();
@@ -134,11 +134,11 @@ function inContainers(): void {
 
   suite('every recording is taken by whoever it is for', () => {
     for (const exchange of inOrder.filter((e) => e.id !== beacon && e.id !== activation))
-      test(exchange.id, async () => sayRecordings(site, exchange, await term()));
+      test(exchange.id, async () => publishRecordings(site, exchange, await term()));
 
     test('and nobody puts one aside', async () => {
       const ts = await site.terminalServer('ts1');
-      await answersAgain(ts, newDevice());
+      await waitForDecision(ts, newDevice());
       await ts.close();
       // Only the recording of a letter is there.
       assert.deepEqual(await undecoded(site), []);
@@ -185,7 +185,7 @@ function inContainers(): void {
       );
       assert.ok((await status()).activation);
       for (const exchange of inOrder.filter((e) => e.id === activation))
-        await sayRecordings(site, exchange, await term());
+        await publishRecordings(site, exchange, await term());
     });
     for (const [code, provoke] of Object.entries(beforeInstallation))
       test(`refused before anything is installed: ${code}`, () => provoked(code, provoke));
@@ -229,10 +229,11 @@ function inContainers(): void {
     }
   });
 
-  test('the operator looks, revokes, joins and parts devices, makes a backup', () => operate(site));
+  test('the operator looks, revokes, joins and parts devices, makes a backup', () =>
+    runOperatorCommands(site));
   test('CALs go back, the activation ends by files, and a later one brings them back', () =>
-    dealWithClearinghouse(site));
-  test('the sender of a request that does not decode is told', () => faultTold(site));
+    runClearinghouseExchange(site));
+  test('the sender of a request that does not decode is told', () => provokeFault(site));
 
   suite('a part is struck, and no request gets a wrong outcome', () => {
     for (const part of [
@@ -244,11 +245,11 @@ function inContainers(): void {
       'rabbitmq',
       'nats',
     ])
-      for (const how of strikes)
+      for (const how of containerFaults)
         test(`${part}: ${how}`, async () => {
           const ts = await site.terminalServer('ts1');
           try {
-            await strike(site, ts, part, how);
+            await injectFault(site, ts, part, how);
           } finally {
             await ts.close();
           }
@@ -343,9 +344,9 @@ function inContainers(): void {
 
   test(`the recording of ${beacon} is taken, too`, async () => {
     for (const exchange of inOrder.filter((e) => e.id === beacon))
-      await sayRecordings(site, exchange, await term());
+      await publishRecordings(site, exchange, await term());
     const ts = await site.terminalServer('ts1');
-    await answersAgain(ts, newDevice());
+    await waitForDecision(ts, newDevice());
     await ts.close();
     assert.deepEqual(
       (await undecoded(site)).filter((l) => l.subject === subjects.inventory.head),

@@ -2,7 +2,7 @@
 // from the permissions, so that a permission that is too wide or missing shows.
 
 import { requestsConsumer, streams } from '@calbus/contracts/streams';
-import { inboxOf, everybody, terminalServers, type Who } from './site.ts';
+import { inboxOf, allIdentities, terminalServers, type Identity } from './harness.ts';
 
 const q = requestsConsumer;
 const streamNames = Object.values(streams).map((s) => s.name);
@@ -95,7 +95,7 @@ const calbus = [
 ];
 
 const keys = ['$KV.CAL_LEADER.leader', '$KV.CAL_KEYS.issuing'];
-const inboxes = everybody.map((who) => `${inboxOf(who)}.reply1`);
+const inboxes = allIdentities.map((who) => `${inboxOf(who)}.reply1`);
 
 const servers = [
   '_INBOX.reply1',
@@ -167,7 +167,7 @@ const discovered = (service: string): string[] => [
 ];
 
 /** Everything an identity could publish. */
-export const everySubject: readonly string[] = [
+export const allSubjects: readonly string[] = [
   ...calbus,
   ...keys,
   ...inboxes,
@@ -178,8 +178,8 @@ export const everySubject: readonly string[] = [
 ];
 
 /** Everything an identity could subscribe to. */
-export const everySubscription: readonly string[] = [
-  ...everySubject,
+export const allSubscriptions: readonly string[] = [
+  ...allSubjects,
   '>',
   'cal.>',
   'cal.v1.>',
@@ -201,7 +201,7 @@ export const everySubscription: readonly string[] = [
   'cal.v1.snapshot.>',
   '_INBOX.>',
   '*.>',
-  ...everybody.flatMap((who) => [`${inboxOf(who)}.>`, `${inboxOf(who)}.*`]),
+  ...allIdentities.flatMap((who) => [`${inboxOf(who)}.>`, `${inboxOf(who)}.*`]),
   '_R_.>',
   '$KV.>',
   '$KV.CAL_KEYS.>',
@@ -225,10 +225,10 @@ export const everySubscription: readonly string[] = [
 const keysRead = ['$JS.API.STREAM.INFO.KV_CAL_KEYS', '$JS.API.DIRECT.GET.KV_CAL_KEYS.x'];
 const provisions = (names: readonly string[]): string[] =>
   names.flatMap((s) => ['INFO', 'CREATE', 'UPDATE'].map((verb) => `$JS.API.STREAM.${verb}.${s}`));
-const own = (who: Who): string[] => [`${inboxOf(who)}.reply1`, `${inboxOf(who)}.>`, `${inboxOf(who)}.*`];
+const own = (who: Identity): string[] => [`${inboxOf(who)}.reply1`, `${inboxOf(who)}.>`, `${inboxOf(who)}.*`];
 
 /** What each may publish, of `everySubject`; everything else must be refused. */
-export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
+export const mayPublish: Readonly<Record<Identity, readonly string[]>> = {
   ts1: [
     'cal.v1.license.request.ts1',
     'cal.v1.license.requests.ts1',
@@ -357,7 +357,7 @@ export const mayPublish: Readonly<Record<Who, readonly string[]>> = {
 };
 
 /** What each may subscribe to, of `everySubscription`, beside its own inbox. */
-const mayHear: Readonly<Record<Who, readonly string[]>> = {
+const mayHear: Readonly<Record<Identity, readonly string[]>> = {
   ts1: ['cal.v1.decision.ts1.r1', 'cal.v1.trust.snapshot.ts1', 'cal.v1.trust.changed'],
   ts2: ['cal.v1.decision.ts2.r1', 'cal.v1.trust.snapshot.ts2', 'cal.v1.trust.changed'],
   issuer: [
@@ -402,4 +402,4 @@ const mayHear: Readonly<Record<Who, readonly string[]>> = {
   registrar: [],
 };
 
-export const maySubscribe = (who: Who): readonly string[] => [...own(who), ...mayHear[who]];
+export const maySubscribe = (who: Identity): readonly string[] => [...own(who), ...mayHear[who]];

@@ -13,27 +13,27 @@ import { loadProfile, readSecret, type Profile } from '@calbus/operator-client/p
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
-import { inboxOf, type Who } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
+import { inboxOf, type TestIdentity } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
 import { seedFile, terminalServerSeedFile } from '../../deploy/nats/keys.ts';
-import { runMain, type Ran } from '../flow/run-main.ts';
+import { runMain, type CommandResult } from '../support/command.ts';
 import { imagesForCompose } from './images.ts';
 
-export type Site = {
+export type ComposeDeployment = {
   readonly project: string;
   readonly image: string;
   /** What clients of the servers have to trust, in PEM; undefined where nothing speaks TLS. */
   readonly ca: string | undefined;
   readonly operator: OperatorClient;
-  readonly docker: (...args: string[]) => Promise<Ran>;
+  readonly docker: (...args: string[]) => Promise<CommandResult>;
   /** `docker compose …` on this project; `must` throws where it fails. */
-  readonly compose: (...args: string[]) => Promise<Ran>;
+  readonly compose: (...args: string[]) => Promise<CommandResult>;
   readonly must: (...args: string[]) => Promise<string>;
   /** The operator's command, with this site's profile. */
-  readonly calbus: (...args: string[]) => Promise<Ran>;
+  readonly calbus: (...args: string[]) => Promise<CommandResult>;
   /** Ids of the containers of a service, stopped ones too. */
   readonly containers: (service: string) => Promise<string[]>;
-  readonly connectAs: (who: Who) => Promise<NatsConnection>;
+  readonly connectAs: (who: TestIdentity) => Promise<NatsConnection>;
   /** `waitsMs`: 20 s unless told otherwise. */
   readonly terminalServer: (id: 'ts1' | 'ts2', waitsMs?: number) => Promise<TerminalServer>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -42,7 +42,7 @@ export type Site = {
 const IMAGE = 'calbus-tests:local';
 const UP_MS = 240_000;
 
-const run = (command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> =>
+const run = (command: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<CommandResult> =>
   new Promise((resolve) => {
     const options = { cwd: repositoryRoot, env, timeout: UP_MS, maxBuffer: 64 * 1024 * 1024 };
     execFile(command, args, options, (error, stdout, stderr) => {
@@ -63,7 +63,7 @@ const profileHere = (dir: string, port: string): string => {
   return file;
 };
 
-export const startSite = async (say: (line: string) => void): Promise<Site> => {
+export const startComposeDeployment = async (say: (line: string) => void): Promise<ComposeDeployment> => {
   process.env['TESTCONTAINERS_RYUK_DISABLED'] = 'true';
   const images = await imagesForCompose(say);
   // A port that stays the same when the container starts again.
@@ -72,9 +72,9 @@ export const startSite = async (say: (line: string) => void): Promise<Site> => {
   const env = { ...process.env, ...images, CALBUS_IMAGE: IMAGE, NATS_PORT: port };
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-containers-'));
   const open: (() => Promise<unknown>)[] = [];
-  const docker: Site['docker'] = (...args) => run('docker', args, env);
-  const compose: Site['compose'] = (...args) => docker('compose', '-p', project, ...args);
-  const must: Site['must'] = async (...args) => {
+  const docker: ComposeDeployment['docker'] = (...args) => run('docker', args, env);
+  const compose: ComposeDeployment['compose'] = (...args) => docker('compose', '-p', project, ...args);
+  const must: ComposeDeployment['must'] = async (...args) => {
     const { code, stdout, stderr } = await compose(...args);
     if (code !== 0)
       throw new Error(`docker compose ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`);
@@ -112,7 +112,7 @@ export const startSite = async (say: (line: string) => void): Promise<Site> => {
     const ca = existsSync(caFile) ? readFileSync(caFile, 'utf8') : undefined;
     const trusting = ca === undefined ? {} : { ca };
     const keys = path.join(dir, 'keys/secrets/nats');
-    const fileOf = (who: Who): string =>
+    const fileOf = (who: TestIdentity): string =>
       typeof who === 'string' ? seedFile(keys, who) : terminalServerSeedFile(keys, who.terminalServer);
     const operator = await connectOperator(profile);
     open.push(operator.close);
@@ -164,7 +164,7 @@ export const startSite = async (say: (line: string) => void): Promise<Site> => {
 };
 
 /** Waits until a terminal server is answered again, whatever went on before. */
-export const answersAgain = (
+export const waitForDecision = (
   ts: TerminalServer,
   device: { hardwareId: string; name: string },
 ): Promise<unknown> =>

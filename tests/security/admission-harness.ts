@@ -9,25 +9,25 @@ import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/
 import { provisionNats } from '@calbus/local/startup';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { startNats, startNatsCluster } from '@calbus/local/servers/nats';
-import { runMain, type Ran } from '../flow/run-main.ts';
+import { runMain, type CommandResult } from '../support/command.ts';
 
-export type Watched = {
+export type WatchedConnection = {
   readonly nc: NatsConnection;
   /** How often its connection was lost. */
   readonly lost: () => number;
 };
 
-export type AdmissionSite = AsyncDisposable & {
+export type AdmissionHarness = AsyncDisposable & {
   readonly dir: string;
   readonly deployment: Deployment;
   readonly nodes: readonly ManagedServer[];
   readonly url: string;
   readonly file: (name: string) => string;
   /** Runs `calbus terminal-server …` with the registrar's profile. */
-  readonly registrar: (...args: string[]) => Promise<Ran>;
+  readonly registrar: (...args: string[]) => Promise<CommandResult>;
   /** Runs `calbus …` with this profile. */
-  readonly calbus: (profile: string, ...args: string[]) => Promise<Ran>;
-  readonly connectAs: (id: string, seedFile: string, url?: string) => Promise<Watched>;
+  readonly calbus: (profile: string, ...args: string[]) => Promise<CommandResult>;
+  readonly connectAs: (id: string, seedFile: string, url?: string) => Promise<WatchedConnection>;
 };
 
 const started = {
@@ -35,7 +35,9 @@ const started = {
   ts2: { mode: 'per-user', version: '2003' },
 } as const;
 
-export const startAdmissionSite = async (o: { readonly cluster?: boolean } = {}): Promise<AdmissionSite> => {
+export const startAdmissionHarness = async (
+  o: { readonly cluster?: boolean } = {},
+): Promise<AdmissionHarness> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-admission-'));
   const deployment = prepareDeployment(dir, started);
   const options = { dataDir: path.join(dir, 'nats'), ...deployment.configuration.nats };
@@ -46,7 +48,7 @@ export const startAdmissionSite = async (o: { readonly cluster?: boolean } = {})
   const nowhere = { url: 'redis://127.0.0.1:1' };
   writeProfile(deployment, { nats: { url }, redis: nowhere, rabbitmq: nowhere });
   const file = (name: string): string => path.join(dir, name);
-  const calbus = (profile: string, ...args: string[]): Promise<Ran> =>
+  const calbus = (profile: string, ...args: string[]): Promise<CommandResult> =>
     runMain('services/cli/src/main.ts', ['--profile', file(`${profile}.json`), ...args]);
   return {
     dir,

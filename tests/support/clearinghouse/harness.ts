@@ -19,19 +19,19 @@ import {
   type PurchaseAgreement,
 } from '@calbus/contracts/clearinghouse';
 import { newId } from '@calbus/runtime/ids';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testRabbitmq, type TestRabbitmq } from '@calbus/testkit/servers';
+import { eventually } from '../eventually.ts';
+import { startService, type ServiceProcess } from '../service-process.ts';
+import { testRabbitmq, type TestRabbitmq } from '../servers.ts';
 import { newKeyPair, publicJwk, type KeyPair } from '@calbus/trust/certificates';
 import { signJws } from '@calbus/trust/jws';
 import { openStatement } from '@calbus/trust/statements';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
 
-const main = path.join(import.meta.dirname, 'main.ts');
-const vendor = path.join(import.meta.dirname, '../clearinghouse.mjs');
+const main = path.join(import.meta.dirname, '../../../services/clearinghouse/src/main.ts');
+const vendor = path.join(import.meta.dirname, '../../../services/clearinghouse/clearinghouse.mjs');
 
 /** The next message of a queue; it may still be on its way. */
-export const taken = (channel: Channel, queue: string): Promise<GetMessage> =>
+export const nextMessage = (channel: Channel, queue: string): Promise<GetMessage> =>
   eventually(
     `a message in ${queue}`,
     async () => {
@@ -43,7 +43,7 @@ export const taken = (channel: Channel, queue: string): Promise<GetMessage> =>
   );
 
 /** A license server as the Clearinghouse sees one: an account, a key and an identity. */
-export type Site = {
+export type FakeLicenseServer = {
   readonly user: string;
   readonly channel: ConfirmChannel;
   readonly productId: string;
@@ -58,7 +58,13 @@ export type Site = {
 const contact = { firstName: 'Ada', lastName: 'Example', company: 'Example Ltd', country: 'GB' };
 
 /** The bytes of a command, signed. `of`: what differs from what the license server would say now. */
-export const command = (s: Site, type: string, body: object, of: object = {}, keys = s.keys): string => {
+export const signedCommand = (
+  s: FakeLicenseServer,
+  type: string,
+  body: object,
+  of: object = {},
+  keys = s.keys,
+): string => {
   s.sequence += 1;
   const server = type === 'activate' ? {} : { serverId: s.serverId };
   const epoch = type === 'activate' || type === 'reactivate' ? {} : { epoch: s.epoch };
@@ -78,7 +84,7 @@ export const command = (s: Site, type: string, body: object, of: object = {}, ke
   return signJws(keys.privateKey, { typ: COMMAND_TYP, jwk: publicJwk(keys.publicKey) }, payload);
 };
 
-export const activate = (s: Site): string => command(s, 'activate', { contact });
+export const activateCommand = (s: FakeLicenseServer): string => signedCommand(s, 'activate', { contact });
 
 export const purchase = (agreementNumber: string, quantity: number, more: object = {}): Purchase => ({
   program: 'select',
@@ -89,12 +95,21 @@ export const purchase = (agreementNumber: string, quantity: number, more: object
   ...more,
 });
 
-export const reason = (a: ClearinghouseAnswer): string => (a.type === 'rejected' ? a.body.reason : a.type);
+export const rejectionReason = (a: ClearinghouseAnswer): string =>
+  a.type === 'rejected' ? a.body.reason : a.type;
 
-export type Ran = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+export type CommandResult = {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
 
 /** It says so in a sentence, and ends as a command that was used wrongly or could not be done. */
-export const complains = ({ code, stdout, stderr }: Ran, says: RegExp, what: string): void => {
+export const assertUsageError = (
+  { code, stdout, stderr }: CommandResult,
+  says: RegExp,
+  what: string,
+): void => {
   assert.ok(code === 1 || code === 2, `${what}: exit code ${code}`);
   assert.equal(stdout, '', what);
   assert.match(stderr, says, what);
@@ -102,27 +117,27 @@ export const complains = ({ code, stdout, stderr }: Ran, says: RegExp, what: str
   assert.ok(stderr.trim().split('\n').length <= 3, `${what}: ${stderr}`);
 };
 
-export type Scene = AsyncDisposable & {
+export type ClearinghouseHarness = AsyncDisposable & {
   readonly rabbitmq: TestRabbitmq;
   readonly dir: string;
   readonly dataDir: string;
   readonly start: () => Promise<ServiceProcess>;
   /** The vendor's command, as a process. */
-  readonly vendor: (...args: readonly string[]) => Ran;
+  readonly vendor: (...args: readonly string[]) => CommandResult;
   /** What it prints as JSON; it must succeed. */
   readonly asVendor: (...args: readonly string[]) => unknown;
-  readonly enter: (agreement: PurchaseAgreement) => Ran;
+  readonly addAgreement: (agreement: PurchaseAgreement) => CommandResult;
   readonly sell: (agreementNumber: string, quantity: number) => void;
   readonly root: () => string;
-  readonly site: (user: string) => Promise<Site>;
+  readonly licenseServer: (user: string) => Promise<FakeLicenseServer>;
   readonly read: (jws: string) => ClearinghouseAnswer;
   readonly readPack: (jws: string) => KeyPackClaims;
-  readonly asked: (s: Site, bytes: string) => Promise<ClearinghouseAnswer>;
+  readonly request: (s: FakeLicenseServer, bytes: string) => Promise<ClearinghouseAnswer>;
   /** Has it activated, and remembers as what. */
-  readonly activated: (s: Site) => Promise<void>;
+  readonly activate: (s: FakeLicenseServer) => Promise<void>;
 };
 
-export const openScene = async (users: readonly string[]): Promise<Scene> => {
+export const startClearinghouseHarness = async (users: readonly string[]): Promise<ClearinghouseHarness> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-clearinghouse-'));
   const dataDir = path.join(dir, 'data');
   writeFileSync(path.join(dir, 'password'), 'vendor-pw\n');
@@ -134,7 +149,7 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
   });
   const connections: ChannelModel[] = [];
   const root = (): string => readFileSync(path.join(dataDir, 'root.pem'), 'utf8');
-  const run = (...args: readonly string[]): Ran => {
+  const run = (...args: readonly string[]): CommandResult => {
     const where = args.includes('--data') ? [] : ['--data', dataDir];
     const { status, stdout, stderr } = spawnSync(process.execPath, [vendor, ...args, ...where], {
       encoding: 'utf8',
@@ -143,7 +158,7 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
     });
     return { code: status, stdout, stderr };
   };
-  const enter = (agreement: PurchaseAgreement): Ran => {
+  const enter = (agreement: PurchaseAgreement): CommandResult => {
     const file = path.join(dir, `${newId()}.json`);
     writeFileSync(file, JSON.stringify(agreement));
     return run('agreements', 'add', file);
@@ -154,7 +169,7 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
     return opened.payload;
   };
   const read = (jws: string): ClearinghouseAnswer => clearinghouseAnswer.parse(statement(jws, ANSWER_TYP));
-  const asked = async (s: Site, bytes: string): Promise<ClearinghouseAnswer> => {
+  const asked = async (s: FakeLicenseServer, bytes: string): Promise<ClearinghouseAnswer> => {
     await s.put(bytes);
     return read(await s.next());
   };
@@ -164,9 +179,9 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
     dataDir,
     root,
     vendor: run,
-    enter,
+    addAgreement: enter,
     read,
-    asked,
+    request: asked,
     start: () =>
       startService({
         main,
@@ -190,7 +205,7 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
       assert.equal(code, 0, stderr);
     },
     readPack: (jws) => keyPackClaims.parse(statement(jws, KEY_PACK_TYP)),
-    site: async (user) => {
+    licenseServer: async (user) => {
       const model = await connect(rabbitmq.url.replace('://', `://${user}:pw-${user}@`));
       connections.push(model);
       const channel = await model.createConfirmChannel();
@@ -211,12 +226,12 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
           channel.publish(link.commandsExchange, key, Buffer.from(bytes), { userId: user });
           await channel.waitForConfirms();
         },
-        next: async () => (await taken(channel, link.answersQueue(user))).content.toString(),
+        next: async () => (await nextMessage(channel, link.answersQueue(user))).content.toString(),
       };
     },
-    activated: async (s) => {
-      const a = await asked(s, activate(s));
-      assert.ok(a.type === 'activated', reason(a));
+    activate: async (s) => {
+      const a = await asked(s, activateCommand(s));
+      assert.ok(a.type === 'activated', rejectionReason(a));
       s.serverId = a.body.serverId;
       s.epoch = a.body.epoch;
     },
