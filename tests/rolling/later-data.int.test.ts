@@ -13,8 +13,8 @@ import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { readSecret } from '@calbus/operator-client/profile';
 import { emptyState } from '@calbus/terminal-server/store';
-import { startService } from '@calbus/testkit/process';
-import { testNats, testRedis } from '@calbus/testkit/servers';
+import { startService } from '@calbus/test-support/service-process';
+import { testNats, testRedis } from '@calbus/test-support/servers';
 import { earlier, importFrom, unpackEarlierRelease } from './earlier-release.ts';
 import {
   currentRelease,
