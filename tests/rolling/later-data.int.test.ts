@@ -1,7 +1,6 @@
 // Data of a later release is refused in a sentence, by the earlier release and by this one: each store has its number raised.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,6 +12,7 @@ import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { readSecret } from '@calbus/operator-client/profile';
 import { emptyState } from '@calbus/terminal-server/store';
+import { runMain, type CommandResult } from '@calbus/test-support/command';
 import { startService } from '@calbus/test-support/service-process';
 import { testNats, testRedis } from '@calbus/test-support/servers';
 import { earlier, importFrom, unpackEarlierRelease } from './earlier-release.ts';
@@ -55,17 +55,13 @@ after(() => stack.disposeAsync());
 
 const releaseOf = (name: string): Release => releases.get(name) ?? assert.fail();
 
-type Ended = { readonly code: unknown; readonly output: string };
-/** Runs a main file that is expected to end by itself. */
-const run = (main: string, args: readonly string[], env: Readonly<Record<string, string>>): Promise<Ended> =>
-  new Promise((resolve) => {
-    const options = { env: { PATH: process.env['PATH'] ?? '', ...env }, timeout: REFUSAL_TIMEOUT_MS };
-    execFile(process.execPath, [main, ...args], options, (error, stdout, stderr) =>
-      resolve({ code: error ? (error.code ?? error.signal) : 0, output: stdout + stderr }),
-    );
-  });
-const runWith = (release: Release, service: ServiceName, dir: string, urls: ServerUrls): Promise<Ended> =>
-  run(release.mainOf(service), [], {
+const runWith = (
+  release: Release,
+  service: ServiceName,
+  dir: string,
+  urls: ServerUrls,
+): Promise<CommandResult> =>
+  runMain(release.mainOf(service), [], {
     ...release.environment(service, deployment, urls),
     CALBUS_DATA_DIR: dir,
   });
@@ -87,16 +83,23 @@ for (const name of [earlier.version, currentRelease.name])
     for (const [service, file] of databases)
       test(`the database of ${service}`, async () => {
         const dir = databaseOfLaterRelease(file);
-        const { code, output } = await runWith(releaseOf(name), service, dir, nowhere);
-        assert.equal(code, 1, output);
-        assert.match(output, /sqlite was made by a later release of calbus; start that release instead/);
+        const { code, stdout, stderr } = await runWith(releaseOf(name), service, dir, nowhere);
+        assert.equal(code, 1, stdout + stderr);
+        assert.match(
+          stdout + stderr,
+          /sqlite was made by a later release of calbus; start that release instead/,
+        );
       });
 
     test("the vendor's command, on the Clearinghouse's database", async () => {
       const dir = databaseOfLaterRelease('clearinghouse.sqlite');
-      const { code, output } = await run(releaseOf(name).clearinghouse, ['servers', '--data', dir], {});
-      assert.equal(code, 1, output);
-      assert.match(output, /was made by a later release of calbus/);
+      const { code, stdout, stderr } = await runMain(releaseOf(name).clearinghouse, [
+        'servers',
+        '--data',
+        dir,
+      ]);
+      assert.equal(code, 1, stdout + stderr);
+      assert.match(stdout + stderr, /was made by a later release of calbus/);
     });
 
     test('a backup', async () => {
@@ -111,9 +114,9 @@ for (const name of [earlier.version, currentRelease.name])
       const lines = (async function* (): AsyncGenerator<string> {})();
       await writeSealed(file, 'correct horse battery', lines, LATER);
       const args = ['backup', 'verify', file, '--passphrase-file', passphrase];
-      const { code, output } = await run(releaseOf(name).calbus, args, {});
-      assert.equal(code, 1, output);
-      assert.match(output, /has format 99.*use a later (release|version)/);
+      const { code, stdout, stderr } = await runMain(releaseOf(name).calbus, args);
+      assert.equal(code, 1, stdout + stderr);
+      assert.match(stdout + stderr, /has format 99.*use a later (release|version)/);
     });
 
     test("a terminal server's store", async () => {
@@ -163,9 +166,9 @@ describe('on NATS and Redis', () => {
   test('the file with the head of the ledger', async () => {
     const dir = mkdtempSync(path.join(dataDir, 'witness-'));
     writeFileSync(path.join(dir, 'ledger-witness.json'), JSON.stringify({ format: LATER }));
-    const { code, output } = await runWith(currentRelease, 'inventory', dir, urls);
-    assert.equal(code, 1, output);
-    assert.match(output, /ledger-witness\.json has format 99.*use a later release/);
+    const { code, stdout, stderr } = await runWith(currentRelease, 'inventory', dir, urls);
+    assert.equal(code, 1, stdout + stderr);
+    assert.match(stdout + stderr, /ledger-witness\.json has format 99.*use a later release/);
   });
 
   const snapshot = {

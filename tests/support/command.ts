@@ -9,16 +9,20 @@ const runFile = promisify(execFile);
 
 export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
-/** Runs the main file at this path within the repository; its exit code and what it printed. */
+/** Runs a main file, named by its path within the repository or an absolute one; its exit code and what it printed. */
 export const runMain = async (
   main: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<CommandResult> => {
   try {
-    const { stdout, stderr } = await runFile(process.execPath, [path.join(repositoryRoot, main), ...args], {
-      env: { PATH: process.env['PATH'] ?? '', ...env },
-    });
+    const { stdout, stderr } = await runFile(
+      process.execPath,
+      [path.resolve(repositoryRoot, main), ...args],
+      {
+        env: { PATH: process.env['PATH'] ?? '', ...env },
+      },
+    );
     return { code: 0, stdout, stderr };
   } catch (error) {
     const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
