@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { eventually } from '@calbus/testkit/eventually';
-import { isGone } from '@calbus/testkit/gone';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import { hasExited } from '@calbus/test-support/process-exit';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 
 const startScript = path.resolve(import.meta.dirname, '../start.mjs');
 const names = ['nats', 'redis', 'rabbitmq'];
@@ -19,7 +19,7 @@ function place(): Place {
     dataDir,
     async [Symbol.asyncDispose]() {
       // One test kills a launcher by kill -9, so its servers may still be ending.
-      await eventually('the servers to be gone', () => serverPids(dataDir).every(isGone));
+      await eventually('the servers to be gone', () => serverPids(dataDir).every(hasExited));
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
@@ -52,12 +52,12 @@ test('Ctrl-C stops every server in order, exits 0, and the next start uses the s
   await using launcher = await launch(here.dataDir, isUp);
   const pids = serverPids(here.dataDir);
   assert.equal(pids.length, 4); // three servers and RabbitMQ's port mapper
-  assert.deepEqual(pids.filter(isGone), []);
+  assert.deepEqual(pids.filter(hasExited), []);
   const before = ports(here.dataDir);
 
   assert.deepEqual(await launcher.kill('SIGINT'), { code: 0, signal: null });
   assert.deepEqual(
-    pids.filter((pid) => !isGone(pid)),
+    pids.filter((pid) => !hasExited(pid)),
     [],
   );
   assert.deepEqual(serverPids(here.dataDir), []);
@@ -78,7 +78,7 @@ test('a stop during the start of the servers leaves none of them', async () => {
   assert.deepEqual(await launcher.kill('SIGINT'), { code: 0, signal: null });
   assert.ok(performance.now() - asked < 3000, 'it stops a server without waiting for its start');
   assert.deepEqual(
-    pids.filter((pid) => !isGone(pid)),
+    pids.filter((pid) => !hasExited(pid)),
     [],
   );
 });
@@ -89,7 +89,7 @@ test('a second launcher on the same data names the first one and changes nothing
   await using second = await launch(here.dataDir, /already runs/);
   assert.equal((await second.ended).code, 1);
   assert.match(second.stdout(), /already runs on .*process \d+.*stop it.*--data/);
-  assert.deepEqual(serverPids(here.dataDir).filter(isGone), []);
+  assert.deepEqual(serverPids(here.dataDir).filter(hasExited), []);
   assert.equal((await launcher.stop()).code, 0);
 });
 
@@ -98,7 +98,7 @@ test('kill -9 of the entry script also ends the launcher and the servers', async
   await using launcher = await launch(here.dataDir, isUp);
   const pids = serverPids(here.dataDir);
   await launcher.kill('SIGKILL');
-  await eventually('the servers to be gone', () => pids.every(isGone), { withinMs: 15_000 });
+  await eventually('the servers to be gone', () => pids.every(hasExited), { withinMs: 15_000 });
 });
 
 test('after kill -9 of the launcher the next start takes the data directory and works', async () => {

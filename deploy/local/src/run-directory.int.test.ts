@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { isGone } from '@calbus/testkit/gone';
+import { hasExited } from '@calbus/test-support/process-exit';
 import { takeRunDirectory } from './run-directory.ts';
 import { startChildProcess } from './managed-process.ts';
 
@@ -31,8 +31,8 @@ test(
     writeFileSync(directory.pidFile('nats'), `${ours.pid}\n${neighbours.pid}\n`);
 
     assert.deepEqual(await directory.stopLeftovers(), [`nats (${ours.pid})`]);
-    assert.equal(isGone(ours.pid), true);
-    assert.equal(isGone(neighbours.pid), false);
+    assert.equal(hasExited(ours.pid), true);
+    assert.equal(hasExited(neighbours.pid), false);
     await neighbours.kill();
     directory.release();
   },
