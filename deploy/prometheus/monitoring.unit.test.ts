@@ -12,8 +12,8 @@ import { countReadiness, createReadiness } from '@calbus/runtime/readiness';
 import { countCommands } from '../../services/clearinghouse/src/adapters/metrics.ts';
 import {
   countAnswers,
-  showLiaison,
-  type Shown as LiaisonShown,
+  liaisonMetrics,
+  type MetricSources as LiaisonShown,
 } from '../../services/clearinghouse-liaison/src/adapters/metrics.ts';
 import {
   countCommits,
@@ -21,7 +21,7 @@ import {
   registerMetrics,
   type MetricsSource as InventoryShown,
 } from '../../services/inventory/src/projections/metrics.ts';
-import { countIssuer } from '../../services/issuer/src/adapters/metrics.ts';
+import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
 import {
   countGateway,
   showGateway,
@@ -38,14 +38,14 @@ const served = (): ReadonlySet<string> => {
   const [license, vendor] = [createMetrics(), createMetrics()];
   countReadiness(createReadiness('issuer', '1'), license);
   countDead(license);
-  countIssuer(license, createEndpoints());
+  issuerMetrics(license, createEndpoints());
   countCommits(license);
   countEvents(license);
   registerMetrics(license, unused as InventoryShown);
   countAnswers(license, () => {
     throw new Error('nothing is answered here');
   });
-  showLiaison(license, unused as LiaisonShown);
+  liaisonMetrics(license, unused as LiaisonShown);
   countGateway(license);
   showGateway(license, unused as GatewayShown);
   countCommands(vendor, systemClock, () => Promise.reject(new Error('nothing is answered here')));

@@ -1,5 +1,5 @@
-// Makes the package for a terminal server that lives elsewhere: JavaScript and types, with calbus's own parts inside, since Node runs no
-// TypeScript within node_modules. Usage: npm run pack -w @calbus/terminal-server -- [folder]
+// Makes the npm package of the library: JavaScript and types, with calbus's own packages inside, because Node runs no TypeScript
+// within node_modules. Usage: npm run pack -w @calbus/terminal-server -- [folder]
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -56,7 +56,7 @@ const compile = (to: string): void => {
   rmSync(file);
 };
 
-/** What was imported by a package's name stands beside it now. */
+/** Imports by package name become relative imports of the copies inside the package. */
 const bringInside = (dist: string): void => {
   for (const name of globSync('**/*.{js,d.ts}', { cwd: dist })) {
     const file = path.join(dist, name);
@@ -69,7 +69,7 @@ const bringInside = (dist: string): void => {
           return `${quote}${to.startsWith('.') ? to : `./${to}`}${quote}`;
         },
       )
-      // The compiler does so in JavaScript only.
+      // The compiler rewrites the extensions in JavaScript only.
       .replaceAll(/(["'])(\.[^"'\n]*)\.ts\1/g, '$1$2.js$1');
     if (changed !== text) writeFileSync(file, changed);
   }

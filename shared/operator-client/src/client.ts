@@ -53,10 +53,7 @@ export type OperatorClient = {
 };
 
 const matches = (pattern: string, subject: string): boolean => {
-  const [wanted, given] = [
-    pattern.split('../../../services/cli/src'),
-    subject.split('../../../services/cli/src'),
-  ];
+  const [wanted, given] = [pattern.split('.'), subject.split('.')];
   const rest = wanted.at(-1) === '>';
   if (rest ? given.length < wanted.length : given.length !== wanted.length) return false;
   return wanted.every((token, i) => token === '*' || token === '>' || token === given[i]);

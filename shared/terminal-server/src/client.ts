@@ -1,9 +1,8 @@
-// What a terminal server embeds: lets clients in by the rules, asks for licenses, reports log-ons, and verifies every license it
-// is given. It works while NATS is away, on what it kept.
+// The library that a terminal server embeds. It admits clients by the rules, requests licenses, reports log-ons, and verifies every
+// license. While NATS is unreachable it works from its store.
 
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
-import type { TerminalServerSettings } from '@calbus/contracts/settings';
 import { newId } from '@calbus/trust/ids';
 import type { LicenseCheck } from '@calbus/trust/licenses';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -12,18 +11,19 @@ import type { Decision, StartTimer } from './request-client.ts';
 import { graceDaysOf, graceOf, licenseSeen, timePassed } from './domain/grace.ts';
 import { settingsOf } from './domain/trust-snapshot.ts';
 import { persistIn, serverStateIn, type PersistedState } from './persisted-state.ts';
-import { openLicenseServer, type LicenseServer } from './license-server.ts';
-import { createFailover } from './failover.ts';
-import type { LinkState } from './link.ts';
+import { openLicenseServer, type LicenseServer, type LicenseServerDeps } from './license-server.ts';
+import { createFailover, type LicenseServers } from './failover.ts';
 import { memoryStore } from './memory-store.ts';
 import type { LicenseRequest, TerminalServerOptions } from './options.ts';
 import type { Sleep } from './sleep.ts';
+import { terminalServerStatus, type TerminalServerStatus } from './status.ts';
 import { emptyState, type Store } from './store.ts';
 import type { TerminalServerState } from './report-queue.ts';
 
 export { faultOf, type Fault } from '@calbus/contracts/faults';
 export type { Admission } from './admission.ts';
 export type { Decision } from './request-client.ts';
+export type { LicenseServerStatus, TerminalServerStatus } from './status.ts';
 export type {
   FurtherLicenseServer,
   LicenseRequest,
@@ -32,77 +32,49 @@ export type {
   TerminalServerOptions,
 } from './options.ts';
 
-export type LicenseServerStatus = {
-  readonly name: string | null;
-  readonly link: LinkState;
-  /** Null before it has said who it is. */
-  readonly licenseServerId: string | null;
-  readonly generation: string | null;
-  /** How many of its licenses are known to have ended early. */
-  readonly ended: number;
-};
-
-/** `link`, `generation` and `ended` are of the first license server. */
-export type TerminalServerStatus = {
-  readonly link: LinkState;
-  /** How the grace period stands; null before the first client. */
-  readonly grace: Grace;
-  /** The generation of the license server's ledger, as last told; null where nobody has told yet. */
-  readonly generation: string | null;
-  /** The settings it goes by. */
-  readonly settings: TerminalServerSettings;
-  /** How many licenses it knows to have ended early. */
-  readonly ended: number;
-  readonly further: readonly LicenseServerStatus[];
-  /** Reports that are not confirmed yet. */
-  readonly waiting: { readonly logOns: number; readonly relearns: number };
-  /** Why what is to be kept could not be written; null where it was. */
-  readonly unsaved: string | null;
-};
-
 export type TerminalServer = {
   /**
-   * Whether the client is let in, by the rules of docs/issuance.md ("At the terminal server"). Asks the license server where they
-   * say so. What goes wrong on the way counts as "unreachable": it does not reject.
+   * Admits or refuses a client by the rows of docs/issuance.md ("At the terminal server"). Asks the license server when these rows
+   * need it. A fault on the way counts as "unreachable"; the call does not reject.
    */
   readonly admit: (ask: LicenseRequest) => Promise<Admission>;
   /** The license server's decision. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
   readonly request: (ask: LicenseRequest) => Promise<Decision>;
   /**
-   * Reports a log-on from the device that holds this temporary license. Rejects as `request` does, but goes on reporting it until
-   * a decision confirms it.
+   * Reports a log-on from the device that holds this temporary license. Rejects as `request` does, but the library
+   * repeats the report until a decision confirms it.
    */
   readonly validated: (licenseId: string, hardwareId: string) => Promise<Decision>;
-  /** Whether a license is genuine, by what is known of who may sign; works without any connection. */
+  /** Verifies a license with the issuing keys that are known here. Needs no connection. */
   readonly check: (license: string) => LicenseCheck;
   readonly status: () => TerminalServerStatus;
-  /** Messages on this terminal server's subjects that were none of calbus's. */
+  /** The number of messages on this terminal server's subjects that calbus did not send. */
   readonly ignored: () => number;
   readonly close: () => Promise<void>;
 };
 
-/** An abort only wakes the sleeper early. */
+/** An abort ends the wait early; it does not reject. */
 const sleep: Sleep = (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined);
-const later: StartTimer = (ms, act) => {
+const startTimer: StartTimer = (ms, act) => {
   const timer = setTimeout(act, ms);
   return () => clearTimeout(timer);
 };
 const REPORT_INTERVAL_MS = 60_000;
-/** Whom to trust is asked anew so often even where nobody says that it changed. */
+/** The library asks for a trust snapshot at this interval, even if no change was announced. */
 const TRUST_INTERVAL_MS = 600_000;
 
 const open = async (o: TerminalServerOptions, store: Store): Promise<PersistedState> => {
-  const kept = await store.load();
-  if (kept && kept.terminalServerId !== o.terminalServerId) {
-    const whose = `What is kept there is of the terminal server "${kept.terminalServerId}"`;
+  const stored = await store.load();
+  if (stored && stored.terminalServerId !== o.terminalServerId) {
+    const whose = `The store belongs to the terminal server "${stored.terminalServerId}"`;
     throw new Error(`${whose}, not of "${o.terminalServerId}": each needs a store of its own.`);
   }
-  return persistIn(store, kept ?? emptyState(o.terminalServerId));
+  return persistIn(store, stored ?? emptyState(o.terminalServerId));
 };
 
 /**
- * Does not wait for a connection that cannot be made: `status` says how it stands. Rejects where the seed is none, and where the
- * store cannot be read.
+ * Does not wait for a NATS that is unreachable; `status` shows the connection. Rejects if the seed is invalid or the store cannot be
+ * read.
  */
 export const connect = async (o: TerminalServerOptions): Promise<TerminalServer> => {
   const store = o.store ?? memoryStore();
@@ -114,123 +86,120 @@ export const connect = async (o: TerminalServerOptions): Promise<TerminalServer>
   }
 };
 
-const connectWith = async (
+/** Opens a license server for each entry of the list. Closes all of them if one cannot be opened. */
+const openLicenseServers = async (
   o: TerminalServerOptions,
-  keeping: PersistedState,
-  store: Store,
-): Promise<TerminalServer> => {
-  const { mode, version, waitsMs = 8_000, againMs = REPORT_INTERVAL_MS, further = [] } = o;
-  const now = (): number => Math.floor((o.now ?? Date.now)());
-  const graceNow = (): Grace =>
-    graceOf(keeping.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
-  const standing = (): TerminalServerState | null =>
-    o.store && mode !== 'remote-administration' ? { version, mode: mode ?? null, grace: graceNow() } : null;
-  const listed = [o, ...further.map((f) => ({ terminalServerId: o.terminalServerId, ...f }))];
-  const twice = listed.find((l, n) => listed.findIndex((x) => x.name === l.name) !== n);
-  if (twice) throw new Error(`Two license servers are named "${twice.name}": give each a name of its own.`);
+  deps: Omit<LicenseServerDeps, 'options' | 'state'>,
+  state: PersistedState,
+): Promise<readonly LicenseServer[]> => {
+  const listed = [o, ...(o.further ?? []).map((f) => ({ terminalServerId: o.terminalServerId, ...f }))];
+  const duplicate = listed.find((l, n) => listed.findIndex((x) => x.name === l.name) !== n);
+  if (duplicate)
+    throw new Error(`Two license servers are named "${duplicate.name}": give each a name of its own.`);
   const opened: LicenseServer[] = [];
-  const closeAll = async (): Promise<void> => {
-    for (const s of opened) await s.close();
-  };
-  const servers = createFailover(opened, waitsMs);
   try {
     for (const options of listed)
-      opened.push(
-        openLicenseServer({
-          options,
-          state: serverStateIn(keeping, options.name),
-          waitsMs,
-          newId,
-          now,
-          terminalServerState: standing,
-          sleep,
-          startTimer: later,
-        }),
-      );
+      opened.push(openLicenseServer({ ...deps, options, state: serverStateIn(state, options.name) }));
+    return opened;
   } catch (error) {
-    await closeAll();
+    await closeAll(opened);
     throw error;
   }
-  const tellAll = (): void => {
-    for (const s of opened) s.reports.retryAll();
-  };
+};
 
-  const requestOf = async (ask: LicenseRequest, takeAlong: boolean): Promise<Decision> => {
+const closeAll = async (servers: readonly LicenseServer[]): Promise<void> => {
+  for (const s of servers) await s.close();
+};
+
+/** Requests a decision and applies its effect on the grace period. `endGrace` runs after a full license or a Per User grant. */
+const createRequest =
+  (
+    { mode, version }: TerminalServerOptions,
+    servers: LicenseServers,
+    state: PersistedState,
+    endGrace: () => void,
+  ) =>
+  async (ask: LicenseRequest, withUnconfirmedLogOn: boolean): Promise<Decision> => {
     if (mode === undefined || mode === 'remote-administration')
-      throw new FaultError(fault('INVALID_BODY', 'Without a licensing mode no license can be asked for.'));
-    const asked = { ...ask, requestId: ask.requestId ?? newId(), mode, version };
-    const decision = await servers.request(asked, takeAlong);
+      throw new FaultError(fault('INVALID_BODY', 'A request for a license needs a licensing mode.'));
+    const request = { ...ask, requestId: ask.requestId ?? newId(), mode, version };
+    const decision = await servers.request(request, withUnconfirmedLogOn);
     const { outcome, decidedAt } = decision;
-    // The license server's time, too, is one that was seen.
-    void keeping.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, decidedAt) } : k));
+    // The license server's time also moves the grace period's clock forward.
+    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, decidedAt) } : k));
     if (outcome.kind === 'per-user' || (outcome.kind === 'license' && outcome.licenseKind === 'full'))
       endGrace();
     return decision;
   };
+
+/** Work at an interval: trust snapshots, the grace period's clock, unwritten state, unconfirmed reports. */
+const startPeriodicWork = (
+  all: readonly LicenseServer[],
+  state: PersistedState,
+  now: () => number,
+  intervalMs: number,
+): NodeJS.Timeout => {
+  let trustRequestedAt = performance.now();
+  const timer = setInterval(() => {
+    const isDue = performance.now() - trustRequestedAt > TRUST_INTERVAL_MS;
+    if (isDue) trustRequestedAt = performance.now();
+    for (const s of all) if (isDue || s.state.now().trust === null) s.link.askForTrust();
+    void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
+    if (state.unsaved() !== null) void state.write();
+    retryReports(all);
+  }, intervalMs);
+  return timer.unref();
+};
+
+const retryReports = (all: readonly LicenseServer[]): void => {
+  for (const s of all) s.reports.retryAll();
+};
+
+const connectWith = async (
+  o: TerminalServerOptions,
+  state: PersistedState,
+  store: Store,
+): Promise<TerminalServer> => {
+  const { mode, version, waitsMs = 8_000, againMs = REPORT_INTERVAL_MS } = o;
+  const now = (): number => Math.floor((o.now ?? Date.now)());
+  const graceNow = (): Grace =>
+    graceOf(state.now().grace, graceDaysOf(settingsOf(servers.trust()).graceDays, version));
+  const terminalServerState = (): TerminalServerState | null =>
+    o.store && mode !== 'remote-administration' ? { version, mode: mode ?? null, grace: graceNow() } : null;
+  const all = await openLicenseServers(
+    o,
+    { waitsMs, newId, now, terminalServerState, sleep, startTimer },
+    state,
+  );
+  const servers = createFailover(all, waitsMs);
+  const changed = (): void => retryReports(all);
   const endGrace = (): void => {
-    if (keeping.now().grace?.endedByLicense === true) return;
-    void keeping.change((k) => ({ ...k, grace: licenseSeen(k.grace, now()) }));
-    tellAll();
+    if (state.now().grace?.endedByLicense === true) return;
+    void state.change((k) => ({ ...k, grace: licenseSeen(k.grace, now()) }));
+    changed();
   };
-
-  let trustAskedAt = performance.now();
-  const chores = setInterval(() => {
-    const every = performance.now() - trustAskedAt > TRUST_INTERVAL_MS;
-    if (every) trustAskedAt = performance.now();
-    for (const s of opened) if (every || s.state.now().trust === null) s.link.askForTrust();
-    void keeping.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, now()) } : k));
-    if (keeping.unsaved() !== null) void keeping.write();
-    tellAll();
-  }, againMs);
-  chores.unref();
-
-  await Promise.all(opened.map((s) => s.ready));
-
-  const statusOf = (s: LicenseServer): LicenseServerStatus => {
-    const { trust } = s.state.now();
-    return {
-      name: s.name,
-      link: s.link.state(),
-      licenseServerId: trust?.licenseServerId ?? null,
-      generation: trust?.generation ?? null,
-      ended: trust?.ended.length ?? 0,
-    };
-  };
+  const request = createRequest(o, servers, state, endGrace);
+  const periodicWork = startPeriodicWork(all, state, now, againMs);
+  await Promise.all(all.map((s) => s.ready));
   return {
     admit: createAdmission({
-      state: keeping,
+      state,
       servers,
-      changed: tellAll,
+      changed,
       mode,
       version,
       now,
-      request: (ask) => requestOf(ask, true),
+      request: (ask) => request(ask, true),
     }),
-    request: (ask) => requestOf(ask, false),
+    request: (ask) => request(ask, false),
     validated: (licenseId, hardwareId) => servers.logOn(licenseId, hardwareId.toLowerCase()),
     check: servers.check,
-    status: () => {
-      const [first, ...others] = opened.map(statusOf);
-      const waiting = opened.map((s) => s.reports.unconfirmed());
-      return {
-        link: first?.link ?? { kind: 'away', why: 'closed' },
-        grace: graceNow(),
-        generation: first?.generation ?? null,
-        settings: settingsOf(servers.trust()),
-        ended: first?.ended ?? 0,
-        further: others,
-        waiting: {
-          logOns: waiting.reduce((sum, w) => sum + w.logOns, 0),
-          relearns: waiting.reduce((sum, w) => sum + w.relearns, 0),
-        },
-        unsaved: keeping.unsaved(),
-      };
-    },
-    ignored: () => opened.reduce((sum, s) => sum + s.link.ignored(), 0),
+    status: () => terminalServerStatus(servers, state, graceNow()),
+    ignored: () => all.reduce((sum, s) => sum + s.link.ignored(), 0),
     close: async () => {
-      clearInterval(chores);
-      await closeAll();
-      await keeping.write();
+      clearInterval(periodicWork);
+      await closeAll(all);
+      await state.write();
       await store.close?.();
     },
   };

@@ -21,20 +21,20 @@ import { hearHead, inventoryWrong } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Command } from '../domain/command.ts';
-import type { Answered, AnsweredPack, Inventory, Recorded } from '../ports.ts';
+import type { AnswerResult, IssuedPack, Inventory, RecordOutcome } from '../ports.ts';
 
-const ASK_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 5_000;
 const answers = [inventoryAccepted, inventoryRefused];
-const recordedBy: Handlers<(typeof answers)[number], Recorded> = {
+const recordedBy: Handlers<(typeof answers)[number], RecordOutcome> = {
   [inventoryAccepted.type]: () => ({ kind: 'accepted' }),
   [inventoryRefused.type]: ({ body }) => ({ kind: 'refused', code: body.code, says: body.detail }),
 };
 
 /** One command to the leader, when called. */
-type Tell = () => Promise<Recorded>;
+type LeaderCommand = () => Promise<RecordOutcome>;
 
 /** One after the other; each is recorded once, whatever is repeated, so that all can be told again. */
-const inTurn = async (tells: readonly Tell[]): Promise<Recorded> => {
+const inTurn = async (tells: readonly LeaderCommand[]): Promise<RecordOutcome> => {
   for (const tell of tells) {
     const recorded = await tell();
     if (recorded.kind !== 'accepted') return recorded;
@@ -56,11 +56,11 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
   const install = subjects.inventory.install;
   /** One command to the leader. */
   const told =
-    <C extends Contract>(subject: string, contract: C, commandId: string, body: Body<C>): Tell =>
+    <C extends Contract>(subject: string, contract: C, commandId: string, body: Body<C>): LeaderCommand =>
     async () => {
       const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
       try {
-        const answer = await ask(nc, subject, contract, stamp, body, answers, ASK_MS);
+        const answer = await ask(nc, subject, contract, stamp, body, answers, REQUEST_TIMEOUT_MS);
         return dispatch(recordedBy, answer);
       } catch (error) {
         const fault = faultOf(error);
@@ -68,12 +68,12 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
         return { kind: 'faulted', fault };
       }
     };
-  const recordings = (term: number, { commandId, by }: Command, answered: Answered): Tell[] => {
-    const pack = ({ keyPack }: AnsweredPack, recovered: boolean): Tell => {
+  const recordings = (term: number, { commandId, by }: Command, answered: AnswerResult): LeaderCommand[] => {
+    const pack = ({ keyPack }: IssuedPack, recovered: boolean): LeaderCommand => {
       const body = { commandId, keyPack, by, ...(recovered ? { recovered } : {}) };
       return told(install(term), inventoryInstall, commandId, body);
     };
-    const settle = (outcome: 'removed' | 'given-back'): Tell =>
+    const settle = (outcome: 'removed' | 'given-back'): LeaderCommand =>
       told(install(term), inventorySettleWithheld, commandId, { commandId, outcome });
     switch (answered.kind) {
       case 'activated': {
@@ -102,7 +102,15 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
     serverVersion: async () => {
       const stamp = { id: newId(), sentAt: clock.now() };
       try {
-        const told = await ask(nc, settings, querySettings, stamp, {}, [inventorySettingsAre], ASK_MS);
+        const told = await ask(
+          nc,
+          settings,
+          querySettings,
+          stamp,
+          {},
+          [inventorySettingsAre],
+          REQUEST_TIMEOUT_MS,
+        );
         return told.body.settings.serverVersion;
       } catch (error) {
         if (!faultOf(error)) throw error;

@@ -12,13 +12,13 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { Log } from '@calbus/runtime/log';
 import {
-  understandRelearn,
-  understandReport,
-  understandRequest,
-  understandStanding,
-  type Presented,
-  type Understood,
-} from '../domain/understand.ts';
+  parseReadmission,
+  parseValidatedReport,
+  parseLicenseRequest,
+  parseStatusReport,
+  type PresentedLicense,
+  type RequestCommand,
+} from '../domain/parse-request.ts';
 import type { Inventory, Signer } from '../ports.ts';
 
 type MessageDeps = { readonly log: Log; readonly inventory: Inventory; readonly signer: Signer };
@@ -31,8 +31,8 @@ const checked = (
   license: string,
   chain: readonly string[] | undefined,
   patient: boolean,
-): Presented | undefined => {
-  const check = signer.check(license, chain);
+): PresentedLicense | undefined => {
+  const check = signer.verify(license, chain);
   if (!check.ok && check.unknown === true && patient) return undefined;
   if (!check.ok) {
     log.warn(
@@ -48,7 +48,7 @@ export type Opened = {
   readonly requestId: string;
   readonly waitsMs: number;
   /** Undefined while it cannot be said whether the license in it is genuine, which only who is `patient` is told. */
-  readonly understand: (terminalServerId: string, patient: boolean) => Understood | undefined;
+  readonly understand: (terminalServerId: string, patient: boolean) => RequestCommand | undefined;
 };
 
 export type OpenedMessage = {
@@ -58,7 +58,7 @@ export type OpenedMessage = {
   readonly requests: readonly Opened[];
 };
 
-type Understand<B> = (terminalServerId: string, body: B, patient: boolean) => Understood | undefined;
+type Understand<B> = (terminalServerId: string, body: B, patient: boolean) => RequestCommand | undefined;
 type Asks = { readonly requestId: string; readonly waitsMs: number };
 
 const opened = <B extends Asks>(body: B, understand: Understand<B>): Opened => ({
@@ -83,9 +83,9 @@ const request =
   (ts, body, patient) => {
     const { presented: license, presentedChain } = body;
     const generation = deps.inventory.position()?.generation;
-    if (license === undefined) return understandRequest(ts, body, undefined, generation);
+    if (license === undefined) return parseLicenseRequest(ts, body, undefined, generation);
     const presented = checked(deps, ts, body.requestId, license, presentedChain, patient);
-    return presented && understandRequest(ts, body, presented, generation);
+    return presented && parseLicenseRequest(ts, body, presented, generation);
   };
 
 const openSeveral = (deps: MessageDeps, bytes: Uint8Array): Decoded<OpenedMessage> => {
@@ -101,13 +101,13 @@ type Open = (deps: MessageDeps, bytes: Uint8Array) => Decoded<OpenedMessage>;
 export const openMessage: Readonly<Record<QueuedVerb, Open>> = {
   request: (deps, bytes) => open(licenseRequest, bytes, request(deps)),
   requests: openSeveral,
-  validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
+  validated: (_deps, bytes) => open(licenseValidated, bytes, parseValidatedReport),
   relearn: (deps, bytes) =>
     open(licenseRelearn, bytes, (ts, body, patient) => {
       const presented = checked(deps, ts, body.requestId, body.license, body.chain, patient);
-      return presented && understandRelearn(ts, body, presented);
+      return presented && parseReadmission(ts, body, presented);
     }),
-  stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),
+  stands: (_deps, bytes) => open(licenseStands, bytes, parseStatusReport),
 };
 export const isVerb = (verb: string): verb is QueuedVerb => Object.hasOwn(openMessage, verb);
 /** What each request of such a message is. */
