@@ -1,8 +1,8 @@
 // One term of this replica: from the leader's key to the end of the leadership.
 
-import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { createGroupCommit, type GroupCommit, type GroupCommitDeps } from '../commit/group-commit.ts';
+import type { GroupCommit } from '../commit/command.ts';
+import { createGroupCommit, type CommittedBatch, type GroupCommitDeps } from '../commit/group-commit.ts';
 import { LedgerError } from '../errors.ts';
 import { beginTerm, type Loss, type LossDeps, type TermBeginning } from '../recovery/loss.ts';
 import type { Witnesses } from '../recovery/witnesses.ts';
@@ -23,29 +23,28 @@ export type LeaderJob<Draft, R extends RecordLike> = (
 ) => Promise<void>;
 
 /** What the application does in one term. */
-export type TermHandlers<Draft, R extends RecordLike> = Pick<
-  GroupCommitDeps<never, R, never>,
-  'onCommitted'
-> & {
+export type TermHandlers<State extends LedgerState, R extends RecordLike, Draft> = {
+  /** Called after each committed batch; not awaited. */
+  readonly onCommitted: (batch: CommittedBatch<State, R>) => void;
   readonly jobs: readonly LeaderJob<Draft, R>[];
-  /** Called when the first record of the term is committed; its result is called when the term is over. */
+  /** Called when the first batch of the term is committed; its result is called when the term is over. */
   readonly onLead: (leader: Leader<Draft, R>) => () => void;
   /** Called if the term cannot begin because of a loss; its result is called when that is over. */
   readonly onLoss: (loss: Loss<R>) => () => void;
 };
 
+type PerTerm = 'term' | 'generation' | 'lease' | 'onForeignBatch' | 'onCommitted';
+
 export type TermDeps<State extends Draft, R extends RecordLike, Draft extends LedgerState> = Omit<
   GroupCommitDeps<State, R, Draft>,
-  'term' | 'generation' | 'lease' | 'onForeignBatch' | 'onCommitted'
+  PerTerm
 > &
-  LeaseDeps &
-  Omit<LossDeps<R>, 'onLoss'> & {
+  Pick<LeaseDeps, 'key' | 'replica' | 'timings'> &
+  Pick<LossDeps<R>, 'restore'> & {
     readonly witnesses: Witnesses;
-    readonly clock: Clock;
-    readonly log: Log;
     /** Aborts when the process stops. */
     readonly signal: AbortSignal;
-    readonly openTerm: () => TermHandlers<Draft, R>;
+    readonly openTerm: () => TermHandlers<State, R, Draft>;
   };
 
 /** What this replica does now, as others may see it. */
@@ -87,8 +86,8 @@ export const runTerm = async <State extends Draft, R extends RecordLike, Draft e
     commit?.stop();
   };
   signal.addEventListener('abort', stop, { once: true });
-  const lease = holdLease(deps, term, firstRevision, over.signal, stop);
   const handlers = deps.openTerm();
+  const lease = holdLease(deps, term, firstRevision, over.signal, stop);
   const onLoss = (loss: Loss<R>): (() => void) => {
     status.loss = loss;
     const end = handlers.onLoss(loss);
@@ -114,7 +113,7 @@ export const runTerm = async <State extends Draft, R extends RecordLike, Draft e
     });
     await commit.submit(() => ({
       records: [...records, { kind: 'leadership-taken', replica }],
-      answer: undefined,
+      result: undefined,
     }));
     beginning.committed(follower.state.head);
     log.info({ term, sequence: follower.state.head.sequence }, 'leading');
