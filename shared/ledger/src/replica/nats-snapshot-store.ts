@@ -41,15 +41,17 @@ type Slot = {
   readonly stored: StoredManifest | undefined;
 };
 
+export type SnapshotSubjects = {
+  readonly manifest: (slot: number) => string;
+  readonly piece: (slot: number, n: number) => string;
+};
+
 export type NatsSnapshotOptions = {
   readonly nc: NatsConnection;
   readonly js: JetStreamClient;
   readonly jsm: JetStreamManager;
   readonly stream: string;
-  readonly subjects: {
-    readonly manifest: (slot: number) => string;
-    readonly piece: (slot: number, n: number) => string;
-  };
+  readonly subjects: SnapshotSubjects;
 };
 
 const decodeManifest = (bytes: Uint8Array): StoredManifest | undefined => {
