@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { connect, type ConfirmChannel } from 'amqplib';
 import { link } from '@calbus/contracts/clearinghouse';
-import { oncePerFile, testRabbitmq } from '@calbus/testkit/servers';
+import { oncePerFile, testRabbitmq } from '@calbus/test-support/servers';
 import { rabbitDefinitions } from './definitions.ts';
 
 const accounts = {

@@ -10,8 +10,8 @@ import 'reflect-metadata'; // @peculiar/x509 expects it
 import * as x509 from '@peculiar/x509';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testRabbitmq, type TestRabbitmq } from '@calbus/testkit/servers';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { testRabbitmq, type TestRabbitmq } from '@calbus/test-support/servers';
 import { rabbitDefinitions } from './definitions.ts';
 
 const DAY = 86_400_000;

@@ -5,9 +5,9 @@ import { connect as connectPlain } from 'node:net';
 import { after, describe, test, type TestContext } from 'node:test';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
 import { openRedis } from '../../services/inventory/src/adapters/redis-connection.ts';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile, testRedis } from '@calbus/testkit/servers';
-import { testAuthority } from '@calbus/testkit/tls';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile, testRedis } from '@calbus/test-support/servers';
+import { testAuthority } from '@calbus/test-support/tls-certificates';
 import { redisUsers } from './users.ts';
 
 const LONG = { withinMs: 60_000, everyMs: 50 };

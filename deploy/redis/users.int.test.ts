@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { oncePerFile, testRedis } from '@calbus/testkit/servers';
+import { oncePerFile, testRedis } from '@calbus/test-support/servers';
 import { redisUsers } from './users.ts';
 
 const passwords = { inventory: 'i'.repeat(43), operator: 'o'.repeat(43) };

@@ -18,10 +18,15 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { testBus } from '@calbus/testkit/deployment';
+import { testBus } from '@calbus/test-support/nats-bus';
 import { repositoryRoot } from '@calbus/local/repository';
 import { pack } from './pack.ts';
-import { facts, grant, playLicenseServer, rootPem } from './src/played-license-server.ts';
+import {
+  licenseFacts,
+  grantOutcome,
+  startFakeLicenseServer,
+  rootPem,
+} from '@calbus/test-support/terminal-server/fake-license-server';
 
 const consumer = realpathSync(mkdtempSync(path.join(tmpdir(), 'calbus-consumer-')));
 const installed = path.join(consumer, 'node_modules/@calbus/terminal-server');
@@ -74,7 +79,7 @@ test('its example compiles and runs', async () => {
   const around = [
     `import { readFileSync } from 'node:fs';`,
     `const [seed, rootPem] = ['seed', 'root.pem'].map((f) => readFileSync(f, 'utf8').trim()) as [string, string];`,
-    `const hardwareId = '${facts(1).hardwareId}';`,
+    `const hardwareId = '${licenseFacts(1).hardwareId}';`,
   ];
   const main = [
     ...around,
@@ -98,14 +103,14 @@ test('its example compiles and runs', async () => {
   const tsc = path.join(repositoryRoot, 'node_modules/.bin/tsc');
   const checked = spawnSync(tsc, ['-p', consumer], { encoding: 'utf8' });
   assert.equal(checked.stdout, '');
-  const ls = await playLicenseServer(await bus.connectAs('issuer'), 'ts1');
-  await using _ended = { [Symbol.asyncDispose]: ls.end };
-  ls.answers.request = () => grant(facts(1));
+  const ls = await startFakeLicenseServer(await bus.connectAs('issuer'), 'ts1');
+  await using _ended = { [Symbol.asyncDispose]: ls.stop };
+  ls.answers.request = () => grantOutcome(licenseFacts(1));
   // In another process, because this one is the fake license server.
   const ran = await promisify(execFile)(process.execPath, ['main.ts'], { cwd: consumer });
   assert.match(ran.stdout, /^let in by A1\n$/);
   assert.equal(ran.stderr, '');
-  assert.equal(ls.took.request[0]?.device.name, 'desk-1');
+  assert.equal(ls.received.request[0]?.device.name, 'desk-1');
 });
 
 test('its command runs', () => {

@@ -19,7 +19,7 @@ import { createFollower } from '../../services/inventory/src/handlers/follow.ts'
 import { chunksOf, newDigest } from '../../services/inventory/src/handlers/snapshot-bytes.ts';
 import type { Ledger } from '../../services/inventory/src/ports.ts';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
-import { history } from './history.ts';
+import { history } from './sample-history.ts';
 
 const BATCH = 256;
 const BATCHES = 200;

@@ -12,7 +12,7 @@ import { connect, createServer } from 'node:tls';
 import { createUser } from 'nkeys.js';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 import { selfSignedForTls } from '@calbus/trust/self-signed';
 import { playServer } from '../rdp/played-server.ts';
 import { introduced, licensed } from '../rdp/scripted-client.ts';

@@ -22,7 +22,7 @@ import {
   type ManagedProcessOptions,
   type ManagedProcess,
 } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import type { Debian } from './packages.ts';
 
 export type Ran = { readonly code: number; readonly out: string };

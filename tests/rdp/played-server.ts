@@ -10,7 +10,7 @@ import { encodeValidClient } from '../../services/session-gateway/src/domain/lic
 import { decodeMcs, encodeSendIndication } from '../../services/session-gateway/src/domain/mcs.ts';
 import { splitFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
 import { encodeNegotiationFailure } from '../../services/session-gateway/src/domain/x224.ts';
-import { connectionConfirm, licensePdu } from '../../services/session-gateway/src/played-client.ts';
+import { connectionConfirm, licensePdu } from '../support/session-gateway/fake-client.ts';
 
 export type Manner =
   'asks' | 'says-valid' | 'wants-nla' | 'answers-junk' | 'is-silent' | 'wants-its-own-licenses';

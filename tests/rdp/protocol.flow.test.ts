@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { freePorts } from '@calbus/local/ports';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { concat, hex } from '../../services/session-gateway/src/domain/bytes.ts';
 import { encodeFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
-import * as played from '../../services/session-gateway/src/played-client.ts';
-import { runMain } from '../flow/run-main.ts';
+import * as played from '../support/session-gateway/fake-client.ts';
+import { runMain } from '../support/command.ts';
 import { startSystem, type System } from '../flow/system.ts';
 import { startGateway, type Gateway } from './gateway/gateway.ts';
 import { playServer, type PlayedServer } from './played-server.ts';
@@ -59,7 +59,7 @@ describe('the gateway, and those who speak wrongly', () => {
   after(() => stack.disposeAsync(), { timeout: 60_000 });
 
   /** Through the handshake and licensing; what the server sends first is taken. */
-  const session = async (name: string, store: played.PlayedStore, user = 'ann'): Promise<Scripted> => {
+  const session = async (name: string, store: played.ClientLicenseStore, user = 'ann'): Promise<Scripted> => {
     const client = await introduced(gateway.port, name, user, 'very secret');
     assert.ok([NEW_LICENSE, LICENSING_OVER, 4].includes(await licensed(client, name, store)));
     assert.equal(hex(await client.take(8)), '0300000868657921');
@@ -85,7 +85,7 @@ describe('the gateway, and those who speak wrongly', () => {
   for (const manner of ['asks', 'says-valid'] as const)
     test(`a session, byte for byte, with a server that ${manner}`, async () => {
       behind.behave(manner);
-      const store: played.PlayedStore = { license: null };
+      const store: played.ClientLicenseStore = { license: null };
       const client = await session(`desk-${manner}`, store);
       assert.match(new TextDecoder().decode(store.license ?? new Uint8Array(0)), /^eyJ/);
       await echoes(client, 3_000_000);
@@ -238,7 +238,7 @@ describe('the gateway, and those who speak wrongly', () => {
     for (const line of garbage) assert.equal(await report(line), '{"error":"not a report of a log-on"}');
 
     behind.behave('says-valid');
-    const store: played.PlayedStore = { license: null };
+    const store: played.ClientLicenseStore = { license: null };
     const first = await session('desk-hook', store, 'zoe');
     const { address } = behind.clients();
     const second = await session('desk-hook-2', { license: null }, 'zoe');
@@ -284,7 +284,7 @@ describe('the gateway, and those who speak wrongly', () => {
   });
 
   test('NATS has been away for some seconds: nobody waits for the deadline any more', async () => {
-    const store: played.PlayedStore = { license: null };
+    const store: played.ClientLicenseStore = { license: null };
     (await session('desk-known', store)).leave();
     gateway.cut();
     const refusedSoon = async (): Promise<boolean> => {

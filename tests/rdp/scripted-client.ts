@@ -8,7 +8,7 @@ import { concat } from '../../services/session-gateway/src/domain/bytes.ts';
 import { decodeMcs } from '../../services/session-gateway/src/domain/mcs.ts';
 import { decodeSecured } from '../../services/session-gateway/src/domain/security.ts';
 import { splitFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
-import * as played from '../../services/session-gateway/src/played-client.ts';
+import * as played from '../support/session-gateway/fake-client.ts';
 
 export type Scripted = {
   readonly send: (...parts: readonly Uint8Array[]) => void;
@@ -130,13 +130,13 @@ export const licensingPdu = async (client: Scripted): Promise<Uint8Array | undef
 export const licensed = async (
   client: Scripted,
   name: string,
-  store: played.PlayedStore,
+  store: played.ClientLicenseStore,
 ): Promise<number> => {
-  const exchange = played.playLicensing(name, store);
+  const exchange = played.fakeClientLicensing(name, store);
   for (;;) {
     const pdu = await licensingPdu(client);
     if (!pdu) throw new Error('hung up on during licensing');
-    const reply = exchange.took(pdu);
+    const reply = exchange.receive(pdu);
     if (!reply) return exchange.last();
     client.send(played.licensing(reply));
   }

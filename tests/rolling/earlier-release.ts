@@ -5,6 +5,7 @@ import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { brotliDecompressSync } from 'node:zlib';
 import { z } from 'zod';
@@ -24,6 +25,9 @@ const description = z.strictObject({
     services: z.string(),
     terminalServer: z.string(),
     fileStore: z.string(),
+    admissionList: z.string(),
+    backupFile: z.string(),
+    ledger: z.string(),
   }),
   commands: z.strictObject({ calbus: z.string(), clearinghouse: z.string() }),
 });
@@ -153,6 +157,10 @@ const install = async (root: string, say: (line: string) => void): Promise<void>
   const args = ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--silent'];
   await runFile('npm', args, { cwd: root, timeout: NPM_TIMEOUT_MS });
 };
+
+/** A module of the release unpacked under `root`. Its exports are fixed by that release, so the caller names their types. */
+export const importFrom = async <T>(root: string, module: keyof ReleaseDescription['modules']): Promise<T> =>
+  (await import(pathToFileURL(path.join(root, earlier.modules[module])).href)) as T;
 
 export type EarlierRelease = {
   readonly root: string;

@@ -1,7 +1,7 @@
 // RDP clients that connect through the session gateway all the time: a new device, then the same device with what it was given.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { introduced, licensed } from '../rdp/scripted-client.ts';
 
 const PAUSE_MS = 150;

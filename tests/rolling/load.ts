@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import type { LibraryClient, LibraryOptions, LicenseAnswer, Question, Release } from './release.ts';
 
 const PAUSE_MS = 40;

@@ -1,16 +1,16 @@
 // One release as the test uses it: the code of this checkout, or the earlier release by the modules that its description names.
 
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { prepareDeployment, writeProfile } from '@calbus/local/deployment';
 import { provisionNats } from '@calbus/local/startup';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { NatsPlace } from '@calbus/local/servers/nats';
 import type { RabbitDefinitions } from '@calbus/local/servers/rabbitmq-definitions';
 import { serviceEnvironment } from '@calbus/local/services';
+import { readAdmissionList } from '@calbus/operator-client/registrar/admission-list';
 import { connect } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
-import { earlier } from './earlier-release.ts';
+import { earlier, importFrom } from './earlier-release.ts';
 
 export const serviceNames = [
   'clearinghouse',
@@ -27,7 +27,7 @@ export type ServerUrls = Readonly<Record<'nats' | 'redis' | 'rabbitmq', { readon
 export type Deployment = {
   readonly dataDir: string;
   readonly rootFile: string;
-  readonly seedFile: (who: { readonly terminalServer: string }) => string;
+  readonly seedFile: (who: 'inventory-ledger' | { readonly terminalServer: string }) => string;
   readonly configuration: {
     readonly nats: { readonly config: (place: NatsPlace) => string };
     readonly redis: { readonly users: readonly string[] };
@@ -70,7 +70,11 @@ export type Release = {
   readonly provision: (natsUrl: string, d: Deployment) => Promise<void>;
   readonly writeProfile: (d: Deployment, servers: ServerUrls) => void;
   readonly connectLibrary: (o: LibraryOptions) => Promise<LibraryClient>;
+  readonly openStore: (file: string) => Store;
+  readonly readAdmissionList: (folder: string) => unknown;
 };
+/** The store of the library. */
+export type Store = { readonly load: () => Promise<unknown>; readonly close?: () => Promise<void> };
 
 const mainIn =
   (root: string) =>
@@ -90,6 +94,8 @@ export const currentRelease: Release = {
   provision: (natsUrl, d) => provisionNats(natsUrl, d as CurrentDeployment),
   writeProfile: (d, servers) => void writeProfile(d as CurrentDeployment, servers),
   connectLibrary: ({ storeFile, ...o }) => connect({ ...o, store: fileStore(storeFile) }),
+  openStore: fileStore,
+  readAdmissionList,
 };
 
 /** The exports of the earlier release that the test calls; their names are fixed by that release. */
@@ -102,22 +108,24 @@ type EarlierModules = {
   readonly services: { readonly serviceEnvironment: Release['environment'] };
   readonly terminalServer: {
     readonly connect: (
-      o: Omit<LibraryOptions, 'storeFile'> & { readonly store: unknown },
+      o: Omit<LibraryOptions, 'storeFile'> & { readonly store: Store },
     ) => Promise<LibraryClient>;
   };
-  readonly fileStore: { readonly fileStore: (file: string) => unknown };
+  readonly admissionList: { readonly readList: Release['readAdmissionList'] };
+  readonly fileStore: { readonly fileStore: (file: string) => Store };
 };
 
 /** The earlier release, unpacked under `root`. */
 export const earlierRelease = async (root: string): Promise<Release> => {
-  const load = async <K extends keyof EarlierModules>(name: K): Promise<EarlierModules[K]> =>
-    (await import(pathToFileURL(path.join(root, earlier.modules[name])).href)) as EarlierModules[K];
-  const [deployment, provisioning, services, terminalServer, store] = await Promise.all([
+  const load = <K extends keyof EarlierModules>(name: K): Promise<EarlierModules[K]> =>
+    importFrom(root, name);
+  const [deployment, provisioning, services, terminalServer, store, admissionList] = await Promise.all([
     load('deployment'),
     load('provisioning'),
     load('services'),
     load('terminalServer'),
     load('fileStore'),
+    load('admissionList'),
   ]);
   return {
     name: earlier.version,
@@ -130,5 +138,7 @@ export const earlierRelease = async (root: string): Promise<Release> => {
     writeProfile: deployment.writeProfile,
     connectLibrary: ({ storeFile, ...o }) =>
       terminalServer.connect({ ...o, store: store.fileStore(storeFile) }),
+    openStore: store.fileStore,
+    readAdmissionList: admissionList.readList,
   };
 };

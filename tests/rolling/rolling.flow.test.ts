@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { playServer } from '../rdp/played-server.ts';
 import { unpackEarlierRelease } from './earlier-release.ts';
 import { startGatewayLoad, type GatewayLoad } from './gateway-load.ts';

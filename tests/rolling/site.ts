@@ -10,9 +10,9 @@ import { startNats, type NatsPlace } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import { openLiveCounts, readLiveCounts, type LiveCounts } from '@calbus/operator-client/live-counts';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { runCommand } from './command.ts';
+import { runMain } from '@calbus/test-support/command';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 import type { Deployment, LocalTerminalServer, LibraryOptions, Release, ServiceName } from './release.ts';
 
 const START_TIMEOUT_MS = 30_000;
@@ -48,6 +48,17 @@ export type Site = {
   readonly liveCounts: () => Promise<LiveCounts>;
   readonly addAgreement: (release: Release, agreement: object) => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
+
+/** The standard output of a command that ends with 0. */
+const outputOf = async (
+  main: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> => {
+  const { code, stdout, stderr } = await runMain(main, args, env);
+  if (code !== 0) throw new Error(`${main} ${args.join(' ')}: exit code ${code}\n${stdout}${stderr}`);
+  return stdout;
 };
 
 const nameOf = ({ service, number }: Instance): string => (number === 1 ? service : `${service}-${number}`);
@@ -172,7 +183,7 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
         storeFile: path.join(dataDir, `${id}.json`),
       }),
       calbus: (release, ...args) =>
-        runCommand(release.calbus, args, { CALBUS_PROFILE: path.join(dataDir, 'operator.json') }),
+        outputOf(release.calbus, args, { CALBUS_PROFILE: path.join(dataDir, 'operator.json') }),
       liveCounts: async () => {
         const password = readFileSync(path.join(dataDir, 'secrets/redis-operator'), 'utf8').trim();
         const redis = openLiveCounts(redisServer.url, 'operator', password);
@@ -186,7 +197,7 @@ export const openSite = async (first: Release, rdpPort: number): Promise<Site> =
         const file = path.join(dataDir, 'agreement.json');
         writeFileSync(file, JSON.stringify(agreement));
         const data = path.join(dataDir, 'clearinghouse');
-        await runCommand(release.clearinghouse, ['agreements', 'add', file, '--data', data]);
+        await outputOf(release.clearinghouse, ['agreements', 'add', file, '--data', data]);
       },
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };

@@ -14,12 +14,12 @@ import { systemClock } from '@calbus/runtime/clock';
 import { deliveredByJetStream } from '@calbus/runtime/delivered';
 import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { accountOf, everybody, startSite, type Peer, type Who } from './site.ts';
-import { everySubject, mayPublish } from './universe.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
+import { accountOf, allIdentities, startSecurityHarness, type Peer, type Identity } from './harness.ts';
+import { allSubjects, mayPublish } from './expected-permissions.ts';
 
-const site = oncePerFile(startSite);
+const site = oncePerFile(startSecurityHarness);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const someHeaders = (fields: Record<string, string>): MsgHdrs => {
   const h = headers();
@@ -183,7 +183,7 @@ suite('a terminal server names replies that are not its own', () => {
 });
 
 suite('a service of account CAL names replies that are not its own', () => {
-  const inCal = everybody.filter((who) => accountOf(who) === 'CAL');
+  const inCal = allIdentities.filter((who) => accountOf(who) === 'CAL');
 
   test('nothing that any identity of CAL or TS publishes, with the ledger or the leader as reply, reaches account LEDGER', async () => {
     const s = await site();
@@ -193,10 +193,10 @@ suite('a service of account CAL names replies that are not its own', () => {
       await taken(ledger, 'KV_CAL_LEADER'),
     ];
     const before = await count();
-    const outside: Who[] = [...inCal, 'ts1', 'ts2'];
+    const outside: Identity[] = [...inCal, 'ts1', 'ts2'];
     for (const who of outside) {
       const { nc, settle } = await s.as(who);
-      for (const subject of mayPublish[who].filter((x) => everySubject.includes(x))) {
+      for (const subject of mayPublish[who].filter((x) => allSubjects.includes(x))) {
         for (const reply of ['cal.v1.ledger', '$KV.CAL_LEADER.leader', '$JS.API.STREAM.DELETE.CAL_LEDGER']) {
           nc.publish(subject, bytes('{}'), { reply });
         }

@@ -5,7 +5,7 @@ import { inventoryRevoke } from '@calbus/contracts/inventory-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Log } from '@calbus/runtime/log';
 import type { Decision } from '@calbus/terminal-server/request-client';
-import { memorySnapshots } from '../../services/inventory/src/adapters/memory-snapshots.ts';
+import { memorySnapshots } from '../support/inventory/memory-snapshots.ts';
 import type { Leading } from '../../services/inventory/src/handlers/leadership.ts';
 import type { Follower } from '../../services/inventory/src/handlers/follow.ts';
 import { revoke } from '../../services/inventory/src/api/operate.ts';

@@ -17,7 +17,7 @@ import { sqliteStore } from './adapters/sqlite-store.ts';
 import type { CommandRequest } from './domain/command.ts';
 import { handleAnswer, type AnswerOutcome } from './handlers/clearinghouse-answer.ts';
 import type { Signer, Store } from './ports.ts';
-import { authority, over, span } from './test-authority.ts';
+import { newVendor, expiredSpan, validSpan } from '@calbus/test-support/clearinghouse-liaison/vendor-keys';
 
 const SERVER = 'S'.repeat(35);
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-answers-'));
@@ -30,8 +30,8 @@ const bought: Purchase = {
   quantity: 2,
 };
 
-const vendor = await authority('Vendor');
-const stranger = await authority('Stranger');
+const vendor = await newVendor('Vendor');
+const stranger = await newVendor('Stranger');
 let db: DatabaseSync;
 let store: Store;
 let signer: Signer;
@@ -102,7 +102,7 @@ describe('an answer', () => {
         certificate: await vendor.certify(SERVER, signer.publicX()),
         privateKey: rogue.privateKey,
       },
-      ...span,
+      ...validSpan,
     });
     const bad: [string, string][] = [
       [stranger.sign(ANSWER_TYP, good), 'NOT_AN_ENVELOPE'],
@@ -154,7 +154,7 @@ describe('an answer', () => {
       [[await stranger.certify(SERVER, signer.publicX())], /The certificate: /],
       [[await vendor.certify(SERVER, x)], /not for this license server/],
       [[await vendor.certify('T'.repeat(35), signer.publicX())], /not for this license server/],
-      [[await vendor.certify(SERVER, signer.publicX(), over)], /not in date/],
+      [[await vendor.certify(SERVER, signer.publicX(), expiredSpan)], /not in date/],
     ] as const) {
       const id = ask({ kind: 'activate', contact });
       const jws = vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId: SERVER, epoch: 1, chain }));

@@ -25,12 +25,12 @@ import { deliverAnswers } from './handlers/answer-delivery.ts';
 import { epochOf } from './handlers/clone-detection.ts';
 import { acceptCommand } from './handlers/command-intake.ts';
 import type { AnswerResult, Inventory, RecordOutcome, Signer, Store } from './ports.ts';
-import { authority } from './test-authority.ts';
+import { newVendor } from '@calbus/test-support/clearinghouse-liaison/vendor-keys';
 
 const SERVER = 'S'.repeat(35);
 const SECRET = 'a deployment secret';
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-overtaken-'));
-const vendor = await authority('Vendor');
+const vendor = await newVendor('Vendor');
 const contact = { firstName: 'Ada', lastName: 'Example', company: 'Example Ltd', country: 'GB' };
 const paper: Paper = { program: 'select', agreementNumber: '1234567' };
 const bought: Purchase = {

@@ -27,10 +27,10 @@ import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService } from '@calbus/testkit/process';
-import { testRedis } from '@calbus/testkit/servers';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService } from '@calbus/test-support/service-process';
+import { testRedis } from '@calbus/test-support/servers';
 
 const main = path.resolve(import.meta.dirname, 'main.ts');
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-cli-'));

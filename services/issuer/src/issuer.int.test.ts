@@ -30,10 +30,14 @@ import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond } from '@calbus/runtime/respond';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { UNACTIVATED } from '@calbus/contracts/license';
-import { testLicenseServer, type TestIssuingKey, type TestLicenseServer } from '@calbus/testkit/certificates';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import {
+  testLicenseServer,
+  type TestIssuingKey,
+  type TestLicenseServer,
+} from '@calbus/test-support/license-server-certificates';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 import { privateKeyToPem } from '@calbus/trust/certificates';
 import { openJws } from '@calbus/trust/jws';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';

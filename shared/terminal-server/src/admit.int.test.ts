@@ -7,23 +7,23 @@ import path from 'node:path';
 import { after, describe, test, type TestContext } from 'node:test';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { DecisionOutcome } from '@calbus/contracts/terminal-server-messages';
-import { cuttableWire } from '@calbus/testkit/cut';
-import { testBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
+import { startFaultProxy } from '@calbus/test-support/fault-proxy';
+import { testBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
 import { connect, type Admission, type TerminalServer, type TerminalServerOptions } from './client.ts';
 import { fileStore } from './file-store.ts';
 import { memoryStore } from './memory-store.ts';
 import {
-  facts,
-  grant,
+  licenseFacts,
+  grantOutcome,
   hw,
-  playLicenseServer,
+  startFakeLicenseServer,
   rootPem,
-  SERVER,
-  signed,
-  type PlayedLicenseServer,
-} from './played-license-server.ts';
+  LICENSE_SERVER_ID,
+  signedLicense,
+  type FakeLicenseServer,
+} from '@calbus/test-support/terminal-server/fake-license-server';
 import type { Store } from './store.ts';
 
 const DAY = 86_400_000;
@@ -48,16 +48,16 @@ const start = async (options: Options = {}): Promise<TerminalServer> => {
     ...rest,
   });
 };
-const played = async (t: TestContext): Promise<PlayedLicenseServer> => {
+const played = async (t: TestContext): Promise<FakeLicenseServer> => {
   const nc = await (await bus()).connectAs('issuer');
-  const ls = await playLicenseServer(nc, 'ts1');
-  t.after(ls.end);
+  const ls = await startFakeLicenseServer(nc, 'ts1');
+  t.after(ls.stop);
   return ls;
 };
 const together = async (
   t: TestContext,
   options: Options = {},
-): Promise<[PlayedLicenseServer, TerminalServer]> => {
+): Promise<[FakeLicenseServer, TerminalServer]> => {
   const ls = await played(t);
   const ts = await start(options);
   t.after(ts.close);
@@ -81,14 +81,14 @@ describe('a presented license', () => {
   test('D1: a valid full license admits its device without a request; for other licenses the license server is asked', async (t) => {
     const [ls, ts] = await together(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
-    const good = signed(facts(1));
+    const good = signedLicense(licenseFacts(1));
     assert.equal(words(await ts.admit(device(1, good))), 'D1 admit');
     assert.equal((await ts.admit(device(1, good))).license, null);
-    assert.equal(ls.took.request.length, 0);
+    assert.equal(ls.received.request.length, 0);
     for (const [presented, why] of [
-      [signed(facts(2)), 'another device'],
+      [signedLicense(licenseFacts(2)), 'another device'],
       [`${good.slice(0, -4)}AAAA`, 'signature'],
-      [signed(facts(1, { licenseServerId: 'Z'.repeat(35) })), 'another license server'],
+      [signedLicense(licenseFacts(1, { licenseServerId: 'Z'.repeat(35) })), 'another license server'],
       ['a.b.c', 'not a license'],
     ] as const) {
       const a = await ts.admit(device(1, presented));
@@ -100,17 +100,17 @@ describe('a presented license', () => {
       { version: '2000' },
       { notAfter: Date.now() + 7 * DAY - 2_000 },
     ] as const)
-      assert.equal((await ts.admit(device(1, signed(facts(1, of))))).row, 'G1');
+      assert.equal((await ts.admit(device(1, signedLicense(licenseFacts(1, of))))).row, 'G1');
   });
 
   test('R4: a license that ended early no longer counts after the snapshot, also after a restart without NATS', async (t) => {
     const store = memoryStore();
     const [ls, ts] = await together(t, { store });
-    ls.change({ settings: noGrace });
-    const license = signed(facts(1));
+    ls.changeTrust({ settings: noGrace });
+    const license = signedLicense(licenseFacts(1));
     assert.equal((await ts.admit(device(1, license))).row, 'D1');
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
-    ls.change({
+    ls.changeTrust({
       ended: [{ licenseId: 'l1', notAfter: Date.now() + DAY }],
       position: { generation: 'g1', sequence: 8 },
     });
@@ -122,22 +122,22 @@ describe('a presented license', () => {
     const offline = await start({ store, servers: 'nats://127.0.0.1:1' });
     t.after(offline.close);
     assert.equal(words(await offline.admit(device(1, license))), 'D12 LICENSE_SERVER_UNREACHABLE');
-    assert.equal(words(await offline.admit(device(2, signed(facts(2))))), 'D1 admit');
+    assert.equal(words(await offline.admit(device(2, signedLicense(licenseFacts(2))))), 'D1 admit');
   });
 
   test('a newer license of a lower epoch does not count, even if it is granted', async (t) => {
     const [ls, ts] = await together(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
-    const older = signed(facts(1, { issuedAt: Date.now() - DAY }));
-    const newer = signed(facts(2, { issuedAt: Date.now() + 60_000 }));
+    const older = signedLicense(licenseFacts(1, { issuedAt: Date.now() - DAY }));
+    const newer = signedLicense(licenseFacts(2, { issuedAt: Date.now() + 60_000 }));
     assert.equal((await ts.admit(device(2, newer))).row, 'D1');
-    assert.equal((await ts.admit(device(4, signed(facts(4, { epoch: 2 }))))).row, 'D1');
+    assert.equal((await ts.admit(device(4, signedLicense(licenseFacts(4, { epoch: 2 }))))).row, 'D1');
     assert.match((await ts.admit(device(2, newer))).notCounted ?? '', /earlier copy/);
     assert.equal((await ts.admit(device(1, older))).row, 'D1');
-    ls.answers.request = () => grant(facts(3, { issuedAt: Date.now() + 60_000 }));
+    ls.answers.request = () => grantOutcome(licenseFacts(3, { issuedAt: Date.now() + 60_000 }));
     const a = await ts.admit(device(3));
     assert.deepEqual([a.row, a.fault?.code], ['G1', 'INVALID_BODY']);
-    ls.answers.request = () => grant(facts(3, { issuedAt: Date.now() + 60_000, epoch: 2 }));
+    ls.answers.request = () => grantOutcome(licenseFacts(3, { issuedAt: Date.now() + 60_000, epoch: 2 }));
     assert.equal((await ts.admit(device(3))).row, 'A1');
   });
 });
@@ -145,7 +145,7 @@ describe('a presented license', () => {
 describe('the license server is asked', () => {
   test('A1: the client gets the granted license', async (t) => {
     const [ls, ts] = await together(t);
-    ls.answers.request = () => grant(facts(1));
+    ls.answers.request = () => grantOutcome(licenseFacts(1));
     const a = await ts.admit(device(1));
     assert.equal(words(a), 'A1 admit');
     assert.equal(a.decision?.row, 'D13');
@@ -155,8 +155,8 @@ describe('the license server is asked', () => {
 
   test('D3: a valid license admits while the license server is unreachable, faults, or issues nothing new; D12 on other refusals', async (t) => {
     const [ls, ts] = await together(t);
-    ls.change({ settings: noGrace });
-    const temporary = signed(facts(1, { kind: 'temporary' }));
+    ls.changeTrust({ settings: noGrace });
+    const temporary = signedLicense(licenseFacts(1, { kind: 'temporary' }));
     const rows: string[] = [];
     for (const says of [
       'nothing',
@@ -170,7 +170,7 @@ describe('the license server is asked', () => {
     }
     assert.deepEqual(rows, [...Array<string>(4).fill('D3 admit'), 'D12 NO_LICENSE_AVAILABLE']);
     ls.answers.request = () => 'nothing';
-    const over = signed(facts(1, { kind: 'temporary', notAfter: Date.now() - 2_000 }));
+    const over = signedLicense(licenseFacts(1, { kind: 'temporary', notAfter: Date.now() - 2_000 }));
     const a = await ts.admit(device(1, over));
     assert.equal(words(a), 'D12 LICENSE_SERVER_UNREACHABLE');
     assert.equal(a.fault?.code, 'TIMEOUT');
@@ -179,7 +179,7 @@ describe('the license server is asked', () => {
 
   test('U8: an authenticated user is admitted while the license server is unreachable, unless the setting forbids it', async (t) => {
     const [ls, ts] = await together(t, { mode: 'per-user' });
-    ls.change({ settings: noGrace });
+    ls.changeTrust({ settings: noGrace });
     const user = (authenticatedBy?: string) => ({
       ...device(1),
       user: { name: 'ann', ...(authenticatedBy === undefined ? {} : { authenticatedBy }) },
@@ -190,7 +190,7 @@ describe('the license server is asked', () => {
     );
     assert.equal(words(await ts.admit(user('pam'))), 'U8 admit');
     assert.equal(words(await ts.admit(user())), 'U8 LICENSE_SERVER_UNREACHABLE');
-    ls.change({ settings: { ...noGrace, perUserWhenUnreachable: 'refuse' } });
+    ls.changeTrust({ settings: { ...noGrace, perUserWhenUnreachable: 'refuse' } });
     await eventually('the setting', async () => !(await ts.admit(user('pam'))).admit);
     assert.equal((await ts.admit(user('pam'))).row, 'U8');
     ls.answers.request = () => ({ kind: 'per-user', userKey: 'ann', version: '2003', notAfter: null });
@@ -210,8 +210,8 @@ describe('the license server is asked', () => {
     assert.equal(words(await unset.admit(device(1))), 'G0 admit 1');
     days = 121;
     assert.equal(words(await unset.admit(device(1))), 'G0 MODE_NOT_CONFIGURED');
-    assert.equal(ls.took.request.length, 0);
-    assert.deepEqual(ls.took.stands, []);
+    assert.equal(ls.received.request.length, 0);
+    assert.deepEqual(ls.received.stands, []);
   });
 });
 
@@ -253,10 +253,10 @@ describe('grace', () => {
     const [ls, ts] = await together(t, { version: '2000' });
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     assert.equal(words(await ts.admit(device(1))), 'G1 admit 90');
-    ls.answers.request = () => grant(facts(1, { kind: 'temporary' }));
+    ls.answers.request = () => grantOutcome(licenseFacts(1, { kind: 'temporary' }));
     assert.equal((await ts.admit(device(1))).row, 'A1');
     assert.equal(ts.status().grace?.over, 'no');
-    ls.answers.request = () => grant(facts(2));
+    ls.answers.request = () => grantOutcome(licenseFacts(2));
     assert.equal((await ts.admit(device(2))).row, 'A1');
     assert.equal(ts.status().grace?.over, 'license');
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
@@ -290,16 +290,16 @@ describe('while NATS is away', () => {
     const store = memoryStore();
     const before = await start({ store });
     await before.close();
-    await using wire = await cuttableWire(b.server);
+    await using wire = await startFaultProxy(b.server);
     wire.cut();
     const ts = await start({ store, servers: `nats://${wire.host}:${wire.port}` });
     t.after(ts.close);
     assert.equal(ts.status().link.kind, 'away');
-    assert.equal(words(await ts.admit(device(1, signed(facts(1))))), 'D1 admit');
-    const temporary = signed(facts(2, { kind: 'temporary' }));
+    assert.equal(words(await ts.admit(device(1, signedLicense(licenseFacts(1))))), 'D1 admit');
+    const temporary = signedLicense(licenseFacts(2, { kind: 'temporary' }));
     assert.equal(words(await ts.admit(device(2, temporary))), 'D3 admit');
     assert.equal(words(await ts.admit(device(3))), 'G1 admit 120');
-    ls.answers.request = () => grant(facts(3));
+    ls.answers.request = () => grantOutcome(licenseFacts(3));
     wire.restore();
     await eventually('it is connected', () => ts.status().link.kind === 'connected');
     assert.equal(words(await ts.admit(device(3))), 'A1 admit');
@@ -308,14 +308,14 @@ describe('while NATS is away', () => {
   test('no caller waits for the deadline after it has been away for three seconds', async (t) => {
     const ls = await played(t);
     const b = await bus();
-    await using wire = await cuttableWire(b.server);
+    await using wire = await startFaultProxy(b.server);
     const ts = await start({
       waitsMs: 60_000,
       store: memoryStore(),
       servers: `nats://${wire.host}:${wire.port}`,
     });
     t.after(ts.close);
-    ls.answers.request = () => grant(facts(1));
+    ls.answers.request = () => grantOutcome(licenseFacts(1));
     assert.equal(words(await ts.admit(device(1))), 'A1 admit');
     wire.cut();
     // Earlier requests fail when the absence is known, later ones fail at once.
@@ -332,7 +332,7 @@ describe('while NATS is away', () => {
     const store = memoryStore();
     await (await start({ store, servers: 'nats://127.0.0.1:1' })).close();
     const used = await start({ store });
-    await used.admit(device(1, signed(facts(1))));
+    await used.admit(device(1, signedLicense(licenseFacts(1))));
     await used.close();
     await assert.rejects(start({ store, terminalServerId: 'ts9' }), /belongs to the terminal server "ts1"/);
   });
@@ -347,13 +347,13 @@ describe('reports', () => {
     assert.equal(ts.status().waiting.logOns, 1);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     await ts.admit(device(1));
-    assert.equal(ls.took.request.at(-1)?.validatedLicenseId, 'l1');
+    assert.equal(ls.received.request.at(-1)?.validatedLicenseId, 'l1');
     assert.equal(ts.status().waiting.logOns, 1, 'a refusal confirms nothing');
-    ls.answers.request = () => grant(facts(1, { kind: 'temporary' }));
+    ls.answers.request = () => grantOutcome(licenseFacts(1, { kind: 'temporary' }));
     await ts.admit(device(1));
     assert.equal(ts.status().waiting.logOns, 0);
     await ts.admit(device(1));
-    assert.equal(ls.took.request.at(-1)?.validatedLicenseId, undefined);
+    assert.equal(ls.received.request.at(-1)?.validatedLicenseId, undefined);
 
     await assert.rejects(ts.validated('l2', hw(2)), /TIMEOUT/);
     await ts.close();
@@ -361,7 +361,7 @@ describe('reports', () => {
     const again = await start({ store });
     t.after(again.close);
     await eventually('it is confirmed', () => again.status().waiting.logOns === 0);
-    const reports = ls.took.validated.filter((v) => v.licenseId === 'l2');
+    const reports = ls.received.validated.filter((v) => v.licenseId === 'l2');
     assert.ok(reports.length > 1);
     assert.equal(new Set(reports.map((r) => r.requestId)).size, 1, 'one report has one request id');
   });
@@ -375,21 +375,21 @@ describe('reports', () => {
 
   test('N4: a license of another generation is reported in the background until it is confirmed', async (t) => {
     const [ls, ts] = await together(t, { againMs: 100 });
-    const other = signed(facts(1, { position: { generation: 'g0', sequence: 3 } }));
-    assert.equal((await ts.admit(device(1, signed(facts(1))))).row, 'D1');
+    const other = signedLicense(licenseFacts(1, { position: { generation: 'g0', sequence: 3 } }));
+    assert.equal((await ts.admit(device(1, signedLicense(licenseFacts(1))))).row, 'D1');
     assert.equal((await ts.admit(device(1, other))).row, 'D1');
-    await eventually('it is reported again', () => ls.took.relearn.length > 2);
-    assert.ok(ls.took.relearn.every((r) => r.license === other));
+    await eventually('it is reported again', () => ls.received.relearn.length > 2);
+    assert.ok(ls.received.relearn.every((r) => r.license === other));
     ls.answers.relearn = () => refused('NOT_RELEARNED');
     await eventually('it is confirmed', () => ts.status().waiting.relearns === 0);
-    const said = ls.took.relearn.length;
+    const said = ls.received.relearn.length;
     assert.equal((await ts.admit(device(1, other))).row, 'D1');
     await new Promise((r) => setTimeout(r, 500));
-    assert.equal(ls.took.relearn.length, said);
-    ls.change({ generation: 'g2', position: { generation: 'g2', sequence: 1 } });
+    assert.equal(ls.received.relearn.length, said);
+    ls.changeTrust({ generation: 'g2', position: { generation: 'g2', sequence: 1 } });
     await eventually('a third generation learns it again', async () => {
       await ts.admit(device(1, other));
-      return ls.took.relearn.length > said;
+      return ls.received.relearn.length > said;
     });
   });
 
@@ -400,7 +400,7 @@ describe('reports', () => {
       againMs: 100,
       now: () => Date.now() + days * DAY,
     });
-    const stands = () => ls.took.stands.map((s) => `${s.version} ${s.mode} ${s.grace?.over}`);
+    const stands = () => ls.received.stands.map((s) => `${s.version} ${s.mode} ${s.grace?.over}`);
     await eventually('the first', () => stands().length === 1);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     await ts.admit(device(1));
@@ -428,18 +428,18 @@ describe('reports', () => {
     const ts = await start({ store: memoryStore(), waitsMs: 5_000 });
     t.after(ts.close);
     // The second copy, 0.8 s later, gets the first answer. Before that the first client connects.
-    await eventually('the report is under way', () => ls.took.stands.length === 1);
-    await ts.admit(device(1, signed(facts(1))));
-    await eventually('the grace period is reported', () => ls.took.stands.at(-1)?.grace?.over === 'no', {
+    await eventually('the report is under way', () => ls.received.stands.length === 1);
+    await ts.admit(device(1, signedLicense(licenseFacts(1))));
+    await eventually('the grace period is reported', () => ls.received.stands.at(-1)?.grace?.over === 'no', {
       withinMs: 4_000,
     });
   });
 
   test('a caller without a store reports no state', async (t) => {
     const [ls, ts] = await together(t, { againMs: 50 });
-    await ts.admit(device(1, signed(facts(1))));
+    await ts.admit(device(1, signedLicense(licenseFacts(1))));
     await new Promise((r) => setTimeout(r, 500));
-    assert.deepEqual(ls.took.stands, []);
-    assert.equal(ls.trust.licenseServerId, SERVER);
+    assert.deepEqual(ls.received.stands, []);
+    assert.equal(ls.trust.licenseServerId, LICENSE_SERVER_ID);
   });
 });

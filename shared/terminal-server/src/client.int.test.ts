@@ -18,11 +18,11 @@ import {
   trustSnapshot,
   type DecisionOutcome,
 } from '@calbus/contracts/terminal-server-messages';
-import { cuttableWire } from '@calbus/testkit/cut';
-import { testLicenseServer, type TestIssuingKey } from '@calbus/testkit/certificates';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
+import { startFaultProxy } from '@calbus/test-support/fault-proxy';
+import { testLicenseServer, type TestIssuingKey } from '@calbus/test-support/license-server-certificates';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
 import { newKeyPair } from '@calbus/trust/certificates';
 import { signLicense } from '@calbus/trust/licenses';
 import { signTogether } from '@calbus/trust/together';
@@ -293,7 +293,7 @@ test('licenses of one message are verified by one batch signature', async (t) =>
 
 test('after a cut connection the request is published again', async (t) => {
   const b = await bus();
-  await using wire = await cuttableWire(b.server);
+  await using wire = await startFaultProxy(b.server);
   const { issuer, ts } = await together(t, 'ts2', { servers: `nats://${wire.host}:${wire.port}` });
   // Only copies after the cut are answered, because the answer to the first copy would be lost with the connection.
   let cut = false;

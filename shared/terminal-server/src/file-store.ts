@@ -5,7 +5,8 @@ import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { firstIssue } from '@calbus/contracts/envelope';
-import { storedStateSchema, type StoredState, type Store } from './store.ts';
+import { laterFormatProblem } from '@calbus/contracts/stored-format';
+import { STORE_FORMAT, storedStateSchema, type StoredState, type Store } from './store.ts';
 
 const unreadable = (file: string, why: string): Error =>
   new Error(
@@ -20,6 +21,8 @@ const parse = (file: string, text: string): StoredState => {
   } catch {
     throw unreadable(file, 'it is not JSON');
   }
+  const later = laterFormatProblem(file, value, STORE_FORMAT);
+  if (later !== undefined) throw new Error(later);
   const parsed = storedStateSchema.safeParse(value);
   if (!parsed.success) throw unreadable(file, firstIssue(parsed.error));
   return parsed.data;

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { subjects } from '@calbus/contracts/subjects';
-import { testBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
+import { testBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
 import { openLink } from './link.ts';
 import type { Sleep } from './sleep.ts';
 

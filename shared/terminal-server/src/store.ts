@@ -19,8 +19,10 @@ export const serverStateSchema = z.object({
 });
 export type StoredServerState = z.infer<typeof serverStateSchema>;
 
+export const STORE_FORMAT = 1;
+
 export const storedStateSchema = serverStateSchema.extend({
-  format: z.literal(1),
+  format: z.literal(STORE_FORMAT),
   terminalServerId: token,
   /** Null before the first client. */
   grace: storedGrace.nullable(),
@@ -32,7 +34,7 @@ export type StoredState = z.infer<typeof storedStateSchema>;
 export const emptyServerState: StoredServerState = { trust: null, earlierKeys: [], epochs: {}, logOns: [] };
 
 export const emptyState = (terminalServerId: string): StoredState => ({
-  format: 1,
+  format: STORE_FORMAT,
   terminalServerId,
   grace: null,
   ...structuredClone(emptyServerState),

@@ -8,7 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
 import { startChildProcess, type ManagedProcess } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from '../../flow/system.ts';
 import { startMachine, type Machine, type Ran } from '../machine.ts';
 import { debian12, type Debian } from '../packages.ts';

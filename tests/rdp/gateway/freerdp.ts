@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ManagedProcess } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import type { Machine } from '../machine.ts';
 
 export type Screen = { readonly display: string; readonly [Symbol.asyncDispose]: () => Promise<void> };

@@ -6,9 +6,9 @@ import path from 'node:path';
 import { terminalServerSeedFile, type Profile } from '@calbus/operator-client/profile';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
-import { cuttableWire } from '@calbus/testkit/cut';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { startFaultProxy } from '@calbus/test-support/fault-proxy';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 
 type Fact = { readonly msg: string; readonly row?: string; readonly device?: string; readonly code?: string };
 
@@ -43,7 +43,7 @@ export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gate
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-gateway-'));
   const id = o.terminalServerId;
   const { hostname, port: natsPort } = new URL(s.profile.natsUrl);
-  const wire = await cuttableWire({ host: hostname, port: Number(natsPort) });
+  const wire = await startFaultProxy({ host: hostname, port: Number(natsPort) });
   const [port = 0] = await freePorts(1);
   const earlier: string[] = [];
   const environment = (): Record<string, string> => ({
@@ -86,12 +86,12 @@ export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gate
     log: () => [...earlier, ...service.lines()].join('\n'),
     cut: wire.cut,
     restore: async () => {
-      const before = wire.passed('toClient');
+      const before = wire.forwarded('toClient');
       wire.restore();
       // NATS greets whoever connects.
       await eventually(
         'it is connected again',
-        () => wire.connections() > 0 && wire.passed('toClient') > before,
+        () => wire.connections() > 0 && wire.forwarded('toClient') > before,
         {
           withinMs: 30_000,
         },

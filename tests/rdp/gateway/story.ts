@@ -8,7 +8,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { LicenseClaims } from '@calbus/contracts/license';
 import { repositoryRoot } from '@calbus/local/repository';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { cals } from '../../flow/rows/clients.ts';
 import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
 import { startMachine, type Machine } from '../machine.ts';

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
 import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-messages';
 import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
-import { createScenario, type Scenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 import { activation } from './activation.ts';
 import type { GroupCommit } from '../handlers/group-commit.ts';
 

@@ -7,7 +7,7 @@ import type { ProductVersion } from '@calbus/contracts/versions';
 import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
 import { signStatement } from '@calbus/trust/statements';
 import { currentActivation } from '../state/state.ts';
-import { createScenario, type Scenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 import type { GroupCommit } from '../handlers/group-commit.ts';
 import { install } from './install.ts';
 

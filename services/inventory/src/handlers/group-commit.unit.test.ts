@@ -5,7 +5,7 @@ import { faultOf } from '@calbus/contracts/faults';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import { systemRandom } from '../adapters/system-random.ts';
-import { hw } from '../../../../tests/support/inventory/scenario.ts';
+import { hw } from '@calbus/test-support/inventory/scenario';
 import type { AppendOutcome, Cache, Ledger } from '../ports.ts';
 import { allocate } from '../api/allocate.ts';
 import { encodeBatch } from './chain.ts';

@@ -4,7 +4,7 @@ import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
 import { createLog } from '@calbus/runtime/log';
 import type { Alert } from '../projections/alerts.ts';
 import { DAY_MS } from '../state/limits.ts';
-import { createScenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createScenario } from '@calbus/test-support/inventory/scenario';
 import type { GroupCommit } from '../handlers/group-commit.ts';
 import { runExpiryJob } from './expiry-job.ts';
 

@@ -5,7 +5,7 @@ import type { LicenseFacts } from '@calbus/contracts/license';
 import { holderOf, planMerge, planUndoMerge } from './device-merge.ts';
 import { DAY_MS } from '../state/limits.ts';
 import { poolCounts } from './stock.ts';
-import { createFarm, hw, type Scenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createFarm, hw, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const license = ({ row, outcome }: AllocationAnswer): LicenseFacts =>
   outcome.kind === 'license' ? outcome.license : assert.fail(`row ${row} gave no license`);

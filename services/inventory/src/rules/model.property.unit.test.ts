@@ -21,7 +21,7 @@ import {
   createScenario,
   type RequestOptions,
   type Scenario,
-} from '../../../../tests/support/inventory/scenario.ts';
+} from '@calbus/test-support/inventory/scenario';
 import { valuesOf } from '../state/tables/table.ts';
 import { traceRules } from '../explain/rule-trace.ts';
 import { freeInPack } from './withheld-cals.ts';

@@ -9,10 +9,10 @@ import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/ter
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import { UNACTIVATED, type LicenseFacts } from '@calbus/contracts/license';
-import { testLicenseServer } from '@calbus/testkit/certificates';
-import { testBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
+import { testLicenseServer } from '@calbus/test-support/license-server-certificates';
+import { testBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
 import { newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
 import { openJws } from '@calbus/trust/jws';
 import { signLicense } from '@calbus/trust/licenses';

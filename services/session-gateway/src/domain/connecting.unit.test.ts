@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import * as played from '../played-client.ts';
+import * as played from '@calbus/test-support/session-gateway/fake-client';
 import { serverFrameCame } from './behind.ts';
 import { beginConnecting, clientFrameCame, type ConnectedClient, type Connecting } from './connecting.ts';
 import { concat, hex } from './bytes.ts';

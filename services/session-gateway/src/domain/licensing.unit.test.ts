@@ -9,9 +9,9 @@ import {
   digests,
   hardwareIdOf,
   licensePdu,
-  playLicensing,
-  type PlayedStore,
-} from '../played-client.ts';
+  fakeClientLicensing,
+  type ClientLicenseStore,
+} from '@calbus/test-support/session-gateway/fake-client';
 import { ascii, concat, hex } from './bytes.ts';
 import { decodeLicensePdu, type LicensePdu } from './license-pdus.ts';
 import {
@@ -63,11 +63,11 @@ type Run = {
 /** To its end, against a client. */
 const run = (
   hostname: string,
-  store: PlayedStore,
+  store: ClientLicenseStore,
   answer: LicensingAnswer,
   o: { bare?: boolean; hardwareId?: Uint8Array } = {},
 ): Run => {
-  const client = playLicensing(hostname, store, o);
+  const client = fakeClientLicensing(hostname, store, o);
   const asked: Asked[] = [];
   let at = beginLicensing(kit, random());
   for (let turns = 0; turns < 10; turns += 1) {
@@ -75,7 +75,7 @@ const run = (
       asked.push(at.ask);
       at = stepOf(licenseDecided(kit, at.next, answer));
     }
-    const replies = at.send.map((pdu) => client.took(pdu)).filter((r) => r !== undefined);
+    const replies = at.send.map((pdu) => client.receive(pdu)).filter((r) => r !== undefined);
     if (at.next.state === 'over') return { asked, end: at.next, last: client.last() };
     const [reply] = replies;
     if (reply) at = stepOf(licensePduCame(kit, at.next, pduOf(reply)));
@@ -89,7 +89,7 @@ const over = { state: 'over', denied: null };
 describe('the license exchange', () => {
   for (const bare of [false, true])
     test(`a client without a license is given one${bare ? ', if it answers as rdesktop does' : ''}`, () => {
-      const store: PlayedStore = { license: null };
+      const store: ClientLicenseStore = { license: null };
       const { asked, end, last } = run('desk-alice-01', store, { kind: 'give', license }, { bare });
       assert.deepEqual(asked, [{ hardwareId: '000001045c2844fdf9abdcfc722b198bef2289f5', presented: null }]);
       assert.deepEqual([end, last], [over, 3]);
@@ -97,7 +97,7 @@ describe('the license exchange', () => {
     });
 
   test('one that presents its license keeps it, or has it replaced', () => {
-    const store: PlayedStore = { license: ascii(license) };
+    const store: ClientLicenseStore = { license: ascii(license) };
     const kept = run('desk-1', store, { kind: 'keep' });
     assert.deepEqual([kept.asked[0]?.presented, kept.end, kept.last], [license, over, 0xff]);
     const other = `${license}2`;
@@ -113,7 +113,7 @@ describe('the license exchange', () => {
       new Uint8Array(20_000).fill(0x41),
       ascii(`${license}\n`),
     ]) {
-      const store: PlayedStore = { license: junk };
+      const store: ClientLicenseStore = { license: junk };
       const { asked, last } = run('desk-1', store, { kind: 'give', license });
       assert.deepEqual([asked[0]?.presented, last], [null, 4]);
       assert.equal(new TextDecoder().decode(store.license ?? new Uint8Array(0)), license);
@@ -122,7 +122,7 @@ describe('the license exchange', () => {
 
   test('a denied client is told that licensing is over, whether it presented a license or not', () => {
     for (const stored of [null, ascii(license)]) {
-      const store: PlayedStore = { license: stored };
+      const store: ClientLicenseStore = { license: stored };
       const { end, last } = run('desk-1', store, { kind: 'deny', error: 0x102 });
       assert.deepEqual([end, last], [{ state: 'over', denied: 0x102 }, 0xff]);
       assert.deepEqual(store.license, stored);
@@ -130,17 +130,17 @@ describe('the license exchange', () => {
   });
 
   test('one that is let in without a license goes on', () => {
-    const store: PlayedStore = { license: null };
+    const store: ClientLicenseStore = { license: null };
     assert.deepEqual(run('desk-1', store, { kind: 'keep' }).end, over);
     assert.equal(store.license, null);
   });
 });
 
 describe('closes the connection', () => {
-  const opening = (): { client: ReturnType<typeof playLicensing>; at: LicensingStep } => {
-    const client = playLicensing('desk-1', { license: null });
+  const opening = (): { client: ReturnType<typeof fakeClientLicensing>; at: LicensingStep } => {
+    const client = fakeClientLicensing('desk-1', { license: null });
     const first = beginLicensing(kit, random());
-    const reply = client.took(first.send[0] ?? new Uint8Array(0));
+    const reply = client.receive(first.send[0] ?? new Uint8Array(0));
     return { client, at: stepOf(licensePduCame(kit, first.next, pduOf(reply ?? new Uint8Array(0)))) };
   };
   const why = (read: { ok: boolean; why?: string }): string => {
@@ -150,7 +150,7 @@ describe('closes the connection', () => {
 
   test('a response that does not verify, or to another challenge', () => {
     const { client, at } = opening();
-    const response = client.took(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
+    const response = client.receive(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
     const spoilt = response.slice();
     spoilt[spoilt.length - 1] = (spoilt.at(-1) ?? 0) ^ 1;
     assert.match(why(licensePduCame(kit, at.next, pduOf(spoilt))), /does not verify/);
@@ -172,8 +172,9 @@ describe('closes the connection', () => {
       run('desk-1', { license: ascii(license) }, { kind: 'keep' }, { hardwareId: new Uint8Array(21) });
     assert.throws(presents, /not of 20 bytes/);
     const { next } = beginLicensing(kit, random());
-    const client = playLicensing('desk-1', { license: ascii(license) });
-    const info = client.took(beginLicensing(kit, random()).send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
+    const client = fakeClientLicensing('desk-1', { license: ascii(license) });
+    const info =
+      client.receive(beginLicensing(kit, random()).send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
     assert.match(why(licensePduCame(kit, next, pduOf(info))), /does not verify/, 'of another server random');
     const none = licensePdu(0x13, new Uint8Array(40), blob(2, new Uint8Array(9)), new Uint8Array(8));
     assert.match(why(licensePduCame(kit, next, pduOf(none))), /cannot be decrypted/);
@@ -188,7 +189,7 @@ describe('closes the connection', () => {
 
   test('every PDU in every state where it is not due', () => {
     const { client, at } = opening();
-    const response = pduOf(client.took(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0));
+    const response = pduOf(client.receive(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0));
     const asking = stepOf(licensePduCame(kit, at.next, response)).next;
     assert.equal(asking.state, 'asking');
     const empty = new Uint8Array(0);

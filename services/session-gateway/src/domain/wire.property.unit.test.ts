@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import * as played from '../played-client.ts';
+import * as played from '@calbus/test-support/session-gateway/fake-client';
 import { serverFrameCame } from './behind.ts';
 import { concat, hex, utf16 } from './bytes.ts';
 import { beginConnecting, clientFrameCame, isAnswer } from './connecting.ts';

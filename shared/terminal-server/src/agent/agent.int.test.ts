@@ -8,11 +8,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { hw, playLicenseServer, rootPem, type PlayedLicenseServer } from '../played-license-server.ts';
+import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-proxy';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import {
+  hw,
+  startFakeLicenseServer,
+  rootPem,
+  type FakeLicenseServer,
+} from '@calbus/test-support/terminal-server/fake-license-server';
 import { askAgent } from './check.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -21,8 +26,8 @@ const place = (name: string): string => path.join(dir, name);
 const SOCKET = place('agent.sock');
 
 let bus: TestBus;
-let wire: CuttableWire;
-let ls: PlayedLicenseServer;
+let wire: FaultProxy;
+let ls: FakeLicenseServer;
 let agent: ServiceProcess;
 
 const config = (over: object = {}): string => {
@@ -74,9 +79,9 @@ const read = async (socket: Socket): Promise<readonly string[]> => {
 
 before(async () => {
   bus = await testBus(['ts1']);
-  wire = await cuttableWire(bus.server);
-  ls = await playLicenseServer(await bus.connectAs('issuer'), 'ts1');
-  ls.change({ settings: { graceDays: 0, perUserWhenUnreachable: 'refuse', renewalLeadDays: 7 } });
+  wire = await startFaultProxy(bus.server);
+  ls = await startFakeLicenseServer(await bus.connectAs('issuer'), 'ts1');
+  ls.changeTrust({ settings: { graceDays: 0, perUserWhenUnreachable: 'refuse', renewalLeadDays: 7 } });
   ls.answers.request = ({ user }) =>
     user?.name === 'bob'
       ? { kind: 'refused', code: 'NO_LICENSE_AVAILABLE', says: 'so', again: 'later' }
@@ -90,7 +95,7 @@ before(async () => {
 });
 after(async () => {
   await agent?.stop();
-  await ls?.end();
+  await ls?.stop();
   await wire?.[Symbol.asyncDispose]();
   await bus?.[Symbol.asyncDispose]();
   rmSync(dir, { recursive: true, force: true });
@@ -103,7 +108,7 @@ describe('the check for PAM', () => {
     const bob = await check('bob');
     assert.equal(bob.code, 1);
     assert.match(bob.out, /^calbus: bob is refused \(D12, NO_LICENSE_AVAILABLE\): .*\n$/);
-    const asked = ls.took.request.at(-1);
+    const asked = ls.received.request.at(-1);
     assert.deepEqual(asked?.user, { name: 'bob', domain: 'CORP', authenticatedBy: 'pam' });
     assert.equal(asked?.waitsMs, 3_500);
   });
@@ -172,7 +177,7 @@ describe('the socket', () => {
   test('reports a log-on', async () => {
     ls.answers.validated = ({ licenseId }) => ({ kind: 'validated', licenseId });
     const answer = await ask({ do: 'validated', licenseId: 'l1', hardwareId: hw(1) });
-    assert.deepEqual([answer.ok, ls.took.validated[0]?.licenseId], [true, 'l1']);
+    assert.deepEqual([answer.ok, ls.received.validated[0]?.licenseId], [true, 'l1']);
   });
 });
 
@@ -220,11 +225,11 @@ describe('the daemon', () => {
     const said = await check('ann');
     assert.equal(said.code, 1);
     assert.match(said.out, /licenses devices.*session gateway/);
-    const before = ls.took.request.length;
+    const before = ls.received.request.length;
     assert.equal((await ask({ do: 'admit', user: { name: 'ann' } })).code, 'NO_DEVICE_IDENTITY');
-    assert.equal(ls.took.request.length, before);
+    assert.equal(ls.received.request.length, before);
     await ask({ do: 'admit', device: { hardwareId: hw(1).toUpperCase(), name: 'desk-1' } });
-    assert.equal(ls.took.request[before]?.device.hardwareId, hw(1));
+    assert.equal(ls.received.request[before]?.device.hardwareId, hw(1));
   });
 
   test('an invalid configuration is refused with advice before the agent opens a socket', async () => {

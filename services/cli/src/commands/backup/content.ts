@@ -8,8 +8,6 @@ import { progressOf } from '../../progress.ts';
 import { Problem } from '@calbus/operator-client/problem';
 import { damaged, openSealed } from './sealed-file.ts';
 
-export const FORMAT = 1;
-
 export const manifest = z.object({
   madeAt: instant,
   madeBy: name,
@@ -101,11 +99,6 @@ const parse = (text: string): Line => {
 /** Reads the whole file before anything of it is used. Throws a Problem where something is wrong with it. */
 export const openBackup = async (file: string, passphrase: string): Promise<Backup> => {
   const sealed = await openSealed(file, passphrase);
-  if (sealed.format !== FORMAT)
-    throw new Problem(
-      'LATER_VERSION',
-      `The backup has format ${sealed.format}: use a later version of calbus.`,
-    );
   const tally = newTally();
   const progress = progressOf('Checking messages');
   let found: Manifest | undefined;

@@ -8,7 +8,7 @@ import { operatorName, type OperatorClient } from '@calbus/operator-client/clien
 import { bold, grouped, json, moment, say } from '../../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
 import { openLedgerReader } from '@calbus/operator-client/ledger/reader';
-import { FORMAT, newTally, openBackup, type Line, type Manifest } from './content.ts';
+import { newTally, openBackup, type Line, type Manifest } from './content.ts';
 import { writeSealed } from './sealed-file.ts';
 
 async function* liaisonRows(operator: OperatorClient): AsyncGenerator<LiaisonRow> {
@@ -55,7 +55,7 @@ export const makeBackup = async (
     made = tally.sum(Date.now(), operatorName());
     yield line({ is: 'manifest', manifest: made });
   };
-  await writeSealed(file, passphrase, lines(), FORMAT);
+  await writeSealed(file, passphrase, lines());
   if (!made) throw new Error('a backup was written without its manifest');
   return made;
 };
