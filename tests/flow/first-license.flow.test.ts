@@ -212,7 +212,7 @@ describe('the first license', () => {
     }
   });
 
-  test('Redis restarted empty: licenses are issued all the same, and the counts come back', async () => {
+  test('Redis restarted empty: licenses are still issued, and the counts come back', async () => {
     await s.servers.redis.kill();
     const ts = await connectTerminalServer(s.profile, 'ts1');
     try {

@@ -114,7 +114,7 @@ export const events = {
   CLEARINGHOUSE_UNREACHABLE: {
     number: null,
     says: 'The liaison does not reach the Clearinghouse: what is asked of it waits.',
-    todo: 'Start RabbitMQ, or check the address that the liaison is given; licenses are issued all the same.',
+    todo: 'Start RabbitMQ, or check the address that the liaison is given; licenses are still issued.',
   },
   CLONE: {
     number: null,

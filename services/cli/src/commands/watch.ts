@@ -80,7 +80,7 @@ export const watch = async (
         say(
           asJson
             ? JSON.stringify({ counts: null })
-            : red('Redis does not answer: counts are stale; licenses are issued all the same.'),
+            : red('Redis does not answer: counts are stale; licenses are still issued.'),
         );
       last = 'unreachable';
     }
