@@ -11,7 +11,7 @@ import type { Decision } from './request-client.ts';
 import { epochSeen, isOfEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type TrustSnapshot } from './domain/trust-snapshot.ts';
 import type { ServerState } from './persisted-state.ts';
-import type { Sleep } from './sleep.ts';
+import type { Environment } from './environment.ts';
 
 export type LicenseVerifier = {
   /** N1: is it genuine? Does not look at the device. */
@@ -39,7 +39,7 @@ export const createLicenseVerifier = (
   state: ServerState,
   roots: readonly string[],
   askForTrust: () => void,
-  sleep: Sleep,
+  { sleep, monotonic }: Pick<Environment, 'sleep' | 'monotonic'>,
 ): LicenseVerifier => {
   const waiting = new Set<() => void>();
   let keysOf: TrustSnapshot | null = null;
@@ -119,9 +119,9 @@ export const createLicenseVerifier = (
       if (d.outcome.kind !== 'license') return d;
       const { license, licenseId } = d.outcome;
       let result = check(license);
-      const until = performance.now() + SNAPSHOT_TIMEOUT_MS;
+      const until = monotonic() + SNAPSHOT_TIMEOUT_MS;
       // An issuing key may be newer than the trust snapshot here. Ask for snapshots until the timeout before the license is rejected.
-      while (!result.ok && performance.now() < until) {
+      while (!result.ok && monotonic() < until) {
         const snapshot = next();
         askForTrust();
         await snapshot;

@@ -206,7 +206,13 @@ const startBeacon = (
       encode(leaderHeartbeat, { id: newId(), sentAt: clock.now() }, body),
     );
   };
-  beacon();
-  const timer = setInterval(beacon, HEARTBEAT_INTERVAL_MS);
-  return () => clearInterval(timer);
+  const end = new AbortController();
+  const beat = async (): Promise<void> => {
+    while (!end.signal.aborted) {
+      beacon();
+      await clock.sleep(HEARTBEAT_INTERVAL_MS, end.signal);
+    }
+  };
+  void beat();
+  return () => end.abort();
 };
