@@ -23,9 +23,9 @@ import {
 } from '../../services/inventory/src/projections/metrics.ts';
 import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
 import {
-  countGateway,
-  showGateway,
-  type Shown as GatewayShown,
+  createGatewayMetrics,
+  registerGauges,
+  type GatewayGauges as GatewayShown,
 } from '../../services/session-gateway/src/adapters/metrics.ts';
 import { alerts, dashboardQueries, expressions, namesIn, readDashboard } from './monitoring.ts';
 
@@ -46,8 +46,8 @@ const served = (): ReadonlySet<string> => {
     throw new Error('nothing is answered here');
   });
   liaisonMetrics(license, unused as LiaisonShown);
-  countGateway(license);
-  showGateway(license, unused as GatewayShown);
+  createGatewayMetrics(license);
+  registerGauges(license, unused as GatewayShown);
   countCommands(vendor, systemClock, () => Promise.reject(new Error('nothing is answered here')));
   return new Set([...license.names(), ...vendor.names()]);
 };

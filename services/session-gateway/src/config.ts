@@ -11,7 +11,7 @@ import {
 } from '@calbus/runtime/config';
 
 /** host:port, as two. An IPv6 address stands in brackets. */
-const place = z
+const hostAndPort = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$/, 'must be host:port')
   .transform((text) => {
@@ -20,7 +20,7 @@ const place = z
   })
   .refine(({ port }) => port <= 65_535, 'must be host:port, with a port up to 65535');
 
-const atMost = (unless: number) => z.coerce.number().int().min(1).default(unless);
+const limit = (unless: number) => z.coerce.number().int().min(1).default(unless);
 
 export const config = z
   .object({
@@ -34,8 +34,8 @@ export const config = z
       .describe(
         'Folder of its own, for what a terminal server keeps over restarts, and for the certificate where none is given.',
       ),
-    listen: place.prefault('0.0.0.0:3389').describe('Where clients connect.'),
-    rdpServer: place.describe('The RDP server behind, as `host:port`.'),
+    listen: hostAndPort.prefault('0.0.0.0:3389').describe('Where clients connect.'),
+    rdpServer: hostAndPort.describe('The RDP server behind, as `host:port`.'),
     rdpServerCertificateFile: certificateFile
       .optional()
       .describe(
@@ -51,11 +51,11 @@ export const config = z
       .max(100)
       .optional()
       .describe('Path of a unix socket where log-ons are reported. Without it none are.'),
-    connections: atMost(2_000).describe('How many clients may be connected.'),
-    connectionsPerAddress: atMost(200).describe(
+    connections: limit(2_000).describe('How many clients may be connected.'),
+    connectionsPerAddress: limit(200).describe(
       'How many of one address, or of one /64 of IPv6, may be connected.',
     ),
-    handshakesPerAddress: atMost(30).describe(
+    handshakesPerAddress: limit(30).describe(
       'How many of one address may be between connecting and being licensed.',
     ),
     handshakeTime: duration

@@ -5,14 +5,14 @@ import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { z } from 'zod';
-import type { LogOn } from '../domain/log-ons.ts';
+import type { LogOnReport } from '../domain/log-ons.ts';
 
-const LONGEST_LINE = 4_096;
-const WAIT_MS = 2_000;
+const MAX_LINE_LENGTH = 4_096;
+const IDLE_TIMEOUT_MS = 2_000;
 
 const report = z.object({ user: z.string().min(1).max(256), address: z.string().max(64).nullable() });
 
-const parse = (line: string): LogOn | undefined => {
+const parse = (line: string): LogOnReport | undefined => {
   try {
     return report.safeParse(JSON.parse(line)).data;
   } catch {
@@ -36,7 +36,7 @@ const isInUse = async (file: string): Promise<boolean> => {
 /** `take` answers whether it was clear whose log-on it is. */
 export const listenForLogOns = async (
   file: string,
-  take: (logOn: LogOn) => boolean,
+  take: (logOn: LogOnReport) => boolean,
 ): Promise<() => Promise<void>> => {
   if (await isInUse(file))
     throw new Error(
@@ -46,11 +46,11 @@ export const listenForLogOns = async (
   const serve = (socket: Socket): void => {
     let text = '';
     socket.on('error', () => {});
-    socket.setTimeout(WAIT_MS, () => socket.destroy());
+    socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy());
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
       const end = text.indexOf('\n');
-      if (end < 0 && text.length <= LONGEST_LINE) return;
+      if (end < 0 && text.length <= MAX_LINE_LENGTH) return;
       const logOn = end < 0 ? undefined : parse(text.slice(0, end));
       const answer = logOn
         ? { logOn: take(logOn) ? 'taken' : 'nobody' }

@@ -2,20 +2,20 @@
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { bad, concat, good, type Read } from '../domain/bytes.ts';
+import { failure, concat, success, type Result } from '../domain/bytes.ts';
 import { splitFrame } from '../domain/tpkt.ts';
 import type { Peer } from '../ports.ts';
 
 /** Longer than the longest license in the longest PDU; a client cannot make the gateway keep more than this. */
-const LONGEST_FRAME = 32_768;
-const HANG_UP_MS = 2_000;
-const KEEP_ALIVE_MS = 60_000;
+const MAX_FRAME_BYTES = 32_768;
+const CLOSE_TIMEOUT_MS = 2_000;
+const KEEP_ALIVE_INTERVAL_MS = 60_000;
 
 /** Begins TLS on this connection, in one way or the other. Resolves once both ends have agreed. */
-export type StartTls = (socket: Socket) => Promise<Read<Duplex>>;
+export type StartTls = (socket: Socket) => Promise<Result<Duplex>>;
 
 /** The next bytes; null once no more come. */
-const more = (stream: Duplex): Promise<Buffer | null> =>
+const nextChunk = (stream: Duplex): Promise<Buffer | null> =>
   new Promise((resolve) => {
     const events = ['readable', 'end', 'close', 'error'] as const;
     const look = (): void => {
@@ -33,23 +33,23 @@ export const openPeer = (socket: Socket, address: string | null, startTls: Start
   let ahead: Uint8Array = new Uint8Array(0);
   let left = false;
   socket.setNoDelay(true);
-  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+  socket.setKeepAlive(true, KEEP_ALIVE_INTERVAL_MS);
   // What goes wrong is seen by whoever reads.
   socket.on('error', () => {});
   return {
     address,
     next: async () => {
       for (;;) {
-        const split = splitFrame(ahead, LONGEST_FRAME);
-        if (split.kind === 'no-frame') return bad(split.why);
+        const split = splitFrame(ahead, MAX_FRAME_BYTES);
+        if (split.kind === 'no-frame') return failure(split.why);
         if (split.kind === 'frame') {
           ahead = split.rest;
-          return good(split.frame);
+          return success(split.frame);
         }
-        const chunk = await more(stream);
+        const chunk = await nextChunk(stream);
         if (chunk === null) {
           left = true;
-          return bad('the connection was closed');
+          return failure('the connection was closed');
         }
         ahead = concat(ahead, chunk);
       }
@@ -57,22 +57,22 @@ export const openPeer = (socket: Socket, address: string | null, startTls: Start
     send: (...frames) => {
       for (const frame of frames) if (!stream.destroyed) stream.write(frame);
     },
-    secure: async () => {
-      if (ahead.length > 0) return bad('something came before TLS began');
+    startTls: async () => {
+      if (ahead.length > 0) return failure('something came before TLS began');
       const started = await startTls(socket);
       if (!started.ok) return started;
       stream = started.value;
       stream.on('error', () => {});
-      return good(null);
+      return success(null);
     },
     release: () => {
       if (ahead.length > 0) stream.unshift(ahead);
       return stream;
     },
-    hasLeft: () => left,
+    isClosedByPeer: () => left,
     close: () => {
       stream.end();
-      const timer = setTimeout(() => socket.destroy(), HANG_UP_MS);
+      const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
       socket.once('close', () => clearTimeout(timer));
       // A stream that nobody reads does not end.
       stream.resume();

@@ -4,8 +4,8 @@
 import { once } from 'node:events';
 import { connect, isIPv4 } from 'node:net';
 import { lookup } from 'node:dns/promises';
-import { bad, good } from '../domain/bytes.ts';
-import type { ReachServer } from '../ports.ts';
+import { failure, success } from '../domain/bytes.ts';
+import type { ConnectToServer } from '../ports.ts';
 import { openPeer, type StartTls } from './peer.ts';
 
 export type RdpServerOptions = {
@@ -17,8 +17,8 @@ export type RdpServerOptions = {
 };
 
 /** On Linux all of 127.0.0.0/8 is this machine, and can be bound. */
-const OWN = '127.78.';
-const MOST_ADDRESSES = 0xffff;
+const SOURCE_PREFIX = '127.78.';
+const MAX_SOURCE_ADDRESSES = 0xffff;
 
 const isLoopback = (address: string): boolean => isIPv4(address) && address.startsWith('127.');
 
@@ -34,14 +34,17 @@ const addressesOf = async (host: string): Promise<readonly string[]> => {
   }
 };
 
-const ownAddresses = (): { readonly take: () => string | null; readonly giveBack: (a: string) => void } => {
+const createSourceAddresses = (): {
+  readonly take: () => string | null;
+  readonly giveBack: (a: string) => void;
+} => {
   const taken = new Set<string>();
   let last = 0;
   return {
     take: () => {
-      for (let tries = 0; tries < MOST_ADDRESSES; tries += 1) {
-        last = (last % (MOST_ADDRESSES - 1)) + 1;
-        const address = `${OWN}${last >>> 8}.${last & 0xff}`;
+      for (let tries = 0; tries < MAX_SOURCE_ADDRESSES; tries += 1) {
+        last = (last % (MAX_SOURCE_ADDRESSES - 1)) + 1;
+        const address = `${SOURCE_PREFIX}${last >>> 8}.${last & 0xff}`;
         if (taken.has(address)) continue;
         taken.add(address);
         return address;
@@ -52,7 +55,7 @@ const ownAddresses = (): { readonly take: () => string | null; readonly giveBack
   };
 };
 
-export const rdpServer = async (o: RdpServerOptions): Promise<ReachServer> => {
+export const createServerConnector = async (o: RdpServerOptions): Promise<ConnectToServer> => {
   const addresses = await addressesOf(o.host);
   const isHere = addresses.every((address) => isLoopback(address) || address === '::1');
   if (!isHere && !o.verifies)
@@ -60,7 +63,7 @@ export const rdpServer = async (o: RdpServerOptions): Promise<ReachServer> => {
       `${o.host} is another machine, and passwords go there: set CALBUS_RDP_SERVER_CERTIFICATE_FILE to its certificate.`,
     );
   const [host = o.host] = addresses;
-  const own = ownAddresses();
+  const own = createSourceAddresses();
   const mayChoose = process.platform === 'linux' && isLoopback(host);
   return async (signal) => {
     const address = mayChoose ? own.take() : null;
@@ -75,11 +78,11 @@ export const rdpServer = async (o: RdpServerOptions): Promise<ReachServer> => {
     });
     try {
       await once(socket, 'connect', { signal });
-      return good(peer);
+      return success(peer);
     } catch (error) {
       socket.destroy();
       const why = (error as NodeJS.ErrnoException).code ?? 'no answer';
-      return bad(`the RDP server at ${o.host}:${o.port} cannot be reached (${why})`);
+      return failure(`the RDP server at ${o.host}:${o.port} cannot be reached (${why})`);
     }
   };
 };

@@ -2,14 +2,14 @@
 
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Admission, TerminalServer } from '@calbus/terminal-server/client';
-import type { Licensing, Temporary } from '../ports.ts';
+import type { Licensing, TemporaryLicense } from '../ports.ts';
 
 const temporaryOf = (
   server: TerminalServer,
   a: Admission,
   hardwareId: string,
   presented: string | null,
-): Temporary | null => {
+): TemporaryLicense | null => {
   const outcome = a.decision?.outcome;
   if (outcome?.kind === 'license')
     return outcome.licenseKind === 'temporary' ? { licenseId: outcome.licenseId, hardwareId } : null;
@@ -20,7 +20,7 @@ const temporaryOf = (
     : null;
 };
 
-export const licensingBy = (server: TerminalServer, log: Log): Licensing => ({
+export const createLicensing = (server: TerminalServer, log: Log): Licensing => ({
   admit: async (device, presented) => {
     const a = await server.admit({ device, ...(presented === null ? {} : { presented }) });
     if (!a.admit) return { admit: false, row: a.row, code: a.refusal.code };

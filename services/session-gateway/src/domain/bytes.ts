@@ -1,11 +1,11 @@
 // Bytes from strangers. A reader never throws and never reads past the end: what is not there reads as zero or nothing, and
 // `whole` says afterwards whether everything was there.
 
-export type Good<T> = { readonly ok: true; readonly value: T };
-export type Read<T> = Good<T> | { readonly ok: false; readonly why: string };
+export type Success<T> = { readonly ok: true; readonly value: T };
+export type Result<T> = Success<T> | { readonly ok: false; readonly why: string };
 
-export const good = <T>(value: T): Good<T> => ({ ok: true, value });
-export const bad = (why: string): { readonly ok: false; readonly why: string } => ({ ok: false, why });
+export const success = <T>(value: T): Success<T> => ({ ok: true, value });
+export const failure = (why: string): { readonly ok: false; readonly why: string } => ({ ok: false, why });
 
 export type Reader = {
   readonly u8: () => number;
@@ -15,11 +15,11 @@ export type Reader = {
   readonly take: (length: number) => Uint8Array;
   /** All that is left. */
   readonly rest: () => Uint8Array;
-  readonly left: () => number;
-  readonly whole: () => boolean;
+  readonly remaining: () => number;
+  readonly isComplete: () => boolean;
 };
 
-const nothing = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
 export const reader = (bytes: Uint8Array): Reader => {
   let at = 0;
@@ -28,7 +28,7 @@ export const reader = (bytes: Uint8Array): Reader => {
     if (length > bytes.length - at) {
       whole = false;
       at = bytes.length;
-      return nothing;
+      return EMPTY;
     }
     at += length;
     return bytes.subarray(at - length, at);
@@ -47,7 +47,16 @@ export const reader = (bytes: Uint8Array): Reader => {
     return d * 0x100_0000 + c * 0x1_0000 + b * 0x100 + a;
   };
   const left = (): number => bytes.length - at;
-  return { u8, u16be, u16le, u32le, take, left, rest: () => take(left()), whole: () => whole };
+  return {
+    u8,
+    u16be,
+    u16le,
+    u32le,
+    take,
+    remaining: left,
+    rest: () => take(left()),
+    isComplete: () => whole,
+  };
 };
 
 export const u16be = (n: number): readonly number[] => [(n >>> 8) & 0xff, n & 0xff];
@@ -64,7 +73,7 @@ export const concat = (...parts: readonly (Uint8Array | readonly number[])[]): U
   return all;
 };
 
-export const same = (a: Uint8Array, b: Uint8Array): boolean =>
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 export const hex = (bytes: Uint8Array): string =>

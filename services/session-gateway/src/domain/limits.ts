@@ -9,7 +9,7 @@ export type Limits = {
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
 /** Whom an address belongs to, as far as limits go. */
-export const holderOf = (address: string): string => {
+export const addressGroup = (address: string): string => {
   const mapped = MAPPED.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   if (!address.includes(':')) return address;
@@ -24,10 +24,10 @@ export const holderOf = (address: string): string => {
     .join(':');
 };
 
-export type Holding = { readonly connections: number; readonly handshakes: number };
+export type AddressUsage = { readonly connections: number; readonly handshakes: number };
 
 /** Why one more connection is not taken; undefined where it is. */
-export const refusedBy = (l: Limits, all: number, held: Holding | undefined): string | undefined => {
+export const exceededLimit = (l: Limits, all: number, held: AddressUsage | undefined): string | undefined => {
   if (all >= l.connections) return 'as many connections as the gateway takes';
   if (!held) return undefined;
   if (held.connections >= l.connectionsPerAddress) return 'as many connections as one address may have';

@@ -5,16 +5,16 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import * as played from '@calbus/test-support/session-gateway/fake-client';
-import { serverFrameCame } from './behind.ts';
+import { receiveServerFrame } from './backend-licensing.ts';
 import { concat, hex, utf16 } from './bytes.ts';
-import { beginConnecting, clientFrameCame, isAnswer } from './connecting.ts';
+import { initialSequence, receiveClientFrame, isExpectedAnswer } from './connection-sequence.ts';
 import { encodeSetErrorInfo, errorInfo } from './error-info.ts';
 import { clientNameOf, decodeClientData } from './gcc.ts';
 import { decryptPremaster, rc4 } from './license-crypto.ts';
 import { decodeLicensePdu, encodeValidClient } from './license-pdus.ts';
 import { decodeConnectInitial, decodeMcs, encodeSendIndication, encodeSendRequest } from './mcs.ts';
-import { decodeClientInfo, decodeSecured, encodeLicensing } from './security.ts';
-import { encodeServerCertificate } from './server-certificate.ts';
+import { decodeClientInfo, decodeSecuredPdu, encodeLicensing } from './security-header.ts';
+import { encodeProprietaryCertificate } from './proprietary-certificate.ts';
 import { encodeFrame, splitFrame } from './tpkt.ts';
 import {
   decodeConnectionConfirm,
@@ -39,12 +39,12 @@ const decoders: Record<string, (b: Uint8Array) => { readonly ok: boolean }> = {
   'MCS Connect-Initial': decodeConnectInitial,
   MCS: decodeMcs,
   'GCC client data': decodeClientData,
-  'security header': decodeSecured,
+  'security header': decodeSecuredPdu,
   'Client Info': decodeClientInfo,
   licensing: decodeLicensePdu,
-  'connecting, first frame': (b) => clientFrameCame(beginConnecting, b),
-  'connecting, last frame': (b) => clientFrameCame({ at: 'join', clientName: '', joins: 0 }, b),
-  'the server behind': (b) => serverFrameCame(b, { mcsUser: 1007, channel: 1003 }, false),
+  'connecting, first frame': (b) => receiveClientFrame(initialSequence, b),
+  'connecting, last frame': (b) => receiveClientFrame({ at: 'join', clientName: '', joins: 0 }, b),
+  'the server behind': (b) => receiveServerFrame(b, { mcsUser: 1007, channel: 1003 }, false),
 };
 
 /** One whole frame of each kind that clients and servers send. */
@@ -110,7 +110,7 @@ describe('no bytes make a codec throw', () => {
     ]) {
       const pdu = value(decodeMcs(frame ?? new Uint8Array(0)));
       assert.ok(pdu.kind === 'send-request');
-      const { body, kind } = value(decodeSecured(pdu.data)) as { body: Uint8Array; kind: string };
+      const { body, kind } = value(decodeSecuredPdu(pdu.data)) as { body: Uint8Array; kind: string };
       const decode = kind === 'info' ? decodeClientInfo : decodeLicensePdu;
       assert.ok(decode(body).ok);
       // Of Client Info only what stands before the password is read.
@@ -217,12 +217,12 @@ describe('MCS and GCC', () => {
   });
 
   test('confirmations as they were measured', () => {
-    assert.ok(isAnswer(bytes('0300000b 02f080 2e00 0006'), 'attach-confirm'));
-    assert.ok(isAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'join-confirm'));
-    assert.ok(!isAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'attach-confirm'));
+    assert.ok(isExpectedAnswer(bytes('0300000b 02f080 2e00 0006'), 'attach-confirm'));
+    assert.ok(isExpectedAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'join-confirm'));
+    assert.ok(!isExpectedAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'attach-confirm'));
     const response = `0300006c02f0807f66620a0100020100301a020122020103020100020101020100020101020300fff8020102043e000500147c0001
       3614760a01010001c0004d63446e28010c1000040008000300000000000000030c0c00eb030100ec030000020c0c000000000000000000`;
-    assert.ok(isAnswer(bytes(response.replaceAll(/\s/g, '')), 'connect-response'));
+    assert.ok(isExpectedAnswer(bytes(response.replaceAll(/\s/g, '')), 'connect-response'));
   });
 
   test('Set Error Info, as it was measured', () => {
@@ -239,7 +239,7 @@ describe('the security header and licensing', () => {
       fc.property(name, name, name, (user, password, domain) => {
         const pdu = value(decodeMcs(played.clientInfo(user, password, domain)));
         assert.ok(pdu.kind === 'send-request');
-        const secured = value(decodeSecured(pdu.data));
+        const secured = value(decodeSecuredPdu(pdu.data));
         assert.ok(secured.kind === 'info');
         assert.deepEqual(value(decodeClientInfo(secured.body)), { domain, user });
       }),
@@ -282,7 +282,7 @@ describe('the security header and licensing', () => {
   });
 
   test('the proprietary certificate has the lengths that FreeRDP 3 checks', () => {
-    const certificate = encodeServerCertificate(new Uint8Array(256).fill(0xab));
+    const certificate = encodeProprietaryCertificate(new Uint8Array(256).fill(0xab));
     assert.equal(hex(certificate.subarray(0, 12)), '010000000100000001000000');
     assert.equal(
       hex(certificate.subarray(12, 36)),

@@ -5,5 +5,5 @@
 import { setFlagsFromString } from 'node:v8';
 
 /** For the whole process: such buffers are weighed with the heap, so that there is a collection when both together have grown. */
-export const collectByAllMemory = (): void =>
+export const countBuffersAsHeap = (): void =>
   setFlagsFromString('--external-memory-accounted-in-global-limit');

@@ -12,9 +12,9 @@ import { eventually } from '@calbus/test-support/eventually';
 import { cals } from '../../flow/rows/clients.ts';
 import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
 import { startMachine, type Machine } from '../machine.ts';
-import type { Debian } from '../packages.ts';
-import { desk, startScreen, type Connection, type Desk } from './freerdp.ts';
-import { startGateway, type Gateway } from './gateway.ts';
+import type { DebianSystem } from '../packages.ts';
+import { createFreeRdpClient, startVirtualDisplay, type Connection, type FreeRdpClient } from './freerdp.ts';
+import { startGateway, type GatewayProcess } from '../../support/session-gateway/gateway-process.ts';
 
 const user = 'alice';
 const patient = { withinMs: 60_000, everyMs: 50 };
@@ -22,22 +22,22 @@ const TITLE = 'stock FreeRDP, the gateway, unmodified xrdp';
 const NO_SERVER = /License Server .*could not be found/;
 const NO_CALS = /There are no Client Access Licenses .*available/;
 
-const claimsOf = (d: Desk): LicenseClaims => {
+const claimsOf = (d: FreeRdpClient): LicenseClaims => {
   const payload = d.license()?.split('.')[1] ?? '';
   return JSON.parse(Buffer.from(payload, 'base64url').toString()) as LicenseClaims;
 };
-const kindOf = (d: Desk): string => (d.license() === undefined ? 'none' : claimsOf(d).kind);
+const kindOf = (d: FreeRdpClient): string => (d.license() === undefined ? 'none' : claimsOf(d).kind);
 
-const onDebian = (debian: Debian): void => {
+const onDebian = (debian: DebianSystem): void => {
   const stack = new AsyncDisposableStack();
   const socketDir = mkdtempSync(path.join(tmpdir(), 'calbus-log-on-'));
   const logOnSocket = path.join(socketDir, 'gateway.sock');
   const hook = path.join(repositoryRoot, 'services/session-gateway/src/report-log-on.ts');
   let s: RowSystem;
   let machine: Machine;
-  let gateway: Gateway;
-  const desks = new Map<string, Desk>();
-  let newDesk: (name: string) => Desk;
+  let gateway: GatewayProcess;
+  const desks = new Map<string, FreeRdpClient>();
+  let newDesk: (name: string) => FreeRdpClient;
 
   before(
     async () => {
@@ -54,9 +54,10 @@ const onDebian = (debian: Debian): void => {
         readFileSync(pam, 'utf8').replace(common, (found) => `${found}\n${line}`),
       );
       await machine.startXrdp();
-      const screen = stack.use(await startScreen(machine));
+      const screen = stack.use(await startVirtualDisplay(machine));
       newDesk = (name) => {
-        const made = desks.get(name) ?? stack.use(desk(name, { machine, screen, client: debian.client }));
+        const made =
+          desks.get(name) ?? stack.use(createFreeRdpClient(name, { machine, screen, client: debian.client }));
         desks.set(name, made);
         return made;
       };
@@ -75,50 +76,50 @@ const onDebian = (debian: Debian): void => {
   const SESSION = / (?:created|reconnected) session|Session in progress/;
   const ASKED = / connection (?:received|accepted from AF_UNIX)/;
   /** Connects, until its user has logged on. */
-  const logsOn = async (name: string): Promise<Desk> => {
+  const logsOn = async (name: string): Promise<FreeRdpClient> => {
     const granted = (): number => machine.log().split(SESSION).length;
-    const [before, letIn] = [granted(), gateway.times('let in')];
+    const [before, letIn] = [granted(), gateway.logCount('let in')];
     const connection = await connect(name);
     try {
-      await eventually(`${name} is let in`, () => gateway.times('let in') > letIn, patient);
+      await eventually(`${name} is let in`, () => gateway.logCount('let in') > letIn, patient);
       await eventually(`the user of ${name} logs on`, () => granted() > before, patient);
     } catch (error) {
-      throw new Error(`${connection.said()}\n${gateway.log()}\n${machine.log()}`, { cause: error });
+      throw new Error(`${connection.output()}\n${gateway.log()}\n${machine.log()}`, { cause: error });
     }
-    await connection.leave();
+    await connection.disconnect();
     return newDesk(name);
   };
   /** Connects once, is refused, and says so to its user. */
   const isRefused = async (name: string, says: RegExp): Promise<void> => {
     const asked = (): number => machine.log().split(ASKED).length;
-    const [refused, before] = [gateway.times('refused'), asked()];
+    const [refused, before] = [gateway.logCount('refused'), asked()];
     const connection = await connect(name);
     try {
-      await eventually(`${name} is refused`, () => gateway.times('refused') > refused, patient);
-      assert.equal(await connection.ended(), 131);
+      await eventually(`${name} is refused`, () => gateway.logCount('refused') > refused, patient);
+      assert.equal(await connection.exitCode(), 131);
     } catch (error) {
-      await connection.leave();
-      throw new Error(`${connection.said()}\n${gateway.log()}`, { cause: error });
+      await connection.disconnect();
+      throw new Error(`${connection.output()}\n${gateway.log()}`, { cause: error });
     }
-    assert.match(connection.said(), says);
-    assert.equal(gateway.times('refused'), refused + 1, 'it does not connect again by itself');
+    assert.match(connection.output(), says);
+    assert.equal(gateway.logCount('refused'), refused + 1, 'it does not connect again by itself');
     assert.equal(asked(), before, 'xrdp hears nothing of it');
   };
   /** Connects, until it is decided. */
   const isLetIn = async (name: string): Promise<boolean> => {
-    const decisions = (): number => gateway.times('let in') + gateway.times('refused');
-    const [letIn, before] = [gateway.times('let in'), decisions()];
+    const decisions = (): number => gateway.logCount('let in') + gateway.logCount('refused');
+    const [letIn, before] = [gateway.logCount('let in'), decisions()];
     const connection = await connect(name);
     await eventually(`it is decided on ${name}`, () => decisions() > before, patient);
-    await connection.leave();
-    return gateway.times('let in') > letIn;
+    await connection.disconnect();
+    return gateway.logCount('let in') > letIn;
   };
-  const validations = (): number => gateway.times('the license is marked validated: a user has logged on');
+  const validations = (): number => gateway.logCount('the license is marked validated: a user has logged on');
 
   test('a first connection: a temporary license is stored, and the log-on marks it validated', async () => {
     const before = validations();
     const d = await logsOn('desk-2');
-    assert.deepEqual([gateway.decided('desk-2'), kindOf(d)], ['A1', 'temporary']);
+    assert.deepEqual([gateway.lastDecision('desk-2'), kindOf(d)], ['A1', 'temporary']);
     assert.equal(claimsOf(d).sub, d.hardwareId);
     await eventually('the license is marked validated', () => validations() > before, patient);
   });
@@ -131,44 +132,44 @@ const onDebian = (debian: Debian): void => {
     assert.equal(kindOf(first), 'temporary');
     await eventually('the license is marked validated', () => validations() > before, patient);
     const second = await logsOn('desk-1');
-    assert.deepEqual([gateway.decided('desk-1'), kindOf(second)], ['A1', 'full']);
+    assert.deepEqual([gateway.lastDecision('desk-1'), kindOf(second)], ['A1', 'full']);
     const full = second.license();
     const third = await logsOn('desk-1');
-    assert.deepEqual([gateway.decided('desk-1'), third.license()], ['D1', full]);
+    assert.deepEqual([gateway.lastDecision('desk-1'), third.license()], ['D1', full]);
     assert.equal(await s.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
   });
 
   test('the pool is exhausted: the client says so to its user, and does not connect again by itself', async () => {
     await isRefused('desk-2', NO_CALS);
-    assert.equal(gateway.decided('desk-2'), 'D12 NO_LICENSE_AVAILABLE');
+    assert.equal(gateway.lastDecision('desk-2'), 'D12 NO_LICENSE_AVAILABLE');
   });
 
   test('junk in the store of a licensed device is replaced', async () => {
-    newDesk('desk-1').keep('not a license at all');
+    newDesk('desk-1').storeLicense('not a license at all');
     const d = await logsOn('desk-1');
-    assert.deepEqual([gateway.decided('desk-1'), kindOf(d)], ['A1', 'full']);
+    assert.deepEqual([gateway.lastDecision('desk-1'), kindOf(d)], ['A1', 'full']);
   });
 
   test('a copied license lets nobody else in: the thief is a device of its own', async () => {
     const stolen = newDesk('desk-1').license() ?? '';
-    newDesk('desk-3').keep(stolen);
+    newDesk('desk-3').storeLicense(stolen);
     const thief = await logsOn('desk-3');
     assert.deepEqual([kindOf(thief), claimsOf(thief).sub], ['temporary', thief.hardwareId]);
-    newDesk('desk-2').keep(stolen);
+    newDesk('desk-2').storeLicense(stolen);
     await isRefused('desk-2', NO_CALS);
   });
 
   test('NATS is gone: who has a full license works, who has none is told why; also after a restart', async () => {
-    gateway.cut();
+    gateway.cutNats();
     await logsOn('desk-1');
-    assert.equal(gateway.decided('desk-1'), 'D1');
+    assert.equal(gateway.lastDecision('desk-1'), 'D1');
     await isRefused('desk-4', NO_SERVER);
     await gateway.restart();
     await logsOn('desk-1');
-    assert.equal(gateway.decided('desk-1'), 'D1');
+    assert.equal(gateway.lastDecision('desk-1'), 'D1');
     await isRefused('desk-4', NO_SERVER);
-    assert.equal(gateway.decided('desk-4'), 'D12 LICENSE_SERVER_UNREACHABLE');
-    await gateway.restore();
+    assert.equal(gateway.lastDecision('desk-4'), 'D12 LICENSE_SERVER_UNREACHABLE');
+    await gateway.restoreNats();
     assert.equal(kindOf(await logsOn('desk-4')), 'temporary');
   });
 
@@ -183,15 +184,15 @@ const onDebian = (debian: Debian): void => {
   });
 
   test('somebody waits for a log-on under the same name: whose it was is clear where xrdp says from where it came', async () => {
-    const letIn = gateway.times('let in');
+    const letIn = gateway.logCount('let in');
     const waits = await connect('desk-5', 'wrong');
-    await eventually('it is let in', () => gateway.times('let in') > letIn, patient);
+    await eventually('it is let in', () => gateway.logCount('let in') > letIn, patient);
     const before = validations();
     const d = await logsOn('desk-6');
     assert.equal(kindOf(d), 'temporary');
     if (debian.version === 12) assert.equal(validations(), before, 'it could be either');
     else await eventually('the license is marked validated', () => validations() > before, patient);
-    await waits.leave();
+    await waits.disconnect();
   });
 
   test('no password and no license in the log', () => {
@@ -200,7 +201,7 @@ const onDebian = (debian: Debian): void => {
   });
 };
 
-export const tell = (debian: Debian | string): void => {
+export const describeScenario = (debian: DebianSystem | string): void => {
   if (typeof debian === 'string') describe(TITLE, { skip: debian }, () => {});
   else describe(`${TITLE} of Debian ${debian.version}`, () => onDebian(debian));
 };

@@ -4,24 +4,24 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
 import { selfSignedForTls } from '@calbus/trust/self-signed';
-import { concat } from '../../services/session-gateway/src/domain/bytes.ts';
-import { encodeLicensing } from '../../services/session-gateway/src/domain/security.ts';
-import { encodeValidClient } from '../../services/session-gateway/src/domain/license-pdus.ts';
-import { decodeMcs, encodeSendIndication } from '../../services/session-gateway/src/domain/mcs.ts';
-import { splitFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
-import { encodeNegotiationFailure } from '../../services/session-gateway/src/domain/x224.ts';
-import { connectionConfirm, licensePdu } from '../support/session-gateway/fake-client.ts';
+import { concat } from '../../../services/session-gateway/src/domain/bytes.ts';
+import { encodeLicensing } from '../../../services/session-gateway/src/domain/security-header.ts';
+import { encodeValidClient } from '../../../services/session-gateway/src/domain/license-pdus.ts';
+import { decodeMcs, encodeSendIndication } from '../../../services/session-gateway/src/domain/mcs.ts';
+import { splitFrame } from '../../../services/session-gateway/src/domain/tpkt.ts';
+import { encodeNegotiationFailure } from '../../../services/session-gateway/src/domain/x224.ts';
+import { connectionConfirm, licensePdu } from './fake-client.ts';
 
-export type Manner =
+export type ServerBehavior =
   'asks' | 'says-valid' | 'wants-nla' | 'answers-junk' | 'is-silent' | 'wants-its-own-licenses';
 
-export type PlayedServer = {
+export type FakeRdpServer = {
   readonly port: number;
   /** How the next connections are treated; `asks` is xrdp 0.9, `says-valid` is 0.10.1. */
-  readonly behave: (manner: Manner) => void;
+  readonly setBehavior: (manner: ServerBehavior) => void;
   /** Clients that sent Client Info: their number, and the address of the last. */
   readonly clients: () => { readonly number: number; readonly address: string | undefined };
-  readonly open: () => number;
+  readonly openConnections: () => number;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
@@ -37,15 +37,15 @@ const connectResponse = bytes(
 const says = (pdu: Uint8Array): Uint8Array => encodeSendIndication(1003, encodeLicensing(pdu));
 const valid = says(encodeValidClient());
 
-export const playServer = async (): Promise<PlayedServer> => {
+export const startFakeRdpServer = async (): Promise<FakeRdpServer> => {
   const { certificate, key } = await selfSignedForTls('played', Date.now());
   const secureContext = createSecureContext({ cert: certificate, key });
   const sockets = new Set<Socket>();
-  let manner: Manner = 'asks';
+  let manner: ServerBehavior = 'asks';
   let number = 0;
   let address: string | undefined;
 
-  const talk = (socket: Socket, tls: TLSSocket, how: Manner): void => {
+  const talk = (socket: Socket, tls: TLSSocket, how: ServerBehavior): void => {
     let ahead: Uint8Array = new Uint8Array(0);
     let at: 'initial' | 'domain' | 'licensing' = 'initial';
     const take = (frame: Uint8Array): void => {
@@ -95,9 +95,9 @@ export const playServer = async (): Promise<PlayedServer> => {
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
-    behave: (m) => void (manner = m),
+    setBehavior: (m) => void (manner = m),
     clients: () => ({ number, address }),
-    open: () => sockets.size,
+    openConnections: () => sockets.size,
     [Symbol.asyncDispose]: async () => {
       for (const socket of sockets) socket.destroy();
       server.close();

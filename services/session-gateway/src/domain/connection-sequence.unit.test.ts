@@ -2,13 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import * as played from '@calbus/test-support/session-gateway/fake-client';
-import { serverFrameCame } from './behind.ts';
-import { beginConnecting, clientFrameCame, type ConnectedClient, type Connecting } from './connecting.ts';
+import { receiveServerFrame } from './backend-licensing.ts';
+import {
+  initialSequence,
+  receiveClientFrame,
+  type ConnectedClient,
+  type SequenceState,
+} from './connection-sequence.ts';
 import { concat, hex } from './bytes.ts';
 import { encodeValidClient } from './license-pdus.ts';
-import { whoLoggedOn, type Waiting } from './log-ons.ts';
+import { matchLogOn, type WaitingClient } from './log-ons.ts';
 import { encodeSendIndication } from './mcs.ts';
-import { encodeLicensing } from './security.ts';
+import { encodeLicensing } from './security-header.ts';
 
 const due = [
   played.connectInitial([played.coreBlock('desk-1')]),
@@ -20,10 +25,10 @@ const due = [
 ] as const;
 
 /** Where these frames lead; undefined where one of them closes the connection. */
-const after = (frames: readonly Uint8Array[]): Connecting | ConnectedClient | undefined => {
-  let at: Connecting = beginConnecting;
+const after = (frames: readonly Uint8Array[]): SequenceState | ConnectedClient | undefined => {
+  let at: SequenceState = initialSequence;
   for (const frame of frames) {
-    const read = clientFrameCame(at, frame);
+    const read = receiveClientFrame(at, frame);
     if (!read.ok) return undefined;
     if (read.value.kind === 'connected') return read.value.client;
     at = read.value.next;
@@ -62,11 +67,11 @@ describe('the server behind', () => {
 
   test('is answered once where it asks, and is done where it says that the client is valid', () => {
     const request = says(played.licensePdu(0x01, new Uint8Array(100)));
-    const answer = serverFrameCame(request, client, false);
+    const answer = receiveServerFrame(request, client, false);
     assert.ok(answer.ok && answer.value.kind === 'answer');
     assert.equal(hex(answer.value.frame), hex(played.licensing(encodeValidClient())));
-    assert.equal(serverFrameCame(request, client, true).ok, false);
-    assert.deepEqual(serverFrameCame(says(encodeValidClient()), client, true), {
+    assert.equal(receiveServerFrame(request, client, true).ok, false);
+    assert.deepEqual(receiveServerFrame(says(encodeValidClient()), client, true), {
       ok: true,
       value: { kind: 'over' },
     });
@@ -76,28 +81,28 @@ describe('the server behind', () => {
     const alert = says(played.licensePdu(0xff, [2, 0, 0, 0, 1, 0, 0, 0]));
     const data = encodeSendIndication(1003, concat([0, 0, 0, 0], [1]));
     for (const frame of [alert, data, played.attachUser])
-      assert.equal(serverFrameCame(frame, client, false).ok, false);
+      assert.equal(receiveServerFrame(frame, client, false).ok, false);
   });
 });
 
 describe('whose log-on it is', () => {
-  const ann: Waiting = { address: '127.78.0.1', user: 'ann' };
-  const bob: Waiting = { address: '127.78.0.2', user: 'bob' };
+  const ann: WaitingClient = { address: '127.78.0.1', user: 'ann' };
+  const bob: WaitingClient = { address: '127.78.0.2', user: 'bob' };
 
   test('by the address, where it is known, whatever the name', () => {
-    assert.equal(whoLoggedOn([ann, bob], { user: 'ann', address: '127.78.0.2' }), bob);
-    assert.equal(whoLoggedOn([ann, bob], { user: 'ann', address: '127.0.0.1' }), undefined);
+    assert.equal(matchLogOn([ann, bob], { user: 'ann', address: '127.78.0.2' }), bob);
+    assert.equal(matchLogOn([ann, bob], { user: 'ann', address: '127.0.0.1' }), undefined);
   });
 
   test('by the name alone, where one client alone can be meant', () => {
-    const second: Waiting = { address: '127.78.0.3', user: 'Ann' };
-    const typed: Waiting = { address: '127.78.0.4', user: '' };
+    const second: WaitingClient = { address: '127.78.0.3', user: 'Ann' };
+    const typed: WaitingClient = { address: '127.78.0.4', user: '' };
     const byName = { user: 'ANN', address: null };
-    assert.equal(whoLoggedOn([ann, bob], byName), ann);
-    assert.equal(whoLoggedOn([bob, typed], byName), typed);
-    assert.equal(whoLoggedOn([ann, second], byName), undefined);
-    assert.equal(whoLoggedOn([ann, typed], byName), undefined);
-    assert.equal(whoLoggedOn([bob], byName), undefined);
+    assert.equal(matchLogOn([ann, bob], byName), ann);
+    assert.equal(matchLogOn([bob, typed], byName), typed);
+    assert.equal(matchLogOn([ann, second], byName), undefined);
+    assert.equal(matchLogOn([ann, typed], byName), undefined);
+    assert.equal(matchLogOn([bob], byName), undefined);
   });
 
   test('it is one of the clients or none, and never a guess among several', () => {
@@ -111,7 +116,7 @@ describe('whose log-on it is', () => {
     });
     fc.assert(
       fc.property(waiting, logOn, (all, l) => {
-        const found = whoLoggedOn(all, l);
+        const found = matchLogOn(all, l);
         if (!found) return;
         assert.ok(l.address === null || found.address === l.address);
         const others = all.filter((w) => w !== found);

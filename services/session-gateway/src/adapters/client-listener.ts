@@ -4,25 +4,25 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { holderOf, refusedBy, type Holding, type Limits } from '../domain/limits.ts';
-import type { Opened, Session } from '../handlers/session.ts';
-import type { Counts, Peer } from '../ports.ts';
-import { collectByAllMemory } from './garbage.ts';
+import { addressGroup, exceededLimit, type AddressUsage, type Limits } from '../domain/limits.ts';
+import type { OpenResult, Session } from '../handlers/session.ts';
+import type { GatewayMetrics, Peer } from '../ports.ts';
+import { countBuffersAsHeap } from './garbage-collection.ts';
 import { openPeer, type StartTls } from './peer.ts';
 
-export type ClientsOptions = {
+export type ClientListenerOptions = {
   readonly host: string;
   readonly port: number;
   readonly limits: Limits;
   readonly handshakeMs: number;
   readonly startTls: StartTls;
   readonly log: Log;
-  readonly hungUp: Counts['hungUp'];
+  readonly hungUp: GatewayMetrics['hungUp'];
   /** Makes a session of a client, or says why not. */
-  readonly open: (client: Peer, signal: AbortSignal) => Promise<Opened>;
+  readonly open: (client: Peer, signal: AbortSignal) => Promise<OpenResult>;
 };
 
-export type Clients = {
+export type ClientListener = {
   readonly port: number;
   /** How many are being relayed now. */
   readonly sessions: () => number;
@@ -32,7 +32,7 @@ export type Clients = {
 };
 
 /** After one end has ended, how long the other may take to take what is left. */
-const DRAIN_MS = 5_000;
+const DRAIN_TIMEOUT_MS = 5_000;
 
 /** Joins two streams until both are closed; each waits for the other. */
 const relay = async (a: Duplex, b: Duplex): Promise<void> => {
@@ -41,7 +41,7 @@ const relay = async (a: Duplex, b: Duplex): Promise<void> => {
     timer ??= setTimeout(() => {
       a.destroy();
       b.destroy();
-    }, DRAIN_MS);
+    }, DRAIN_TIMEOUT_MS);
   };
   const ended = (from: Duplex, to: Duplex): Promise<void> =>
     new Promise((resolve) => {
@@ -58,20 +58,20 @@ const relay = async (a: Duplex, b: Duplex): Promise<void> => {
 };
 
 const counter = (limits: Limits) => {
-  const held = new Map<string, Holding>();
+  const held = new Map<string, AddressUsage>();
   let all = 0;
-  const change = (holder: string, by: Holding): void => {
+  const change = (holder: string, by: AddressUsage): void => {
     const { connections, handshakes } = held.get(holder) ?? { connections: 0, handshakes: 0 };
     all += by.connections;
     const now = { connections: connections + by.connections, handshakes: handshakes + by.handshakes };
     if (now.connections === 0) held.delete(holder);
     else held.set(holder, now);
   };
-  return { change, refusal: (holder: string) => refusedBy(limits, all, held.get(holder)) };
+  return { change, refusal: (holder: string) => exceededLimit(limits, all, held.get(holder)) };
 };
 
-export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
-  collectByAllMemory();
+export const listenForClients = async (o: ClientListenerOptions): Promise<ClientListener> => {
+  countBuffersAsHeap();
   const sockets = new Set<Socket>();
   const { change, refusal } = counter(o.limits);
   let refused = 0;
@@ -93,7 +93,7 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
       if (session.ok) return session.value;
       const why = late ? 'it was not licensed in time' : session.why;
       o.log.info({ client: address, why }, 'a client was hung up on');
-      const left = session.reason !== 'denied' && (over.signal.aborted || peer.hasLeft());
+      const left = session.reason !== 'denied' && (over.signal.aborted || peer.isClosedByPeer());
       if (late) o.hungUp('late');
       else o.hungUp(left ? 'left' : session.reason);
     } catch (error) {
@@ -110,7 +110,7 @@ export const listenForClients = async (o: ClientsOptions): Promise<Clients> => {
 
   const serve = async (socket: Socket): Promise<void> => {
     const address = socket.remoteAddress ?? '';
-    const holder = holderOf(address);
+    const holder = addressGroup(address);
     const why = refusal(holder);
     if (why !== undefined) {
       socket.destroy();

@@ -2,55 +2,58 @@
 
 import type { Log } from '@calbus/runtime/log';
 import type { RefusalCode } from '@calbus/contracts/refusals';
-import { bad, good, type Read } from '../domain/bytes.ts';
+import { failure, success, type Result } from '../domain/bytes.ts';
 import { errorInfo, type ErrorInfo } from '../domain/error-info.ts';
 import { decodeLicensePdu, type LicensePdu } from '../domain/license-pdus.ts';
 import {
-  beginLicensing,
-  licenseDecided,
-  licensePduCame,
-  type Asked,
-  type LicensingAnswer,
-  type LicensingKit,
-} from '../domain/licensing.ts';
+  startExchange,
+  applyDecision,
+  receiveLicensePdu,
+  type LicenseQuestion,
+  type ExchangeDecision,
+  type LicensingContext,
+} from '../domain/license-exchange.ts';
 import { decodeMcs, encodeSendIndication } from '../domain/mcs.ts';
-import { decodeSecured, encodeLicensing } from '../domain/security.ts';
-import type { Admitted, Licensing, Peer, Randomness, Temporary } from '../ports.ts';
+import { decodeSecuredPdu, encodeLicensing } from '../domain/security-header.ts';
+import type { AdmissionResult, Licensing, Peer, Random, TemporaryLicense } from '../ports.ts';
 
 export type LicensingDeps = {
   readonly licensing: Licensing;
-  readonly kit: LicensingKit;
-  readonly random: Randomness;
+  readonly context: LicensingContext;
+  readonly random: Random;
   readonly log: Log;
-  readonly decided: (admitted: Admitted) => void;
+  readonly onDecision: (admitted: AdmissionResult) => void;
 };
 
-export type Licensed = { readonly denied: ErrorInfo | null; readonly temporary: Temporary | null };
+export type LicensingResult = {
+  readonly denied: ErrorInfo | null;
+  readonly temporary: TemporaryLicense | null;
+};
 
-const SERVER_RANDOM = 32;
-const CHALLENGE = 10;
+const SERVER_RANDOM_BYTES = 32;
+const CHALLENGE_BYTES = 10;
 
 const errorOf = (code: RefusalCode): ErrorInfo => {
   if (code === 'LICENSE_SERVER_UNREACHABLE') return errorInfo.noLicenseServer;
   return code === 'NO_DEVICE_IDENTITY' ? errorInfo.hardwareId : errorInfo.noLicense;
 };
 
-const answerOf = (a: Admitted, presented: string | null): LicensingAnswer => {
+const decisionOf = (a: AdmissionResult, presented: string | null): ExchangeDecision => {
   if (!a.admit) return { kind: 'deny', error: errorOf(a.code) };
   return a.license === null || a.license === presented
     ? { kind: 'keep' }
     : { kind: 'give', license: a.license };
 };
 
-const pduIn = (frame: Uint8Array): Read<LicensePdu> => {
+const decodeLicensingFrame = (frame: Uint8Array): Result<LicensePdu> => {
   const mcs = decodeMcs(frame);
   if (!mcs.ok) return mcs;
-  if (mcs.value.kind !== 'send-request') return bad(`a licensing PDU was due: ${mcs.value.kind}`);
-  const secured = decodeSecured(mcs.value.data);
+  if (mcs.value.kind !== 'send-request') return failure(`a licensing PDU was due: ${mcs.value.kind}`);
+  const secured = decodeSecuredPdu(mcs.value.data);
   if (!secured.ok) return secured;
   return secured.value.kind === 'license'
     ? decodeLicensePdu(secured.value.body)
-    : bad('a licensing PDU was due');
+    : failure('a licensing PDU was due');
 };
 
 /** Of the device: the name in the core data, which comes with every connection, so that a device has one name. */
@@ -58,33 +61,36 @@ export const licenseClient = async (
   d: LicensingDeps,
   client: Peer,
   { channel, clientName }: { readonly channel: number; readonly clientName: string },
-): Promise<Read<Licensed>> => {
-  let temporary: Temporary | null = null;
-  const ask = async ({ hardwareId, presented }: Asked): Promise<LicensingAnswer> => {
+): Promise<Result<LicensingResult>> => {
+  let temporary: TemporaryLicense | null = null;
+  const ask = async ({ hardwareId, presented }: LicenseQuestion): Promise<ExchangeDecision> => {
     const name = clientName === '' ? 'unnamed' : clientName;
     const admitted = await d.licensing.admit({ hardwareId, name }, presented);
     if (admitted.admit) temporary = admitted.temporary;
-    d.decided(admitted);
+    d.onDecision(admitted);
     const { row } = admitted;
     if (admitted.admit) d.log.info({ hardwareId, device: name, row }, 'let in');
     else d.log.warn({ hardwareId, device: name, row, code: admitted.code }, 'refused');
-    return answerOf(admitted, presented);
+    return decisionOf(admitted, presented);
   };
-  let at = beginLicensing(d.kit, { server: d.random(SERVER_RANDOM), challenge: d.random(CHALLENGE) });
+  let at = startExchange(d.context, {
+    server: d.random(SERVER_RANDOM_BYTES),
+    challenge: d.random(CHALLENGE_BYTES),
+  });
   for (;;) {
     client.send(...at.send.map((pdu) => encodeSendIndication(channel, encodeLicensing(pdu))));
-    if (at.next.state === 'over') return good({ denied: at.next.denied, temporary });
-    if (at.ask) {
-      const step = licenseDecided(d.kit, at.next, await ask(at.ask));
+    if (at.next.state === 'over') return success({ denied: at.next.denied, temporary });
+    if (at.question) {
+      const step = applyDecision(d.context, at.next, await ask(at.question));
       if (!step.ok) return step;
       at = step.value;
       continue;
     }
     const frame = await client.next();
     if (!frame.ok) return frame;
-    const pdu = pduIn(frame.value);
+    const pdu = decodeLicensingFrame(frame.value);
     if (!pdu.ok) return pdu;
-    const step = licensePduCame(d.kit, at.next, pdu.value);
+    const step = receiveLicensePdu(d.context, at.next, pdu.value);
     if (!step.ok) return step;
     at = step.value;
   }

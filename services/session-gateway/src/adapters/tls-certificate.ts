@@ -9,7 +9,7 @@ import { selfSignedForTls } from '@calbus/trust/self-signed';
 
 export type Certificate = { readonly certificate: string; readonly key: string };
 
-const kept = async (dataDir: string, now: number): Promise<Certificate> => {
+const storedCertificate = async (dataDir: string, now: number): Promise<Certificate> => {
   const file = path.join(dataDir, 'tls.pem');
   if (!existsSync(file)) {
     const { certificate, key } = await selfSignedForTls(hostname(), now);
@@ -20,7 +20,7 @@ const kept = async (dataDir: string, now: number): Promise<Certificate> => {
 };
 
 /** Rejects with a sentence where the two do not belong together. */
-export const secureContextFor = async (
+export const createSecureContextFor = async (
   given: { readonly certificate: string | undefined; readonly key: string | undefined },
   dataDir: string,
   now: number,
@@ -31,7 +31,9 @@ export const secureContextFor = async (
       'CALBUS_TLS_CERTIFICATE_FILE and CALBUS_TLS_KEY_FILE belong together: set both, or neither.',
     );
   const used =
-    certificate === undefined || key === undefined ? await kept(dataDir, now) : { certificate, key };
+    certificate === undefined || key === undefined
+      ? await storedCertificate(dataDir, now)
+      : { certificate, key };
   try {
     return createSecureContext({ cert: used.certificate, key: used.key });
   } catch (error) {

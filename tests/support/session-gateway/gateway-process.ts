@@ -10,36 +10,44 @@ import { startFaultProxy } from '@calbus/test-support/fault-proxy';
 import { eventually } from '@calbus/test-support/eventually';
 import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 
-type Fact = { readonly msg: string; readonly row?: string; readonly device?: string; readonly code?: string };
+type LogLine = {
+  readonly msg: string;
+  readonly row?: string;
+  readonly device?: string;
+  readonly code?: string;
+};
 
-export type Gateway = {
+export type GatewayProcess = {
   readonly port: number;
   /** What it is started with. */
   readonly environment: () => Record<string, string>;
   /** How it was decided on this device, last of all. */
-  readonly decided: (device: string) => string | undefined;
+  readonly lastDecision: (device: string) => string | undefined;
   /** How often something was logged so far. */
-  readonly times: (msg: string) => number;
+  readonly logCount: (msg: string) => number;
   readonly log: () => string;
-  readonly cut: () => void;
+  readonly cutNats: () => void;
   /** Resolves once it is connected to NATS again. */
-  readonly restore: () => Promise<void>;
+  readonly restoreNats: () => Promise<void>;
   /** Killed and started again, at the license server's time, on what it kept. */
   readonly restart: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
 /** A license server, and what its clocks show. */
-export type Licensed = { readonly profile: Profile; readonly now: () => number };
+export type LicenseServerSite = { readonly profile: Profile; readonly now: () => number };
 
-export type GatewayOptions = {
+export type GatewayProcessOptions = {
   readonly terminalServerId: string;
   readonly rdpPort: number;
   readonly logOnSocket: string;
   readonly env?: Readonly<Record<string, string>>;
 };
 
-export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gateway> => {
+export const startGateway = async (
+  s: LicenseServerSite,
+  o: GatewayProcessOptions,
+): Promise<GatewayProcess> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-gateway-'));
   const id = o.terminalServerId;
   const { hostname, port: natsPort } = new URL(s.profile.natsUrl);
@@ -67,10 +75,10 @@ export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gate
       readyWithinMs: 60_000,
     });
   let service = await start();
-  const facts = (): Fact[] =>
+  const facts = (): LogLine[] =>
     [...earlier, ...service.lines()].flatMap((line) => {
       try {
-        return [JSON.parse(line) as Fact];
+        return [JSON.parse(line) as LogLine];
       } catch {
         return [];
       }
@@ -78,14 +86,14 @@ export const startGateway = async (s: Licensed, o: GatewayOptions): Promise<Gate
   return {
     port,
     environment,
-    decided: (device) => {
+    lastDecision: (device) => {
       const last = facts().findLast((f) => f.device === device && f.row !== undefined);
       return last && (last.code === undefined ? last.row : `${last.row} ${last.code}`);
     },
-    times: (msg) => facts().filter((f) => f.msg === msg).length,
+    logCount: (msg) => facts().filter((f) => f.msg === msg).length,
     log: () => [...earlier, ...service.lines()].join('\n'),
-    cut: wire.cut,
-    restore: async () => {
+    cutNats: wire.cut,
+    restoreNats: async () => {
       const before = wire.forwarded('toClient');
       wire.restore();
       // NATS greets whoever connects.

@@ -15,19 +15,19 @@ import {
 import { ascii, concat, hex } from './bytes.ts';
 import { decodeLicensePdu, type LicensePdu } from './license-pdus.ts';
 import {
-  beginLicensing,
-  licenseDecided,
-  licensePduCame,
-  type Asked,
-  type LicensingAnswer,
-  type LicensingKit,
-  type LicensingState,
-  type LicensingStep,
-} from './licensing.ts';
-import { encodeServerCertificate } from './server-certificate.ts';
+  startExchange,
+  applyDecision,
+  receiveLicensePdu,
+  type LicenseQuestion,
+  type ExchangeDecision,
+  type LicensingContext,
+  type ExchangeState,
+  type ExchangeStep,
+} from './license-exchange.ts';
+import { encodeProprietaryCertificate } from './proprietary-certificate.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
-const kit: LicensingKit = {
+const kit: LicensingContext = {
   digests,
   rsa: (block) => {
     try {
@@ -37,7 +37,7 @@ const kit: LicensingKit = {
     }
   },
   modulusLength: 128,
-  certificate: encodeServerCertificate(
+  certificate: encodeProprietaryCertificate(
     Buffer.from(privateKey.export({ format: 'jwk' }).n ?? '', 'base64url'),
   ),
   names: { company: 'calbus', product: 'A02', scope: 'calbus' },
@@ -49,14 +49,14 @@ const pduOf = (bytes: Uint8Array): LicensePdu => {
   assert.ok(read.ok, read.ok ? '' : read.why);
   return read.value;
 };
-const stepOf = (read: { ok: true; value: LicensingStep } | { ok: false; why: string }): LicensingStep => {
+const stepOf = (read: { ok: true; value: ExchangeStep } | { ok: false; why: string }): ExchangeStep => {
   assert.ok(read.ok, read.ok ? '' : read.why);
   return read.value;
 };
 
 type Run = {
-  readonly asked: readonly Asked[];
-  readonly end: LicensingState;
+  readonly asked: readonly LicenseQuestion[];
+  readonly end: ExchangeState;
   readonly last: number;
 };
 
@@ -64,21 +64,21 @@ type Run = {
 const run = (
   hostname: string,
   store: ClientLicenseStore,
-  answer: LicensingAnswer,
+  answer: ExchangeDecision,
   o: { bare?: boolean; hardwareId?: Uint8Array } = {},
 ): Run => {
   const client = fakeClientLicensing(hostname, store, o);
-  const asked: Asked[] = [];
-  let at = beginLicensing(kit, random());
+  const asked: LicenseQuestion[] = [];
+  let at = startExchange(kit, random());
   for (let turns = 0; turns < 10; turns += 1) {
-    if (at.ask) {
-      asked.push(at.ask);
-      at = stepOf(licenseDecided(kit, at.next, answer));
+    if (at.question) {
+      asked.push(at.question);
+      at = stepOf(applyDecision(kit, at.next, answer));
     }
     const replies = at.send.map((pdu) => client.receive(pdu)).filter((r) => r !== undefined);
     if (at.next.state === 'over') return { asked, end: at.next, last: client.last() };
     const [reply] = replies;
-    if (reply) at = stepOf(licensePduCame(kit, at.next, pduOf(reply)));
+    if (reply) at = stepOf(receiveLicensePdu(kit, at.next, pduOf(reply)));
   }
   throw new Error('the exchange does not end');
 };
@@ -137,11 +137,11 @@ describe('the license exchange', () => {
 });
 
 describe('closes the connection', () => {
-  const opening = (): { client: ReturnType<typeof fakeClientLicensing>; at: LicensingStep } => {
+  const opening = (): { client: ReturnType<typeof fakeClientLicensing>; at: ExchangeStep } => {
     const client = fakeClientLicensing('desk-1', { license: null });
-    const first = beginLicensing(kit, random());
+    const first = startExchange(kit, random());
     const reply = client.receive(first.send[0] ?? new Uint8Array(0));
-    return { client, at: stepOf(licensePduCame(kit, first.next, pduOf(reply ?? new Uint8Array(0)))) };
+    return { client, at: stepOf(receiveLicensePdu(kit, first.next, pduOf(reply ?? new Uint8Array(0)))) };
   };
   const why = (read: { ok: boolean; why?: string }): string => {
     assert.equal(read.ok, false);
@@ -153,13 +153,13 @@ describe('closes the connection', () => {
     const response = client.receive(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
     const spoilt = response.slice();
     spoilt[spoilt.length - 1] = (spoilt.at(-1) ?? 0) ^ 1;
-    assert.match(why(licensePduCame(kit, at.next, pduOf(spoilt))), /does not verify/);
+    assert.match(why(receiveLicensePdu(kit, at.next, pduOf(spoilt))), /does not verify/);
     assert.ok(at.next.state === 'challenged');
     const other = { ...at.next, challenge: randomBytes(10) };
-    assert.match(why(licensePduCame(kit, other, pduOf(response))), /came back changed/);
+    assert.match(why(receiveLicensePdu(kit, other, pduOf(response))), /came back changed/);
     const upgrade = { hardwareId: hex(hardwareIdOf('desk-2')), license };
     assert.match(
-      why(licensePduCame(kit, { ...at.next, upgrade }, pduOf(response))),
+      why(receiveLicensePdu(kit, { ...at.next, replacement: upgrade }, pduOf(response))),
       /another device than before/,
     );
   });
@@ -171,26 +171,30 @@ describe('closes the connection', () => {
     const presents = () =>
       run('desk-1', { license: ascii(license) }, { kind: 'keep' }, { hardwareId: new Uint8Array(21) });
     assert.throws(presents, /not of 20 bytes/);
-    const { next } = beginLicensing(kit, random());
+    const { next } = startExchange(kit, random());
     const client = fakeClientLicensing('desk-1', { license: ascii(license) });
     const info =
-      client.receive(beginLicensing(kit, random()).send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
-    assert.match(why(licensePduCame(kit, next, pduOf(info))), /does not verify/, 'of another server random');
+      client.receive(startExchange(kit, random()).send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
+    assert.match(
+      why(receiveLicensePdu(kit, next, pduOf(info))),
+      /does not verify/,
+      'of another server random',
+    );
     const none = licensePdu(0x13, new Uint8Array(40), blob(2, new Uint8Array(9)), new Uint8Array(8));
-    assert.match(why(licensePduCame(kit, next, pduOf(none))), /cannot be decrypted/);
+    assert.match(why(receiveLicensePdu(kit, next, pduOf(none))), /cannot be decrypted/);
     const tooLarge = licensePdu(
       0x13,
       new Uint8Array(40),
       blob(2, new Uint8Array(136).fill(0xff)),
       new Uint8Array(8),
     );
-    assert.match(why(licensePduCame(kit, next, pduOf(tooLarge))), /cannot be decrypted/);
+    assert.match(why(receiveLicensePdu(kit, next, pduOf(tooLarge))), /cannot be decrypted/);
   });
 
   test('every PDU in every state where it is not due', () => {
     const { client, at } = opening();
     const response = pduOf(client.receive(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0));
-    const asking = stepOf(licensePduCame(kit, at.next, response)).next;
+    const asking = stepOf(receiveLicensePdu(kit, at.next, response)).next;
     assert.equal(asking.state, 'asking');
     const empty = new Uint8Array(0);
     const pdus: readonly LicensePdu[] = [
@@ -209,7 +213,7 @@ describe('closes the connection', () => {
       { kind: 'error-alert', code: 2 },
       { kind: 'other' },
     ];
-    const states: readonly LicensingState[] = [
+    const states: readonly ExchangeState[] = [
       { state: 'requested', random: random() },
       at.next,
       asking,
@@ -223,14 +227,14 @@ describe('closes the connection', () => {
     for (const s of states)
       for (const pdu of pdus)
         if (!due.has(`${s.state} ${pdu.kind}`))
-          assert.match(why(licensePduCame(kit, s, pdu)), /came while licensing is/);
+          assert.match(why(receiveLicensePdu(kit, s, pdu)), /came while licensing is/);
     for (const s of states)
-      if (s.state !== 'asking') assert.match(why(licenseDecided(kit, s, { kind: 'keep' })), /nobody asked/);
+      if (s.state !== 'asking') assert.match(why(applyDecision(kit, s, { kind: 'keep' })), /nobody asked/);
   });
 
   test('and nothing that a client can send makes it throw', () => {
     const { at } = opening();
-    const states: readonly LicensingState[] = [{ state: 'requested', random: random() }, at.next];
+    const states: readonly ExchangeState[] = [{ state: 'requested', random: random() }, at.next];
     const any = fc.uint8Array({ maxLength: 300 });
     fc.assert(
       fc.property(
@@ -241,7 +245,7 @@ describe('closes the connection', () => {
           const pdu = decodeLicensePdu(
             licensePdu(type, new Uint8Array(40), concat(...blobs.map((b) => blob(9, b))), new Uint8Array(16)),
           );
-          if (pdu.ok) licensePduCame(kit, s, pdu.value);
+          if (pdu.ok) receiveLicensePdu(kit, s, pdu.value);
         },
       ),
     );

@@ -1,15 +1,15 @@
 // The order of a connection between TLS and licensing (MS-RDPBCGR 1.3.1.1): what the client may say next, what the server has to
 // answer, and what is read in passing. The frames themselves are handed on as they are.
 
-import { bad, good, type Read } from './bytes.ts';
+import { failure, success, type Result } from './bytes.ts';
 import { clientNameOf, decodeClientData } from './gcc.ts';
 import { decodeConnectInitial, decodeMcs, type McsPdu } from './mcs.ts';
-import { decodeClientInfo, decodeSecured, type ClientNames } from './security.ts';
+import { decodeClientInfo, decodeSecuredPdu, type ClientNames } from './security-header.ts';
 
 /** Channels that a client can join: its own, the I/O channel, 31 static ones and the message channel. */
-const MOST_JOINS = 34;
+const MAX_CHANNEL_JOINS = 34;
 
-export type Connecting =
+export type SequenceState =
   | { readonly at: 'connect' }
   | { readonly at: 'erect-domain'; readonly clientName: string }
   | { readonly at: 'attach-user'; readonly clientName: string }
@@ -24,50 +24,50 @@ export type ConnectedClient = ClientNames & {
   readonly channel: number;
 };
 
-export type ConnectingStep =
-  | { readonly kind: 'go-on'; readonly next: Connecting; readonly answer: McsPdu['kind'] | null }
+export type SequenceStep =
+  | { readonly kind: 'go-on'; readonly next: SequenceState; readonly answer: McsPdu['kind'] | null }
   | { readonly kind: 'connected'; readonly client: ConnectedClient };
 
-export const beginConnecting: Connecting = { at: 'connect' };
+export const initialSequence: SequenceState = { at: 'connect' };
 
-const goOn = (next: Connecting, answer: McsPdu['kind'] | null): Read<ConnectingStep> =>
-  good({ kind: 'go-on', next, answer });
+const proceed = (next: SequenceState, answer: McsPdu['kind'] | null): Result<SequenceStep> =>
+  success({ kind: 'go-on', next, answer });
 
-const connected = (clientName: string, pdu: McsPdu): Read<ConnectingStep> => {
-  if (pdu.kind !== 'send-request') return bad(`an MCS PDU came out of order: ${pdu.kind}`);
-  const secured = decodeSecured(pdu.data);
+const receiveClientInfo = (clientName: string, pdu: McsPdu): Result<SequenceStep> => {
+  if (pdu.kind !== 'send-request') return failure(`an MCS PDU came out of order: ${pdu.kind}`);
+  const secured = decodeSecuredPdu(pdu.data);
   if (!secured.ok) return secured;
-  if (secured.value.kind !== 'info') return bad('Client Info was due');
+  if (secured.value.kind !== 'info') return failure('Client Info was due');
   const names = decodeClientInfo(secured.value.body);
   if (!names.ok) return names;
   const client = { ...names.value, clientName, mcsUser: pdu.user, channel: pdu.channel };
-  return good({ kind: 'connected', client });
+  return success({ kind: 'connected', client });
 };
 
 /** A frame of the client. */
-export const clientFrameCame = (s: Connecting, frame: Uint8Array): Read<ConnectingStep> => {
+export const receiveClientFrame = (s: SequenceState, frame: Uint8Array): Result<SequenceStep> => {
   if (s.at === 'connect') {
     const userData = decodeConnectInitial(frame);
     const blocks = userData.ok ? decodeClientData(userData.value) : userData;
     const name = blocks.ok ? clientNameOf(blocks.value) : blocks;
-    return name.ok ? goOn({ at: 'erect-domain', clientName: name.value }, 'connect-response') : name;
+    return name.ok ? proceed({ at: 'erect-domain', clientName: name.value }, 'connect-response') : name;
   }
   const pdu = decodeMcs(frame);
   if (!pdu.ok) return pdu;
   const { kind } = pdu.value;
   const { clientName } = s;
   if (s.at === 'erect-domain' && kind === 'erect-domain')
-    return goOn({ at: 'attach-user', clientName }, null);
+    return proceed({ at: 'attach-user', clientName }, null);
   if (s.at === 'attach-user' && kind === 'attach-user')
-    return goOn({ at: 'join', clientName, joins: 0 }, 'attach-confirm');
-  if (s.at !== 'join') return bad(`an MCS PDU came out of order: ${kind}`);
-  if (kind !== 'join') return connected(clientName, pdu.value);
-  if (s.joins === MOST_JOINS) return bad('the client joins more channels than there are');
-  return goOn({ at: 'join', clientName, joins: s.joins + 1 }, 'join-confirm');
+    return proceed({ at: 'join', clientName, joins: 0 }, 'attach-confirm');
+  if (s.at !== 'join') return failure(`an MCS PDU came out of order: ${kind}`);
+  if (kind !== 'join') return receiveClientInfo(clientName, pdu.value);
+  if (s.joins === MAX_CHANNEL_JOINS) return failure('the client joins more channels than there are');
+  return proceed({ at: 'join', clientName, joins: s.joins + 1 }, 'join-confirm');
 };
 
 /** Whether a frame of the server is the answer that is due. */
-export const isAnswer = (frame: Uint8Array, due: McsPdu['kind']): boolean => {
+export const isExpectedAnswer = (frame: Uint8Array, due: McsPdu['kind']): boolean => {
   const pdu = decodeMcs(frame);
   return pdu.ok && pdu.value.kind === due;
 };

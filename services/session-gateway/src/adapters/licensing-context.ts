@@ -2,10 +2,10 @@
 
 import { constants, createHash, generateKeyPair, privateDecrypt, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import type { LicensingKit } from '../domain/licensing.ts';
-import { encodeServerCertificate } from '../domain/server-certificate.ts';
+import type { LicensingContext } from '../domain/license-exchange.ts';
+import { encodeProprietaryCertificate } from '../domain/proprietary-certificate.ts';
 import type { Digest } from '../domain/license-crypto.ts';
-import type { Randomness } from '../ports.ts';
+import type { Random } from '../ports.ts';
 
 const MODULUS_BITS = 2048;
 
@@ -14,9 +14,9 @@ const digest =
   (bytes) =>
     createHash(algorithm).update(bytes).digest();
 
-export const random: Randomness = (bytes) => randomBytes(bytes);
+export const systemRandom: Random = (bytes) => randomBytes(bytes);
 
-export const newLicensingKit = async (): Promise<LicensingKit> => {
+export const createLicensingContext = async (): Promise<LicensingContext> => {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: MODULUS_BITS });
   const modulus = Buffer.from(privateKey.export({ format: 'jwk' }).n ?? '', 'base64url');
   return {
@@ -30,7 +30,7 @@ export const newLicensingKit = async (): Promise<LicensingKit> => {
       }
     },
     modulusLength: modulus.length,
-    certificate: encodeServerCertificate(modulus),
+    certificate: encodeProprietaryCertificate(modulus),
     names: { company: 'calbus', product: 'A02', scope: 'calbus' },
   };
 };

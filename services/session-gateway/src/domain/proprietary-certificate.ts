@@ -11,7 +11,7 @@ const SIGNATURE_LENGTH = 72;
 const PUBLIC_EXPONENT = 65_537;
 
 /** `modulus`: big-endian, as a JWK has it. */
-export const encodeServerCertificate = (modulus: Uint8Array): Uint8Array => {
+export const encodeProprietaryCertificate = (modulus: Uint8Array): Uint8Array => {
   const k = modulus.length;
   const key = concat(
     ascii('RSA1'),

@@ -4,28 +4,28 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as startTls } from 'node:tls';
 import type { Duplex } from 'node:stream';
-import { concat } from '../../services/session-gateway/src/domain/bytes.ts';
-import { decodeMcs } from '../../services/session-gateway/src/domain/mcs.ts';
-import { decodeSecured } from '../../services/session-gateway/src/domain/security.ts';
-import { splitFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
-import * as played from '../support/session-gateway/fake-client.ts';
+import { concat } from '../../../services/session-gateway/src/domain/bytes.ts';
+import { decodeMcs } from '../../../services/session-gateway/src/domain/mcs.ts';
+import { decodeSecuredPdu } from '../../../services/session-gateway/src/domain/security-header.ts';
+import { splitFrame } from '../../../services/session-gateway/src/domain/tpkt.ts';
+import * as played from './fake-client.ts';
 
-export type Scripted = {
+export type ScriptedClient = {
   readonly send: (...parts: readonly Uint8Array[]) => void;
   /** The next frame; undefined once the other end has hung up. */
-  readonly frame: () => Promise<Uint8Array | undefined>;
+  readonly nextFrame: () => Promise<Uint8Array | undefined>;
   /** So many bytes, whatever they are. */
   readonly take: (length: number) => Promise<Uint8Array>;
-  readonly secure: () => Promise<void>;
+  readonly startTls: () => Promise<void>;
   /** Resolves once the other end has hung up. */
-  readonly hungUp: Promise<void>;
-  readonly isOver: () => boolean;
+  readonly closed: Promise<void>;
+  readonly isClosed: () => boolean;
   /** The stream itself; nothing is read of it here any more. */
   readonly release: () => Duplex;
-  readonly leave: () => void;
+  readonly disconnect: () => void;
 };
 
-export const script = async (port: number): Promise<Scripted> => {
+export const connectClient = async (port: number): Promise<ScriptedClient> => {
   const socket: Socket = connect({ host: '127.0.0.1', port });
   let stream: Duplex = socket;
   let ahead: Uint8Array = new Uint8Array(0);
@@ -56,7 +56,7 @@ export const script = async (port: number): Promise<Scripted> => {
     send: (...parts) => {
       for (const part of parts) stream.write(part);
     },
-    frame: () =>
+    nextFrame: () =>
       until(() => {
         const split = splitFrame(ahead, 65_535);
         if (split.kind !== 'frame') return undefined;
@@ -68,73 +68,73 @@ export const script = async (port: number): Promise<Scripted> => {
       ahead = ahead.subarray(taken?.length ?? 0);
       return taken ?? new Uint8Array(0);
     },
-    secure: async () => {
+    startTls: async () => {
       socket.removeAllListeners('data');
       const tls = startTls({ socket, rejectUnauthorized: false });
       stream = tls;
       listen(tls);
       await once(tls, 'secureConnect');
     },
-    hungUp,
-    isOver: () => over,
+    closed: hungUp,
+    isClosed: () => over,
     release: () => {
       stream.removeAllListeners('data');
       return stream;
     },
-    leave: () => socket.destroy(),
+    disconnect: () => socket.destroy(),
   };
 };
 
 /** Up to the end of TLS. */
-export const greeted = async (port: number): Promise<Scripted> => {
-  const client = await script(port);
+export const connectWithTls = async (port: number): Promise<ScriptedClient> => {
+  const client = await connectClient(port);
   client.send(played.connectionRequest(3, 'Cookie: mstshash=ann\r\n'));
-  if (!(await client.frame())) throw new Error('hung up on after the connection request');
-  await client.secure();
+  if (!(await client.nextFrame())) throw new Error('hung up on after the connection request');
+  await client.startTls();
   return client;
 };
 
 /** Up to Client Info, which the gateway answers with licensing. */
-export const introduced = async (
+export const connectToLicensing = async (
   port: number,
   name: string,
   user = 'ann',
   password = 'pw',
-): Promise<Scripted> => {
-  const client = await greeted(port);
+): Promise<ScriptedClient> => {
+  const client = await connectWithTls(port);
   for (const frame of [
     played.connectInitial([played.coreBlock(name)]),
     played.erectDomain,
     played.attachUser,
   ]) {
     client.send(frame);
-    if (frame !== played.erectDomain && !(await client.frame()))
+    if (frame !== played.erectDomain && !(await client.nextFrame()))
       throw new Error('hung up on in the handshake');
   }
   for (const channel of [1007, 1003]) client.send(played.joinChannel(channel));
-  for (let joined = 0; joined < 2; joined += 1) await client.frame();
+  for (let joined = 0; joined < 2; joined += 1) await client.nextFrame();
   client.send(played.clientInfo(user, password));
   return client;
 };
 
 /** The licensing PDU in the next frame; undefined where it is something else, or there is none. */
-export const licensingPdu = async (client: Scripted): Promise<Uint8Array | undefined> => {
-  const frame = await client.frame();
+export const nextLicensingPdu = async (client: ScriptedClient): Promise<Uint8Array | undefined> => {
+  const frame = await client.nextFrame();
   const pdu = frame ? decodeMcs(frame) : undefined;
   if (!pdu?.ok || pdu.value.kind !== 'send-indication') return undefined;
-  const secured = decodeSecured(pdu.value.data);
+  const secured = decodeSecuredPdu(pdu.value.data);
   return secured.ok && secured.value.kind === 'license' ? secured.value.body : undefined;
 };
 
 /** The whole exchange; the type of the PDU that ended it. */
-export const licensed = async (
-  client: Scripted,
+export const runLicenseExchange = async (
+  client: ScriptedClient,
   name: string,
   store: played.ClientLicenseStore,
 ): Promise<number> => {
   const exchange = played.fakeClientLicensing(name, store);
   for (;;) {
-    const pdu = await licensingPdu(client);
+    const pdu = await nextLicensingPdu(client);
     if (!pdu) throw new Error('hung up on during licensing');
     const reply = exchange.receive(pdu);
     if (!reply) return exchange.last();
