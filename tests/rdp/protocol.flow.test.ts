@@ -231,7 +231,7 @@ describe('the gateway, and those who speak wrongly', () => {
     assert.ok(slow.length >= 3);
     await Promise.all(slow.map((c) => c.closed));
     await logs(/it was not licensed in time/);
-    await logs(/as many handshakes as one address may have/);
+    await logs(/the address has its maximum of handshakes/);
     behind.setBehavior('says-valid');
     const client = await session('desk-after', { license: null });
     await echoes(client, 1_000);
