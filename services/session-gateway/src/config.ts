@@ -7,7 +7,7 @@ import {
   commonConfig,
   duration,
   fileContent,
-  tlsAgrees,
+  checkTlsConsistency,
 } from '@calbus/runtime/config';
 
 /** host:port. An IPv6 address is in brackets. */
@@ -66,6 +66,6 @@ export const config = z
       .prefault('20s')
       .describe('Time limit of a handshake. Clients give up after about nine seconds.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);
 
 export type Config = z.infer<typeof config>;
