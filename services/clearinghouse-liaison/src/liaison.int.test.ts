@@ -211,7 +211,7 @@ const keys = async (): Promise<Body<typeof issuingKeys>> => {
 };
 const asVendor = (...args: string[]): string => {
   const data = ['--data', path.join(dir, 'clearinghouse')];
-  const command = path.join(vendorDir, 'clearinghouse.mjs');
+  const command = path.join(vendorDir, 'src/cli/main.ts');
   return execFileSync(process.execPath, [command, ...args, ...data], { encoding: 'utf8' });
 };
 const packsIssued = (): number => (JSON.parse(asVendor('packs', '--json')) as unknown[]).length;

@@ -28,7 +28,7 @@ import { openStatement } from '@calbus/licenses/statements';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
 
 const main = path.join(import.meta.dirname, '../../../services/clearinghouse/src/main.ts');
-const vendor = path.join(import.meta.dirname, '../../../services/clearinghouse/clearinghouse.mjs');
+const vendor = path.join(import.meta.dirname, '../../../services/clearinghouse/src/cli/main.ts');
 
 /** The next message of a queue; it may still be on its way. */
 export const nextMessage = (channel: Channel, queue: string): Promise<GetMessage> =>

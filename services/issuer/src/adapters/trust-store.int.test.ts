@@ -15,7 +15,7 @@ import { eventually } from '@calbus/test-support/eventually';
 import { oncePerFile } from '@calbus/test-support/servers';
 import { newKeyPair, privateKeyToPem } from '@calbus/licenses/certificates';
 import { openJws } from '@calbus/licenses/jws';
-import { signLicense } from '@calbus/licenses/licenses';
+import { signLicense } from '@calbus/licenses/license-signature';
 import { issuingKeyContext, encrypt } from '@calbus/licenses/encryption';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { openTrustStore } from './trust-store.ts';

@@ -12,7 +12,8 @@ import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { openJws } from '@calbus/licenses/jws';
-import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/licenses/licenses';
+import { createVerifier, type LicenseCheck } from '@calbus/licenses/verifier';
+import { signLicense } from '@calbus/licenses/license-signature';
 import { createBoundedCache } from '@calbus/runtime/bounded-cache';
 import { signBatch } from '@calbus/licenses/batch-signature';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust-snapshot.ts';
@@ -53,6 +54,7 @@ const revisionOf = ({ ledger }: TrustSources): string =>
 
 export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
   const { nc, inventory, clock, log, dead, signal } = deps;
+  const verifier = createVerifier();
   let keys: IssuingKeySet | undefined;
   let sources: TrustSources | undefined;
   /** The keys of `sources`: a license under any other could be verified by nobody who asks here whom to trust. */
@@ -153,7 +155,7 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
     },
     verify: (license, chain): LicenseCheck => {
       if (!sources) return { ok: false, why: 'who may sign is not known here yet', unknown: true };
-      const checked = checkLicenseWith(license, chain, licenseTrustOf(deps.roots, sources));
+      const checked = verifier.verify(license, licenseTrustOf(deps.roots, sources), chain);
       if (checked.ok || checked.unknown !== true) return checked;
       if (strangers.isUnknown(openJws(license)?.header.kid ?? '', clock.monotonic()))
         return { ok: false, why: checked.why };

@@ -13,7 +13,7 @@ import {
   MAX_BATCH_REQUESTS,
   type licenseDecision,
 } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseCheck } from '@calbus/licenses/licenses';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
 import type { QueuedMessage } from '../ports.ts';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createMetrics, type Metrics } from '@calbus/runtime/metrics';
