@@ -18,6 +18,7 @@ import { openJws } from '@calbus/trust/jws';
 import { signLicense } from '@calbus/trust/licenses';
 import { issuingKeyContext, seal } from '@calbus/trust/seal';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
+import { readIssuingKeys } from './issuing-keys.ts';
 import { openTrustStore } from './trust-store.ts';
 
 const secret = 's'.repeat(40);
@@ -89,7 +90,7 @@ const start = async (t: TestContext, away = false) => {
     nc,
     inventory,
     roots: [],
-    secret,
+    readKeys: () => readIssuingKeys(nc, secret),
     clock: systemClock,
     log: createLog('test', 'silent'),
     dead: {
