@@ -2,7 +2,7 @@
 // docs/contracts.md are generated from this list; a test finds a message that is missing in it.
 
 import type { z } from 'zod';
-import * as carrying from './carry-messages.ts';
+import * as carrying from './offline-exchange-messages.ts';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
@@ -26,21 +26,21 @@ export const parties = {
 export type Party = keyof typeof parties;
 
 /** How a message travels. */
-export const roads = {
+export const transports = {
   queue: 'JetStream keeps it in the request queue until an issuer has answered it.',
   publish: 'Core NATS: whoever listens hears it.',
   ask: 'Core NATS request; the answer goes to the inbox of the one who asked.',
   value: "JetStream keeps the last values of the bucket's key.",
   letter: 'JetStream keeps it for 30 days.',
 } as const;
-export type Road = keyof typeof roads;
+export type Transport = keyof typeof transports;
 
 export type Exchange = {
   /** Stable id: the AsyncAPI channel's name. */
   readonly id: string;
   /** The subject; what stands in braces differs from message to message. */
   readonly subject: string;
-  readonly road: Road;
+  readonly transport: Transport;
   readonly from: readonly Party[];
   readonly to: readonly Party[];
   readonly messages: readonly Contract[];
@@ -59,7 +59,7 @@ const inventoryQuery = (
 ): Exchange => ({
   id: `inventory.query.${name}`,
   subject: subjects.inventory.query(role, name),
-  road: 'ask',
+  transport: 'ask',
   from: [role],
   to: ['inventory'],
   messages: [query],
@@ -71,18 +71,18 @@ const queriesOf = (role: 'issuer' | 'operator'): Exchange[] =>
 const liaisonCommand = (name: LiaisonCommandName): Exchange => ({
   id: `liaison.${name}`,
   subject: subjects.liaison.command(name),
-  road: 'ask',
+  transport: 'ask',
   from: ['operator'],
   to: ['clearinghouse-liaison'],
   messages: [liaisonCommands[name]],
-  answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
+  answers: [liaison.liaisonAccepted, liaison.liaisonRefused, inventory.serviceFault],
 });
 
 export const exchanges: readonly Exchange[] = [
   {
     id: 'license.request',
     subject: subjects.license.request(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.request],
@@ -90,7 +90,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.requests',
     subject: subjects.license.requests(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.requests],
@@ -98,7 +98,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.validated',
     subject: subjects.license.validated(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.validated],
@@ -106,7 +106,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.relearn',
     subject: subjects.license.relearn(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.relearn],
@@ -114,7 +114,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.stands',
     subject: subjects.license.stands(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.stands],
@@ -122,7 +122,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'decision',
     subject: subjects.decision.of(TS, '{requestId}'),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server', 'operator'],
     messages: [terminalServer.licenseDecision, terminalServer.licenseDecisions, terminalServer.licenseFault],
@@ -130,7 +130,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.request',
     subject: subjects.trust.request(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.trustRequest],
@@ -138,7 +138,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.snapshot',
     subject: subjects.trust.snapshot(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustSnapshot],
@@ -146,23 +146,23 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.changed',
     subject: subjects.trust.changed,
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustChanged],
   },
   {
     id: 'inventory.head',
-    subject: subjects.inventory.head,
-    road: 'publish',
+    subject: subjects.inventory.heartbeat,
+    transport: 'publish',
     from: ['inventory'],
     to: ['inventory', 'issuer', 'clearinghouse-liaison', 'operator'],
-    messages: [inventory.inventoryHead],
+    messages: [inventory.leaderHeartbeat],
   },
   {
     id: 'inventory.allocate',
     subject: family('allocate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['issuer'],
     to: ['inventory'],
     messages: inventoryCommands.allocate,
@@ -171,7 +171,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.activation',
     subject: family('activation'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
     messages: inventoryCommands.activation,
@@ -180,7 +180,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.install',
     subject: family('install'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
     messages: inventoryCommands.install,
@@ -189,7 +189,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.operate',
     subject: family('operate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['inventory'],
     messages: inventoryCommands.operate,
@@ -214,7 +214,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.restore',
     subject: subjects.liaison.command('restore'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.restore],
@@ -223,7 +223,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.query.backup',
     subject: subjects.liaison.query('operator', 'backup'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.backup],
@@ -232,25 +232,25 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.carry',
     subject: subjects.liaison.command('carry'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.carry],
-    answers: [carrying.liaisonCarried, carrying.liaisonNotCarried, inventory.serviceFault],
+    answers: [carrying.liaisonExported, carrying.liaisonOfflineRefused, inventory.serviceFault],
   },
   {
     id: 'liaison.answer',
     subject: subjects.liaison.command('answer'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.answer],
-    answers: [carrying.liaisonAnswered, carrying.liaisonNotCarried, inventory.serviceFault],
+    answers: [carrying.liaisonImported, carrying.liaisonOfflineRefused, inventory.serviceFault],
   },
   {
     id: 'liaison.query.status',
     subject: subjects.liaison.query('operator', 'status'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.status],
@@ -259,7 +259,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.query.agreements',
     subject: subjects.liaison.query('operator', 'agreements'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.agreements],
@@ -268,7 +268,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.query.witness',
     subject: subjects.liaison.query('inventory', 'witness'),
-    road: 'ask',
+    transport: 'ask',
     from: ['inventory'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.inventory.witness],
@@ -277,7 +277,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'keys.issuing',
     subject: subjects.issuingKeys,
-    road: 'value',
+    transport: 'value',
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
     messages: [liaison.issuingKeys],
@@ -285,7 +285,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'decision-facts',
     subject: subjects.decisionFacts,
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['inventory'],
     messages: [inventoryDecisionFacts],
@@ -293,7 +293,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'event',
     subject: subjects.event('{name}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['operator'],
     messages: [operatorEvent],
@@ -301,7 +301,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'dead-letter',
     subject: subjects.dead('{service}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['issuer', 'inventory', 'clearinghouse-liaison'],
     to: ['operator'],
     messages: [liaison.deadLetter],

@@ -25,7 +25,7 @@ export const inventoryCommands = {
 /** The contracts of one family. */
 export type InventoryCommand<F extends CommandFamily> = (typeof inventoryCommands)[F][number];
 
-const settings = { query: inventory.querySettings, answer: inventory.inventorySettingsAre };
+const settings = { query: inventory.querySettings, answer: inventory.inventoryCurrentSettings };
 
 /** By the role that asks, and by the last token of the subject. */
 export const inventoryQueries = {

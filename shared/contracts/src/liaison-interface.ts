@@ -2,7 +2,7 @@
 // that a message added here without a handler does not compile.
 
 import type { Contract } from './envelope.ts';
-import { liaisonAnswer, liaisonCarry } from './carry-messages.ts';
+import { liaisonImport, liaisonExport } from './offline-exchange-messages.ts';
 import * as liaison from './liaison-messages.ts';
 import type { LiaisonCommandName } from './subjects.ts';
 
@@ -15,8 +15,8 @@ export const liaisonCommands = {
   recover: liaison.liaisonRecover,
   'change-pack': liaison.liaisonChangePack,
   restore: liaison.liaisonRestore,
-  carry: liaisonCarry,
-  answer: liaisonAnswer,
+  carry: liaisonExport,
+  answer: liaisonImport,
 } as const satisfies Readonly<Record<LiaisonCommandName, Contract>>;
 
 /** The contracts of all commands. */
@@ -25,7 +25,7 @@ export type LiaisonRequest = (typeof liaisonCommands)[LiaisonCommandName];
 /** By the role that asks, and by the last token of the subject. */
 export const liaisonQueries = {
   operator: {
-    status: liaison.queryLiaison,
+    status: liaison.queryLiaisonStatus,
     agreements: liaison.queryAgreements,
     backup: liaison.queryLiaisonBackup,
   },

@@ -6,9 +6,9 @@ import { userInfo } from 'node:os';
 import { decode, encode, type Body, type Contract, type Message } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
-import { natsTls } from '@calbus/trust/tls-options';
+import { natsTlsOptions } from '@calbus/runtime/nats-tls';
 import { connectNats } from './nats-connection.ts';
 import { plain } from '@calbus/cli/print';
 import { Problem } from './problem.ts';
@@ -80,7 +80,7 @@ export const connectOperator = async (profile: Profile): Promise<OperatorClient>
   let nc: NatsConnection;
   try {
     nc = await connectNats(servers, {
-      ...natsTls(servers, ca),
+      ...natsTlsOptions(servers, ca),
       name: 'calbus',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
       inboxPrefix: identities[who].inbox,
@@ -103,7 +103,7 @@ export const connectOperator = async (profile: Profile): Promise<OperatorClient>
   const askAny: OperatorClient['askAny'] = async (subject, c, body, answers) => {
     permit(subject);
     try {
-      return await ask(nc, subject, c, { id: newId(), sentAt: Date.now() }, body, answers, ASK_MS);
+      return await sendRequest(nc, subject, c, { id: newId(), sentAt: Date.now() }, body, answers, ASK_MS);
     } catch (error) {
       const fault = faultOf(error);
       if (!fault) throw error;

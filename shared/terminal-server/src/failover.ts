@@ -2,8 +2,8 @@
 
 import { fault, FaultError, faultOf, faults } from '@calbus/contracts/faults';
 import type { LicenseClaims } from '@calbus/contracts/license';
-import type { LicenseCheck } from '@calbus/trust/licenses';
-import { keepNewest } from '@calbus/trust/newest';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
+import { createBoundedCache } from '@calbus/runtime/bounded-cache';
 import type { Decision } from './request-client.ts';
 import type { ModedRequest, LicenseServer } from './license-server.ts';
 import type { TrustSnapshot } from './domain/trust-snapshot.ts';
@@ -49,7 +49,7 @@ export const createFailover = (
   waitsMs: number,
   monotonic: () => number,
 ): LicenseServers => {
-  const issuers = keepNewest<string, LicenseServer>(MAX_KNOWN_ISSUERS);
+  const issuers = createBoundedCache<string, LicenseServer>(MAX_KNOWN_ISSUERS);
   /** The best of several verdicts on a license: valid, else a reason other than "unknown", else "unknown". */
   const firstOf = (look: (s: LicenseServer) => LicenseCheck): LicenseCheck => {
     let best: LicenseCheck | undefined;

@@ -10,7 +10,7 @@ import {
 import {
   deadLetter,
   liaisonStatus,
-  queryLiaison,
+  queryLiaisonStatus,
   type LiaisonCommand,
 } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
@@ -90,7 +90,7 @@ const nextOf = ({ commandId, road }: LiaisonCommand): string =>
 export const requests = async (operator: OperatorClient, asJson: boolean): Promise<void> => {
   const { commands } = await operator.ask(
     subjects.liaison.query('operator', 'status'),
-    queryLiaison,
+    queryLiaisonStatus,
     {},
     liaisonStatus,
   );

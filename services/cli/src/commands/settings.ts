@@ -1,6 +1,10 @@
 // `calbus settings`: what is in force, changing it, and who changed what when.
 
-import { inventorySettings, inventorySettingsAre, querySettings } from '@calbus/contracts/inventory-messages';
+import {
+  inventorySettings,
+  inventoryCurrentSettings,
+  querySettings,
+} from '@calbus/contracts/inventory-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { settingNames, settingsChange, type SettingsChange } from '@calbus/contracts/settings';
 import { subjects } from '@calbus/contracts/subjects';
@@ -10,7 +14,7 @@ import { json, plain, say, table, time } from '../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
 
 const read = (operator: OperatorClient) =>
-  operator.ask(subjects.inventory.query('operator', 'settings'), querySettings, {}, inventorySettingsAre);
+  operator.ask(subjects.inventory.query('operator', 'settings'), querySettings, {}, inventoryCurrentSettings);
 
 const shown = (value: unknown): string => (value === null ? 'off' : JSON.stringify(value));
 

@@ -15,7 +15,7 @@ import {
   inventoryAllocate,
   inventoryConfirmClock,
   inventoryDeactivation,
-  inventoryHead,
+  leaderHeartbeat,
   inventoryInstall,
   inventoryMergeDevices,
   inventoryReleaseReserve,
@@ -35,7 +35,7 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
-import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
+import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';
 import type { BaseState, State } from '../state/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { DecisionStore, LedgerPages } from '../ports.ts';
@@ -201,7 +201,10 @@ const startBeacon = (
     const { generation, sequence, hash, time, trustRevision, losses } = state.head;
     const place = { generation, sequence, hash, time, trustRevision };
     const body = { term, replica, ...place, life: losses + 1, standing };
-    nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
+    nc.publish(
+      subjects.inventory.heartbeat,
+      encode(leaderHeartbeat, { id: newId(), sentAt: clock.now() }, body),
+    );
   };
   const end = new AbortController();
   const beat = async (): Promise<void> => {

@@ -9,7 +9,7 @@ import {
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { outcomeNotices, type Notice } from '../projections/notices.ts';
 import { decide } from '../rules/decide.ts';
 import type { DecisionContext, DecisionInputs } from '../rules/decision.ts';

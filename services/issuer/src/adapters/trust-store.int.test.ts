@@ -13,10 +13,10 @@ import { testLicenseServer } from '@calbus/test-support/license-server-certifica
 import { testBus } from '@calbus/test-support/nats-bus';
 import { eventually } from '@calbus/test-support/eventually';
 import { oncePerFile } from '@calbus/test-support/servers';
-import { newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
-import { openJws } from '@calbus/trust/jws';
-import { signLicense } from '@calbus/trust/licenses';
-import { issuingKeyContext, seal } from '@calbus/trust/seal';
+import { newKeyPair, privateKeyToPem } from '@calbus/licenses/certificates';
+import { openJws } from '@calbus/licenses/jws';
+import { signLicense } from '@calbus/licenses/license-signature';
+import { issuingKeyContext, encrypt } from '@calbus/licenses/encryption';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { readIssuingKeys } from './issuing-keys.ts';
 import { openTrustStore } from './trust-store.ts';
@@ -47,7 +47,7 @@ const facts: LicenseFacts = {
 type Published = Body<typeof issuingKeys>['keys'][number];
 const key = async (kid: string): Promise<Published> => {
   const { keys, chain } = await server.issuingKey(kid);
-  const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
+  const sealed = encrypt(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
   return { kid, chain, ...server.span, sealed };
 };
 

@@ -1,26 +1,26 @@
-// The certificate that clients see: the one that is configured, or one that was made at the first start and is kept, so that clients
-// which remember it see the same again.
+// The certificate that clients see: the configured one, or one that the gateway makes at its first start and stores. It stays the same
+// because clients remember it.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { selfSignedForTls } from '@calbus/trust/self-signed';
+import { makeSelfSignedCertificate } from '@calbus/licenses/self-signed-certificate';
 
 export type Certificate = { readonly certificate: string; readonly key: string };
 
 const storedCertificate = async (dataDir: string, now: number): Promise<Certificate> => {
   const file = path.join(dataDir, 'tls.pem');
   if (!existsSync(file)) {
-    const { certificate, key } = await selfSignedForTls(hostname(), now);
+    const { certificate, key } = await makeSelfSignedCertificate(hostname(), now);
     writeFileSync(file, `${certificate}\n${key}`, { mode: 0o600 });
   }
   const both = readFileSync(file, 'utf8');
   return { certificate: both, key: both };
 };
 
-/** Rejects with a sentence where the two do not belong together. */
-export const createSecureContextFor = async (
+/** Rejects with a sentence if certificate and key do not match. */
+export const createGatewaySecureContext = async (
   given: { readonly certificate: string | undefined; readonly key: string | undefined },
   dataDir: string,
   now: number,
@@ -39,7 +39,7 @@ export const createSecureContextFor = async (
   } catch (error) {
     const where =
       certificate === undefined
-        ? `what is in ${path.join(dataDir, 'tls.pem')} (remove it, and a new one is made)`
+        ? `${path.join(dataDir, 'tls.pem')} (remove it, and the gateway makes a new one)`
         : 'CALBUS_TLS_CERTIFICATE_FILE and CALBUS_TLS_KEY_FILE (do they belong together?)';
     throw new Error(`TLS cannot be offered with ${where}.`, { cause: error });
   }

@@ -1,6 +1,6 @@
 // calbus ledger verify: reads the ledger by rules of its own and says what is wrong with it.
 
-import { newAudit, type Audit } from '@calbus/audit/audit';
+import { createAudit, type Audit } from '@calbus/audit/audit';
 import { nextLeaderHeartbeat } from '../leader-heartbeat.ts';
 import type { OperatorClient } from '../client.ts';
 import { bold, green, json, moment, plain, red, say, yellow } from '@calbus/cli/print';
@@ -50,7 +50,7 @@ export type LedgerVerification = Awaited<ReturnType<typeof verifyLedger>>;
 
 /** Findings before `from` are left out; the whole ledger is read all the same, since a place is only as good as what it follows on. */
 export const verifyLedger = async (operator: OperatorClient, from: number) => {
-  const audit = newAudit();
+  const audit = createAudit();
   const reader = openLedgerReader(operator, 'Verifying');
   for await (const m of reader.read()) audit.take(m);
   const agreed: Agreement =

@@ -5,7 +5,7 @@ import {
   inventoryRestore,
   inventoryStatus,
   MAX_RESTORE_BYTES,
-  MAX_RESTORED_AT_ONCE,
+  MAX_RESTORE_MESSAGES,
   queryStatus,
 } from '@calbus/contracts/inventory-messages';
 import {
@@ -14,7 +14,7 @@ import {
   liaisonRestored,
   liaisonStatus,
   MAX_LIAISON_PAGE_BYTES,
-  queryLiaison,
+  queryLiaisonStatus,
   type LiaisonRow,
 } from '@calbus/contracts/liaison-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
@@ -47,7 +47,7 @@ const mustWait = async (operator: OperatorClient): Promise<void> => {
 /** What the liaison is to do: take the identity of the backup, or keep its own, which is the same license server's. */
 const whoseIdentity = async (operator: OperatorClient, m: Manifest): Promise<'given' | 'kept'> => {
   const subject = subjects.liaison.query('operator', 'status');
-  const { activation } = await operator.ask(subject, queryLiaison, {}, liaisonStatus);
+  const { activation } = await operator.ask(subject, queryLiaisonStatus, {}, liaisonStatus);
   if (!activation) return 'given';
   if (activation.serverId === m.serverId) return 'kept';
   throw new Problem(
@@ -93,7 +93,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
     for await (const l of backup.lines()) {
       // What is VOID after the last valid message follows nothing.
       if (l.is !== 'message' || l.sequence > sequence) continue;
-      if (size + l.bytes.length > MAX_RESTORE_BYTES || messages.length === MAX_RESTORED_AT_ONCE) await give();
+      if (size + l.bytes.length > MAX_RESTORE_BYTES || messages.length === MAX_RESTORE_MESSAGES) await give();
       messages.push({ sequence: l.sequence, bytes: l.bytes });
       size += l.bytes.length;
     }
