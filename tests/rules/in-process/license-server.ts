@@ -3,7 +3,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { inboxes } from '@calbus/contracts/identities';
-import type { DeadMessage } from '@calbus/runtime/dead-letters';
+import type { DeadLetter } from '@calbus/runtime/dead-letters';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import type { Log } from '@calbus/runtime/log';
 import { createMetrics } from '@calbus/runtime/metrics';
@@ -39,7 +39,7 @@ export type LicenseServerProcess = {
   readonly term: () => number | undefined;
   /** Puts a message of a terminal server into the request queue. */
   readonly enqueue: (subject: string, bytes: Uint8Array) => void;
-  readonly dead: readonly DeadMessage[];
+  readonly dead: readonly DeadLetter[];
   readonly close: () => void;
 };
 
@@ -50,7 +50,7 @@ const startLiaison = async (
     readonly bus: MemoryBus;
     readonly clock: ManualClock;
     readonly log: Log;
-    readonly dead: DeadMessage[];
+    readonly dead: DeadLetter[];
   },
   db: DatabaseSync,
   keys: { now: IssuingKeys | undefined },
@@ -85,7 +85,7 @@ const startLiaison = async (
   const jobs = startJobs({ store, signer, bucket, inventory, outlet, clock, log, signal });
   const { commandAccepted: onAccepted, answerApplied: onApplied } = jobs;
   const restoring = { kept: sqliteBackupRows(db), store, signer, onRestored: onAccepted };
-  const dead = { put: async (m: DeadMessage) => d.dead.push(m) > 0 };
+  const dead = { put: async (m: DeadLetter) => d.dead.push(m) > 0 };
   const intake = { store, signer, inventory, now, onAccepted };
   startResponders({ nc, clock, log, dead }, intake, { ...answering, onApplied }, store, outlet, restoring);
   return {
@@ -117,8 +117,8 @@ export const newLicenseServer = (
   const storage = newInventoryStorage();
   const db = openSqlite(':memory:', schema);
   const keys: { now: IssuingKeys | undefined } = { now: undefined };
-  const dead: DeadMessage[] = [];
-  const deadLetters = { put: async (m: DeadMessage) => dead.push(m) > 0 };
+  const dead: DeadLetter[] = [];
+  const deadLetters = { put: async (m: DeadLetter) => dead.push(m) > 0 };
   let running: Running[] = [];
   let term: () => number | undefined = () => undefined;
   let take: ((subject: string, bytes: Uint8Array, deliveries: number) => void) | undefined;

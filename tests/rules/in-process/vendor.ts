@@ -4,7 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { link, type PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames, type PurchaseAgreement } from '@calbus/contracts/clearinghouse';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { cryptoRandom as random } from '../../../services/clearinghouse/src/adapters/crypto-random.ts';
 import { openSigner, rootFile } from '../../../services/clearinghouse/src/adapters/key-material.ts';
@@ -31,7 +31,11 @@ export const openVendor = async (agreement: PurchaseAgreement, now: number): Pro
       root: readFileSync(rootFile(dataDir), 'utf8'),
       answer: async (user, command) => {
         const bytes = Buffer.from(command);
-        const outcome = await handleCommand(deps, { bytes, user, routingKey: link.commandKey(user) });
+        const outcome = await handleCommand(deps, {
+          bytes,
+          user,
+          routingKey: rabbitmqNames.commandKey(user),
+        });
         if (outcome.kind === 'dead')
           throw new Error(`the Clearinghouse rejects bytes: ${outcome.fault.detail}`);
         return outcome.answer;

@@ -1,13 +1,13 @@
 // A world in this process. Time is the test's: it moves while everything waits, and nothing waits for the machine's clock.
 
 import { describeCounts } from '@calbus/cli/commands/watch';
-import { newAudit } from '@calbus/audit/audit';
+import { createAudit } from '@calbus/audit/audit';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
   inventoryPacks,
   inventoryRefused,
-  inventorySettingsAre,
+  inventoryCurrentSettings,
   inventoryStatus,
   inventoryTerminalServers,
   queryPacks,
@@ -20,13 +20,13 @@ import { faultOf } from '@calbus/contracts/faults';
 import {
   liaisonRefused,
   liaisonStatus,
-  liaisonTaken,
-  queryLiaison,
+  liaisonAccepted,
+  queryLiaisonStatus,
 } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { diagnose } from '@calbus/operator-client/diagnosis/findings';
 import { Problem } from '@calbus/operator-client/problem';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import { memoryStore } from '@calbus/terminal-server/memory-store';
 import type { TerminalServer } from '@calbus/terminal-server/client';
 import { openTerminalServer } from '@calbus/terminal-server/terminal-server';
@@ -82,7 +82,7 @@ export const openWorld = async (): Promise<World> => {
     answers: readonly A[],
   ): Promise<Message<A>> => {
     try {
-      return await run(ask(nc, subject, contract, stamp(), body, answers, 0));
+      return await run(sendRequest(nc, subject, contract, stamp(), body, answers, 0));
     } catch (error) {
       const fault = faultOf(error);
       if (!fault) throw error;
@@ -185,21 +185,21 @@ export const openWorld = async (): Promise<World> => {
       const subject = subjects.inventory.operate((await leaderTerm()) ?? 0);
       const answer = await askAny(subject, contract, body, [inventoryAccepted, inventoryRefused]);
       if (answer.type !== inventoryRefused.type) return;
-      const { code, detail, ...facts } = answer.body as Body<typeof inventoryRefused>;
+      const { code, detail, ...facts } = answer.body;
       throw new Problem(code, detail, facts);
     },
     clearinghouse: async (name, contract, body) => {
       const commandId = `command-${(ids += 1)}`;
       const whole = { ...body, commandId, by: 'a test' } as unknown as Body<typeof contract>;
-      const answers = [liaisonTaken, liaisonRefused];
+      const answers = [liaisonAccepted, liaisonRefused];
       const taken = await askAny(subjects.liaison.command(name), contract, whole, answers);
       if (taken.type === liaisonRefused.type) {
-        const { reason, says } = taken.body as Body<typeof liaisonRefused>;
+        const { reason, says } = taken.body;
         throw new Problem(reason, says);
       }
       const subject = subjects.liaison.query('operator', 'status');
       const stateOf = async () =>
-        (await askAny(subject, queryLiaison, {}, [liaisonStatus])).body.commands.find(
+        (await askAny(subject, queryLiaisonStatus, {}, [liaisonStatus])).body.commands.find(
           (c) => c.commandId === commandId,
         )?.state;
       const state = await eventually(
@@ -230,14 +230,14 @@ export const openWorld = async (): Promise<World> => {
     diagnose: async () => {
       const now = await status();
       const { packs } = await query('packs', queryPacks, {}, inventoryPacks);
-      const { settings } = await query('settings', querySettings, {}, inventorySettingsAre);
+      const { settings } = await query('settings', querySettings, {}, inventoryCurrentSettings);
       const servers = await query(
         'terminal-servers',
         queryTerminalServers,
         { limit: 1_000 },
         inventoryTerminalServers,
       );
-      const liaison = await askAny(subjects.liaison.query('operator', 'status'), queryLiaison, {}, [
+      const liaison = await askAny(subjects.liaison.query('operator', 'status'), queryLiaisonStatus, {}, [
         liaisonStatus,
       ]);
       return diagnose({
@@ -278,7 +278,7 @@ export const openWorld = async (): Promise<World> => {
       await start();
     },
     verify: async () => {
-      const audit = newAudit();
+      const audit = createAudit();
       for (const { sequence, bytes } of site.storage.ledger) audit.take({ sequence, bytes });
       const damage = audit.damage.first;
       const violations = audit.violations.first;

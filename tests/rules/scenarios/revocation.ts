@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { inventorySettingsAre, querySettings } from '@calbus/contracts/inventory-messages';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-messages';
 import {
   admissionText,
   admits,
@@ -78,7 +78,7 @@ export const scenarios: readonly Scenario[] = [
       await revoke(w, licenseIdOf(second));
       const [pool] = (await w.status()).pools;
       assert.deepEqual([pool?.available, pool?.revoked], [2, 2]);
-      const { changes } = await w.query('settings', querySettings, {}, inventorySettingsAre);
+      const { changes } = await w.query('settings', querySettings, {}, inventoryCurrentSettings);
       const [change] = changes;
       assert.equal(change?.why, 'the farm is sold');
       assert.notEqual(change.by, '');
