@@ -18,6 +18,7 @@ import { openJws } from '@calbus/licenses/jws';
 import { signLicense } from '@calbus/licenses/license-signature';
 import { issuingKeyContext, encrypt } from '@calbus/licenses/encryption';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
+import { readIssuingKeys } from './issuing-keys.ts';
 import { openTrustStore } from './trust-store.ts';
 
 const secret = 's'.repeat(40);
@@ -89,7 +90,7 @@ const start = async (t: TestContext, away = false) => {
     nc,
     inventory,
     roots: [],
-    secret,
+    readKeys: () => readIssuingKeys(nc, secret),
     clock: systemClock,
     log: createLog('test', 'silent'),
     dead: {
