@@ -19,7 +19,6 @@ import {
 } from '@calbus/contracts/liaison-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { grouped, json, say } from '../../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -85,7 +84,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
   let messages: Message[] = [];
   let size = 0;
   const give = async (): Promise<void> => {
-    if (messages.length > 0) await sendToLeader(operator, inventoryRestore, { ...common, messages });
+    if (messages.length > 0) await operator.sendToLeader(inventoryRestore, { ...common, messages });
     progress.show(messages.at(-1)?.sequence ?? 0, sequence);
     [messages, size] = [[], 0];
   };
@@ -102,7 +101,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
     progress.end();
   }
   const { madeAt, madeBy } = backup.manifest;
-  return sendToLeader(operator, inventoryRestore, {
+  return operator.sendToLeader(inventoryRestore, {
     ...common,
     messages: [],
     finish: { backup: { madeAt, madeBy } },
