@@ -5,10 +5,10 @@ import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { systemClock } from '@calbus/runtime/clock';
-import { countDead } from '@calbus/runtime/dead-letters';
+import { countDeadLetters } from '@calbus/runtime/dead-letters';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createMetrics } from '@calbus/runtime/metrics';
-import { countReadiness, createReadiness } from '@calbus/runtime/readiness';
+import { exposeReadiness, createReadiness } from '@calbus/runtime/readiness';
 import { countCommands } from '../../services/clearinghouse/src/adapters/metrics.ts';
 import {
   countAnswers,
@@ -23,9 +23,9 @@ import {
 } from '../../services/inventory/src/projections/metrics.ts';
 import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
 import {
-  countGateway,
-  showGateway,
-  type Shown as GatewayShown,
+  createGatewayMetrics,
+  registerGauges,
+  type GatewayGauges as GatewayShown,
 } from '../../services/session-gateway/src/adapters/metrics.ts';
 import { alerts, dashboardQueries, expressions, namesIn, readDashboard } from './monitoring.ts';
 
@@ -36,8 +36,8 @@ const unused: unknown = {};
 
 const served = (): ReadonlySet<string> => {
   const [license, vendor] = [createMetrics(), createMetrics()];
-  countReadiness(createReadiness('issuer', '1'), license);
-  countDead(license);
+  exposeReadiness(createReadiness('issuer', '1'), license);
+  countDeadLetters(license);
   issuerMetrics(license, createEndpoints());
   countCommits(license);
   countEvents(license);
@@ -46,8 +46,8 @@ const served = (): ReadonlySet<string> => {
     throw new Error('nothing is answered here');
   });
   liaisonMetrics(license, unused as LiaisonShown);
-  countGateway(license);
-  showGateway(license, unused as GatewayShown);
+  createGatewayMetrics(license);
+  registerGauges(license, unused as GatewayShown);
   countCommands(vendor, systemClock, () => Promise.reject(new Error('nothing is answered here')));
   return new Set([...license.names(), ...vendor.names()]);
 };

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { type NatsConnection, type Subscription } from 'nats';
 import { exchanges, type Exchange, type Party } from '@calbus/contracts/catalogue';
 import { decode, isOf, type Contract } from '@calbus/contracts/envelope';
-import { serviceFault } from '@calbus/contracts/inventory-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { TestIdentity } from '@calbus/test-support/nats-bus';
 import { eventually } from '@calbus/test-support/eventually';
@@ -99,7 +99,7 @@ export const publishRecordings = async (
       const answered = recording.body.requests ? recording.id : requestId;
       const subject = subjectOf(e, term, requestId);
       for (const bytes of forms(recording)) {
-        switch (e.road) {
+        switch (e.transport) {
           case 'ask':
             await asked(nc, e, subject, bytes);
             break;
@@ -128,7 +128,7 @@ export const publishRecordings = async (
 
 /** Kept in a stream: the value of the keys is put back as it was, since a recording's keys sign nothing. */
 const said = async (nc: NatsConnection, e: Exchange, subject: string, bytes: Uint8Array): Promise<void> => {
-  if (e.road === 'letter') {
+  if (e.transport === 'letter') {
     await nc.request(subject, bytes, { timeout: 10_000 });
     return;
   }

@@ -10,14 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 import { connect, type ChannelModel } from 'amqplib';
 import { compactVerify, importX509 } from 'jose';
-import { link } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import type { Body, Contract } from '@calbus/contracts/envelope';
-import {
-  inventoryPacks,
-  inventoryStatus,
-  queryPacks,
-  queryStatus,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryPacks, queryPacks } from '@calbus/contracts/inventory-query-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import {
   liaisonChangePack,
   liaisonDeactivate,
@@ -27,10 +23,10 @@ import {
   liaisonRecover,
   liaisonRefused,
   liaisonStatus,
-  liaisonTaken,
-  issuingKeys,
-  queryLiaison,
+  liaisonAccepted,
+  queryLiaisonStatus,
 } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/operator-client/client';
@@ -50,7 +46,7 @@ import { hw, startSystem, type System } from './system.ts';
 const seed = seedFrom('CALBUS_LINK_SEED');
 const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 7);
 const chance = dice(seed);
-const answersQueue = link.answersQueue(LICENSE_SERVER);
+const answersQueue = rabbitmqNames.answersQueue(LICENSE_SERVER);
 const copies = { commands: 'calbus.copies.commands', answers: 'calbus.copies.answers' };
 
 let s: System;
@@ -117,7 +113,7 @@ const told = async <C extends Contract>(
   const whole = { ...body, commandId: newId(), by } as unknown as Body<C>;
   const subject = subjects.liaison.command(name);
   try {
-    const { type } = await s.operator.askAny(subject, c, whole, [liaisonTaken, liaisonRefused]);
+    const { type } = await s.operator.askAny(subject, c, whole, [liaisonAccepted, liaisonRefused]);
     return type;
   } catch {
     return 'unknown'; // killed just now; if it has taken it, the outbox shows it
@@ -126,7 +122,7 @@ const told = async <C extends Contract>(
 const packs = async () =>
   (await s.operator.ask(subjects.inventory.query('operator', 'packs'), queryPacks, {}, inventoryPacks)).packs;
 const outbox = () =>
-  s.operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus);
+  s.operator.ask(subjects.liaison.query('operator', 'status'), queryLiaisonStatus, {}, liaisonStatus);
 
 const contact = { firstName: 'Ann', lastName: 'Admin', company: 'Example', country: 'Sampleland' };
 const anyPaper = () =>
@@ -198,8 +194,8 @@ const copyAll = (): Promise<void> =>
   onBroker(CLEARINGHOUSE, async (model) => {
     const channel = await model.createChannel();
     for (const queue of Object.values(copies)) await channel.assertQueue(queue, { durable: true });
-    await channel.bindQueue(copies.commands, link.commandsExchange, link.commandKeys);
-    await channel.bindQueue(copies.answers, link.answersExchange, '#');
+    await channel.bindQueue(copies.commands, rabbitmqNames.commandsExchange, rabbitmqNames.commandKeys);
+    await channel.bindQueue(copies.answers, rabbitmqNames.answersExchange, '#');
   });
 
 /** What passed since the last look, in its order. */
@@ -218,8 +214,8 @@ const put = (who: typeof LICENSE_SERVER | typeof CLEARINGHOUSE, messages: readon
     const channel = await model.createConfirmChannel();
     const [exchange, key] =
       who === LICENSE_SERVER
-        ? [link.commandsExchange, link.commandKey(LICENSE_SERVER)]
-        : [link.answersExchange, answersQueue];
+        ? [rabbitmqNames.commandsExchange, rabbitmqNames.commandKey(LICENSE_SERVER)]
+        : [rabbitmqNames.answersExchange, answersQueue];
     for (const bytes of messages) channel.publish(exchange, key, bytes, { userId: who, persistent: true });
     await channel.waitForConfirms();
   });
@@ -291,7 +287,7 @@ const faults: Record<string, () => Promise<void>> = {
   'the exchange for commands is deleted': async () => {
     // What is published then closes its sender's channel, 404 NOT_FOUND.
     await onBroker(CLEARINGHOUSE, async (model) => {
-      await (await model.createChannel()).deleteExchange(link.commandsExchange);
+      await (await model.createChannel()).deleteExchange(rabbitmqNames.commandsExchange);
     });
     await commands['install']?.();
     await sleep(chance.between(200, 800));

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '@calbus/test-support/eventually';
-import { introduced, licensed } from '../rdp/scripted-client.ts';
+import { connectToLicensing, runLicenseExchange } from '../support/session-gateway/scripted-client.ts';
 
 const PAUSE_MS = 150;
 const RECONNECT_MS = 200;
@@ -48,9 +48,9 @@ export const startGatewayLoad = (
     while (running) {
       const replacedBefore = isReplaced();
       try {
-        const client = await introduced(port, name);
-        await licensed(client, name, store);
-        client.leave();
+        const client = await connectToLicensing(port, name);
+        await runLicenseExchange(client, name, store);
+        client.disconnect();
         admitted += 1;
         return;
       } catch (error) {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { eventually } from '@calbus/test-support/eventually';
-import { playServer } from '../rdp/played-server.ts';
+import { startFakeRdpServer } from '../support/session-gateway/fake-rdp-server.ts';
 import { unpackEarlierRelease } from './earlier-release.ts';
 import { startGatewayLoad, type GatewayLoad } from './gateway-load.ts';
 import { startLoad, type Load } from './load.ts';
@@ -118,8 +118,8 @@ before(
   async () => {
     const unpacked = stack.use(await unpackEarlierRelease(console.log));
     old = await earlierRelease(unpacked.root);
-    const rdpServer = stack.use(await playServer());
-    rdpServer.behave('says-valid');
+    const rdpServer = stack.use(await startFakeRdpServer());
+    rdpServer.setBehavior('says-valid');
     site = stack.use(await openSite(old, rdpServer.port));
     await site.run(CLEARINGHOUSE, old);
     await Promise.all([inventory(1), inventory(2), LIAISON, ISSUER].map((i) => site.run(i, old)));

@@ -2,11 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { purchaseAgreement } from '@calbus/contracts/purchases';
 import type { Body } from '@calbus/contracts/envelope';
-import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import { grouped, modeName } from '@calbus/cli/print';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
 import { connectTerminalServer, describeDecision } from '@calbus/operator-client/terminal-server-connection';
@@ -74,7 +74,7 @@ const untilOutboxIsEmpty = async (f: FirstLicenseOptions): Promise<void> => {
   for (;;) {
     const { commands } = await f.operator.ask(
       subjects.liaison.query('operator', 'status'),
-      queryLiaison,
+      queryLiaisonStatus,
       {},
       liaisonStatus,
     );
@@ -161,14 +161,14 @@ const perUser = async (f: FirstLicenseOptions): Promise<void> => {
 export const runFirstLicense = async (f: FirstLicenseOptions): Promise<boolean> => {
   const loss = (await untilStanding(f))?.loss;
   if (loss?.evidence.some((e) => e.from === 'restore')) {
-    f.say('The ledger waits for a backup: npx calbus restore <file>. Until then it issues nothing.');
+    f.say('The ledger waits for a backup: calbus restore <file>. Until then it issues nothing.');
     return true;
   }
   if (loss) {
     f.say(
-      'Something of the ledger is lost, so nothing is issued. `npx calbus status` says what was seen of it. Put',
+      'Something of the ledger is lost, so nothing is issued. `calbus status` says what was seen of it. Put',
     );
-    f.say('the folder nats/ back from a copy, or accept the loss: npx calbus ledger accept-loss --why "..."');
+    f.say('the folder nats/ back from a copy, or accept the loss: calbus ledger accept-loss --why "..."');
     return true;
   }
   await untilOutboxIsEmpty(f);

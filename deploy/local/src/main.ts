@@ -1,5 +1,6 @@
 // `npm start`: starts servers, then services, then does the main job in front of the user. start.mjs runs it.
 import { binaryNames, ensureServers } from './binaries.ts';
+import { closingLines } from './closing-lines.ts';
 import { prepareDeployment } from './deployment.ts';
 import { startGateway } from './gateway.ts';
 import { runStartup } from './startup.ts';
@@ -42,11 +43,7 @@ try {
   await Promise.race([work(), lifetime.ending]);
   if (!options.once && !lifetime.signal.aborted) {
     say('');
-    say('calbus runs until Ctrl-C. In another terminal:');
-    say(
-      '  npx calbus status      leader, ledger, stock      npx calbus watch      live counts and decisions',
-    );
-    say('  npx calbus licenses    who holds what             npx calbus --help     everything else');
+    for (const line of closingLines(options.dataDir)) say(line);
     await lifetime.ending;
   }
 } catch (error) {

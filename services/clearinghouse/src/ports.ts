@@ -1,12 +1,7 @@
 // What the handlers need of the outside.
 
-import type {
-  ClearinghouseCommand,
-  ClearinghouseReason,
-  Paper,
-  Purchase,
-  PurchaseAgreement,
-} from '@calbus/contracts/clearinghouse';
+import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
+import type { AgreementReference, Purchase, PurchaseAgreement } from '@calbus/contracts/purchases';
 import type { CoverCount, EnterDecision } from './domain/agreements.ts';
 import type { KeyedCheck } from './domain/codes.ts';
 import type { Code, Cover, Pack, Server } from './domain/registry.ts';
@@ -41,7 +36,7 @@ export type Registry = {
   readonly issuePack: (pack: Pack) => void;
   readonly pack: (keyPackId: string) => Pack | undefined;
   /** Of a license server: the key packs on a paper, and how many there are on any. Those without CALs are left out. */
-  readonly packsOn: (serverId: string, paper: Paper) => readonly Pack[];
+  readonly packsOn: (serverId: string, paper: AgreementReference) => readonly Pack[];
   /**
    * As many of them as one answer may have, first those that were not handed out in this epoch yet, and how many of the latter are left
    * for the next time. Remembers that they were handed out.
@@ -49,7 +44,7 @@ export type Registry = {
   readonly takePacksToRecover: (
     serverId: string,
     epoch: number,
-    paper: Paper,
+    paper: AgreementReference,
     at: number,
   ) => { readonly packs: readonly Pack[]; readonly more: number };
   readonly packCount: (serverId: string) => number;

@@ -9,11 +9,12 @@ import { randomInt } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { bought, link, type Bought } from '@calbus/contracts/clearinghouse';
+import { purchasedCals, type PurchasedCals } from '@calbus/contracts/purchases';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
-import { openJws } from '@calbus/trust/jws';
-import { newKeyPair } from '@calbus/trust/certificates';
+import { openJws } from '@calbus/licenses/jws';
+import { newKeyPair } from '@calbus/licenses/certificates';
 import {
   activateCommand,
   signedCommand,
@@ -65,7 +66,7 @@ const packLines = z.array(
     keyPackId: z.string(),
     serverId: z.string(),
     epoch: z.int(),
-    purchase: bought.extend({ quantity: z.int() }),
+    purchase: purchasedCals.extend({ quantity: z.int() }),
   }),
 );
 const codeLines = z.array(
@@ -82,7 +83,7 @@ after(async () => {
   await scene?.[Symbol.asyncDispose]();
 });
 
-type Held = { readonly serverId: string; readonly purchase: Bought; left: number };
+type Held = { readonly serverId: string; readonly purchase: PurchasedCals; left: number };
 
 test('workers that are killed at work issue what was bought, and answer each command once', async (t) => {
   t.diagnostic(`CALBUS_TEST_SEED=${seed}`);
@@ -111,7 +112,7 @@ test('workers that are killed at work issue what was bought, and answer each com
   const sites = await Promise.all(users.map(scene.licenseServer));
   for (const s of sites)
     await s.channel.consume(
-      link.answersQueue(s.user),
+      rabbitmqNames.answersQueue(s.user),
       (m) => {
         if (!m) return;
         heard += 1;
@@ -236,7 +237,7 @@ test('workers that are killed at work issue what was bought, and answer each com
     new Map(packs.map((p) => [p.keyPackId, [p.serverId, p.purchase.quantity]])),
     new Map([...held].map(([id, h]) => [id, [h.serverId, h.left]])),
   );
-  const inUse = (of: (p: Bought) => boolean): number =>
+  const inUse = (of: (p: PurchasedCals) => boolean): number =>
     [...held.values()].filter((h) => of(h.purchase)).reduce((sum, h) => sum + h.left, 0);
   const lines = agreementLines.parse(scene.asVendor('agreements', 'list'));
   for (const { program, agreementNumber, covers } of lines)

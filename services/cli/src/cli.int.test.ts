@@ -12,21 +12,20 @@ import { encode } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
-  inventoryHead,
-  inventoryLicenses,
   inventoryMergeDevices,
   inventoryRefused,
   inventoryRevoke,
   inventoryUndoMerge,
-  queryLicenses,
-} from '@calbus/contracts/inventory-messages';
-import { deadLetter } from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryLicenses, queryLicenses } from '@calbus/contracts/inventory-query-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
+import { answerWith, respond, type Answer } from '@calbus/runtime/responder';
 import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
 import { eventually } from '@calbus/test-support/eventually';
 import { startService } from '@calbus/test-support/service-process';
@@ -209,7 +208,7 @@ const leading = async (answer: (type: string) => Answer) => {
   });
   const head = { term: 3, replica: 'r1', ...position, hash: '0'.repeat(64), time: 1, trustRevision: 0 };
   const beacon = setInterval(
-    () => nc.publish(subjects.inventory.head, encode(inventoryHead, { id: 'h', sentAt: 1 }, head)),
+    () => nc.publish(subjects.inventory.heartbeat, encode(leaderHeartbeat, { id: 'h', sentAt: 1 }, head)),
     100,
   );
   return {

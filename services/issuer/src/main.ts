@@ -1,10 +1,11 @@
 import { identities, inboxes } from '@calbus/contracts/identities';
-import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { countDeadLetters, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { connectNats, endNats, linkWrong, watchLink } from '@calbus/runtime/nats';
+import { connectNats, closeNats, connectionProblem, watchConnection } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { version } from '@calbus/runtime/version';
+import { readIssuingKeys } from './adapters/issuing-keys.ts';
 import { natsInventory } from './adapters/inventory.ts';
 import { issuerMetrics } from './adapters/metrics.ts';
 import { consumeRequests } from './adapters/request-queue.ts';
@@ -20,22 +21,22 @@ await runService({
     const { inbox } = identities.issuer;
     const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
     const nc = await connectNats({ servers, ca, seed, name: 'issuer', inbox, log, signal });
-    onStop('the NATS connection', () => endNats(nc));
-    const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log, countDead(metrics));
+    onStop('the NATS connection', () => closeNats(nc));
+    const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log, countDeadLetters(metrics));
     const inventory = natsInventory(nc, clock, dead);
     const roots = [c.clearinghouseRootFile];
     const trust = openTrustStore({
       nc,
       inventory,
       roots,
-      secret: c.deploymentSecretFile,
+      readKeys: () => readIssuingKeys(nc, c.deploymentSecretFile),
       clock,
       log,
       dead,
       signal,
     });
     onStop('trust', () => trust.ended);
-    readiness.needs('nats', linkWrong(watchLink(nc, log)));
+    readiness.needs('nats', connectionProblem(watchConnection(nc, log)));
     readiness.needs('trust', trust.problem);
     readiness.needs('leader', inventory.wrong);
     const terminalServers = natsTerminalServers(nc, clock);

@@ -1,17 +1,28 @@
 // Every message, where it stands, who sends it and who takes it. The AsyncAPI document, the JSON Schemas and the table in
 // docs/contracts.md are generated from this list; a test finds a message that is missing in it.
 
+import { inventoryAllocated } from './allocation-messages.ts';
+import { deadLetter } from './dead-letter.ts';
+import { issuingKeys } from './issuing-keys.ts';
+import { leaderHeartbeat } from './leader-heartbeat.ts';
+import { liaisonBackup, liaisonRestored } from './liaison-backup-messages.ts';
+import {
+  liaisonAccepted,
+  liaisonAgreements,
+  liaisonRefused,
+  liaisonStatus,
+  liaisonWitness,
+} from './liaison-messages.ts';
+import { serviceFault } from './service-fault.ts';
 import type { z } from 'zod';
-import * as carrying from './carry-messages.ts';
+import * as carrying from './offline-exchange-messages.ts';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
 import { inventoryDecisionFacts } from './explain-messages.ts';
-import { inventoryCommands, inventoryQueries } from './inventory-interface.ts';
-import * as inventory from './inventory-messages.ts';
+import { inventoryCommands, inventoryQueries, recordAnswers } from './inventory-interface.ts';
 import { ledgerBatch } from './ledger.ts';
 import { liaisonCommands, liaisonQueries } from './liaison-interface.ts';
-import * as liaison from './liaison-messages.ts';
 import { licenseClaims } from './license.ts';
 import { subjects, type CommandFamily, type LiaisonCommandName } from './subjects.ts';
 import * as terminalServer from './terminal-server-messages.ts';
@@ -26,21 +37,21 @@ export const parties = {
 export type Party = keyof typeof parties;
 
 /** How a message travels. */
-export const roads = {
+export const transports = {
   queue: 'JetStream keeps it in the request queue until an issuer has answered it.',
   publish: 'Core NATS: whoever listens hears it.',
   ask: 'Core NATS request; the answer goes to the inbox of the one who asked.',
   value: "JetStream keeps the last values of the bucket's key.",
   letter: 'JetStream keeps it for 30 days.',
 } as const;
-export type Road = keyof typeof roads;
+export type Transport = keyof typeof transports;
 
 export type Exchange = {
   /** Stable id: the AsyncAPI channel's name. */
   readonly id: string;
   /** The subject; what stands in braces differs from message to message. */
   readonly subject: string;
-  readonly road: Road;
+  readonly transport: Transport;
   readonly from: readonly Party[];
   readonly to: readonly Party[];
   readonly messages: readonly Contract[];
@@ -50,7 +61,7 @@ export type Exchange = {
 
 const TS = '{terminalServerId}';
 const family = (name: CommandFamily): string => subjects.inventory.family(name).replace('*', '{term}');
-const refusable = [inventory.inventoryAccepted, inventory.inventoryRefused, inventory.serviceFault];
+const refusable = [...recordAnswers, serviceFault];
 
 const inventoryQuery = (
   role: keyof typeof inventoryQueries,
@@ -59,11 +70,11 @@ const inventoryQuery = (
 ): Exchange => ({
   id: `inventory.query.${name}`,
   subject: subjects.inventory.query(role, name),
-  road: 'ask',
+  transport: 'ask',
   from: [role],
   to: ['inventory'],
   messages: [query],
-  answers: [answer, inventory.serviceFault],
+  answers: [answer, serviceFault],
 });
 const queriesOf = (role: 'issuer' | 'operator'): Exchange[] =>
   Object.entries(inventoryQueries[role]).map(([name, pair]) => inventoryQuery(role, name, pair));
@@ -71,18 +82,18 @@ const queriesOf = (role: 'issuer' | 'operator'): Exchange[] =>
 const liaisonCommand = (name: LiaisonCommandName): Exchange => ({
   id: `liaison.${name}`,
   subject: subjects.liaison.command(name),
-  road: 'ask',
+  transport: 'ask',
   from: ['operator'],
   to: ['clearinghouse-liaison'],
   messages: [liaisonCommands[name]],
-  answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
+  answers: [liaisonAccepted, liaisonRefused, serviceFault],
 });
 
 export const exchanges: readonly Exchange[] = [
   {
     id: 'license.request',
     subject: subjects.license.request(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.request],
@@ -90,7 +101,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.requests',
     subject: subjects.license.requests(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.requests],
@@ -98,7 +109,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.validated',
     subject: subjects.license.validated(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.validated],
@@ -106,7 +117,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.relearn',
     subject: subjects.license.relearn(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.relearn],
@@ -114,7 +125,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.stands',
     subject: subjects.license.stands(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.queuedMessages.stands],
@@ -122,7 +133,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'decision',
     subject: subjects.decision.of(TS, '{requestId}'),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server', 'operator'],
     messages: [terminalServer.licenseDecision, terminalServer.licenseDecisions, terminalServer.licenseFault],
@@ -130,7 +141,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.request',
     subject: subjects.trust.request(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.trustRequest],
@@ -138,7 +149,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.snapshot',
     subject: subjects.trust.snapshot(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustSnapshot],
@@ -146,32 +157,32 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.changed',
     subject: subjects.trust.changed,
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustChanged],
   },
   {
     id: 'inventory.head',
-    subject: subjects.inventory.head,
-    road: 'publish',
+    subject: subjects.inventory.heartbeat,
+    transport: 'publish',
     from: ['inventory'],
     to: ['inventory', 'issuer', 'clearinghouse-liaison', 'operator'],
-    messages: [inventory.inventoryHead],
+    messages: [leaderHeartbeat],
   },
   {
     id: 'inventory.allocate',
     subject: family('allocate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['issuer'],
     to: ['inventory'],
     messages: inventoryCommands.allocate,
-    answers: [inventory.inventoryAllocated, inventory.serviceFault],
+    answers: [inventoryAllocated, serviceFault],
   },
   {
     id: 'inventory.activation',
     subject: family('activation'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
     messages: inventoryCommands.activation,
@@ -180,7 +191,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.install',
     subject: family('install'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
     messages: inventoryCommands.install,
@@ -189,7 +200,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.operate',
     subject: family('operate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['inventory'],
     messages: inventoryCommands.operate,
@@ -214,78 +225,78 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.restore',
     subject: subjects.liaison.command('restore'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.restore],
-    answers: [liaison.liaisonRestored, liaison.liaisonRefused, inventory.serviceFault],
+    answers: [liaisonRestored, liaisonRefused, serviceFault],
   },
   {
     id: 'liaison.query.backup',
     subject: subjects.liaison.query('operator', 'backup'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.backup],
-    answers: [liaison.liaisonBackup, inventory.serviceFault],
+    answers: [liaisonBackup, serviceFault],
   },
   {
     id: 'liaison.carry',
     subject: subjects.liaison.command('carry'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.carry],
-    answers: [carrying.liaisonCarried, carrying.liaisonNotCarried, inventory.serviceFault],
+    answers: [carrying.liaisonExported, carrying.liaisonOfflineRefused, serviceFault],
   },
   {
     id: 'liaison.answer',
     subject: subjects.liaison.command('answer'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.answer],
-    answers: [carrying.liaisonAnswered, carrying.liaisonNotCarried, inventory.serviceFault],
+    answers: [carrying.liaisonImported, carrying.liaisonOfflineRefused, serviceFault],
   },
   {
     id: 'liaison.query.status',
     subject: subjects.liaison.query('operator', 'status'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.status],
-    answers: [liaison.liaisonStatus, inventory.serviceFault],
+    answers: [liaisonStatus, serviceFault],
   },
   {
     id: 'liaison.query.agreements',
     subject: subjects.liaison.query('operator', 'agreements'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.agreements],
-    answers: [liaison.liaisonAgreements, inventory.serviceFault],
+    answers: [liaisonAgreements, serviceFault],
   },
   {
     id: 'liaison.query.witness',
     subject: subjects.liaison.query('inventory', 'witness'),
-    road: 'ask',
+    transport: 'ask',
     from: ['inventory'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.inventory.witness],
-    answers: [liaison.liaisonWitness, inventory.serviceFault],
+    answers: [liaisonWitness, serviceFault],
   },
   {
     id: 'keys.issuing',
     subject: subjects.issuingKeys,
-    road: 'value',
+    transport: 'value',
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
-    messages: [liaison.issuingKeys],
+    messages: [issuingKeys],
   },
   {
     id: 'decision-facts',
     subject: subjects.decisionFacts,
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['inventory'],
     messages: [inventoryDecisionFacts],
@@ -293,7 +304,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'event',
     subject: subjects.event('{name}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['operator'],
     messages: [operatorEvent],
@@ -301,10 +312,10 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'dead-letter',
     subject: subjects.dead('{service}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['issuer', 'inventory', 'clearinghouse-liaison'],
     to: ['operator'],
-    messages: [liaison.deadLetter],
+    messages: [deadLetter],
   },
 ];
 

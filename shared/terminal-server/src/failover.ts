@@ -2,8 +2,8 @@
 
 import { fault, FaultError, faultOf, faults } from '@calbus/contracts/faults';
 import type { LicenseClaims } from '@calbus/contracts/license';
-import type { LicenseCheck } from '@calbus/trust/licenses';
-import { keepNewest } from '@calbus/trust/newest';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
+import { createBoundedCache } from '@calbus/runtime/bounded-cache';
 import type { Decision } from './request-client.ts';
 import type { ModedRequest, LicenseServer } from './license-server.ts';
 import type { TrustSnapshot } from './domain/trust-snapshot.ts';
@@ -44,8 +44,12 @@ const withLogOn = (s: LicenseServer, request: ModedRequest): ModedRequest => {
     : request;
 };
 
-export const createFailover = (all: readonly LicenseServer[], waitsMs: number): LicenseServers => {
-  const issuers = keepNewest<string, LicenseServer>(MAX_KNOWN_ISSUERS);
+export const createFailover = (
+  all: readonly LicenseServer[],
+  waitsMs: number,
+  monotonic: () => number,
+): LicenseServers => {
+  const issuers = createBoundedCache<string, LicenseServer>(MAX_KNOWN_ISSUERS);
   /** The best of several verdicts on a license: valid, else a reason other than "unknown", else "unknown". */
   const firstOf = (look: (s: LicenseServer) => LicenseCheck): LicenseCheck => {
     let best: LicenseCheck | undefined;
@@ -70,11 +74,11 @@ export const createFailover = (all: readonly LicenseServer[], waitsMs: number): 
     check,
     checkFor: (license, hardwareId, mode) => firstOf((s) => s.verifier.checkFor(license, hardwareId, mode)),
     request: async (request, withUnconfirmedLogOn) => {
-      const until = performance.now() + waitsMs;
+      const until = monotonic() + waitsMs;
       const order = orderFor(request.presented);
       let first: FaultError | undefined;
       for (const [n, s] of order.entries()) {
-        const left = n === 0 ? waitsMs : Math.floor(until - performance.now());
+        const left = n === 0 ? waitsMs : Math.floor(until - monotonic());
         if (left < MIN_TIMEOUT_MS) break;
         // The license servers that follow get half of the time left, unless all of them are known to be away.
         const more = order.slice(n + 1).some((other) => !other.link.gone());

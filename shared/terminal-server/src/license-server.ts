@@ -6,11 +6,11 @@ import { subjects } from '@calbus/contracts/subjects';
 import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { createRequestClient, type RequestClient, type Decision, type StartTimer } from './request-client.ts';
+import type { Environment } from './environment.ts';
+import { createRequestClient, type RequestClient, type Decision } from './request-client.ts';
 import type { ServerState } from './persisted-state.ts';
-import { openLink, type Link } from './link.ts';
+import type { Link } from './link.ts';
 import type { LicenseRequest, LicenseServerOptions } from './options.ts';
-import type { Sleep } from './sleep.ts';
 import { createReportQueue, type TerminalServerState, type ReportQueue } from './report-queue.ts';
 import { createRequestBatcher } from './request-batcher.ts';
 import { createLicenseVerifier, type LicenseVerifier } from './license-verifier.ts';
@@ -41,8 +41,7 @@ export type LicenseServerDeps = {
   readonly newId: () => string;
   readonly now: () => number;
   readonly terminalServerState: () => TerminalServerState | null;
-  readonly sleep: Sleep;
-  readonly startTimer: StartTimer;
+  readonly environment: Environment;
 };
 
 const requestBody = (
@@ -65,9 +64,10 @@ const requestBody = (
 };
 
 export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
-  const { options, state, waitsMs, newId, sleep, startTimer } = d;
+  const { options, state, waitsMs, newId, environment } = d;
+  const { sleep, startTimer } = environment;
   const id = options.terminalServerId;
-  const link = openLink(
+  const link = environment.openLink(
     options,
     {
       decision: (bytes) => client.receive(bytes),
@@ -92,7 +92,7 @@ export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
     newId,
     maxRequests: () => state.now().trust?.mostTogether ?? 1,
   });
-  const verifier = createLicenseVerifier(state, options.roots, link.askForTrust, sleep);
+  const verifier = createLicenseVerifier(state, options.roots, link.askForTrust, environment);
   const reports = createReportQueue({
     state,
     client: { ask },

@@ -2,16 +2,15 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { licensesIn, type Told } from '@calbus/contracts/decisions';
+import { licensesIn, type ReceivedDecisions } from '@calbus/contracts/received-decisions';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
-import { openJws } from '@calbus/trust/jws';
-import { checkLicense, type LicenseCheck, type LicenseTrust } from '@calbus/trust/licenses';
-import { verifyTogether } from '@calbus/trust/together';
+import { openJws } from '@calbus/licenses/jws';
+import { createVerifier, type LicenseCheck, type LicenseTrust } from '@calbus/licenses/verifier';
 import type { Decision } from './request-client.ts';
 import { epochSeen, isOfEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type TrustSnapshot } from './domain/trust-snapshot.ts';
 import type { ServerState } from './persisted-state.ts';
-import type { Sleep } from './sleep.ts';
+import type { Environment } from './environment.ts';
 
 export type LicenseVerifier = {
   /** N1: is it genuine? Does not look at the device. */
@@ -22,7 +21,7 @@ export type LicenseVerifier = {
   readonly chainFor: (license: string) => string[] | undefined;
   readonly update: (snapshot: TrustSnapshot) => void;
   /** Verifies all licenses of one message by their batch signature. */
-  readonly verifyBatch: (all: Told) => void;
+  readonly verifyBatch: (all: ReceivedDecisions) => void;
   /** Resolves with the next trust snapshot, or after a timeout. */
   readonly nextSnapshot: () => Promise<void>;
   /** Ends all waits for a trust snapshot. */
@@ -39,8 +38,9 @@ export const createLicenseVerifier = (
   state: ServerState,
   roots: readonly string[],
   askForTrust: () => void,
-  sleep: Sleep,
+  { sleep, monotonic }: Pick<Environment, 'sleep' | 'monotonic'>,
 ): LicenseVerifier => {
+  const verifier = createVerifier();
   const waiting = new Set<() => void>();
   let keysOf: TrustSnapshot | null = null;
   let issuing: ReadonlyMap<string, readonly string[]> = new Map();
@@ -59,7 +59,7 @@ export const createLicenseVerifier = (
   });
   const check = (license: string): LicenseCheck => {
     const { epochs } = state.now();
-    const checked = checkLicense(license, trustNow());
+    const checked = verifier.verify(license, trustNow());
     return checked.ok && isOfEarlierEpoch(epochs, checked.claims)
       ? { ok: false, why: 'it was issued by an earlier copy of the license server' }
       : checked;
@@ -109,7 +109,8 @@ export const createLicenseVerifier = (
       for (const wake of waiting) wake();
     },
     verifyBatch: ({ decisions, signedTogether }) => {
-      if (signedTogether !== undefined) verifyTogether(licensesIn(decisions), signedTogether, trustNow());
+      if (signedTogether !== undefined)
+        verifier.verifyBatch(licensesIn(decisions), signedTogether, trustNow());
     },
     nextSnapshot: next,
     end: () => {
@@ -119,9 +120,9 @@ export const createLicenseVerifier = (
       if (d.outcome.kind !== 'license') return d;
       const { license, licenseId } = d.outcome;
       let result = check(license);
-      const until = performance.now() + SNAPSHOT_TIMEOUT_MS;
+      const until = monotonic() + SNAPSHOT_TIMEOUT_MS;
       // An issuing key may be newer than the trust snapshot here. Ask for snapshots until the timeout before the license is rejected.
-      while (!result.ok && performance.now() < until) {
+      while (!result.ok && monotonic() < until) {
         const snapshot = next();
         askForTrust();
         await snapshot;

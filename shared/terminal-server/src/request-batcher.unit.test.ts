@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
-import { licenseRequest, licenseRequests, MOST_TOGETHER } from '@calbus/contracts/terminal-server-messages';
+import {
+  licenseRequest,
+  licenseRequests,
+  MAX_BATCH_REQUESTS,
+} from '@calbus/contracts/terminal-server-messages';
 import { createRequestBatcher, type BatchableRequest } from './request-batcher.ts';
 
 const request = (n: number, presented?: string): BatchableRequest => {
@@ -40,7 +44,7 @@ const idsFrom = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `r${from + i}`);
 
 test('requests of one turn of the event loop are one message; a single request is an ordinary message', async () => {
-  const { messages, together } = published(MOST_TOGETHER);
+  const { messages, together } = published(MAX_BATCH_REQUESTS);
   const asked = [1, 2, 3].map((n) => together(request(n)));
   assert.deepEqual(await Promise.all(asked), [undefined, undefined, undefined]);
   assert.equal(await together(request(4)), undefined);
@@ -72,16 +76,19 @@ test('a license server that does not announce batches gets single requests', asy
 });
 
 test('a batch that is too large is split', async () => {
-  const { messages, together } = published(MOST_TOGETHER);
+  const { messages, together } = published(MAX_BATCH_REQUESTS);
   const presented = `${'a'.repeat(3_000)}.b.${'c'.repeat(86)}`;
-  await Promise.all(idsFrom(1, MOST_TOGETHER).map((_, i) => together(request(i + 1, presented))));
-  assert.deepEqual(messages.flatMap((m) => m.requestIds).toSorted(), idsFrom(1, MOST_TOGETHER).toSorted());
-  assert.ok(messages.length > 1 && messages.length < MOST_TOGETHER);
+  await Promise.all(idsFrom(1, MAX_BATCH_REQUESTS).map((_, i) => together(request(i + 1, presented))));
+  assert.deepEqual(
+    messages.flatMap((m) => m.requestIds).toSorted(),
+    idsFrom(1, MAX_BATCH_REQUESTS).toSorted(),
+  );
+  assert.ok(messages.length > 1 && messages.length < MAX_BATCH_REQUESTS);
   for (const { size } of messages) assert.ok(size <= licenseRequests.maxBytes, `${size} bytes`);
 });
 
 test('a refusal of the queue reaches each request', async () => {
-  const { together } = published(MOST_TOGETHER, () => fault('BUSY'));
+  const { together } = published(MAX_BATCH_REQUESTS, () => fault('BUSY'));
   const refusals = await Promise.all([1, 2].map((n) => together(request(n))));
   assert.deepEqual(
     refusals.map((f) => f?.code),

@@ -1,7 +1,7 @@
 // Sends a request until its answer arrives or its deadline passes: at once, after 0.8 s, after 1.8 s, on every reconnect, and
 // repeatedly while the queue is unreachable. The request id makes repeats harmless. Independent of the transport.
 
-import { openDecisions, type Told } from '@calbus/contracts/decisions';
+import { decodeDecisions, type ReceivedDecisions } from '@calbus/contracts/received-decisions';
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
 import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';
@@ -106,7 +106,7 @@ export const createRequestClient = (
   enqueue: Enqueue,
   startTimer: StartTimer,
   waitsMs: number,
-  received?: (all: Told) => void,
+  received?: (all: ReceivedDecisions) => void,
 ): RequestClient => {
   const inFlight = new Map<string, InFlight>();
   const pending = (requestId: string): Pending | undefined => inFlight.get(requestId)?.pending;
@@ -145,7 +145,7 @@ export const createRequestClient = (
       return entry.answer;
     },
     receive: (bytes) => {
-      const opened = openDecisions(bytes);
+      const opened = decodeDecisions(bytes);
       if (!opened.ok) return false;
       const { decisions, faults } = opened.message;
       received?.(opened.message);

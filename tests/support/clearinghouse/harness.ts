@@ -12,23 +12,22 @@ import {
   COMMAND_TYP,
   KEY_PACK_TYP,
   keyPackClaims,
-  link,
   type ClearinghouseAnswer,
   type KeyPackClaims,
-  type Purchase,
-  type PurchaseAgreement,
 } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import type { Purchase, PurchaseAgreement } from '@calbus/contracts/purchases';
 import { newId } from '@calbus/runtime/ids';
 import { eventually } from '../eventually.ts';
 import { startService, type ServiceProcess } from '../service-process.ts';
 import { testRabbitmq, type TestRabbitmq } from '../servers.ts';
-import { newKeyPair, publicJwk, type KeyPair } from '@calbus/trust/certificates';
-import { signJws } from '@calbus/trust/jws';
-import { openStatement } from '@calbus/trust/statements';
+import { newKeyPair, publicJwk, type KeyPair } from '@calbus/licenses/certificates';
+import { signJws } from '@calbus/licenses/jws';
+import { openStatement } from '@calbus/licenses/statements';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
 
 const main = path.join(import.meta.dirname, '../../../services/clearinghouse/src/main.ts');
-const vendor = path.join(import.meta.dirname, '../../../services/clearinghouse/clearinghouse.mjs');
+const vendor = path.join(import.meta.dirname, '../../../services/clearinghouse/src/cli/main.ts');
 
 /** The next message of a queue; it may still be on its way. */
 export const nextMessage = (channel: Channel, queue: string): Promise<GetMessage> =>
@@ -222,11 +221,11 @@ export const startClearinghouseHarness = async (users: readonly string[]): Promi
         epoch: 0,
         sequence: 0,
         put: async (bytes, options = {}) => {
-          const key = options.key ?? link.commandKey(user);
-          channel.publish(link.commandsExchange, key, Buffer.from(bytes), { userId: user });
+          const key = options.key ?? rabbitmqNames.commandKey(user);
+          channel.publish(rabbitmqNames.commandsExchange, key, Buffer.from(bytes), { userId: user });
           await channel.waitForConfirms();
         },
-        next: async () => (await nextMessage(channel, link.answersQueue(user))).content.toString(),
+        next: async () => (await nextMessage(channel, rabbitmqNames.answersQueue(user))).content.toString(),
       };
     },
     activate: async (s) => {

@@ -187,7 +187,7 @@ export const fakeClientLicensing = (
     inner.u32le();
     for (let i = 0; i < 3; i += 1) inner.take(inner.u32le());
     store.license = inner.take(inner.u32le());
-    if (!inner.whole()) throw new Error('the license is truncated');
+    if (!inner.isComplete()) throw new Error('the license is truncated');
   };
   return {
     hardwareId: hex(hardwareId),

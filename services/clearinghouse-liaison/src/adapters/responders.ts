@@ -1,6 +1,6 @@
 // Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
-import { liaisonAnswer, liaisonCarry } from '@calbus/contracts/carry-messages';
+import { liaisonImport, liaisonExport } from '@calbus/contracts/offline-exchange-messages';
 import type { Handlers } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
@@ -16,14 +16,13 @@ import {
   liaisonInstall,
   liaisonReactivate,
   liaisonRecover,
-  liaisonRestore,
   queryAgreements,
-  queryLiaison,
-  queryLiaisonBackup,
+  queryLiaisonStatus,
   queryLiaisonWitness,
 } from '@calbus/contracts/liaison-messages';
+import { liaisonRestore, queryLiaisonBackup } from '@calbus/contracts/liaison-backup-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
-import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
+import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';
 import { agreements } from '../handlers/agreements.ts';
 import { backup, createRestore, type RestoreDeps } from '../handlers/backup.ts';
 import { exportCommand, importAnswer, type OfflineExchangeDeps } from '../handlers/offline-exchange.ts';
@@ -56,8 +55,8 @@ export const startResponders = (
     [liaisonRecover.type]: (m) => recover(take, m),
     [liaisonChangePack.type]: (m) => changePack(take, m),
     [liaisonRestore.type]: createRestore(restoring),
-    [liaisonCarry.type]: (m) => exportCommand(carried, m),
-    [liaisonAnswer.type]: (m) => importAnswer(carried, m),
+    [liaisonExport.type]: (m) => exportCommand(carried, m),
+    [liaisonImport.type]: (m) => importAnswer(carried, m),
   };
   const { operator, observer, inventory } = inboxes;
   for (const [name, contract] of Object.entries<LiaisonRequest>(liaisonCommands))
@@ -69,13 +68,13 @@ export const startResponders = (
       handlers: commands,
     });
   const queries: Handlers<LiaisonQuery, Promise<Answer>> = {
-    [queryLiaison.type]: () => status(store, outlet),
+    [queryLiaisonStatus.type]: () => status(store, outlet),
     [queryAgreements.type]: () => agreements(store),
     [queryLiaisonBackup.type]: (m) => backup(restoring.kept, m),
     [queryLiaisonWitness.type]: () => witness(store, outlet),
   };
   const callers: Readonly<Record<LiaisonQuery['type'], readonly string[]>> = {
-    [queryLiaison.type]: [operator, observer],
+    [queryLiaisonStatus.type]: [operator, observer],
     [queryAgreements.type]: [operator],
     [queryLiaisonBackup.type]: [operator],
     [queryLiaisonWitness.type]: [inventory],

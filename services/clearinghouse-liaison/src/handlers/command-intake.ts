@@ -4,7 +4,7 @@ import type { ClearinghouseCommand } from '@calbus/contracts/clearinghouse';
 import type { Message } from '@calbus/contracts/envelope';
 import {
   liaisonRefused,
-  liaisonTaken,
+  liaisonAccepted,
   type liaisonActivate,
   type liaisonChangePack,
   type LiaisonCommand,
@@ -12,9 +12,9 @@ import {
   type liaisonInstall,
   type liaisonReactivate,
   type liaisonRecover,
-  type Road,
+  type ClearinghouseMethod,
 } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { decideIntake, describeRequest, type Command, type CommandRequest } from '../domain/command.ts';
 import type { Inventory, Signer, Store } from '../ports.ts';
 
@@ -71,7 +71,11 @@ const statementOf = (
   }
 };
 
-type CommandOrigin = { readonly commandId: string; readonly by: string; readonly road?: Road | undefined };
+type CommandOrigin = {
+  readonly commandId: string;
+  readonly by: string;
+  readonly road?: ClearinghouseMethod | undefined;
+};
 
 /** Also for what the liaison asks of its own accord. */
 export const acceptCommand = (
@@ -103,7 +107,7 @@ export const acceptCommand = (
           state: road === 'automatic' ? { state: 'waiting' } : { state: 'held', at: d.now() },
         }));
       d.onAccepted();
-      return answerWith(liaisonTaken, {
+      return answerWith(liaisonAccepted, {
         command: commandSummary(command),
         repeated: decision.kind === 'repeated',
       });

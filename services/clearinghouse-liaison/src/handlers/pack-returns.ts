@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { keyPackClaims } from '@calbus/contracts/clearinghouse';
-import { openJws } from '@calbus/trust/jws';
+import { openJws } from '@calbus/licenses/jws';
 import type { Command, CommandRequest } from '../domain/command.ts';
 import type { Store } from '../ports.ts';
 import { epochOf } from './clone-detection.ts';

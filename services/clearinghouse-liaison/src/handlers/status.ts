@@ -1,6 +1,6 @@
 import { liaisonStatus } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { certificateFacts } from '@calbus/trust/certificates';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { certificateFacts } from '@calbus/licenses/certificates';
 import type { CommandLink, Store } from '../ports.ts';
 import { hasNewerCopy } from './clone-detection.ts';
 import { commandSummary } from './command-intake.ts';

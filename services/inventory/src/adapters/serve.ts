@@ -9,33 +9,33 @@ import {
   inventoryQueries,
   type InventoryQuery,
 } from '@calbus/contracts/inventory-interface';
+import { inventoryAcceptLoss, inventoryRestore, queryLedger } from '@calbus/contracts/ledger-messages';
 import {
-  inventoryAcceptLoss,
   inventoryActivation,
-  inventoryAllocate,
   inventoryConfirmClock,
   inventoryDeactivation,
-  inventoryHead,
   inventoryInstall,
   inventoryMergeDevices,
   inventoryReleaseReserve,
-  inventoryRestore,
   inventoryRevoke,
   inventorySettings,
   inventorySettleWithheld,
   inventoryUndoMerge,
   inventoryWithhold,
-  queryLedger,
+} from '@calbus/contracts/inventory-command-messages';
+import { inventoryAllocate } from '@calbus/contracts/allocation-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import {
   queryLicenses,
   queryPacks,
   querySettings,
-  queryStatus,
   queryTerminalServers,
   queryTrust,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
-import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
+import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';
 import type { BaseState, State } from '../state/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { DecisionStore, LedgerPages } from '../ports.ts';
@@ -201,9 +201,18 @@ const startBeacon = (
     const { generation, sequence, hash, time, trustRevision, losses } = state.head;
     const place = { generation, sequence, hash, time, trustRevision };
     const body = { term, replica, ...place, life: losses + 1, standing };
-    nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
+    nc.publish(
+      subjects.inventory.heartbeat,
+      encode(leaderHeartbeat, { id: newId(), sentAt: clock.now() }, body),
+    );
   };
-  beacon();
-  const timer = setInterval(beacon, HEARTBEAT_INTERVAL_MS);
-  return () => clearInterval(timer);
+  const end = new AbortController();
+  const beat = async (): Promise<void> => {
+    while (!end.signal.aborted) {
+      beacon();
+      await clock.sleep(HEARTBEAT_INTERVAL_MS, end.signal);
+    }
+  };
+  void beat();
+  return () => end.abort();
 };

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
-import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-messages';
-import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
+import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-command-messages';
+import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
 import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 import { activation } from './activation.ts';
 import type { GroupCommit } from '../handlers/group-commit.ts';

@@ -5,11 +5,11 @@ import {
   inventoryAllocated,
   type Allocation,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/allocation-messages';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { outcomeNotices, type Notice } from '../projections/notices.ts';
 import { decide } from '../rules/decide.ts';
 import type { DecisionContext, DecisionInputs } from '../rules/decision.ts';

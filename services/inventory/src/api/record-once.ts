@@ -1,5 +1,5 @@
-import { inventoryAccepted } from '@calbus/contracts/inventory-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { inventoryAccepted } from '@calbus/contracts/inventory-command-messages';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { DecisionContext } from '../rules/decision.ts';
 import type { Head, State } from '../state/state.ts';

@@ -1,7 +1,12 @@
 // What a decision saw, in the form in which it is kept: enough to evaluate the tables again, and no more.
 
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
-import type { DecisionFacts, Seen, SeenCircumstances, SeenLicense } from '@calbus/contracts/explain-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type {
+  DecisionFacts,
+  RecordedInputs,
+  DecisionCircumstances,
+  InputLicense,
+} from '@calbus/contracts/explain-messages';
 import { groupOf, quotasOf } from './admission.ts';
 import type { DecisionContext, DecisionInputs } from './decision.ts';
 import { isLive } from './live-licenses.ts';
@@ -16,7 +21,11 @@ export type ExplainedAllocation = DecisionFacts['asked'];
 /** Beyond so many a device's licenses that are long over are counted only. */
 const MAX_LICENSES = 64;
 
-const circumstancesOf = (state: State, c: DecisionContext, terminalServerId: string): SeenCircumstances => {
+const circumstancesOf = (
+  state: State,
+  c: DecisionContext,
+  terminalServerId: string,
+): DecisionCircumstances => {
   const { settings } = state.head;
   const { serverVersion, renewalLeadDays, preventLicenseUpgrade, perUser, overdraft } = settings;
   return {
@@ -33,7 +42,7 @@ const circumstancesOf = (state: State, c: DecisionContext, terminalServerId: str
   };
 };
 
-const seenLicense = ({ licenseId, kind, version, notAfter, validated, ended }: License): SeenLicense => ({
+const seenLicense = ({ licenseId, kind, version, notAfter, validated, ended }: License): InputLicense => ({
   licenseId,
   kind,
   version,
@@ -61,7 +70,7 @@ export const decisionInputsOf = (
   c: DecisionContext,
   q: ExplainedAllocation,
   saw: DecisionInputs,
-): Seen => {
+): RecordedInputs => {
   if (saw.kind === 'repeat') return saw;
   if (saw.kind === 'report') {
     const { license } = saw;
@@ -113,7 +122,7 @@ const outcomeOf = ({ outcome }: AllocationAnswer): DecisionFacts['outcome'] => {
 export const decisionFactsOf = (
   asked: ExplainedAllocation,
   answer: AllocationAnswer,
-  seen: Seen,
+  seen: RecordedInputs,
 ): DecisionFacts => ({
   asked,
   at: answer.decidedAt,

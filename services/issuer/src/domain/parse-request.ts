@@ -1,7 +1,7 @@
 // What a terminal server's message asks for, once it decodes: the part of it that inventory decides on, or a
 // refusal that needs no look into the ledger.
 
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import { factsOf, type LicenseClaims } from '@calbus/contracts/license';
 import type {
@@ -10,7 +10,7 @@ import type {
   licenseStands,
   licenseValidated,
 } from '@calbus/contracts/terminal-server-messages';
-import { identifiesNobody } from '@calbus/contracts/tokens';
+import { isAnonymousHardwareId } from '@calbus/contracts/tokens';
 
 export type PresentedProof = Extract<Allocation, { kind: 'license' }>['presented'];
 
@@ -69,7 +69,7 @@ export const parseLicenseRequest = (
   generation: string | undefined,
 ): RequestCommand => {
   const { requestId, mode, version, device, user } = body;
-  if (mode === 'per-device' && identifiesNobody(device.hardwareId)) {
+  if (mode === 'per-device' && isAnonymousHardwareId(device.hardwareId)) {
     return { kind: 'refuse', row: 'N3', code: 'NO_DEVICE_IDENTITY', requestId };
   }
   const item: Allocation = {

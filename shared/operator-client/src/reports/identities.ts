@@ -1,7 +1,7 @@
 // What the ledger says of identities: clones, devices of different names that take turns under one hardware id; and devices that
 // were reimaged and have gone on under another hardware id. Read in one pass; of each device and each license a few words are kept.
 
-import { newChain, type LedgerMessage } from '@calbus/audit/chain';
+import { createChainReader, type LedgerMessage } from '@calbus/audit/chain';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { TimeRange } from './time-range.ts';
 import { findReimagedDevices, type ReimagedDevice } from './reimaged-devices.ts';
@@ -35,7 +35,7 @@ type Given = Extract<LedgerRecord, { kind: 'temporary-issued' | 'full-issued' | 
 
 export const newIdentityReport = (range: TimeRange) => {
   let damaged = false;
-  const chain = newChain(() => (damaged = true));
+  const chain = createChainReader(() => (damaged = true));
   const devices = new Map<string, DeviceHistory>();
   /** License id to the device that holds it. */
   const owners = new Map<string, DeviceHistory>();
