@@ -4,7 +4,7 @@
 
 import type { JetStreamClient, JetStreamManager, NatsConnection } from 'nats';
 import { z } from 'zod';
-import { jetStreamErrorOf, orMissing } from '@calbus/runtime/jetstream-error';
+import { jetStreamErrorOf, undefinedIfMissing } from '@calbus/runtime/jetstream-error';
 import { readLastValue } from '@calbus/runtime/last-value';
 import { instant, sha256, token } from '../records.ts';
 import type { SnapshotManifest, SnapshotStore } from './snapshot-store.ts';
@@ -74,7 +74,7 @@ const isOf = (stored: StoredManifest | undefined, m: SnapshotManifest): stored i
 const createSlots = ({ js, jsm, stream, subjects }: NatsSnapshotOptions) => {
   const readSlot = async (slot: number): Promise<Slot> => {
     const last_by_subj = subjects.manifest(slot);
-    const message = await orMissing(jsm.streams.getMessage(stream, { last_by_subj }));
+    const message = await undefinedIfMissing(jsm.streams.getMessage(stream, { last_by_subj }));
     return { slot, revision: message?.seq ?? 0, stored: message && decodeManifest(message.data) };
   };
   const list = async (): Promise<Slot[]> =>

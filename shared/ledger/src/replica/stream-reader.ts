@@ -4,7 +4,7 @@
 
 import { AckPolicy, createInbox, DeliverPolicy, nanos, type JetStreamManager, type Msg } from 'nats';
 import type { NatsConnection } from 'nats';
-import { deliveryIn } from '@calbus/runtime/delivered';
+import { parseDelivery } from '@calbus/runtime/jetstream-delivery';
 import { newId } from '@calbus/runtime/ids';
 import type { TimedMessage } from './ledger-stream.ts';
 
@@ -96,7 +96,7 @@ async function* readOnce(
   const mailbox = createMailbox();
   const subscription = nc.subscribe(inbox, { callback: (error, msg) => mailbox.put(error ?? msg) });
   try {
-    let place = 0;
+    let delivered = 0;
     let next = from;
     while (next <= to) {
       const batch = Math.min(maxInFlight, to - next + 1);
@@ -105,10 +105,10 @@ async function* readOnce(
       for (let n = 0; n < batch && next <= to; n += 1) {
         if (mailbox.isEmpty()) await Promise.race([mailbox.filled(IDLE_TIMEOUT_MS), aborted]);
         const msg = mailbox.take();
-        const delivery = deliveryIn(msg.reply ?? '');
+        const delivery = parseDelivery(msg.reply ?? '');
         if (!delivery) throw new Error(`JetStream ends the delivery: ${msg.headers?.description ?? ''}`);
-        place += 1;
-        if (delivery.place !== place) throw new Error('a message was lost on its way');
+        delivered += 1;
+        if (delivery.consumerSequence !== delivered) throw new Error('a message was lost on its way');
         const { sequence, storedAt } = delivery;
         next = sequence + 1;
         if (sequence <= to) yield { sequence, storedAt, bytes: msg.data };
