@@ -7,14 +7,13 @@ import type { Redis } from 'ioredis';
 import {
   agreementProgram,
   purchaseProgram,
-  reactivationReason,
-  reactivationReasons,
   type Contact,
   type PurchaseProgram,
   type Installable,
   type AgreementReference,
-} from '@calbus/contracts/clearinghouse';
-import { inventoryReleaseReserve } from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/purchases';
+import { reactivationReason, reactivationReasons } from '@calbus/contracts/clearinghouse';
+import { inventoryReleaseReserve } from '@calbus/contracts/inventory-command-messages';
 import {
   liaisonAgreements,
   liaisonActivate,
