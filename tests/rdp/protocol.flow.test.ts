@@ -231,7 +231,7 @@ describe('the gateway, and those who speak wrongly', () => {
     assert.ok(slow.length >= 3);
     await Promise.all(slow.map((c) => c.closed));
     await logs(/it was not licensed in time/);
-    await logs(/as many handshakes as one address may have/);
+    await logs(/the address has its maximum of handshakes/);
     behind.setBehavior('says-valid');
     const client = await session('desk-after', { license: null });
     await echoes(client, 1_000);
@@ -273,7 +273,7 @@ describe('the gateway, and those who speak wrongly', () => {
     await eventually('the other, too', () => gateway.log().includes(validated('desk-hook-2')), patient);
     const away = await runMain(hook, [path.join(dir, 'nowhere.sock')], { PAM_USER: 'zoe' });
     assert.equal(away.code, 0);
-    assert.match(away.stderr, /^The gateway was not told of this log-on: .*\.\n$/);
+    assert.match(away.stderr, /^The log-on was not reported to the gateway: .*\.\n$/);
     first.disconnect();
     second.disconnect();
   });
@@ -330,7 +330,7 @@ describe('the gateway, and those who speak wrongly', () => {
         /192\.0\.2\.1 is another machine, and passwords go there: set/,
       ],
       [{ CALBUS_LOG_ON_SOCKET: logOnSocket }, /Another process listens at/],
-      [{ CALBUS_LOG_ON_SOCKET: path.join(dir, 'none', 'x') }, /names a folder that is there/],
+      [{ CALBUS_LOG_ON_SOCKET: path.join(dir, 'none', 'x') }, /must name a writable folder that exists/],
       [{}, /Clients cannot be let in at 127\.0\.0\.1:[0-9]+ \(EADDRINUSE\): stop what listens there/],
       [{ CALBUS_TLS_KEY_FILE: s.profile.clearinghouseRootFile }, /belong together/],
     ];

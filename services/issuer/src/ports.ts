@@ -1,11 +1,11 @@
 // What the issuer's handlers need of the outside, in their own words.
 
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import type { Body } from '@calbus/contracts/envelope';
 import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseCheck } from '@calbus/licenses/licenses';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
 
 /** One message of the queue. Exactly one of the last three is called for each. */
 export type QueuedMessage = {

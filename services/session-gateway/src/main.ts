@@ -1,22 +1,16 @@
 import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { runService } from '@calbus/runtime/service';
-import { connect } from '@calbus/terminal-server/client';
-import { fileStore } from '@calbus/terminal-server/file-store';
-import { createSecureContextFor } from './adapters/tls-certificate.ts';
+import { createGatewaySecureContext } from './adapters/tls-certificate.ts';
 import { listenForClients } from './adapters/client-listener.ts';
 import { createLicensingContext, systemRandom } from './adapters/licensing-context.ts';
 import { listenForLogOns } from './adapters/log-on-socket.ts';
 import { createGatewayMetrics, registerGauges } from './adapters/metrics.ts';
 import { createServerConnector } from './adapters/rdp-server.ts';
-import { createLicensing } from './adapters/terminal-server.ts';
+import { connectTerminalServer, createLicensing } from './adapters/terminal-server.ts';
 import { clientTls, serverTls } from './adapters/tls.ts';
 import { config } from './config.ts';
 import { createLogOnTracker } from './handlers/log-on-tracker.ts';
 import { openSession } from './handlers/session.ts';
-
-/** Clients give up about nine seconds after they connected. */
-const DECISION_TIMEOUT_MS = 3_500;
 
 await runService({
   name: 'session-gateway',
@@ -24,21 +18,10 @@ await runService({
   start: async (c, { clock, log, metrics, onStop, readiness }) => {
     mkdirSync(c.dataDir, { recursive: true, mode: 0o700 });
     const certificate = { certificate: c.tlsCertificateFile, key: c.tlsKeyFile };
-    const secureContext = await createSecureContextFor(certificate, c.dataDir, clock.now());
-    const server = await connect({
-      servers: c.natsUrl,
-      ...(c.natsCaFile === undefined ? {} : { ca: c.natsCaFile }),
-      seed: c.natsSeedFile,
-      terminalServerId: c.terminalServerId,
-      mode: 'per-device',
-      version: c.version,
-      roots: [c.clearinghouseRootFile],
-      store: fileStore(path.join(c.dataDir, 'terminal-server.json')),
-      waitsMs: DECISION_TIMEOUT_MS,
-      now: clock.now,
-    });
+    const secureContext = await createGatewaySecureContext(certificate, c.dataDir, clock.now());
+    const server = await connectTerminalServer(c, clock.now);
     onStop('the terminal server', server.close);
-    // Without NATS it goes on letting in whom it may.
+    // Not needed: without NATS the gateway admits clients by the rows at the terminal server.
     readiness.shows('nats', () => {
       const { link } = server.status();
       return link.kind === 'connected' ? undefined : 'NATS is not connected: check its address and the seed.';
@@ -47,11 +30,11 @@ await runService({
     const logOns = createLogOnTracker(licensing);
     if (c.logOnSocket !== undefined)
       onStop('the log-on socket', await listenForLogOns(c.logOnSocket, logOns.report));
-    const certificateBehind = c.rdpServerCertificateFile;
+    const serverCertificate = c.rdpServerCertificateFile;
     const connectToServer = await createServerConnector({
       ...c.rdpServer,
-      startTls: clientTls(certificateBehind),
-      verifies: certificateBehind !== undefined,
+      startTls: clientTls(serverCertificate),
+      verifies: serverCertificate !== undefined,
     });
     const gatewayMetrics = createGatewayMetrics(metrics);
     const context = await createLicensingContext();

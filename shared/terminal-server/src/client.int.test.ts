@@ -24,7 +24,7 @@ import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
 import { eventually } from '@calbus/test-support/eventually';
 import { oncePerFile } from '@calbus/test-support/servers';
 import { newKeyPair } from '@calbus/licenses/certificates';
-import { signLicense } from '@calbus/licenses/licenses';
+import { signLicense } from '@calbus/licenses/license-signature';
 import { signBatch } from '@calbus/licenses/batch-signature';
 import { connect, type TerminalServer, type TerminalServerOptions } from './client.ts';
 

@@ -7,7 +7,7 @@ import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-pro
 import { testBus } from '@calbus/test-support/nats-bus';
 import { eventually } from '@calbus/test-support/eventually';
 import { oncePerFile } from '@calbus/test-support/servers';
-import { signLicense } from '@calbus/licenses/licenses';
+import { signLicense } from '@calbus/licenses/license-signature';
 import { connect, type Admission, type TerminalServer } from './client.ts';
 import { memoryStore } from './memory-store.ts';
 import {

@@ -2,7 +2,7 @@
 
 import { fault, FaultError, faultOf, faults } from '@calbus/contracts/faults';
 import type { LicenseClaims } from '@calbus/contracts/license';
-import type { LicenseCheck } from '@calbus/licenses/licenses';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
 import { createBoundedCache } from '@calbus/runtime/bounded-cache';
 import type { Decision } from './request-client.ts';
 import type { ModedRequest, LicenseServer } from './license-server.ts';

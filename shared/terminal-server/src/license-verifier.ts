@@ -5,8 +5,7 @@ import { fault, FaultError } from '@calbus/contracts/faults';
 import { licensesIn, type ReceivedDecisions } from '@calbus/contracts/received-decisions';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
 import { openJws } from '@calbus/licenses/jws';
-import { checkLicense, type LicenseCheck, type LicenseTrust } from '@calbus/licenses/licenses';
-import { verifyBatch } from '@calbus/licenses/batch-signature';
+import { createVerifier, type LicenseCheck, type LicenseTrust } from '@calbus/licenses/verifier';
 import type { Decision } from './request-client.ts';
 import { epochSeen, isOfEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type TrustSnapshot } from './domain/trust-snapshot.ts';
@@ -41,6 +40,7 @@ export const createLicenseVerifier = (
   askForTrust: () => void,
   { sleep, monotonic }: Pick<Environment, 'sleep' | 'monotonic'>,
 ): LicenseVerifier => {
+  const verifier = createVerifier();
   const waiting = new Set<() => void>();
   let keysOf: TrustSnapshot | null = null;
   let issuing: ReadonlyMap<string, readonly string[]> = new Map();
@@ -59,7 +59,7 @@ export const createLicenseVerifier = (
   });
   const check = (license: string): LicenseCheck => {
     const { epochs } = state.now();
-    const checked = checkLicense(license, trustNow());
+    const checked = verifier.verify(license, trustNow());
     return checked.ok && isOfEarlierEpoch(epochs, checked.claims)
       ? { ok: false, why: 'it was issued by an earlier copy of the license server' }
       : checked;
@@ -109,7 +109,8 @@ export const createLicenseVerifier = (
       for (const wake of waiting) wake();
     },
     verifyBatch: ({ decisions, signedTogether }) => {
-      if (signedTogether !== undefined) verifyBatch(licensesIn(decisions), signedTogether, trustNow());
+      if (signedTogether !== undefined)
+        verifier.verifyBatch(licensesIn(decisions), signedTogether, trustNow());
     },
     nextSnapshot: next,
     end: () => {

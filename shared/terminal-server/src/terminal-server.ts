@@ -3,7 +3,7 @@
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
 import { newId } from '@calbus/runtime/ids';
-import type { LicenseCheck } from '@calbus/licenses/licenses';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
 import { createAdmission, type Admission } from './admission.ts';
 import type { Environment } from './environment.ts';
 import type { Decision } from './request-client.ts';

@@ -21,7 +21,7 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { FaultCode } from '@calbus/contracts/faults';
 import { testLicenseServer } from '../license-server-certificates.ts';
-import { signLicense } from '@calbus/licenses/licenses';
+import { signLicense } from '@calbus/licenses/license-signature';
 import { randomUUID } from 'node:crypto';
 
 const DAY = 86_400_000;

@@ -1,6 +1,6 @@
 // Changes of an agreement: its totals may change, but not below the CALs already issued on it.
 
-import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { PurchaseAgreement } from '@calbus/contracts/purchases';
 
 /** `quantity`: the covers, with the CALs that conversions added (`converted`; negative if they removed CALs). */
 export type CoverCount = PurchaseAgreement['covers'][number] & {

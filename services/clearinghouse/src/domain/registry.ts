@@ -1,6 +1,6 @@
 // The Clearinghouse's data as plain values, independent of the store.
 
-import type { PurchasedCals, Contact } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals, Contact } from '@calbus/contracts/purchases';
 
 /** An activated license server. `key` is the `x` of its public JWK. */
 export type Server = {

@@ -12,13 +12,14 @@ import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { openJws } from '@calbus/licenses/jws';
-import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/licenses/licenses';
+import { createVerifier, type LicenseCheck } from '@calbus/licenses/verifier';
+import { signLicense } from '@calbus/licenses/license-signature';
 import { createBoundedCache } from '@calbus/runtime/bounded-cache';
 import { signBatch } from '@calbus/licenses/batch-signature';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust-snapshot.ts';
 import type { Signer } from '../ports.ts';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
-import { readIssuingKeys, type IssuingKeySet, type SigningKey } from './issuing-keys.ts';
+import type { IssuingKeySet, SigningKey } from './issuing-keys.ts';
 import { createUnknownKeys } from './unknown-keys.ts';
 
 /** A device that comes again is given the same license, and Ed25519 costs several times what all the rest of it does. */
@@ -40,7 +41,8 @@ export type TrustStoreDeps = {
   readonly nc: NatsConnection;
   readonly inventory: NatsInventory;
   readonly roots: readonly string[];
-  readonly secret: string;
+  /** The keys as they are published now; undefined if there are none or they do not decode. */
+  readonly readKeys: () => Promise<IssuingKeySet | undefined>;
   readonly clock: Clock;
   readonly log: Log;
   readonly dead: DeadLetters;
@@ -53,6 +55,7 @@ const revisionOf = ({ ledger }: TrustSources): string =>
 
 export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
   const { nc, inventory, clock, log, dead, signal } = deps;
+  const verifier = createVerifier();
   let keys: IssuingKeySet | undefined;
   let sources: TrustSources | undefined;
   /** The keys of `sources`: a license under any other could be verified by nobody who asks here whom to trust. */
@@ -73,7 +76,7 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
   const look = async (withKeys: boolean): Promise<void> => {
     const since = clock.monotonic();
     const read = withKeys || wanted;
-    if (read) keys = (await readIssuingKeys(nc, deps.secret)) ?? keys;
+    if (read) keys = (await deps.readKeys()) ?? keys;
     wanted = !keys || keys.signing.length === 0;
     const revision = inventory.trustRevision();
     if (!keys || revision === undefined) return;
@@ -153,7 +156,7 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
     },
     verify: (license, chain): LicenseCheck => {
       if (!sources) return { ok: false, why: 'who may sign is not known here yet', unknown: true };
-      const checked = checkLicenseWith(license, chain, licenseTrustOf(deps.roots, sources));
+      const checked = verifier.verify(license, licenseTrustOf(deps.roots, sources), chain);
       if (checked.ok || checked.unknown !== true) return checked;
       if (strangers.isUnknown(openJws(license)?.header.kid ?? '', clock.monotonic()))
         return { ok: false, why: checked.why };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseClaims } from '@calbus/contracts/license';
 import {
   licenseRelearn,
@@ -13,7 +13,7 @@ import {
   MAX_BATCH_REQUESTS,
   type licenseDecision,
 } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseCheck } from '@calbus/licenses/licenses';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
 import type { QueuedMessage } from '../ports.ts';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createMetrics, type Metrics } from '@calbus/runtime/metrics';

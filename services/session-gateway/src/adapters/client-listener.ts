@@ -1,14 +1,14 @@
-// Where clients connect: limits on what one address may take, a time limit for everything before the relay, and the relay.
+// The port for RDP clients: limits for each address, a time limit for the handshake, and the relay.
 
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
-import type { Duplex } from 'node:stream';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { addressGroup, exceededLimit, type AddressUsage, type Limits } from '../domain/limits.ts';
+import { addressGroup, createUsageCounter, type Limits } from '../domain/limits.ts';
 import type { OpenResult, Session } from '../handlers/session.ts';
 import type { GatewayMetrics, Peer } from '../ports.ts';
 import { countBuffersAsHeap } from './garbage-collection.ts';
 import { openPeer, type StartTls } from './peer.ts';
+import { relay } from './relay.ts';
 
 export type ClientListenerOptions = {
   readonly host: string;
@@ -18,142 +18,115 @@ export type ClientListenerOptions = {
   readonly startTls: StartTls;
   readonly log: Log;
   readonly hungUp: GatewayMetrics['hungUp'];
-  /** Makes a session of a client, or says why not. */
+  /** Makes a session of a client's connection. `signal` aborts when the connection is closed. */
   readonly open: (client: Peer, signal: AbortSignal) => Promise<OpenResult>;
 };
 
 export type ClientListener = {
   readonly port: number;
-  /** How many are being relayed now. */
+  /** The number of relayed sessions. */
   readonly sessions: () => number;
-  /** How many are between connecting and that. */
+  /** The number of connections that are not yet relayed. */
   readonly handshakes: () => number;
   readonly close: () => Promise<void>;
 };
 
-/** After one end has ended, how long the other may take to take what is left. */
-const DRAIN_TIMEOUT_MS = 5_000;
+/** Of connections that exceed a limit, the log gets the first and every thousandth: a flood must not fill it. */
+const LOGGED_EVERY = 1_000;
 
-/** Joins two streams until both are closed; each waits for the other. */
-const relay = async (a: Duplex, b: Duplex): Promise<void> => {
-  let timer: NodeJS.Timeout | undefined;
-  const end = (): void => {
-    timer ??= setTimeout(() => {
-      a.destroy();
-      b.destroy();
-    }, DRAIN_TIMEOUT_MS);
-  };
-  const ended = (from: Duplex, to: Duplex): Promise<void> =>
-    new Promise((resolve) => {
-      from.once('end', end);
-      from.once('close', () => {
-        end();
-        to.end();
-        resolve();
-      });
-      from.pipe(to);
-    });
-  await Promise.all([ended(a, b), ended(b, a)]);
-  clearTimeout(timer);
+/** Runs the handshake of one client. Undefined if the client gets no session; then the connection is closed. */
+const openSession = async (
+  o: ClientListenerOptions,
+  socket: Socket,
+  address: string,
+): Promise<Session | undefined> => {
+  const closed = new AbortController();
+  const onClose = (): void => closed.abort();
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    socket.destroy();
+  }, o.handshakeMs);
+  socket.once('close', onClose);
+  const peer = openPeer(socket, null, o.startTls);
+  try {
+    const session = await o.open(peer, closed.signal);
+    if (session.ok) return session.value;
+    const why = timedOut ? 'it was not licensed in time' : session.why;
+    o.log.info({ client: address, why }, 'a client was hung up on');
+    const disconnected = session.reason !== 'denied' && (closed.signal.aborted || peer.isClosedByPeer());
+    if (timedOut) o.hungUp('late');
+    else o.hungUp(disconnected ? 'left' : session.reason);
+  } catch (error) {
+    o.hungUp('fault');
+    o.log.error({ client: address, ...errorFacts(error) }, 'a client was hung up on');
+  } finally {
+    clearTimeout(timer);
+    socket.off('close', onClose);
+  }
+  peer.close();
+  closed.abort();
+  return undefined;
 };
 
-const counter = (limits: Limits) => {
-  const held = new Map<string, AddressUsage>();
-  let all = 0;
-  const change = (holder: string, by: AddressUsage): void => {
-    const { connections, handshakes } = held.get(holder) ?? { connections: 0, handshakes: 0 };
-    all += by.connections;
-    const now = { connections: connections + by.connections, handshakes: handshakes + by.handshakes };
-    if (now.connections === 0) held.delete(holder);
-    else held.set(holder, now);
-  };
-  return { change, refusal: (holder: string) => exceededLimit(limits, all, held.get(holder)) };
+const listen = async (server: Server, host: string, port: number): Promise<number> => {
+  server.listen({ host, port });
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new Error(
+      `Clients cannot be let in at ${host}:${port} (${code}): stop what listens there, or set CALBUS_LISTEN to another place.`,
+      { cause: error },
+    );
+  }
+  return (server.address() as AddressInfo).port;
 };
 
+/** Rejects with a sentence if it cannot listen there. */
 export const listenForClients = async (o: ClientListenerOptions): Promise<ClientListener> => {
   countBuffersAsHeap();
   const sockets = new Set<Socket>();
-  const { change, refusal } = counter(o.limits);
+  const usage = createUsageCounter(o.limits);
   let refused = 0;
   let sessions = 0;
   let handshakes = 0;
 
-  const open = async (socket: Socket, address: string): Promise<Session | undefined> => {
-    const over = new AbortController();
-    const closed = (): void => over.abort();
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      socket.destroy();
-    }, o.handshakeMs);
-    socket.once('close', closed);
-    const peer = openPeer(socket, null, o.startTls);
-    try {
-      const session = await o.open(peer, over.signal);
-      if (session.ok) return session.value;
-      const why = late ? 'it was not licensed in time' : session.why;
-      o.log.info({ client: address, why }, 'a client was hung up on');
-      const left = session.reason !== 'denied' && (over.signal.aborted || peer.isClosedByPeer());
-      if (late) o.hungUp('late');
-      else o.hungUp(left ? 'left' : session.reason);
-    } catch (error) {
-      o.hungUp('fault');
-      o.log.error({ client: address, ...errorFacts(error) }, 'a client was hung up on');
-    } finally {
-      clearTimeout(timer);
-      socket.off('close', closed);
-    }
-    peer.close();
-    over.abort();
-    return undefined;
+  const refuse = (socket: Socket, address: string, why: string): void => {
+    socket.destroy();
+    o.hungUp('not-taken');
+    refused += 1;
+    if (refused === 1 || refused % LOGGED_EVERY === 0)
+      o.log.warn({ client: address, why, refused }, 'a connection was not taken');
   };
-
   const serve = async (socket: Socket): Promise<void> => {
     const address = socket.remoteAddress ?? '';
-    const holder = addressGroup(address);
-    const why = refusal(holder);
-    if (why !== undefined) {
-      socket.destroy();
-      o.hungUp('not-taken');
-      // Once for a whole flood, not once for each of it.
-      refused += 1;
-      if (refused === 1 || refused % 1_000 === 0)
-        o.log.warn({ client: address, why, refused }, 'a connection was not taken');
-      return;
-    }
+    const group = addressGroup(address);
+    const why = usage.exceededLimit(group);
+    if (why !== undefined) return refuse(socket, address, why);
     sockets.add(socket);
-    change(holder, { connections: 1, handshakes: 1 });
-    const gone = new Promise((resolve) => socket.once('close', resolve));
+    usage.add(group, { connections: 1, handshakes: 1 });
+    const closed = new Promise((resolve) => socket.once('close', resolve));
     handshakes += 1;
-    const session = await open(socket, address);
+    const session = await openSession(o, socket, address);
     handshakes -= 1;
-    change(holder, { connections: 0, handshakes: -1 });
+    usage.add(group, { connections: 0, handshakes: -1 });
     if (session) {
       sessions += 1;
       await relay(session.client, session.server);
       sessions -= 1;
       session.ended();
     }
-    await gone;
+    await closed;
     sockets.delete(socket);
-    change(holder, { connections: -1, handshakes: 0 });
+    usage.add(group, { connections: -1, handshakes: 0 });
   };
 
   const server = createServer((socket) => {
     socket.on('error', () => {});
     serve(socket).catch((error: unknown) => o.log.error(errorFacts(error), 'a client was hung up on'));
   });
-  server.listen({ host: o.host, port: o.port });
-  try {
-    await once(server, 'listening');
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new Error(
-      `Clients cannot be let in at ${o.host}:${o.port} (${code}): stop what listens there, or set CALBUS_LISTEN to another place.`,
-      { cause: error },
-    );
-  }
-  const { port } = server.address() as AddressInfo;
+  const port = await listen(server, o.host, o.port);
   return {
     port,
     sessions: () => sessions,

@@ -1,4 +1,4 @@
-// An RSA key of its own for the license exchange, made anew at each start: nothing that it protects outlives a connection.
+// The RSA key of the license exchange. The gateway makes a new one at each start, because nothing that it protects outlives a connection.
 
 import { constants, createHash, generateKeyPair, privateDecrypt, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
@@ -25,7 +25,7 @@ export const createLicensingContext = async (): Promise<LicensingContext> => {
       try {
         return privateDecrypt({ key: privateKey, padding: constants.RSA_NO_PADDING }, block);
       } catch {
-        // An integer that is not below the modulus.
+        // The integer is not below the modulus.
         return undefined;
       }
     },

@@ -1,5 +1,5 @@
-// A unix socket on which log-ons are reported, one JSON line each, by whoever may open it: {"user": "ann", "address": "127.78.0.1"}. The
-// answer is {"logOn": "taken"}, or "nobody" where it is not clear whose it is.
+// A unix socket that takes reports of log-ons, one JSON line each: {"user": "ann", "address": "127.78.0.1"}. The answer is
+// {"logOn": "taken"}, or {"logOn": "nobody"} if not exactly one client matches.
 
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
@@ -20,7 +20,7 @@ const parse = (line: string): LogOnReport | undefined => {
   }
 };
 
-/** A socket file outlives a process that was killed. */
+/** A socket file remains after its process is killed. */
 const isInUse = async (file: string): Promise<boolean> => {
   const socket = connect(file);
   try {
@@ -33,7 +33,7 @@ const isInUse = async (file: string): Promise<boolean> => {
   }
 };
 
-/** `take` answers whether it was clear whose log-on it is. */
+/** `take` returns whether exactly one client matches the report. */
 export const listenForLogOns = async (
   file: string,
   take: (logOn: LogOnReport) => boolean,
@@ -61,17 +61,17 @@ export const listenForLogOns = async (
   };
   const server = createServer(serve);
   server.maxConnections = 64;
-  // Whoever can report a log-on can have a license made full: the owner alone, and root, who is the one that PAM's hooks run as.
-  const usual = process.umask(0o177);
+  // A report of a log-on can make a license full, so only the owner may send one, and root, as which PAM runs its hooks.
+  const previousMask = process.umask(0o177);
   const listening = once(server, 'listening');
   server.listen(file);
-  process.umask(usual);
+  process.umask(previousMask);
   try {
     await listening;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(
-      `No socket can be made at ${file} (${code}): CALBUS_LOG_ON_SOCKET names a folder that is there and may be written to.`,
+      `No socket can be made at ${file} (${code}): CALBUS_LOG_ON_SOCKET must name a writable folder that exists.`,
       {
         cause: error,
       },

@@ -1,4 +1,4 @@
-// What a session gateway counts.
+// The metrics of a session gateway.
 
 import { refusalCodes } from '@calbus/contracts/refusals';
 import { terminalServerRows } from '@calbus/contracts/rows';
@@ -39,7 +39,7 @@ export const createGatewayMetrics = (metrics: Metrics): GatewayMetrics => {
   };
 };
 
-/** What is so now. */
+/** Values that are read when the metrics are. */
 export type GatewayGauges = { readonly sessions: () => number; readonly handshakes: () => number };
 
 export const registerGauges = (metrics: Metrics, { sessions, handshakes }: GatewayGauges): void => {

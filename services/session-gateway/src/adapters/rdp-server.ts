@@ -1,10 +1,10 @@
-// Connections to the RDP server behind. Where it is on this machine each has a source address of its own, by which a log-on is
-// known: xrdp hands it to PAM as PAM_RHOST.
+// Connections to the RDP server. If it is on this machine, each connection has its own source address, which identifies the client of
+// a log-on: xrdp passes it to PAM as PAM_RHOST.
 
 import { once } from 'node:events';
 import { connect, isIPv4 } from 'node:net';
 import { lookup } from 'node:dns/promises';
-import { failure, success } from '../domain/bytes.ts';
+import { failure, success } from '../domain/result.ts';
 import type { ConnectToServer } from '../ports.ts';
 import { openPeer, type StartTls } from './peer.ts';
 
@@ -12,23 +12,23 @@ export type RdpServerOptions = {
   readonly host: string;
   readonly port: number;
   readonly startTls: StartTls;
-  /** Whether that checks who it speaks to. */
+  /** Whether `startTls` verifies the server's certificate. */
   readonly verifies: boolean;
 };
 
-/** On Linux all of 127.0.0.0/8 is this machine, and can be bound. */
+/** Linux binds any address of 127.0.0.0/8. */
 const SOURCE_PREFIX = '127.78.';
 const MAX_SOURCE_ADDRESSES = 0xffff;
 
 const isLoopback = (address: string): boolean => isIPv4(address) && address.startsWith('127.');
 
-/** Rejects with a sentence where no such host is known. */
+/** Rejects with a sentence if the name does not resolve. */
 const addressesOf = async (host: string): Promise<readonly string[]> => {
   try {
     const found = await lookup(host, { all: true, order: 'ipv4first' });
     return found.map(({ address }) => address);
   } catch (error) {
-    throw new Error(`CALBUS_RDP_SERVER names ${host}, and nobody knows where that is: correct it.`, {
+    throw new Error(`CALBUS_RDP_SERVER names ${host}, which does not resolve to an address: correct it.`, {
       cause: error,
     });
   }
@@ -36,7 +36,7 @@ const addressesOf = async (host: string): Promise<readonly string[]> => {
 
 const createSourceAddresses = (): {
   readonly take: () => string | null;
-  readonly giveBack: (a: string) => void;
+  readonly release: (a: string) => void;
 } => {
   const taken = new Set<string>();
   let last = 0;
@@ -51,22 +51,22 @@ const createSourceAddresses = (): {
       }
       return null;
     },
-    giveBack: (address) => void taken.delete(address),
+    release: (address) => void taken.delete(address),
   };
 };
 
 export const createServerConnector = async (o: RdpServerOptions): Promise<ConnectToServer> => {
   const addresses = await addressesOf(o.host);
-  const isHere = addresses.every((address) => isLoopback(address) || address === '::1');
-  if (!isHere && !o.verifies)
+  const isLocal = addresses.every((address) => isLoopback(address) || address === '::1');
+  if (!isLocal && !o.verifies)
     throw new Error(
       `${o.host} is another machine, and passwords go there: set CALBUS_RDP_SERVER_CERTIFICATE_FILE to its certificate.`,
     );
   const [host = o.host] = addresses;
-  const own = createSourceAddresses();
-  const mayChoose = process.platform === 'linux' && isLoopback(host);
+  const sourceAddresses = createSourceAddresses();
+  const choosesSource = process.platform === 'linux' && isLoopback(host);
   return async (signal) => {
-    const address = mayChoose ? own.take() : null;
+    const address = choosesSource ? sourceAddresses.take() : null;
     const from = address === null ? {} : { localAddress: address };
     const socket = connect({ host, port: o.port, ...from });
     const peer = openPeer(socket, address, o.startTls);
@@ -74,7 +74,7 @@ export const createServerConnector = async (o: RdpServerOptions): Promise<Connec
     signal.addEventListener('abort', abort, { once: true });
     socket.once('close', () => {
       signal.removeEventListener('abort', abort);
-      if (address !== null) own.giveBack(address);
+      if (address !== null) sourceAddresses.release(address);
     });
     try {
       await once(socket, 'connect', { signal });

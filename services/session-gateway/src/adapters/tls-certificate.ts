@@ -1,5 +1,5 @@
-// The certificate that clients see: the one that is configured, or one that was made at the first start and is kept, so that clients
-// which remember it see the same again.
+// The certificate that clients see: the configured one, or one that the gateway makes at its first start and stores. It stays the same
+// because clients remember it.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
@@ -19,8 +19,8 @@ const storedCertificate = async (dataDir: string, now: number): Promise<Certific
   return { certificate: both, key: both };
 };
 
-/** Rejects with a sentence where the two do not belong together. */
-export const createSecureContextFor = async (
+/** Rejects with a sentence if certificate and key do not match. */
+export const createGatewaySecureContext = async (
   given: { readonly certificate: string | undefined; readonly key: string | undefined },
   dataDir: string,
   now: number,
@@ -39,7 +39,7 @@ export const createSecureContextFor = async (
   } catch (error) {
     const where =
       certificate === undefined
-        ? `what is in ${path.join(dataDir, 'tls.pem')} (remove it, and a new one is made)`
+        ? `${path.join(dataDir, 'tls.pem')} (remove it, and the gateway makes a new one)`
         : 'CALBUS_TLS_CERTIFICATE_FILE and CALBUS_TLS_KEY_FILE (do they belong together?)';
     throw new Error(`TLS cannot be offered with ${where}.`, { cause: error });
   }

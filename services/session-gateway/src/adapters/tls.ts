@@ -1,8 +1,8 @@
-// TLS in both directions.
+// TLS on open connections: towards clients, and towards the RDP server.
 
 import { once } from 'node:events';
 import { connect, createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
-import { failure, success, type Result } from '../domain/bytes.ts';
+import { failure, success, type Result } from '../domain/result.ts';
 import type { StartTls } from './peer.ts';
 
 const finishHandshake = async (
@@ -31,9 +31,9 @@ export const serverTls =
   (socket) =>
     finishHandshake(new TLSSocket(socket, { isServer: true, secureContext }), 'secure');
 
-/** Towards the RDP server. `certificate`: its own, or that of who signed it; without one, any is good. Its name is not looked at. */
+/** Towards the RDP server. `certificate`: that of the server or of its authority; without it any is accepted. The name in it is not checked. */
 export const clientTls = (certificate: string | undefined): StartTls => {
-  // One for all connections: making it reads certificates.
+  // Made once, because making it parses certificates.
   const secureContext = createSecureContext(certificate === undefined ? {} : { ca: [certificate] });
   const rejectUnauthorized = certificate !== undefined;
   const checkServerIdentity = (): undefined => undefined;

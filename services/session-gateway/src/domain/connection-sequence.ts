@@ -1,12 +1,12 @@
-// The order of a connection between TLS and licensing (MS-RDPBCGR 1.3.1.1): what the client may say next, what the server has to
-// answer, and what is read in passing. The frames themselves are handed on as they are.
+// The connection sequence between TLS and licensing (MS-RDPBCGR 1.3.1.1): which frame the client may send next, and which answer
+// the server must give. The gateway forwards the frames unchanged, and reads the client's names from them.
 
-import { failure, success, type Result } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 import { clientNameOf, decodeClientData } from './gcc.ts';
 import { decodeConnectInitial, decodeMcs, type McsPdu } from './mcs.ts';
 import { decodeClientInfo, decodeSecuredPdu, type ClientNames } from './security-header.ts';
 
-/** Channels that a client can join: its own, the I/O channel, 31 static ones and the message channel. */
+/** A client can join its own channel, the I/O channel, 31 static channels and the message channel. */
 const MAX_CHANNEL_JOINS = 34;
 
 export type SequenceState =
@@ -15,11 +15,11 @@ export type SequenceState =
   | { readonly at: 'attach-user'; readonly clientName: string }
   | { readonly at: 'join'; readonly clientName: string; readonly joins: number };
 
-/** Everything that is known of the client once it has sent Client Info. */
+/** The facts about a client that has sent Client Info. */
 export type ConnectedClient = ClientNames & {
   readonly clientName: string;
   readonly user: string;
-  /** Its MCS user, and the I/O channel. */
+  /** `channel`: the I/O channel. */
   readonly mcsUser: number;
   readonly channel: number;
 };
@@ -34,17 +34,17 @@ const proceed = (next: SequenceState, answer: McsPdu['kind'] | null): Result<Seq
   success({ kind: 'go-on', next, answer });
 
 const receiveClientInfo = (clientName: string, pdu: McsPdu): Result<SequenceStep> => {
-  if (pdu.kind !== 'send-request') return failure(`an MCS PDU came out of order: ${pdu.kind}`);
+  if (pdu.kind !== 'send-request') return failure(`an MCS PDU is out of order: ${pdu.kind}`);
   const secured = decodeSecuredPdu(pdu.data);
   if (!secured.ok) return secured;
-  if (secured.value.kind !== 'info') return failure('Client Info was due');
+  if (secured.value.kind !== 'info') return failure('Client Info was expected');
   const names = decodeClientInfo(secured.value.body);
   if (!names.ok) return names;
   const client = { ...names.value, clientName, mcsUser: pdu.user, channel: pdu.channel };
   return success({ kind: 'connected', client });
 };
 
-/** A frame of the client. */
+/** Takes the client's next frame. */
 export const receiveClientFrame = (s: SequenceState, frame: Uint8Array): Result<SequenceStep> => {
   if (s.at === 'connect') {
     const userData = decodeConnectInitial(frame);
@@ -60,14 +60,14 @@ export const receiveClientFrame = (s: SequenceState, frame: Uint8Array): Result<
     return proceed({ at: 'attach-user', clientName }, null);
   if (s.at === 'attach-user' && kind === 'attach-user')
     return proceed({ at: 'join', clientName, joins: 0 }, 'attach-confirm');
-  if (s.at !== 'join') return failure(`an MCS PDU came out of order: ${kind}`);
+  if (s.at !== 'join') return failure(`an MCS PDU is out of order: ${kind}`);
   if (kind !== 'join') return receiveClientInfo(clientName, pdu.value);
   if (s.joins === MAX_CHANNEL_JOINS) return failure('the client joins more channels than there are');
   return proceed({ at: 'join', clientName, joins: s.joins + 1 }, 'join-confirm');
 };
 
-/** Whether a frame of the server is the answer that is due. */
-export const isExpectedAnswer = (frame: Uint8Array, due: McsPdu['kind']): boolean => {
+/** Whether the server's frame is the expected answer. */
+export const isExpectedAnswer = (frame: Uint8Array, expected: McsPdu['kind']): boolean => {
   const pdu = decodeMcs(frame);
-  return pdu.ok && pdu.value.kind === due;
+  return pdu.ok && pdu.value.kind === expected;
 };

@@ -1,11 +1,12 @@
-// GCC Conference Create Request (T.124), as far as RDP fills it: blocks of client data (MS-RDPBCGR 2.2.1.3).
+// GCC Conference Create Request (T.124) as RDP uses it: blocks of client data (MS-RDPBCGR 2.2.1.3).
 
-import { failure, success, nameOfUtf16, reader, type Result, type Reader } from './bytes.ts';
+import { nameOfUtf16, reader, type Reader } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 import { perLength } from './lengths.ts';
 
 const CONNECT_DATA = [0x00, 0x05, 0x00, 0x14, 0x7c, 0x00, 0x01] as const;
 const CS_CORE = 0xc001;
-/** There are about a dozen kinds of blocks. */
+/** The protocol knows about a dozen kinds of blocks. */
 const MAX_BLOCKS = 64;
 const CLIENT_NAME_OFFSET = 20;
 const CLIENT_NAME_BYTES = 32;
@@ -18,7 +19,7 @@ const readExpected = (r: Reader, expected: readonly number[]): boolean =>
 /** The blocks of client data in the user data of an MCS Connect-Initial. */
 export const decodeClientData = (userData: Uint8Array): Result<readonly Block[]> => {
   const r = reader(userData);
-  if (!readExpected(r, CONNECT_DATA)) return failure('the GCC connect data is of another kind');
+  if (!readExpected(r, CONNECT_DATA)) return failure('the GCC connect data is not of the expected kind');
   perLength(r);
   r.take(8);
   if (!readExpected(r, [0x44, 0x75, 0x63, 0x61]))
@@ -38,7 +39,7 @@ export const decodeClientData = (userData: Uint8Array): Result<readonly Block[]>
   return success(blocks);
 };
 
-/** The name that the client gives itself: at most 15 characters, and its own choice. */
+/** The client's name: at most 15 characters, which the client chooses itself. */
 export const clientNameOf = (blocks: readonly Block[]): Result<string> => {
   const core = blocks.find((b) => b.type === CS_CORE);
   if (!core) return failure('the client sends no core data');

@@ -1,5 +1,5 @@
-// Keys, message authentication and encryption of MS-RDPELE 5.1. MD5, SHA-1 and RC4 are what the protocol knows; nothing here
-// is relied on: the exchange travels inside TLS, and a license proves itself by its own signature.
+// Keys, message authentication and encryption of MS-RDPELE 5.1. The protocol prescribes MD5, SHA-1 and RC4. No security depends on
+// them: the exchange travels inside TLS, and a license carries its own signature.
 
 import { ascii, concat, u32le } from './bytes.ts';
 
@@ -40,7 +40,7 @@ export const mac = (d: Digests, macSalt: Uint8Array, data: Uint8Array): Uint8Arr
   return d.md5(concat(macSalt, padding(0x5c, 48), inner));
 };
 
-/** Encrypts and decrypts. Each blob begins with the key anew, so that the key stream repeats: so says the protocol. */
+/** Encrypts and decrypts. The protocol restarts the key stream for each blob. */
 export const rc4 = (key: Uint8Array, data: Uint8Array): Uint8Array => {
   const s = Uint8Array.from({ length: 256 }, (_, i) => i);
   const at = (i: number): number => s[i] ?? 0;
@@ -61,12 +61,12 @@ export const rc4 = (key: Uint8Array, data: Uint8Array): Uint8Array => {
   });
 };
 
-/** RSA with the gateway's own key, without padding, over big-endian integers of the modulus' length; undefined where it cannot be. */
+/** RSA with the gateway's own key, without padding, over big-endian integers of the modulus' length. Undefined if it fails. */
 export type RawRsa = (block: Uint8Array) => Uint8Array | undefined;
 
 const PREMASTER_BYTES = 48;
 
-/** The premaster secret in an encrypted blob: integers are little-endian there, with eight zeros behind them. */
+/** Decrypts the premaster secret. The blob holds a little-endian integer, followed by eight zeros. */
 export const decryptPremaster = (
   blob: Uint8Array,
   modulusLength: number,

@@ -1,13 +1,14 @@
-// The license exchange with one client (MS-RDPELE 3.3): what came and where it stands give what is sent and where it stands then.
+// The license exchange with one client (MS-RDPELE 3.3), as a state machine.
 //
-//   requested -- NEW_LICENSE_REQUEST --> challenged -- response --> asking -- answer --> over      (the client has none)
-//   requested -- LICENSE_INFO --> asking -- nothing new, or denied --> over                        (it presents one)
-//                                        -- another license --> challenged -- response --> over    (its file is replaced)
+//   requested -- NEW_LICENSE_REQUEST --> challenged -- response --> deciding -- decision --> done     (the client has no license)
+//   requested -- LICENSE_INFO --> deciding -- keep, or deny --> done                                  (it presents a license)
+//                                          -- another license --> challenged -- response --> done     (it replaces its license)
 //
-// Anything else closes the connection. A license that is junk or of another device is no reason to refuse: refusing would
-// leave it in the client's store for ever.
+// Any other PDU closes the connection. A license that is junk or of another device counts as none: a refusal would leave it in the
+// client's store for ever.
 
-import { ascii, failure, concat, success, hex, equalBytes, type Result } from './bytes.ts';
+import { ascii, concat, hex, equalBytes } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 import type { ErrorInfo } from './error-info.ts';
 import {
   decryptPremaster,
@@ -28,7 +29,7 @@ import {
   type ProductNames,
 } from './license-pdus.ts';
 
-/** What is the same for all clients of a gateway. */
+/** The part that is the same for all clients of a gateway. */
 export type LicensingContext = {
   readonly digests: Digests;
   readonly rsa: RawRsa;
@@ -37,14 +38,14 @@ export type LicensingContext = {
   readonly names: ProductNames;
 };
 
-/** Drawn for this client: 32 bytes, and ten, since rdesktop copies as many whatever it gets. */
+/** Random bytes for one client: 32, and a challenge of 10, because rdesktop always copies 10. */
 export type ExchangeRandom = { readonly server: Uint8Array; readonly challenge: Uint8Array };
 
 type Challenged = {
   readonly state: 'challenged';
   readonly keys: LicenseKeys;
   readonly challenge: Uint8Array;
-  /** The license that is given afterwards, and the device it is for; null where the device only becomes known then. */
+  /** The license that replaces the presented one, and its device; null if the client presented none, so that its device is not known yet. */
   readonly replacement: { readonly hardwareId: string; readonly license: string } | null;
 };
 
@@ -52,15 +53,15 @@ export type ExchangeState =
   | { readonly state: 'requested'; readonly random: ExchangeRandom }
   | Challenged
   | {
-      readonly state: 'asking';
+      readonly state: 'deciding';
       readonly keys: LicenseKeys;
       readonly hardwareId: string;
-      /** Null once the client has answered a challenge; else it is to be challenged before it is given another license. */
+      /** Null once the client has answered a challenge. Otherwise the client must answer one before it gets another license. */
       readonly challenge: Uint8Array | null;
     }
-  | { readonly state: 'over'; readonly denied: ErrorInfo | null };
+  | { readonly state: 'done'; readonly denied: ErrorInfo | null };
 
-/** Who is to be asked about, 20 bytes in hex, and what the client presented where that could be a license. */
+/** `hardwareId`: 20 bytes in hex. `presented`: the client's license, or null if it cannot be one. */
 export type LicenseQuestion = { readonly hardwareId: string; readonly presented: string | null };
 
 export type ExchangeStep = {
@@ -79,7 +80,7 @@ const HARDWARE_ID_BYTES = 20;
 const LICENSE_FORMAT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const MAX_LICENSE_BYTES = 16_384;
 
-/** A license travels as its own text. */
+/** A license travels as text. */
 const parseLicense = (bytes: Uint8Array): string | null => {
   if (bytes.length > MAX_LICENSE_BYTES) return null;
   const text = new TextDecoder().decode(bytes);
@@ -103,7 +104,7 @@ const sendChallenge = (kit: LicensingContext, c: Challenged) =>
 
 const sendLicense = (kit: LicensingContext, keys: LicenseKeys, how: 'new' | 'upgrade', license: string) => {
   const content = encodeLicense(ascii(license), kit.names);
-  return step({ state: 'over', denied: null }, [
+  return step({ state: 'done', denied: null }, [
     encodeNewLicense(how, ...encryptWithMac(kit, keys, content)),
   ]);
 };
@@ -121,12 +122,12 @@ const receiveOpening = (
   if (pdu.kind === 'new-license-request')
     return sendChallenge(kit, { state: 'challenged', keys, challenge: random.challenge, replacement: null });
   const device = rc4(keys.encryption, pdu.hardwareId);
-  if (device.length !== HARDWARE_ID_BYTES) return failure('the hardware id is not of 20 bytes');
+  if (device.length !== HARDWARE_ID_BYTES) return failure('the hardware id does not have 20 bytes');
   if (!equalBytes(mac(kit.digests, keys.macSalt, device), pdu.mac))
     return failure('the hardware id does not verify');
   const hardwareId = hex(device);
   const ask = { hardwareId, presented: parseLicense(pdu.license) };
-  return step({ state: 'asking', keys, hardwareId, challenge: random.challenge }, [], ask);
+  return step({ state: 'deciding', keys, hardwareId, challenge: random.challenge }, [], ask);
 };
 
 type ChallengeResponse = Extract<LicensePdu, { kind: 'challenge-response' }>;
@@ -138,22 +139,22 @@ const receiveChallengeResponse = (
 ): Result<ExchangeStep> => {
   const response = rc4(c.keys.encryption, pdu.response);
   const device = rc4(c.keys.encryption, pdu.hardwareId);
-  if (device.length !== HARDWARE_ID_BYTES) return failure('the hardware id is not of 20 bytes');
+  if (device.length !== HARDWARE_ID_BYTES) return failure('the hardware id does not have 20 bytes');
   if (!equalBytes(mac(kit.digests, c.keys.macSalt, concat(response, device)), pdu.mac))
     return failure('the response to the challenge does not verify');
-  // Most clients put a header before the challenge, rdesktop puts none.
+  // Most clients put a header before the challenge; rdesktop does not.
   if (!equalBytes(response.slice(-c.challenge.length), c.challenge))
-    return failure('the challenge came back changed');
+    return failure('the client returned another challenge');
   const hardwareId = hex(device);
   if (!c.replacement) {
-    const asking: ExchangeState = { state: 'asking', keys: c.keys, hardwareId, challenge: null };
-    return step(asking, [], { hardwareId, presented: null });
+    const deciding: ExchangeState = { state: 'deciding', keys: c.keys, hardwareId, challenge: null };
+    return step(deciding, [], { hardwareId, presented: null });
   }
-  if (c.replacement.hardwareId !== hardwareId) return failure('the client is another device than before');
+  if (c.replacement.hardwareId !== hardwareId) return failure('the client changed its hardware id');
   return sendLicense(kit, c.keys, 'upgrade', c.replacement.license);
 };
 
-/** A PDU of the client. */
+/** Takes the client's next PDU. */
 export const receiveLicensePdu = (
   kit: LicensingContext,
   s: ExchangeState,
@@ -163,20 +164,22 @@ export const receiveLicensePdu = (
     return receiveOpening(kit, s.random, pdu);
   if (s.state === 'challenged' && pdu.kind === 'challenge-response')
     return receiveChallengeResponse(kit, s, pdu);
-  return failure(`a licensing PDU of the kind ${pdu.kind} came while licensing is ${s.state}`);
+  return failure(`a licensing PDU of kind ${pdu.kind} is out of order in state ${s.state}`);
 };
 
-/** The answer to what was asked. A denied client is told that licensing is over; why, it is told by Set Error Info. */
+/** Takes the decision on the question. A denied client is told that licensing is done; Set Error Info then tells it the reason. */
 export const applyDecision = (
   kit: LicensingContext,
   s: ExchangeState,
-  answer: ExchangeDecision,
+  decision: ExchangeDecision,
 ): Result<ExchangeStep> => {
-  if (s.state !== 'asking') return failure('an answer came that nobody asked for');
+  if (s.state !== 'deciding') return failure('no decision was expected');
   const { keys, hardwareId } = s;
-  if (answer.kind === 'deny') return step({ state: 'over', denied: answer.error }, [encodeValidClient()]);
-  if (answer.kind === 'keep') return step({ state: 'over', denied: null }, [encodeValidClient()]);
-  if (s.challenge === null) return sendLicense(kit, keys, 'new', answer.license);
-  const upgrade = { hardwareId, license: answer.license };
+  if (decision.kind !== 'give') {
+    const denied = decision.kind === 'deny' ? decision.error : null;
+    return step({ state: 'done', denied }, [encodeValidClient()]);
+  }
+  if (s.challenge === null) return sendLicense(kit, keys, 'new', decision.license);
+  const upgrade = { hardwareId, license: decision.license };
   return sendChallenge(kit, { state: 'challenged', keys, challenge: s.challenge, replacement: upgrade });
 };

@@ -1,4 +1,4 @@
-// The license exchange against a client's side of it that is written from MS-RDPELE, and against everything that is out of order.
+// The license exchange with a fake client that is written from MS-RDPELE, and with every PDU that is out of order.
 
 import assert from 'node:assert/strict';
 import { constants, generateKeyPairSync, privateDecrypt, randomBytes } from 'node:crypto';
@@ -27,7 +27,7 @@ import {
 import { encodeProprietaryCertificate } from './proprietary-certificate.ts';
 
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
-const kit: LicensingContext = {
+const context: LicensingContext = {
   digests,
   rsa: (block) => {
     try {
@@ -55,12 +55,12 @@ const stepOf = (read: { ok: true; value: ExchangeStep } | { ok: false; why: stri
 };
 
 type Run = {
-  readonly asked: readonly LicenseQuestion[];
+  readonly questions: readonly LicenseQuestion[];
   readonly end: ExchangeState;
   readonly last: number;
 };
 
-/** To its end, against a client. */
+/** Runs the exchange to its end with a fake client. */
 const run = (
   hostname: string,
   store: ClientLicenseStore,
@@ -68,45 +68,47 @@ const run = (
   o: { bare?: boolean; hardwareId?: Uint8Array } = {},
 ): Run => {
   const client = fakeClientLicensing(hostname, store, o);
-  const asked: LicenseQuestion[] = [];
-  let at = startExchange(kit, random());
+  const questions: LicenseQuestion[] = [];
+  let at = startExchange(context, random());
   for (let turns = 0; turns < 10; turns += 1) {
     if (at.question) {
-      asked.push(at.question);
-      at = stepOf(applyDecision(kit, at.next, answer));
+      questions.push(at.question);
+      at = stepOf(applyDecision(context, at.next, answer));
     }
     const replies = at.send.map((pdu) => client.receive(pdu)).filter((r) => r !== undefined);
-    if (at.next.state === 'over') return { asked, end: at.next, last: client.last() };
+    if (at.next.state === 'done') return { questions, end: at.next, last: client.last() };
     const [reply] = replies;
-    if (reply) at = stepOf(receiveLicensePdu(kit, at.next, pduOf(reply)));
+    if (reply) at = stepOf(receiveLicensePdu(context, at.next, pduOf(reply)));
   }
   throw new Error('the exchange does not end');
 };
 
 const license = 'aGVhZGVy.cGF5bG9hZA.c2lnbmF0dXJl';
-const over = { state: 'over', denied: null };
+const done = { state: 'done', denied: null };
 
 describe('the license exchange', () => {
   for (const bare of [false, true])
     test(`a client without a license is given one${bare ? ', if it answers as rdesktop does' : ''}`, () => {
       const store: ClientLicenseStore = { license: null };
-      const { asked, end, last } = run('desk-alice-01', store, { kind: 'give', license }, { bare });
-      assert.deepEqual(asked, [{ hardwareId: '000001045c2844fdf9abdcfc722b198bef2289f5', presented: null }]);
-      assert.deepEqual([end, last], [over, 3]);
+      const { questions, end, last } = run('desk-alice-01', store, { kind: 'give', license }, { bare });
+      assert.deepEqual(questions, [
+        { hardwareId: '000001045c2844fdf9abdcfc722b198bef2289f5', presented: null },
+      ]);
+      assert.deepEqual([end, last], [done, 3]);
       assert.equal(new TextDecoder().decode(store.license ?? new Uint8Array(0)), license);
     });
 
-  test('one that presents its license keeps it, or has it replaced', () => {
+  test('a client that presents its license keeps it, or gets another', () => {
     const store: ClientLicenseStore = { license: ascii(license) };
     const kept = run('desk-1', store, { kind: 'keep' });
-    assert.deepEqual([kept.asked[0]?.presented, kept.end, kept.last], [license, over, 0xff]);
+    assert.deepEqual([kept.questions[0]?.presented, kept.end, kept.last], [license, done, 0xff]);
     const other = `${license}2`;
     const upgraded = run('desk-1', store, { kind: 'give', license: other });
-    assert.deepEqual([upgraded.asked.length, upgraded.end, upgraded.last], [1, over, 4]);
+    assert.deepEqual([upgraded.questions.length, upgraded.end, upgraded.last], [1, done, 4]);
     assert.equal(new TextDecoder().decode(store.license ?? new Uint8Array(0)), other);
   });
 
-  test('junk counts as none, and is replaced', () => {
+  test('junk counts as no license, and is replaced', () => {
     for (const junk of [
       ascii('junk'),
       randomBytes(2_000),
@@ -114,24 +116,24 @@ describe('the license exchange', () => {
       ascii(`${license}\n`),
     ]) {
       const store: ClientLicenseStore = { license: junk };
-      const { asked, last } = run('desk-1', store, { kind: 'give', license });
-      assert.deepEqual([asked[0]?.presented, last], [null, 4]);
+      const { questions, last } = run('desk-1', store, { kind: 'give', license });
+      assert.deepEqual([questions[0]?.presented, last], [null, 4]);
       assert.equal(new TextDecoder().decode(store.license ?? new Uint8Array(0)), license);
     }
   });
 
-  test('a denied client is told that licensing is over, whether it presented a license or not', () => {
+  test('a denied client is told that licensing is over, with and without a license', () => {
     for (const stored of [null, ascii(license)]) {
       const store: ClientLicenseStore = { license: stored };
       const { end, last } = run('desk-1', store, { kind: 'deny', error: 0x102 });
-      assert.deepEqual([end, last], [{ state: 'over', denied: 0x102 }, 0xff]);
+      assert.deepEqual([end, last], [{ state: 'done', denied: 0x102 }, 0xff]);
       assert.deepEqual(store.license, stored);
     }
   });
 
-  test('one that is let in without a license goes on', () => {
+  test('a client that is admitted without a license continues', () => {
     const store: ClientLicenseStore = { license: null };
-    assert.deepEqual(run('desk-1', store, { kind: 'keep' }).end, over);
+    assert.deepEqual(run('desk-1', store, { kind: 'keep' }).end, done);
     assert.equal(store.license, null);
   });
 });
@@ -139,9 +141,9 @@ describe('the license exchange', () => {
 describe('closes the connection', () => {
   const opening = (): { client: ReturnType<typeof fakeClientLicensing>; at: ExchangeStep } => {
     const client = fakeClientLicensing('desk-1', { license: null });
-    const first = startExchange(kit, random());
+    const first = startExchange(context, random());
     const reply = client.receive(first.send[0] ?? new Uint8Array(0));
-    return { client, at: stepOf(receiveLicensePdu(kit, first.next, pduOf(reply ?? new Uint8Array(0)))) };
+    return { client, at: stepOf(receiveLicensePdu(context, first.next, pduOf(reply ?? new Uint8Array(0)))) };
   };
   const why = (read: { ok: boolean; why?: string }): string => {
     assert.equal(read.ok, false);
@@ -151,51 +153,51 @@ describe('closes the connection', () => {
   test('a response that does not verify, or to another challenge', () => {
     const { client, at } = opening();
     const response = client.receive(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
-    const spoilt = response.slice();
-    spoilt[spoilt.length - 1] = (spoilt.at(-1) ?? 0) ^ 1;
-    assert.match(why(receiveLicensePdu(kit, at.next, pduOf(spoilt))), /does not verify/);
+    const corrupted = response.slice();
+    corrupted[corrupted.length - 1] = (corrupted.at(-1) ?? 0) ^ 1;
+    assert.match(why(receiveLicensePdu(context, at.next, pduOf(corrupted))), /does not verify/);
     assert.ok(at.next.state === 'challenged');
     const other = { ...at.next, challenge: randomBytes(10) };
-    assert.match(why(receiveLicensePdu(kit, other, pduOf(response))), /came back changed/);
+    assert.match(why(receiveLicensePdu(context, other, pduOf(response))), /returned another challenge/);
     const upgrade = { hardwareId: hex(hardwareIdOf('desk-2')), license };
     assert.match(
-      why(receiveLicensePdu(kit, { ...at.next, replacement: upgrade }, pduOf(response))),
-      /another device than before/,
+      why(receiveLicensePdu(context, { ...at.next, replacement: upgrade }, pduOf(response))),
+      /changed its hardware id/,
     );
   });
 
-  test('a hardware id of another length or that does not verify, and a premaster secret that is none', () => {
+  test('a malformed or unverified hardware id, and a malformed premaster secret', () => {
     const short = () =>
       run('desk-1', { license: null }, { kind: 'keep' }, { hardwareId: new Uint8Array(19) });
-    assert.throws(short, /not of 20 bytes/);
+    assert.throws(short, /does not have 20 bytes/);
     const presents = () =>
       run('desk-1', { license: ascii(license) }, { kind: 'keep' }, { hardwareId: new Uint8Array(21) });
-    assert.throws(presents, /not of 20 bytes/);
-    const { next } = startExchange(kit, random());
+    assert.throws(presents, /does not have 20 bytes/);
+    const { next } = startExchange(context, random());
     const client = fakeClientLicensing('desk-1', { license: ascii(license) });
     const info =
-      client.receive(startExchange(kit, random()).send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
+      client.receive(startExchange(context, random()).send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0);
     assert.match(
-      why(receiveLicensePdu(kit, next, pduOf(info))),
+      why(receiveLicensePdu(context, next, pduOf(info))),
       /does not verify/,
-      'of another server random',
+      'made with another server random',
     );
     const none = licensePdu(0x13, new Uint8Array(40), blob(2, new Uint8Array(9)), new Uint8Array(8));
-    assert.match(why(receiveLicensePdu(kit, next, pduOf(none))), /cannot be decrypted/);
+    assert.match(why(receiveLicensePdu(context, next, pduOf(none))), /cannot be decrypted/);
     const tooLarge = licensePdu(
       0x13,
       new Uint8Array(40),
       blob(2, new Uint8Array(136).fill(0xff)),
       new Uint8Array(8),
     );
-    assert.match(why(receiveLicensePdu(kit, next, pduOf(tooLarge))), /cannot be decrypted/);
+    assert.match(why(receiveLicensePdu(context, next, pduOf(tooLarge))), /cannot be decrypted/);
   });
 
-  test('every PDU in every state where it is not due', () => {
+  test('every PDU in every state that does not expect it', () => {
     const { client, at } = opening();
     const response = pduOf(client.receive(at.send[0] ?? new Uint8Array(0)) ?? new Uint8Array(0));
-    const asking = stepOf(receiveLicensePdu(kit, at.next, response)).next;
-    assert.equal(asking.state, 'asking');
+    const deciding = stepOf(receiveLicensePdu(context, at.next, response)).next;
+    assert.equal(deciding.state, 'deciding');
     const empty = new Uint8Array(0);
     const pdus: readonly LicensePdu[] = [
       { kind: 'new-license-request', clientRandom: new Uint8Array(32), premaster: new Uint8Array(136) },
@@ -216,23 +218,24 @@ describe('closes the connection', () => {
     const states: readonly ExchangeState[] = [
       { state: 'requested', random: random() },
       at.next,
-      asking,
-      { state: 'over', denied: null },
+      deciding,
+      { state: 'done', denied: null },
     ];
-    const due = new Set([
+    const expected = new Set([
       'requested new-license-request',
       'requested license-info',
       'challenged challenge-response',
     ]);
     for (const s of states)
       for (const pdu of pdus)
-        if (!due.has(`${s.state} ${pdu.kind}`))
-          assert.match(why(receiveLicensePdu(kit, s, pdu)), /came while licensing is/);
+        if (!expected.has(`${s.state} ${pdu.kind}`))
+          assert.match(why(receiveLicensePdu(context, s, pdu)), /is out of order in state/);
     for (const s of states)
-      if (s.state !== 'asking') assert.match(why(applyDecision(kit, s, { kind: 'keep' })), /nobody asked/);
+      if (s.state !== 'deciding')
+        assert.match(why(applyDecision(context, s, { kind: 'keep' })), /no decision was expected/);
   });
 
-  test('and nothing that a client can send makes it throw', () => {
+  test('no bytes of a client make it throw', () => {
     const { at } = opening();
     const states: readonly ExchangeState[] = [{ state: 'requested', random: random() }, at.next];
     const any = fc.uint8Array({ maxLength: 300 });
@@ -245,7 +248,7 @@ describe('closes the connection', () => {
           const pdu = decodeLicensePdu(
             licensePdu(type, new Uint8Array(40), concat(...blobs.map((b) => blob(9, b))), new Uint8Array(16)),
           );
-          if (pdu.ok) receiveLicensePdu(kit, s, pdu.value);
+          if (pdu.ok) receiveLicensePdu(context, s, pdu.value);
         },
       ),
     );

@@ -1,18 +1,8 @@
-// The PDUs of MS-RDPELE 2.2.2, little-endian: a preamble with type and size, then fields and binary blobs. Their types are not
-// looked at: clients differ in them, and each place has one meaning.
+// The PDUs of MS-RDPELE 2.2.2, little-endian: a preamble with type and size, then fields and binary blobs. The decoder ignores the
+// types of blobs, because clients differ in them and each position has one meaning.
 
-import {
-  ascii,
-  failure,
-  concat,
-  success,
-  reader,
-  u16le,
-  u32le,
-  utf16,
-  type Result,
-  type Reader,
-} from './bytes.ts';
+import { ascii, concat, reader, u16le, u32le, utf16, type Reader } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 
 const LICENSE_REQUEST = 0x01;
 const PLATFORM_CHALLENGE = 0x02;
@@ -48,7 +38,7 @@ export type LicensePdu =
       readonly kind: 'license-info';
       readonly clientRandom: Uint8Array;
       readonly premaster: Uint8Array;
-      /** What the client has stored, in clear. */
+      /** The license that the client stores, in clear text. */
       readonly license: Uint8Array;
       /** Encrypted. */
       readonly hardwareId: Uint8Array;
@@ -56,7 +46,7 @@ export type LicensePdu =
     }
   | {
       readonly kind: 'challenge-response';
-      /** Encrypted, both. */
+      /** Encrypted, as is the hardware id. */
       readonly response: Uint8Array;
       readonly hardwareId: Uint8Array;
       readonly mac: Uint8Array;
@@ -78,7 +68,7 @@ const decodeBody = (type: number, r: Reader): LicensePdu => {
       r.take(8);
       const clientRandom = r.take(RANDOM_BYTES);
       const premaster = blob(r);
-      // The names of user and machine follow; what counts of them comes with every connection (Client Info, core data).
+      // The names of user and machine follow. The gateway takes them from Client Info and the core data, which every connection has.
       blob(r);
       blob(r);
       return { kind: 'new-license-request', clientRandom, premaster };
@@ -112,7 +102,8 @@ export const decodeLicensePdu = (bytes: Uint8Array): Result<LicensePdu> => {
   r.u8();
   const size = r.u16le();
   if (!r.isComplete()) return failure('the licensing PDU is truncated');
-  if (size !== bytes.length) return failure('the size of the licensing PDU is not that of the frame');
+  if (size !== bytes.length)
+    return failure('the size in the licensing PDU differs from the size of the frame');
   const pdu = decodeBody(type, r);
   return r.isComplete() ? success(pdu) : failure('the licensing PDU is truncated');
 };
@@ -126,7 +117,7 @@ const encodeBlob = (type: number, data: Uint8Array): Uint8Array =>
   concat(u16le(type), u16le(data.length), data);
 const lengthPrefixed = (data: Uint8Array): Uint8Array => concat(u32le(data.length), data);
 
-/** Under which names a license is given; clients forget them. */
+/** The names under which a license is issued. Clients do not use them. */
 export type ProductNames = { readonly company: string; readonly product: string; readonly scope: string };
 
 /** Windows Server 2003's 5.2, as major and minor: clients accept any. */
@@ -156,7 +147,7 @@ export const encodeLicenseRequest = (
 export const encodeChallenge = (encrypted: Uint8Array, mac: Uint8Array): Uint8Array =>
   encode(PLATFORM_CHALLENGE, u32le(0), encodeBlob(BLOB_ENCRYPTED, encrypted), mac);
 
-/** What a client gets, before it is encrypted. */
+/** The content of NEW_LICENSE and UPGRADE_LICENSE before encryption. */
 export const encodeLicense = (license: Uint8Array, n: ProductNames): Uint8Array =>
   concat(PRODUCT_VERSION, lengthPrefixed(ascii(`${n.scope}\0`)), names(n), lengthPrefixed(license));
 
@@ -167,7 +158,7 @@ export const encodeNewLicense = (
 ): Uint8Array =>
   encode(how === 'new' ? NEW_LICENSE : UPGRADE_LICENSE, encodeBlob(BLOB_ENCRYPTED, encrypted), mac);
 
-/** Licensing is over, and the client goes on. */
+/** Ends licensing: the client continues. */
 export const encodeValidClient = (): Uint8Array =>
   encode(
     ERROR_ALERT,

@@ -1,13 +1,14 @@
 // MCS (T.125) as RDP uses it: Connect-Initial in BER, and the domain PDUs in PER that join channels and carry data.
 
-import { failure, concat, success, reader, u16be, type Result } from './bytes.ts';
+import { concat, reader, u16be } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 import { berLength, encodePerLength, perLength } from './lengths.ts';
 import { decodeData, encodeData } from './x224.ts';
 
 const OCTETS = 0x04;
 const BOOLEAN = 0x01;
 const SEQUENCE = 0x30;
-/** Domain selectors, the upward flag, target, minimum and maximum parameters; user data comes last. */
+/** Domain selectors, the upward flag, and target, minimum and maximum parameters precede the user data. */
 const TAGS_BEFORE_USER_DATA = [OCTETS, OCTETS, BOOLEAN, SEQUENCE, SEQUENCE, SEQUENCE] as const;
 
 /** The user data of a Connect-Initial. */
@@ -15,25 +16,25 @@ export const decodeConnectInitial = (frame: Uint8Array): Result<Uint8Array> => {
   const data = decodeData(frame);
   if (!data.ok) return data;
   const r = reader(data.value);
-  if (r.u8() !== 0x7f || r.u8() !== 0x65) return failure('an MCS Connect-Initial was due');
+  if (r.u8() !== 0x7f || r.u8() !== 0x65) return failure('an MCS Connect-Initial was expected');
   if (berLength(r) !== r.remaining())
-    return failure('the length of the Connect-Initial is not that of the frame');
+    return failure('the length in the Connect-Initial differs from the length of the frame');
   for (const tag of [...TAGS_BEFORE_USER_DATA, OCTETS]) {
-    if (r.u8() !== tag) return failure('the Connect-Initial has another order');
+    if (r.u8() !== tag) return failure('the Connect-Initial has its fields in another order');
     const length = berLength(r);
     if (length === undefined || length > r.remaining()) return failure('the Connect-Initial is truncated');
     const value = r.take(length);
     if (r.remaining() === 0)
       return tag === OCTETS ? success(value) : failure('the Connect-Initial has no user data');
   }
-  return failure('something follows the user data of the Connect-Initial');
+  return failure('the Connect-Initial continues after its user data');
 };
 
-/** User ids are written less 1001. */
+/** MCS encodes a user id minus this. */
 const FIRST_USER = 1001;
 const SEND_REQUEST = 0x64;
 const SEND_INDICATION = 0x68;
-/** High priority, and the beginning and the end of what is sent: RDP never divides it. */
+/** High priority; beginning and end of the data, because RDP never splits it. */
 const UNDIVIDED = 0x70;
 
 export type McsPdu =
@@ -60,7 +61,7 @@ const pduKinds = {
   0x20: 'disconnect',
 } as const;
 
-/** By its first byte, of which the two lowest bits say what else is in it. */
+/** The upper six bits of the first byte select the PDU; the lower two flag optional fields. */
 export const decodeMcs = (frame: Uint8Array): Result<McsPdu> => {
   const tpdu = decodeData(frame);
   if (!tpdu.ok) return tpdu;
@@ -74,12 +75,12 @@ export const decodeMcs = (frame: Uint8Array): Result<McsPdu> => {
     r.u8();
     const length = perLength(r);
     if (!r.isComplete() || length !== r.remaining())
-      return failure('the length of MCS data is not that of the frame');
+      return failure('the length in the MCS data differs from the length of the frame');
     const kind = choice === SEND_REQUEST ? 'send-request' : 'send-indication';
     return success({ kind, user, channel, data: r.rest() });
   }
   const kind = pduKinds[choice as keyof typeof pduKinds];
-  return kind && r.isComplete() ? success({ kind }) : failure('what came is no MCS PDU that RDP uses');
+  return kind && r.isComplete() ? success({ kind }) : failure('the frame holds no MCS PDU that RDP uses');
 };
 
 const send = (choice: number, user: number, channel: number, data: Uint8Array): Uint8Array =>
@@ -97,7 +98,7 @@ const send = (choice: number, user: number, channel: number, data: Uint8Array): 
 export const encodeSendRequest = (user: number, channel: number, data: Uint8Array): Uint8Array =>
   send(SEND_REQUEST, user, channel, data);
 
-/** The server's own user id. */
+/** The user id of the server itself. */
 const SERVER_USER = 1002;
 
 export const encodeSendIndication = (channel: number, data: Uint8Array): Uint8Array =>

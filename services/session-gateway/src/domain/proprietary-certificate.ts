@@ -1,5 +1,5 @@
-// The proprietary certificate of MS-RDPBCGR 2.2.1.4.3.1.1: an RSA key and a signature that no client checks. It says only under
-// which key the premaster secret is to be encrypted; who the server is, is said by the certificate of TLS.
+// The proprietary certificate of MS-RDPBCGR 2.2.1.4.3.1.1: an RSA key and a signature that no client checks. Clients encrypt the
+// premaster secret under the key. The TLS certificate identifies the server.
 
 import { ascii, concat, u16le, u32le } from './bytes.ts';
 
@@ -10,7 +10,7 @@ const RSA_SIGNATURE_BLOB = 0x0008;
 const SIGNATURE_LENGTH = 72;
 const PUBLIC_EXPONENT = 65_537;
 
-/** `modulus`: big-endian, as a JWK has it. */
+/** `modulus`: big-endian, as in a JWK. */
 export const encodeProprietaryCertificate = (modulus: Uint8Array): Uint8Array => {
   const k = modulus.length;
   const key = concat(

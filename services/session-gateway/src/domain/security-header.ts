@@ -1,12 +1,13 @@
-// The basic security header (MS-RDPBCGR 2.2.8.1.1.2.1), which under TLS only Client Info and licensing carry, and the two
-// names in Client Info. The password stands behind them and is not read.
+// The basic security header (MS-RDPBCGR 2.2.8.1.1.2.1), which under TLS only Client Info and licensing PDUs carry, and the two names
+// in Client Info. The decoder does not read the password, which follows the names.
 
-import { failure, concat, success, nameOfUtf16, nameOfUtf8, reader, u16le, type Result } from './bytes.ts';
+import { concat, nameOfUtf16, nameOfUtf8, reader, u16le } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 
 const INFO_PACKET = 0x0040;
 const LICENSE_PACKET = 0x0080;
 const INFO_UNICODE = 0x10;
-/** No name is longer, by MS-RDPBCGR 2.2.1.11.1.1. */
+/** MS-RDPBCGR 2.2.1.11.1.1. */
 const MAX_NAME_BYTES = 512;
 
 export type SecuredPdu =

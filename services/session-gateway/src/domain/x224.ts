@@ -1,7 +1,8 @@
-// X.224 as RDP uses it (MS-RDPBCGR 2.2.1.1, 2.2.1.2): a connection request with the security protocols that the client
-// speaks, its confirmation with the one that is chosen, and the header of data.
+// X.224 as RDP uses it (MS-RDPBCGR 2.2.1.1, 2.2.1.2): a connection request with the client's security protocols, a connection
+// confirm with the chosen protocol, and the header of data.
 
-import { failure, concat, success, reader, u32le, type Result } from './bytes.ts';
+import { concat, reader, u32le } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 import { encodeFrame, payloadOf } from './tpkt.ts';
 
 const CONNECTION_REQUEST = 0xe0;
@@ -11,17 +12,18 @@ const NEGOTIATION_REQUEST = 1;
 const NEGOTIATION_RESPONSE = 2;
 const NEGOTIATION_FAILURE = 3;
 
-/** Protocols, as bits. */
+/** A bit of the protocol mask. */
 export const TLS = 1;
-/** Why a server says no. */
+/** A failure code of RDP_NEG_FAILURE. */
 export const SSL_REQUIRED_BY_SERVER = 1;
 
-/** The fixed part: its length, what it is, and the variable part behind class and references. */
+/** Checks the fixed part (length, code, references, class), and returns the variable part. */
 const variablePart = (frame: Uint8Array, code: number): Result<Uint8Array> => {
   const payload = payloadOf(frame);
   const r = reader(payload);
-  if (r.u8() !== payload.length - 1) return failure('the length within X.224 is not that of the frame');
-  if (r.u8() !== code) return failure('another X.224 TPDU was due');
+  if (r.u8() !== payload.length - 1)
+    return failure('the length in the X.224 TPDU differs from the length of the frame');
+  if (r.u8() !== code) return failure('another X.224 TPDU was expected');
   r.take(5);
   const rest = r.rest();
   return r.isComplete() ? success(rest) : failure('the X.224 TPDU is truncated');
@@ -30,20 +32,19 @@ const variablePart = (frame: Uint8Array, code: number): Result<Uint8Array> => {
 const CR = 13;
 const LF = 10;
 
-/** Behind the cookie or routing token, where there is one. */
+/** Skips the cookie or routing token, if there is one. */
 const afterCookie = (variable: Uint8Array): Uint8Array => {
   const end = variable.findIndex((byte, i) => byte === CR && variable[i + 1] === LF);
   return end < 0 ? variable : variable.subarray(end + 2);
 };
 
-/** The protocols a client asks for, as bits; 0 where it says nothing and would speak plain RDP. */
+/** `protocols`: the mask that the client requests; 0 if it requests none, which means plain RDP. */
 export const decodeConnectionRequest = (frame: Uint8Array): Result<{ readonly protocols: number }> => {
   const variable = variablePart(frame, CONNECTION_REQUEST);
   if (!variable.ok) return variable;
   const r = reader(afterCookie(variable.value));
   if (r.remaining() === 0) return success({ protocols: 0 });
-  if (r.u8() !== NEGOTIATION_REQUEST)
-    return failure('the connection request holds something else than RDP_NEG_REQ');
+  if (r.u8() !== NEGOTIATION_REQUEST) return failure('the connection request does not hold RDP_NEG_REQ');
   r.u8();
   if (r.u16le() !== 8) return failure('RDP_NEG_REQ has another length');
   const protocols = r.u32le();
@@ -74,10 +75,10 @@ const confirm = (type: number, value: number): Uint8Array =>
 
 export const encodeNegotiationFailure = (code: number): Uint8Array => confirm(NEGOTIATION_FAILURE, code);
 
-/** What is in a frame that carries data. */
+/** The payload of a data TPDU. */
 export const decodeData = (frame: Uint8Array): Result<Uint8Array> => {
   const r = reader(payloadOf(frame));
-  if (DATA.some((byte) => r.u8() !== byte)) return failure('an X.224 data TPDU was due');
+  if (DATA.some((byte) => r.u8() !== byte)) return failure('an X.224 data TPDU was expected');
   return r.isComplete() ? success(r.rest()) : failure('the X.224 data TPDU is truncated');
 };
 

@@ -1,8 +1,8 @@
-// The license exchange with one client: frames in and out, and one question to whoever decides.
+// The license exchange with one client: it reads and sends frames, and asks the terminal server's library for one decision.
 
 import type { Log } from '@calbus/runtime/log';
 import type { RefusalCode } from '@calbus/contracts/refusals';
-import { failure, success, type Result } from '../domain/bytes.ts';
+import { failure, success, type Result } from '../domain/result.ts';
 import { errorInfo, type ErrorInfo } from '../domain/error-info.ts';
 import { decodeLicensePdu, type LicensePdu } from '../domain/license-pdus.ts';
 import {
@@ -48,22 +48,23 @@ const decisionOf = (a: AdmissionResult, presented: string | null): ExchangeDecis
 const decodeLicensingFrame = (frame: Uint8Array): Result<LicensePdu> => {
   const mcs = decodeMcs(frame);
   if (!mcs.ok) return mcs;
-  if (mcs.value.kind !== 'send-request') return failure(`a licensing PDU was due: ${mcs.value.kind}`);
+  if (mcs.value.kind !== 'send-request')
+    return failure(`a licensing PDU was expected, not ${mcs.value.kind}`);
   const secured = decodeSecuredPdu(mcs.value.data);
   if (!secured.ok) return secured;
   return secured.value.kind === 'license'
     ? decodeLicensePdu(secured.value.body)
-    : failure('a licensing PDU was due');
+    : failure('a licensing PDU was expected');
 };
 
-/** Of the device: the name in the core data, which comes with every connection, so that a device has one name. */
+/** The device gets the name from the core data, because every connection has it: so a device has one name. */
 export const licenseClient = async (
   d: LicensingDeps,
   client: Peer,
   { channel, clientName }: { readonly channel: number; readonly clientName: string },
 ): Promise<Result<LicensingResult>> => {
   let temporary: TemporaryLicense | null = null;
-  const ask = async ({ hardwareId, presented }: LicenseQuestion): Promise<ExchangeDecision> => {
+  const decide = async ({ hardwareId, presented }: LicenseQuestion): Promise<ExchangeDecision> => {
     const name = clientName === '' ? 'unnamed' : clientName;
     const admitted = await d.licensing.admit({ hardwareId, name }, presented);
     if (admitted.admit) temporary = admitted.temporary;
@@ -79,9 +80,9 @@ export const licenseClient = async (
   });
   for (;;) {
     client.send(...at.send.map((pdu) => encodeSendIndication(channel, encodeLicensing(pdu))));
-    if (at.next.state === 'over') return success({ denied: at.next.denied, temporary });
+    if (at.next.state === 'done') return success({ denied: at.next.denied, temporary });
     if (at.question) {
-      const step = applyDecision(d.context, at.next, await ask(at.question));
+      const step = applyDecision(d.context, at.next, await decide(at.question));
       if (!step.ok) return step;
       at = step.value;
       continue;

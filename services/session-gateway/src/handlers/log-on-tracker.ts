@@ -1,4 +1,4 @@
-// Log-ons behind the gateway: who waits for one, and a report of one.
+// Clients that are being relayed and have not logged on yet, and the reports of log-ons that are matched with them.
 
 import { matchLogOn, type LogOnReport, type WaitingClient } from '../domain/log-ons.ts';
 import type { Licensing, TemporaryLicense } from '../ports.ts';
@@ -6,13 +6,13 @@ import type { Licensing, TemporaryLicense } from '../ports.ts';
 type TrackedClient = WaitingClient & { readonly temporary: TemporaryLicense | null };
 
 export type LogOnTracker = {
-  /** A client is being relayed; what is returned is called when it is gone. */
+  /** Tracks a client that is being relayed. Returns a function that ends this, for when the client disconnects. */
   readonly track: (client: TrackedClient) => () => void;
-  /** True where it was clear whose log-on it is. */
+  /** Returns whether the report matched exactly one client. */
   readonly report: (logOn: LogOnReport) => boolean;
 };
 
-/** Clients with a full license wait, too: a report by name could mean them. */
+/** Tracks clients with a full license, too: a report by name may concern them. */
 export const createLogOnTracker = (licensing: Pick<Licensing, 'validated'>): LogOnTracker => {
   const waiting = new Set<TrackedClient>();
   return {

@@ -1,10 +1,10 @@
-// One client, from its first frame until its bytes are relayed: the handshake is handed on to the server behind, the client is
-// licensed before the server hears of its log-on, and where it is denied it is told so and the server never does.
+// One client, from its first frame to the relay. The gateway forwards the handshake to the RDP server, and licenses the client before the
+// server gets Client Info. A denied client gets an error, and the server never learns of its log-on.
 
 import type { Duplex } from 'node:stream';
 import type { Log } from '@calbus/runtime/log';
 import { receiveServerFrame } from '../domain/backend-licensing.ts';
-import { success, type Success } from '../domain/bytes.ts';
+import { success, type Success } from '../domain/result.ts';
 import {
   initialSequence,
   receiveClientFrame,
@@ -25,10 +25,10 @@ import type {
   Licensing,
   Peer,
   ConnectToServer,
+  Random,
   TemporaryLicense,
 } from '../ports.ts';
 import type { LicensingContext } from '../domain/license-exchange.ts';
-import type { Random } from '../ports.ts';
 import { licenseClient, type LicensingDeps } from './client-licensing.ts';
 import type { LogOnTracker } from './log-on-tracker.ts';
 
@@ -42,7 +42,7 @@ export type SessionDeps = {
   readonly gatewayMetrics: Pick<GatewayMetrics, 'decided'>;
 };
 
-/** Two streams to be joined, and what to do when they have ended. */
+/** Two streams to relay. `ended` is called after the relay. */
 export type Session = { readonly client: Duplex; readonly server: Duplex; readonly ended: () => void };
 
 type SessionFailure = { readonly ok: false; readonly why: string; readonly reason: HangUpReason };
@@ -58,29 +58,30 @@ const negotiateTls = async (
   server: Peer,
   request: Uint8Array,
 ): Promise<SessionResult<null>> => {
-  // As it came: the server repeats in its core data what the client asked for, and clients compare it.
+  // Unchanged: the server repeats the requested protocols in its core data, and clients compare them.
   server.send(request);
   const frame = await server.next();
   if (!frame.ok) return serverSilent(frame.why);
   const confirmed = decodeConnectionConfirm(frame.value);
-  if (!confirmed.ok) return sessionFailure('server', `the RDP server answers wrongly: ${confirmed.why}`);
+  if (!confirmed.ok)
+    return sessionFailure('server', `the RDP server's connection confirm is malformed: ${confirmed.why}`);
   if (confirmed.value.kind !== 'chosen' || confirmed.value.protocol !== TLS)
     return sessionFailure(
       'server',
       'the RDP server does not speak RDP under TLS without NLA: let it (xrdp: security_layer=tls)',
     );
   client.send(frame.value);
-  // Both at once, and this one before anything of the client can come.
-  const [towardsClient, towardsServer] = await Promise.all([client.startTls(), server.startTls()]);
-  if (!towardsClient.ok) return sessionFailure('wrong', `no TLS with the client: ${towardsClient.why}`);
-  return towardsServer.ok
+  // In parallel, and before the client's next bytes can arrive.
+  const [clientTls, serverTls] = await Promise.all([client.startTls(), server.startTls()]);
+  if (!clientTls.ok) return sessionFailure('wrong', `no TLS with the client: ${clientTls.why}`);
+  return serverTls.ok
     ? success(null)
-    : sessionFailure('server', `no TLS with the RDP server: ${towardsServer.why}`);
+    : sessionFailure('server', `no TLS with the RDP server: ${serverTls.why}`);
 };
 
 type IntroducedClient = { readonly client: ConnectedClient; readonly info: Uint8Array };
 
-/** Hands everything on, both ways, up to Client Info, which is kept back. */
+/** Forwards frames in both directions up to Client Info, which it withholds. */
 const runConnectionSequence = async (
   client: Peer,
   server: Peer,
@@ -103,7 +104,7 @@ const runConnectionSequence = async (
   }
 };
 
-/** Gives the server Client Info, and gets its own licensing out of the way. */
+/** Sends Client Info to the server, and answers the server's own licensing. */
 const admitToServer = async (
   server: Peer,
   { client, info }: IntroducedClient,
@@ -114,7 +115,7 @@ const admitToServer = async (
     if (!frame.ok) return serverSilent(frame.why);
     const step = receiveServerFrame(frame.value, client, answered);
     if (!step.ok) return sessionFailure('server', step.why);
-    if (step.value.kind === 'over') return success(null);
+    if (step.value.kind === 'done') return success(null);
     server.send(step.value.frame);
   }
 };
@@ -127,17 +128,17 @@ const establishSession = async (
 ) => {
   const secured = await negotiateTls(client, server, request);
   if (!secured.ok) return secured;
-  const met = await runConnectionSequence(client, server);
-  if (!met.ok) return met;
-  const { channel, clientName, user } = met.value.client;
+  const sequence = await runConnectionSequence(client, server);
+  if (!sequence.ok) return sequence;
+  const { channel, clientName, user } = sequence.value.client;
   const licensed = await licenseClient(d, client, { channel, clientName });
   if (!licensed.ok) return sessionFailure('wrong', licensed.why);
   if (licensed.value.denied !== null) {
     client.send(encodeSetErrorInfo(channel, licensed.value.denied));
-    return sessionFailure('denied', 'it was denied');
+    return sessionFailure('denied', 'the license server denied it a license');
   }
-  const inside = await admitToServer(server, met.value);
-  return inside.ok ? success({ user, temporary: licensed.value.temporary }) : inside;
+  const admitted = await admitToServer(server, sequence.value);
+  return admitted.ok ? success({ user, temporary: licensed.value.temporary }) : admitted;
 };
 
 const toSession = (
@@ -152,23 +153,23 @@ const toSession = (
 
 export type OpenResult = SessionResult<Session>;
 
-/** Whoever does not become a session is hung up on, after what it was sent last. */
+/** Makes a session of a client's connection. The caller closes the connection of a client that gets none. */
 export const openSession = async (d: SessionDeps, client: Peer, signal: AbortSignal): Promise<OpenResult> => {
-  const began = performance.now();
-  const decided: LicensingDeps['onDecision'] = (admitted) =>
-    d.gatewayMetrics.decided(admitted, performance.now() - began);
+  const startedAt = performance.now();
+  const onDecision: LicensingDeps['onDecision'] = (admitted) =>
+    d.gatewayMetrics.decided(admitted, performance.now() - startedAt);
   const request = await client.next();
   if (!request.ok) return sessionFailure('wrong', request.why);
-  const asked = decodeConnectionRequest(request.value);
-  if (!asked.ok) return sessionFailure('wrong', asked.why);
-  if ((asked.value.protocols & TLS) === 0) {
+  const requested = decodeConnectionRequest(request.value);
+  if (!requested.ok) return sessionFailure('wrong', requested.why);
+  if ((requested.value.protocols & TLS) === 0) {
     client.send(encodeNegotiationFailure(SSL_REQUIRED_BY_SERVER));
     return sessionFailure('no-tls', 'the client does not speak TLS');
   }
   const server = await d.connectToServer(signal);
   if (!server.ok) return sessionFailure('server', server.why);
-  const met = await establishSession({ ...d, onDecision: decided }, client, server.value, request.value);
-  if (met.ok) return toSession(d, client, server.value, met.value);
+  const established = await establishSession({ ...d, onDecision }, client, server.value, request.value);
+  if (established.ok) return toSession(d, client, server.value, established.value);
   server.value.close();
-  return met;
+  return established;
 };
