@@ -155,7 +155,11 @@ describe("the vendor's command", () => {
     // No code can be shown without the secret; another secret would make other codes of the same numbers.
     const secret = path.join(scene.dataDir, 'keys', 'codes.secret');
     renameSync(secret, `${secret}.away`);
-    assertUsageError(scene.vendor('codes', 'show', number, '--reveal'), /codes.secret is missing/, 'no secret');
+    assertUsageError(
+      scene.vendor('codes', 'show', number, '--reveal'),
+      /codes.secret is missing/,
+      'no secret',
+    );
     assertUsageError(
       scene.vendor('codes', 'generate', ...made, '--count', '1'),
       /codes.secret is missing/,
@@ -246,7 +250,10 @@ describe("the vendor's command", () => {
     );
     assertUsageError(scene.vendor('retire', s.serverId), /Nothing was changed/, 'without --yes');
     assert.equal(serverLine(s).standing, 'active');
-    assert.match(text('retire', s.serverId, '--yes'), /is retired: .* Its CALs stay issued: --release-cals/);
+    assert.match(
+      text('retire', s.serverId, '--yes'),
+      /is retired\. .* Its CALs stay issued\. --release-cals/,
+    );
     assert.deepEqual([serverLine(s).standing, serverLine(s).cals, left('5555555')], ['retired', 4, 1]);
     const paper = { program: 'select', agreementNumber: '5555555' };
     assert.equal(
