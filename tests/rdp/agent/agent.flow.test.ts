@@ -121,7 +121,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
 
   test('installed while no agent runs: the command warns, and no user is let in', async () => {
     const asked = await agentCommand('install', 'xrdp', '--backup', machine.dir);
-    assert.deepEqual([asked.code, /say --yes/.test(asked.output)], [1, true], asked.output);
+    assert.deepEqual([asked.code, /pass --yes/.test(asked.output)], [1, true], asked.output);
     assert.equal((await account('alice')).code, 0, 'nothing was changed');
     const installed = await agentCommand('install', 'xrdp', '--backup', machine.dir, '--yes');
     assert.equal(installed.code, 0, installed.output);
