@@ -5,6 +5,7 @@ import { createEndpoints } from '@calbus/runtime/endpoints';
 import { connectNats, closeNats, connectionProblem, watchConnection } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { version } from '@calbus/runtime/version';
+import { readIssuingKeys } from './adapters/issuing-keys.ts';
 import { natsInventory } from './adapters/inventory.ts';
 import { issuerMetrics } from './adapters/metrics.ts';
 import { consumeRequests } from './adapters/request-queue.ts';
@@ -28,7 +29,7 @@ await runService({
       nc,
       inventory,
       roots,
-      secret: c.deploymentSecretFile,
+      readKeys: () => readIssuingKeys(nc, c.deploymentSecretFile),
       clock,
       log,
       dead,

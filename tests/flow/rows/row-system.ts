@@ -5,9 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Redis } from 'ioredis';
-import type { Purchase } from '@calbus/contracts/clearinghouse';
+import type { Purchase } from '@calbus/contracts/purchases';
 import type { Body } from '@calbus/contracts/envelope';
-import { inventorySettings, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventorySettings } from '@calbus/contracts/inventory-command-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import type { SettingsChange } from '@calbus/contracts/settings';
 import { subjects } from '@calbus/contracts/subjects';
 import type { LicensingMode } from '@calbus/contracts/tokens';
@@ -16,7 +17,6 @@ import { activate, install } from '@calbus/operator-client/clearinghouse-command
 import { verifyLedger } from '@calbus/operator-client/ledger/verification';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { describeCounts } from '@calbus/cli/commands/watch';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
 import { connectOperator, newId, type OperatorClient } from '@calbus/operator-client/client';
 import { readSecret, type Profile } from '@calbus/operator-client/profile';
@@ -218,7 +218,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
         for (const cals of all) await install(operator, purchaseOf(cals), () => {});
       },
       set: async (changes) => {
-        await sendToLeader(operator, inventorySettings, {
+        await operator.sendToLeader(inventorySettings, {
           commandId: newId(),
           changes,
           by: 'a test',

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 
 import type { NatsConnection } from 'nats';
 import { decode, type Body } from '@calbus/contracts/envelope';
-import { issuingKeys } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { readLastValue } from '@calbus/runtime/last-value';
@@ -38,20 +38,22 @@ const decryptKey = (secret: string, kid: string, sealed: string): KeyObject | un
   }
 };
 
-/** The keys as they are published now; undefined where there are none or they do not decode. */
-export const readIssuingKeys = async (
-  nc: NatsConnection,
-  secret: string,
-): Promise<IssuingKeySet | undefined> => {
-  const data = await readLastValue(nc, streams.keys.name, subjects.issuingKeys, READ_TIMEOUT_MS);
-  if (!data) return undefined;
-  const decoded = decode([issuingKeys], data);
-  if (!decoded.ok) return undefined;
-  const published = decoded.message.body;
+/** The keys of a list. Those that do not open under the secret are left out of `signing`. */
+export const openIssuingKeys = (published: Body<typeof issuingKeys>, secret: string): IssuingKeySet => {
   const signing = published.keys.flatMap(({ kid, sealed, chain, notAfter }): SigningKey[] => {
     const key = sealed === null ? undefined : decryptKey(secret, kid, sealed);
     const facts = certificateFacts(chain[0] ?? '');
     return key && facts ? [{ kid, key, notAfter, licenseServerId: facts.commonName }] : [];
   });
   return { published, signing };
+};
+
+/** The keys as they are published now; undefined if there are none or they do not decode. */
+export const readIssuingKeys = async (
+  nc: NatsConnection,
+  secret: string,
+): Promise<IssuingKeySet | undefined> => {
+  const data = await readLastValue(nc, streams.keys.name, subjects.issuingKeys, READ_TIMEOUT_MS);
+  const decoded = data && decode([issuingKeys], data);
+  return decoded?.ok ? openIssuingKeys(decoded.message.body, secret) : undefined;
 };

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import type { inventoryTrust } from '@calbus/contracts/inventory-messages';
-import { issuingKeys } from '@calbus/contracts/liaison-messages';
+import type { inventoryTrust } from '@calbus/contracts/inventory-query-messages';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 import { systemClock } from '@calbus/runtime/clock';
@@ -18,6 +18,7 @@ import { openJws } from '@calbus/licenses/jws';
 import { signLicense } from '@calbus/licenses/license-signature';
 import { issuingKeyContext, encrypt } from '@calbus/licenses/encryption';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
+import { readIssuingKeys } from './issuing-keys.ts';
 import { openTrustStore } from './trust-store.ts';
 
 const secret = 's'.repeat(40);
@@ -89,7 +90,7 @@ const start = async (t: TestContext, away = false) => {
     nc,
     inventory,
     roots: [],
-    secret,
+    readKeys: () => readIssuingKeys(nc, secret),
     clock: systemClock,
     log: createLog('test', 'silent'),
     dead: {

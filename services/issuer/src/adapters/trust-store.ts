@@ -19,7 +19,7 @@ import { signBatch } from '@calbus/licenses/batch-signature';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust-snapshot.ts';
 import type { Signer } from '../ports.ts';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
-import { readIssuingKeys, type IssuingKeySet, type SigningKey } from './issuing-keys.ts';
+import type { IssuingKeySet, SigningKey } from './issuing-keys.ts';
 import { createUnknownKeys } from './unknown-keys.ts';
 
 /** A device that comes again is given the same license, and Ed25519 costs several times what all the rest of it does. */
@@ -41,7 +41,8 @@ export type TrustStoreDeps = {
   readonly nc: NatsConnection;
   readonly inventory: NatsInventory;
   readonly roots: readonly string[];
-  readonly secret: string;
+  /** The keys as they are published now; undefined if there are none or they do not decode. */
+  readonly readKeys: () => Promise<IssuingKeySet | undefined>;
   readonly clock: Clock;
   readonly log: Log;
   readonly dead: DeadLetters;
@@ -75,7 +76,7 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
   const look = async (withKeys: boolean): Promise<void> => {
     const since = clock.monotonic();
     const read = withKeys || wanted;
-    if (read) keys = (await readIssuingKeys(nc, deps.secret)) ?? keys;
+    if (read) keys = (await deps.readKeys()) ?? keys;
     wanted = !keys || keys.signing.length === 0;
     const revision = inventory.trustRevision();
     if (!keys || revision === undefined) return;
