@@ -2,7 +2,7 @@
 
 import type { LeaderClaim, LeaderKey } from '../src/election/leader-key.ts';
 import { MAX_BATCH_BYTES } from '../src/records.ts';
-import type { AppendOutcome, LedgerStream, TimedMessage } from '../src/replica/ledger-stream.ts';
+import type { AppendOutcome, LedgerPages, LedgerStream, TimedMessage } from '../src/replica/ledger-stream.ts';
 import { createNetwork, type Connection, type MessageFaults, type Network } from './network.ts';
 import type { Actor, Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -22,7 +22,7 @@ export type SimulatedNats = {
   /** Stores bytes that no leader sent. */
   readonly storeGarbage: (bytes: Uint8Array) => void;
   readonly garbage: ReadonlySet<number>;
-  readonly streamOf: (actor: Actor, connection: Connection) => LedgerStream;
+  readonly streamOf: (actor: Actor, connection: Connection) => LedgerStream & LedgerPages;
   readonly leaderKeyOf: (actor: Actor, connection: Connection) => LeaderKey;
 };
 
@@ -91,6 +91,11 @@ export const createSimulatedNats = (
           at += page.length;
         }
       },
+      page: (from, maxMessages) =>
+        call(actor, connection, APPEND_TIMEOUT, () => ({
+          entries: stored.slice(from - 1, from - 1 + maxMessages),
+          last: stored.length,
+        })),
     }),
     leaderKeyOf: (actor, connection) => ({
       read: () =>
