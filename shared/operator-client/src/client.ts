@@ -1,16 +1,13 @@
-// The operator's connection: asks inventory and the liaison, and says in a sentence what is wrong when nobody answers.
+// The operator's connection to NATS: asks inventory and the liaison, and explains in a sentence why no answer came.
 
-import { nkeyAuthenticator, RequestStrategy, type NatsConnection } from 'nats';
-import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
+import { RequestStrategy, type NatsConnection } from 'nats';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { ask } from '@calbus/runtime/ask';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
-import { natsTls } from '@calbus/trust/tls-options';
-import { connectNats } from './nats-connection.ts';
-import { plain } from '@calbus/cli/print';
+import { newId } from './ids.ts';
+import { connectAsIdentity } from './nats-connection.ts';
 import { Problem } from './problem.ts';
 import { natsEndpoint, readSecret, type Profile } from './profile.ts';
 
@@ -20,74 +17,53 @@ const tlsNames: TlsNames = {
   caFile: '"natsCaFile" of the profile',
   scheme: 'tls://',
 };
-const ASK_MS = 3_000;
-/** After the first answer to a question to all, how long the others are waited for. */
-const OTHERS_MS = 300;
+const REQUEST_TIMEOUT_MS = 3_000;
+/** The wait for further answers after the first answer to a question that all replicas answer. */
+const FURTHER_ANSWERS_MS = 300;
+const MAX_RECONNECT_ATTEMPTS = 5;
 
 export type OperatorClient = {
   readonly nc: NatsConnection;
-  /** One question, one answer of `answer`'s kind. */
+  /** Sends one question and returns the one answer. */
   readonly ask: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answer: A,
   ) => Promise<Body<A>>;
-  /** One question to all who answer it; what came within a moment, first come first. */
+  /** Sends one question to all replicas and returns the answers in the order of their arrival. */
   readonly askAll: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answer: A,
   ) => Promise<Body<A>[]>;
-  /** Where several kinds of answers are possible. */
+  /** Sends one question that has several types of answers. */
   readonly askAny: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answers: readonly A[],
   ) => Promise<{ readonly type: string; readonly body: Body<A> }>;
-  /** Throws a sentence where the profile's identity may not publish there. */
+  /** Throws a Problem where the profile's identity may not publish on the subject. */
   readonly permit: (subject: string) => void;
   readonly close: () => Promise<void>;
 };
 
 const matches = (pattern: string, subject: string): boolean => {
-  const [wanted, given] = [
-    pattern.split('../../../services/cli/src'),
-    subject.split('../../../services/cli/src'),
-  ];
+  const [wanted, given] = [pattern.split('.'), subject.split('.')];
   const rest = wanted.at(-1) === '>';
   if (rest ? given.length < wanted.length : given.length !== wanted.length) return false;
   return wanted.every((token, i) => token === '*' || token === '>' || token === given[i]);
 };
 
-/** Who acts, for the ledger. */
-export const operatorName = (): string => {
-  const name = plain(process.env['SUDO_USER'] ?? userInfo().username).slice(0, 256);
-  return name === '' ? 'operator' : name;
-};
-
-/** None begins with a hyphen, which a command would take for an option: ids of commands are typed again. */
-export const newId = (): string => {
-  for (;;) {
-    const id = randomBytes(12).toString('base64url');
-    if (!id.startsWith('-')) return id;
-  }
-};
-
-export const connectOperator = async (profile: Profile): Promise<OperatorClient> => {
+const connectAs = async (profile: Profile, identity: 'operator' | 'observer'): Promise<NatsConnection> => {
   const seed = readSecret(profile.natsSeedFile);
-  const who = profile.identity ?? 'operator';
-  const { servers, ca } = natsEndpoint(profile);
-  let nc: NatsConnection;
   try {
-    nc = await connectNats(servers, {
-      ...natsTls(servers, ca),
+    return await connectAsIdentity(natsEndpoint(profile), seed, {
       name: 'calbus',
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
-      inboxPrefix: identities[who].inbox,
-      maxReconnectAttempts: 5,
+      inboxPrefix: identities[identity].inbox,
+      maxReconnectAttempts: MAX_RECONNECT_ATTEMPTS,
     });
   } catch (error) {
     const { says } = tlsAdvice(error, tlsNames);
@@ -96,44 +72,61 @@ export const connectOperator = async (profile: Profile): Promise<OperatorClient>
       says ?? `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
     );
   }
+};
+
+const askAll = async <C extends Contract, A extends Contract>(
+  nc: NatsConnection,
+  subject: string,
+  c: C,
+  body: Body<C>,
+  answer: A,
+): Promise<Body<A>[]> => {
+  const found: Body<A>[] = [];
+  try {
+    const question = encode(c, { id: newId(), sentAt: Date.now() }, body);
+    const options = {
+      strategy: RequestStrategy.JitterTimer,
+      maxWait: REQUEST_TIMEOUT_MS,
+      jitter: FURTHER_ANSWERS_MS,
+    };
+    for await (const m of await nc.requestMany(subject, question, options)) {
+      const decoded = decode([answer], m.data);
+      if (decoded.ok) found.push(decoded.message.body);
+    }
+  } catch {
+    // A timeout and a missing responder both mean that no further answer comes.
+  }
+  return found;
+};
+
+/** Throws a Problem where NATS cannot be reached. */
+export const connectOperator = async (profile: Profile): Promise<OperatorClient> => {
+  const identity = profile.identity ?? 'operator';
+  const nc = await connectAs(profile, identity);
   const permit: OperatorClient['permit'] = (subject) => {
-    if (identities[who].publish.some((pattern) => matches(pattern, subject))) return;
+    if (identities[identity].publish.some((pattern) => matches(pattern, subject))) return;
     throw new Problem(
       'NOT_PERMITTED',
-      `The profile is that of an ${who}, who may not do this: name the operator's with --profile.`,
+      `The profile is that of an ${identity}, who may not do this: name the operator's with --profile.`,
     );
   };
   const askAny: OperatorClient['askAny'] = async (subject, c, body, answers) => {
     permit(subject);
     try {
-      return await ask(nc, subject, c, { id: newId(), sentAt: Date.now() }, body, answers, ASK_MS);
+      const stamp = { id: newId(), sentAt: Date.now() };
+      return await ask(nc, subject, c, stamp, body, answers, REQUEST_TIMEOUT_MS);
     } catch (error) {
       const fault = faultOf(error);
       if (!fault) throw error;
-      throw new Problem(
-        fault.code,
-        `${fault.detail} ${fault.code === 'UNREACHABLE' ? 'Is that service running?' : ''}`.trim(),
-      );
+      const advice = fault.code === 'UNREACHABLE' ? ' Is that service running?' : '';
+      throw new Problem(fault.code, `${fault.detail}${advice}`);
     }
   };
   return {
     nc,
     permit,
     askAny,
-    askAll: async (subject, c, body, answer) => {
-      const found: Body<typeof answer>[] = [];
-      try {
-        const question = encode(c, { id: newId(), sentAt: Date.now() }, body);
-        const options = { strategy: RequestStrategy.JitterTimer, maxWait: ASK_MS, jitter: OTHERS_MS };
-        for await (const m of await nc.requestMany(subject, question, options)) {
-          const decoded = decode([answer], m.data);
-          if (decoded.ok) found.push(decoded.message.body);
-        }
-      } catch {
-        // nobody answers: what was found is the answer
-      }
-      return found;
-    },
+    askAll: (subject, c, body, answer) => askAll(nc, subject, c, body, answer),
     ask: async (subject, c, body, answer) => (await askAny(subject, c, body, [answer])).body,
     close: () => nc.close(),
   };

@@ -1,4 +1,4 @@
-// What the leader says of the ledger, heard and not asked for.
+// The heartbeat of the inventory leader: its term, and how far its ledger is.
 
 import { decode, type Body } from '@calbus/contracts/envelope';
 import { inventoryHead } from '@calbus/contracts/inventory-messages';
@@ -8,21 +8,21 @@ import type { OperatorClient } from './client.ts';
 
 export type LeaderHeartbeat = Body<typeof inventoryHead>;
 
-/** The next beacon; undefined where none comes within `waitMs`. */
+/** Undefined where none comes within `timeoutMs`. */
 export const nextLeaderHeartbeat = async (
   operator: OperatorClient,
-  waitMs: number,
+  timeoutMs: number,
 ): Promise<LeaderHeartbeat | undefined> => {
-  const heard = operator.nc.subscribe(subjects.inventory.head);
-  const timer = setTimeout(() => heard.unsubscribe(), waitMs);
+  const subscription = operator.nc.subscribe(subjects.inventory.head);
+  const timer = setTimeout(() => subscription.unsubscribe(), timeoutMs);
   try {
-    for await (const m of heard) {
+    for await (const m of subscription) {
       const decoded = decode([inventoryHead], m.data);
       if (decoded.ok && !deliveredByJetStream(m)) return decoded.message.body;
     }
     return undefined;
   } finally {
     clearTimeout(timer);
-    heard.unsubscribe();
+    subscription.unsubscribe();
   }
 };

@@ -15,10 +15,11 @@ import { productVersions, type ProductVersion } from '@calbus/contracts/versions
 import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
 import { verifyLedger } from '@calbus/operator-client/ledger/verification';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
-import { describeCounts } from '@calbus/cli/commands/watch';
+import { describeCounts } from '@calbus/operator-client/text';
 import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
-import { connectOperator, newId, type OperatorClient } from '@calbus/operator-client/client';
+import { connectOperator, type OperatorClient } from '@calbus/operator-client/client';
+import { newId } from '@calbus/operator-client/ids';
 import { readSecret, type Profile } from '@calbus/operator-client/profile';
 import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/deployment';
 import { repositoryRoot } from '@calbus/local/repository';

@@ -1,0 +1,33 @@
+// The options that name a purchase agreement. Its number is checked before the command connects.
+
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { paperProgram, type Paper, type PaperProgram } from '@calbus/contracts/clearinghouse';
+import { normalPaper, paperProblem } from '@calbus/contracts/papers';
+
+export type AgreementOptions = { readonly program: string; readonly agreement: string };
+
+export const addAgreementOptions = (c: Command): Command =>
+  c
+    .addOption(
+      new Option('--program <program>', 'the purchase program')
+        .choices(paperProgram.options)
+        .makeOptionMandatory(),
+    )
+    .requiredOption(
+      '--agreement <number>',
+      'agreement, enrollment or license number; retail: CODE- and a number, from calbus agreements list',
+    );
+
+export const parseAgreementNumber = <P extends PaperProgram>(
+  program: P,
+  number: string | undefined,
+): { program: P; agreementNumber: string } => {
+  const agreementNumber = normalPaper(program, number ?? '');
+  const problem =
+    number === undefined ? 'is missing: --agreement <number>' : paperProblem(program, agreementNumber);
+  if (problem !== undefined) throw new InvalidArgumentError(`The agreement number (${program}) ${problem}.`);
+  return { program, agreementNumber };
+};
+
+export const parseAgreement = ({ program, agreement }: AgreementOptions): Paper =>
+  parseAgreementNumber(paperProgram.parse(program), agreement);
