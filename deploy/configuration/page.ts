@@ -1,7 +1,7 @@
 // The reference page of every setting, out of the very schemas that refuse what is not one.
 
 import type { z } from 'zod';
-import { settingsOf, type Setting } from '@calbus/runtime/settings';
+import { describeSettings, type SettingDescription } from '@calbus/runtime/setting-descriptions';
 import { config as clearinghouse } from '../../services/clearinghouse/src/config.ts';
 import { config as liaison } from '../../services/clearinghouse-liaison/src/config.ts';
 import { config as inventory } from '../../services/inventory/src/config.ts';
@@ -28,7 +28,7 @@ export const configured: Readonly<Record<string, { readonly about: string; reado
     },
   };
 
-const unset = (s: Setting['unset']): string => {
+const unset = (s: SettingDescription['unset']): string => {
   switch (s.kind) {
     case 'needed':
       return '**needed**';
@@ -42,7 +42,7 @@ const unset = (s: Setting['unset']): string => {
 const table = (schema: z.ZodObject): string[] => [
   '| variable | unless set | what it is |',
   '| --- | --- | --- |',
-  ...settingsOf(schema).map(
+  ...describeSettings(schema).map(
     (s) => `| \`${s.variable}\` | ${unset(s.unset)} | ${s.about.replaceAll('|', '\\|')} |`,
   ),
 ];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fileContent, natsCaFile, natsUrls, tlsAgrees } from '@calbus/runtime/config';
+import { fileContent, natsCaFile, natsUrls, checkTlsConsistency } from '@calbus/runtime/config';
 
 const copies = z.coerce.number<string>().int().min(1).max(5);
 
@@ -26,4 +26,4 @@ export const config = z
       ),
     replicasFile: fileContent.pipe(copies).optional().describe('File with that number, instead.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);

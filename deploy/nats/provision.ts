@@ -12,10 +12,10 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identities } from '@calbus/contracts/identities';
 import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
-import { jetStreamErrorOf, orMissing } from '@calbus/runtime/jetstream-error';
+import { jetStreamErrorOf, undefinedIfMissing } from '@calbus/runtime/jetstream-error';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
-import { natsTls } from '@calbus/trust/tls-options';
-import { changeTo, requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-settings';
+import { natsTlsOptions } from '@calbus/runtime/nats-tls';
+import { planStreamChange, requestsConsumerLimits, streamConfig } from '@calbus/runtime/stream-config';
 
 export type ProvisionOptions = {
   readonly servers: readonly string[];
@@ -84,13 +84,13 @@ const provisionStream = async (
   deadline: number,
 ): Promise<void> => {
   const what = `Stream ${plan.name}`;
-  const info = await orMissing(patiently(deadline, what, () => jsm.streams.info(plan.name)));
+  const info = await undefinedIfMissing(patiently(deadline, what, () => jsm.streams.info(plan.name)));
   if (info === undefined) {
-    await patiently(deadline, what, () => jsm.streams.add(settingsOf(plan, o.replicas)));
+    await patiently(deadline, what, () => jsm.streams.add(streamConfig(plan, o.replicas)));
     o.say(`${what}: made. ${plan.about}`);
     return;
   }
-  const change = changeTo(info.config, plan, o.replicas);
+  const change = planStreamChange(info.config, plan, o.replicas);
   switch (change.kind) {
     case 'none':
       o.say(`${what}: there, as planned or stricter.`);
@@ -111,7 +111,7 @@ const provisionConsumer = async (
 ): Promise<void> => {
   const { stream, name } = requestsConsumer;
   const what = `Consumer ${name} of ${stream}`;
-  const found = await orMissing(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
+  const found = await undefinedIfMissing(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
   if (found && (found.config.deliver_subject || found.config.ack_policy !== AckPolicy.Explicit)) {
     throw new Error(`${what} exists and is not calbus's; delete it, then run this again.`);
   }
@@ -150,7 +150,7 @@ const connectAs = async (
   for (;;) {
     try {
       return await connect({
-        ...natsTls(o.servers, o.ca),
+        ...natsTlsOptions(o.servers, o.ca),
         servers: [...o.servers],
         name: role,
         authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seeds[role])),

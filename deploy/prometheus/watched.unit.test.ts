@@ -5,10 +5,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { systemClock } from '@calbus/runtime/clock';
-import { countDead } from '@calbus/runtime/dead-letters';
+import { countDeadLetters } from '@calbus/runtime/dead-letters';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createMetrics } from '@calbus/runtime/metrics';
-import { countReadiness, createReadiness } from '@calbus/runtime/readiness';
+import { exposeReadiness, createReadiness } from '@calbus/runtime/readiness';
 import { countCommands } from '../../services/clearinghouse/src/adapters/metrics.ts';
 import {
   countAnswers,
@@ -35,8 +35,8 @@ const unseen: unknown = {};
 
 const served = (): ReadonlySet<string> => {
   const [license, vendor] = [createMetrics(), createMetrics()];
-  countReadiness(createReadiness('issuer', '1'), license);
-  countDead(license);
+  exposeReadiness(createReadiness('issuer', '1'), license);
+  countDeadLetters(license);
   countIssuer(license, createEndpoints());
   countCommits(license);
   countEvents(license);

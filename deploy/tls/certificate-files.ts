@@ -7,10 +7,10 @@ import {
   certifyServer,
   makeAuthority,
   tlsFacts,
-  type Certified,
-  type Lifetime,
+  type CertifiedKey,
+  type ValidityPeriod,
   type TlsFacts,
-} from '@calbus/trust/tls-certificates';
+} from '@calbus/licenses/tls-certificates';
 
 const DAY = 86_400_000;
 /** Clocks differ: what is made now is good since a little while. */
@@ -28,30 +28,30 @@ export type TlsServer = {
 export type TlsFiles = {
   /** PEM: every authority that may have certified one of the servers. */
   readonly authorities: string;
-  readonly servers: Readonly<Record<string, Certified>>;
+  readonly servers: Readonly<Record<string, CertifiedKey>>;
   /** Those whose certificate was made now. */
   readonly made: readonly string[];
 };
 
-type Authority = Certified & { readonly facts: TlsFacts };
+type Authority = CertifiedKey & { readonly facts: TlsFacts };
 
-const lifetime = (now: number, days: number): Lifetime => ({
+const lifetime = (now: number, days: number): ValidityPeriod => ({
   notBefore: now - EARLIER_MS,
   notAfter: now + days * DAY,
 });
 
 /** More than a third of its time is left. */
-const isGood = ({ notBefore, notAfter }: Lifetime, now: number): boolean =>
+const isGood = ({ notBefore, notAfter }: ValidityPeriod, now: number): boolean =>
   now >= notBefore && notAfter - now > (notAfter - notBefore) / 3;
 
-const read = (stem: string): Certified | undefined => {
+const read = (stem: string): CertifiedKey | undefined => {
   const [certificate, key] = [`${stem}.pem`, `${stem}.key`];
   if (!existsSync(certificate) || !existsSync(key)) return undefined;
   return { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
 };
 
 /** The certificate last, so that one that is there has its key beside it. */
-const write = (stem: string, { certificate, key }: Certified): void => {
+const write = (stem: string, { certificate, key }: CertifiedKey): void => {
   for (const [file, text] of [
     [`${stem}.key`, key],
     [`${stem}.pem`, certificate],
@@ -106,7 +106,7 @@ const keepAuthorities = async (dir: string, now: number): Promise<Authorities> =
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   JSON.stringify([...a].sort()) === JSON.stringify([...b].sort());
 
-const stillServes = (kept: Certified, s: TlsServer, authority: Authority, now: number): boolean => {
+const stillServes = (kept: CertifiedKey, s: TlsServer, authority: Authority, now: number): boolean => {
   const facts = tlsFacts(kept);
   return (
     facts !== undefined &&
@@ -127,7 +127,7 @@ export const ensureTls = async (
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { known, signing: authority } = await keepAuthorities(directory, now);
   const made: string[] = [];
-  const certified: Record<string, Certified> = {};
+  const certified: Record<string, CertifiedKey> = {};
   for (const [name, server] of Object.entries(servers)) {
     const stem = path.join(directory, name);
     const kept = read(stem);

@@ -14,7 +14,7 @@ export const catalogueTable = (): string =>
       [
         '',
         `\`${e.subject}\``,
-        e.road,
+        e.transport,
         e.from.join(', '),
         e.to.join(', '),
         typesOf(e.messages),

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
-import { carryProblems } from './src/carry-messages.ts';
+import { offlineProblems } from './src/offline-exchange-messages.ts';
 import { clearinghouseReasons } from './src/clearinghouse.ts';
 import { exchanges } from './src/catalogue.ts';
 import { eventNames, events } from './src/events.ts';
 import { faultCodes, faults } from './src/faults.ts';
-import { refusalCodes, refusals, retryOf } from './src/refusals.ts';
+import { refusalCodes, refusals, retryAdvice } from './src/refusals.ts';
 import { identities } from './src/identities.ts';
 import { settingNames } from './src/settings.ts';
 import { subjects } from './src/subjects.ts';
@@ -34,7 +34,7 @@ const tableUnder = (heading: string, page = pageOf('errors.md')): string[][] => 
 suite('docs/errors.md', () => {
   test('has every refusal, in order, with its meaning, whether to ask again, and what to do', () => {
     const expected = refusalCodes.map((code) => {
-      const { again, afterSeconds } = retryOf(code);
+      const { again, afterSeconds } = retryAdvice(code);
       const when = {
         never: 'never',
         'after-change': 'after a change',
@@ -61,7 +61,7 @@ suite('docs/errors.md', () => {
 
   for (const [heading, closed] of [
     ['What the Clearinghouse rejects', clearinghouseReasons],
-    ['What is not carried', carryProblems],
+    ['What is not carried', offlineProblems],
   ] as const)
     test(`has every reason under "${heading}", in order, with its meaning and something to do`, () => {
       const rows = tableUnder(heading);

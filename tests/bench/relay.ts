@@ -13,7 +13,7 @@ import { createUser } from 'nkeys.js';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { selfSignedForTls } from '@calbus/trust/self-signed';
+import { makeSelfSignedCertificate } from '@calbus/licenses/self-signed-certificate';
 import { playServer } from '../rdp/played-server.ts';
 import { introduced, licensed } from '../rdp/scripted-client.ts';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
@@ -163,7 +163,7 @@ export const relay: Benchmark = {
     const megabytes = (2 * chunks * sessions * CHUNK) / 1_000_000;
     const dir = mkdtempSync(path.join(tmpdir(), 'calbus-bench-relay-'));
     try {
-      const { certificate, key } = await selfSignedForTls('bench', Date.now());
+      const { certificate, key } = await makeSelfSignedCertificate('bench', Date.now());
       const pem = `${certificate}\n${key}`;
       writeFileSync(path.join(dir, 'tls.pem'), pem, { mode: 0o600 });
       say(`The plain proxy, with ${sessions} sessions …`);

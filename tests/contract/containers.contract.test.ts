@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { contracts, statements } from '@calbus/contracts/catalogue';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
-import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { CONTAINERS, engineProblem } from '@calbus/local/docker-engine';
 import { repositoryRoot } from '@calbus/local/repository';
@@ -150,7 +150,7 @@ function inContainers(): void {
         async () => {
           const { commands } = await site.operator.ask(
             subjects.liaison.query('operator', 'status'),
-            queryLiaison,
+            queryLiaisonStatus,
             {},
             liaisonStatus,
           );
@@ -257,7 +257,7 @@ function inContainers(): void {
     test('and the road to the Clearinghouse is up again', async () => {
       const up = async (): Promise<boolean> => {
         const subject = subjects.liaison.query('operator', 'status');
-        return (await site.operator.ask(subject, queryLiaison, {}, liaisonStatus)).link === 'up';
+        return (await site.operator.ask(subject, queryLiaisonStatus, {}, liaisonStatus)).link === 'up';
       };
       await eventually('the link is up', up, { withinMs: 120_000, everyMs: 500 });
     });
@@ -348,7 +348,7 @@ function inContainers(): void {
     await answersAgain(ts, newDevice());
     await ts.close();
     assert.deepEqual(
-      (await undecoded(site)).filter((l) => l.subject === subjects.inventory.head),
+      (await undecoded(site)).filter((l) => l.subject === subjects.inventory.heartbeat),
       [],
     );
   });

@@ -95,7 +95,7 @@ export const sayRecordings = async (site: Site, e: Exchange, term: number): Prom
       const answered = recording.body.requests ? recording.id : requestId;
       const subject = subjectOf(e, term, requestId);
       for (const bytes of forms(recording)) {
-        switch (e.road) {
+        switch (e.transport) {
           case 'ask':
             await asked(nc, e, subject, bytes);
             break;
@@ -124,7 +124,7 @@ export const sayRecordings = async (site: Site, e: Exchange, term: number): Prom
 
 /** Kept in a stream: the value of the keys is put back as it was, since a recording's keys sign nothing. */
 const said = async (nc: NatsConnection, e: Exchange, subject: string, bytes: Uint8Array): Promise<void> => {
-  if (e.road === 'letter') {
+  if (e.transport === 'letter') {
     await nc.request(subject, bytes, { timeout: 10_000 });
     return;
   }

@@ -8,7 +8,7 @@ import { connect as connectAmqp } from 'amqplib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { NatsConnection } from 'nats';
 import { contracts, statements } from '@calbus/contracts/catalogue';
-import { link } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
 import { identities, terminalServerPermissions } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
 import { repositoryRoot } from '@calbus/local/repository';
@@ -175,7 +175,10 @@ const hearRabbitmq = async (
   connection.on('error', () => undefined);
   const channel = await connection.createChannel();
   channel.on('error', () => undefined);
-  const exchanges = { command: link.commandsExchange, answer: link.answersExchange } as const;
+  const exchanges = {
+    command: rabbitmqNames.commandsExchange,
+    answer: rabbitmqNames.answersExchange,
+  } as const;
   for (const kind of ['command', 'answer'] as const) {
     const { queue } = await channel.assertQueue('', { exclusive: true });
     await channel.bindQueue(queue, exchanges[kind], '#');

@@ -126,7 +126,7 @@ const sendAll = async (
 };
 
 const asked = (e: Exchange): e is Exchange & { answers: NonNullable<Exchange['answers']> } =>
-  e.road === 'ask' && e.answers !== undefined;
+  e.transport === 'ask' && e.answers !== undefined;
 
 describe('spoilt messages', () => {
   test('of every command and query get an answer of the catalogue, or a fault with a closed code', async (t) => {

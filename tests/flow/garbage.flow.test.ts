@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectAmqp } from 'amqplib';
-import { link } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
 import { identities, roles, terminalServerPermissions, type Permissions } from '@calbus/contracts/identities';
-import { inventoryHead, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { leaderHeartbeat, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { encode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { readSecret } from '@calbus/operator-client/profile';
@@ -45,7 +45,7 @@ const garbage: readonly Uint8Array[] = [
       body: {},
     }),
   ),
-  encode(inventoryHead, { id: 'x', sentAt: 1 }, { term: -1 } as never),
+  encode(leaderHeartbeat, { id: 'x', sentAt: 1 }, { term: -1 } as never),
 ];
 
 /** Every subject of calbus that this identity may publish to, made concrete; answers to others' inboxes and the servers' own API are tried elsewhere. */
@@ -108,7 +108,7 @@ describe('garbage', () => {
         return [
           `issuer ${subjects.license.request('ts2').replace('request', 'status')}`,
           `issuer ${subjects.trust.request('ts2')}`,
-          `issuer ${subjects.inventory.head}`,
+          `issuer ${subjects.inventory.heartbeat}`,
           `inventory ${subjects.inventory.allocate(before.term)}`,
           `inventory ${subjects.inventory.install(before.term)}`,
           `inventory ${subjects.inventory.activation(before.term)}`,
@@ -160,9 +160,14 @@ describe('garbage', () => {
     );
     const channel = await model.createConfirmChannel();
     for (const bytes of garbage)
-      channel.publish(link.commandsExchange, link.commandKey(LICENSE_SERVER), Buffer.from(bytes), {
-        userId: LICENSE_SERVER,
-      });
+      channel.publish(
+        rabbitmqNames.commandsExchange,
+        rabbitmqNames.commandKey(LICENSE_SERVER),
+        Buffer.from(bytes),
+        {
+          userId: LICENSE_SERVER,
+        },
+      );
     await channel.waitForConfirms();
     await model.close();
     const log = s.services.get('clearinghouse')?.logFile ?? '';

@@ -18,7 +18,7 @@ import type { ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
 import type { TerminalServer } from '@calbus/terminal-server/client';
-import { openStatement } from '@calbus/trust/statements';
+import { openStatement } from '@calbus/licenses/statements';
 import { dice } from '../chaos/dice.ts';
 import { seedFrom } from '../seed.ts';
 import { runMain } from './run-main.ts';

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 import { connect, type ChannelModel } from 'amqplib';
 import { compactVerify, importX509 } from 'jose';
-import { link } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
 import type { Body, Contract } from '@calbus/contracts/envelope';
 import {
   inventoryPacks,
@@ -27,9 +27,9 @@ import {
   liaisonRecover,
   liaisonRefused,
   liaisonStatus,
-  liaisonTaken,
+  liaisonAccepted,
   issuingKeys,
-  queryLiaison,
+  queryLiaisonStatus,
 } from '@calbus/contracts/liaison-messages';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
@@ -50,7 +50,7 @@ import { hw, startSystem, type System } from './system.ts';
 const seed = seedFrom('CALBUS_LINK_SEED');
 const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 7);
 const chance = dice(seed);
-const answersQueue = link.answersQueue(LICENSE_SERVER);
+const answersQueue = rabbitmqNames.answersQueue(LICENSE_SERVER);
 const copies = { commands: 'calbus.copies.commands', answers: 'calbus.copies.answers' };
 
 let s: System;
@@ -117,7 +117,7 @@ const told = async <C extends Contract>(
   const whole = { ...body, commandId: newId(), by } as unknown as Body<C>;
   const subject = subjects.liaison.command(name);
   try {
-    const { type } = await s.operator.askAny(subject, c, whole, [liaisonTaken, liaisonRefused]);
+    const { type } = await s.operator.askAny(subject, c, whole, [liaisonAccepted, liaisonRefused]);
     return type;
   } catch {
     return 'unknown'; // killed just now; if it has taken it, the outbox shows it
@@ -126,7 +126,7 @@ const told = async <C extends Contract>(
 const packs = async () =>
   (await s.operator.ask(subjects.inventory.query('operator', 'packs'), queryPacks, {}, inventoryPacks)).packs;
 const outbox = () =>
-  s.operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus);
+  s.operator.ask(subjects.liaison.query('operator', 'status'), queryLiaisonStatus, {}, liaisonStatus);
 
 const contact = { firstName: 'Ann', lastName: 'Admin', company: 'Example', country: 'Sampleland' };
 const anyPaper = () =>
@@ -198,8 +198,8 @@ const copyAll = (): Promise<void> =>
   onBroker(CLEARINGHOUSE, async (model) => {
     const channel = await model.createChannel();
     for (const queue of Object.values(copies)) await channel.assertQueue(queue, { durable: true });
-    await channel.bindQueue(copies.commands, link.commandsExchange, link.commandKeys);
-    await channel.bindQueue(copies.answers, link.answersExchange, '#');
+    await channel.bindQueue(copies.commands, rabbitmqNames.commandsExchange, rabbitmqNames.commandKeys);
+    await channel.bindQueue(copies.answers, rabbitmqNames.answersExchange, '#');
   });
 
 /** What passed since the last look, in its order. */
@@ -218,8 +218,8 @@ const put = (who: typeof LICENSE_SERVER | typeof CLEARINGHOUSE, messages: readon
     const channel = await model.createConfirmChannel();
     const [exchange, key] =
       who === LICENSE_SERVER
-        ? [link.commandsExchange, link.commandKey(LICENSE_SERVER)]
-        : [link.answersExchange, answersQueue];
+        ? [rabbitmqNames.commandsExchange, rabbitmqNames.commandKey(LICENSE_SERVER)]
+        : [rabbitmqNames.answersExchange, answersQueue];
     for (const bytes of messages) channel.publish(exchange, key, bytes, { userId: who, persistent: true });
     await channel.waitForConfirms();
   });
@@ -291,7 +291,7 @@ const faults: Record<string, () => Promise<void>> = {
   'the exchange for commands is deleted': async () => {
     // What is published then closes its sender's channel, 404 NOT_FOUND.
     await onBroker(CLEARINGHOUSE, async (model) => {
-      await (await model.createChannel()).deleteExchange(link.commandsExchange);
+      await (await model.createChannel()).deleteExchange(rabbitmqNames.commandsExchange);
     });
     await commands['install']?.();
     await sleep(chance.between(200, 800));

@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
-import { selfSignedForTls } from '@calbus/trust/self-signed';
+import { makeSelfSignedCertificate } from '@calbus/licenses/self-signed-certificate';
 import { concat } from '../../services/session-gateway/src/domain/bytes.ts';
 import { encodeLicensing } from '../../services/session-gateway/src/domain/security.ts';
 import { encodeValidClient } from '../../services/session-gateway/src/domain/license-pdus.ts';
@@ -38,7 +38,7 @@ const says = (pdu: Uint8Array): Uint8Array => encodeSendIndication(1003, encodeL
 const valid = says(encodeValidClient());
 
 export const playServer = async (): Promise<PlayedServer> => {
-  const { certificate, key } = await selfSignedForTls('played', Date.now());
+  const { certificate, key } = await makeSelfSignedCertificate('played', Date.now());
   const secureContext = createSecureContext({ cert: certificate, key });
   const sockets = new Set<Socket>();
   let manner: Manner = 'asks';

@@ -7,13 +7,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { headers, type MsgHdrs } from 'nats';
 import { decode, encode } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
-import { inventoryAccepted, inventoryHead, inventoryInstall } from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted, leaderHeartbeat, inventoryInstall } from '@calbus/contracts/inventory-messages';
 import { issuingKeys, liaisonActivate } from '@calbus/contracts/liaison-messages';
 import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import { systemClock } from '@calbus/runtime/clock';
-import { deliveredByJetStream } from '@calbus/runtime/delivered';
+import { isJetStreamDelivery } from '@calbus/runtime/jetstream-delivery';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond } from '@calbus/runtime/respond';
+import { answerWith, respond } from '@calbus/runtime/responder';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
 import { accountOf, everybody, startSite, type Peer, type Who } from './site.ts';
@@ -324,14 +324,14 @@ suite('a service of account CAL names replies that are not its own', () => {
     const beacons: { id: string; passedOver: boolean }[] = [];
     operator.nc.subscribe('cal.v1.inventory.head', {
       callback: (_error, m) => {
-        const decoded = decode([inventoryHead], m.data);
-        if (decoded.ok) beacons.push({ id: decoded.message.id, passedOver: deliveredByJetStream(m) });
+        const decoded = decode([leaderHeartbeat], m.data);
+        if (decoded.ok) beacons.push({ id: decoded.message.id, passedOver: isJetStreamDelivery(m) });
       },
     });
     await operator.settle();
     const beacon = (id: string, term: number): Uint8Array =>
       encode(
-        inventoryHead,
+        leaderHeartbeat,
         { id, sentAt: 1 },
         {
           term,
@@ -373,7 +373,7 @@ suite('a service of account CAL names replies that are not its own', () => {
     issuer.nc.publish('cal.v1.dead.issuer', bytes('{}'), { reply: 'cal.v1.inventory.head' });
     await issuer.settle();
     const [m] = await eventually('it lands', () => heard, { accept: (h) => h.length > 0 });
-    const decoded = decode([inventoryHead], m?.data ?? new Uint8Array());
+    const decoded = decode([leaderHeartbeat], m?.data ?? new Uint8Array());
     assert.equal(decoded.ok ? 'a head' : decoded.fault.code, 'NOT_AN_ENVELOPE');
   });
 

@@ -19,10 +19,10 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { headBook, type Head } from '@calbus/runtime/head-beacon';
+import { createLeaderTracker, type LeaderHeartbeat } from '@calbus/runtime/leader-heartbeat';
 import type { Log } from '@calbus/runtime/log';
 import { createMetrics } from '@calbus/runtime/metrics';
-import type { Answer } from '@calbus/runtime/respond';
+import type { Answer } from '@calbus/runtime/responder';
 import {
   createRequestClient,
   type RequestClient,
@@ -179,7 +179,7 @@ export const newInventory = (w: World, name: string): Inventory => {
       const beat = (): void => {
         if (over) return;
         const { generation, sequence, hash, time, trustRevision } = follower.state.head;
-        nats.publish(p.wire, subjects.inventory.head, {
+        nats.publish(p.wire, subjects.inventory.heartbeat, {
           term,
           replica,
           generation,
@@ -187,7 +187,7 @@ export const newInventory = (w: World, name: string): Inventory => {
           hash,
           time,
           trustRevision,
-        } satisfies Head);
+        } satisfies LeaderHeartbeat);
         w.scheduler.after(BEACON, actor, beat);
       };
       beat();
@@ -282,14 +282,14 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
   newProcess(w, name, (p, clock, signal) => {
     const { actor, wire } = p;
     const { nats, mutation } = w;
-    const book = headBook(clock);
-    nats.subscribe(actor, wire, subjects.inventory.head, (body) => book.take(body as Head));
+    const book = createLeaderTracker(clock);
+    nats.subscribe(actor, wire, subjects.inventory.heartbeat, (body) => book.record(body as LeaderHeartbeat));
     const askLeader = async (items: readonly Allocation[]): Promise<readonly AllocationAnswer[]> => {
       const { term } = book.leader();
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       let forget: () => void = () => {};
       const next = new Promise<never>((_resolve, reject) => {
-        forget = book.onNextLeader(() => reject(new FaultError(fault('NOT_LEADER'))));
+        forget = book.onLeaderChange(() => reject(new FaultError(fault('NOT_LEADER'))));
       });
       const command = { message: { body: { items: copyOf(items) } }, term };
       const asked = nats.ask(actor, wire, subject, command, 3_000);
@@ -306,7 +306,7 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
       dead: { put: () => Promise.resolve(true) },
       inventory: {
         position: () => {
-          const h = book.head();
+          const h = book.latest();
           return h && { generation: h.generation, sequence: h.sequence };
         },
         allocate: askLeader,

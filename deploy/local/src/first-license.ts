@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
 import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
 import type { Body } from '@calbus/contracts/envelope';
-import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
@@ -73,7 +73,7 @@ const untilOutboxIsEmpty = async (f: FirstLicenseOptions): Promise<void> => {
   for (;;) {
     const { commands } = await f.operator.ask(
       subjects.liaison.query('operator', 'status'),
-      queryLiaison,
+      queryLiaisonStatus,
       {},
       liaisonStatus,
     );

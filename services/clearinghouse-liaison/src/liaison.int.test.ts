@@ -9,16 +9,16 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect } from 'amqplib';
 import type { NatsConnection } from 'nats';
-import { link, type Purchase } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames, type Purchase } from '@calbus/contracts/clearinghouse';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
   inventoryActivation,
-  inventoryHead,
+  leaderHeartbeat,
   inventoryInstall,
   inventoryRefused,
-  inventorySettingsAre,
+  inventoryCurrentSettings,
   inventorySettleWithheld,
   querySettings,
 } from '@calbus/contracts/inventory-messages';
@@ -29,25 +29,25 @@ import {
   liaisonInstall,
   liaisonRefused,
   liaisonStatus,
-  liaisonTaken,
-  queryLiaison,
+  liaisonAccepted,
+  queryLiaisonStatus,
   type LiaisonCommand,
 } from '@calbus/contracts/liaison-messages';
 import { defaultSettings } from '@calbus/contracts/settings';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import { systemClock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
+import { answerWith, respond, type Answer } from '@calbus/runtime/responder';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { testRabbitmq, type TestRabbitmq } from '@calbus/testkit/servers';
-import { keyPairFromPem, verifyChain } from '@calbus/trust/certificates';
-import { issuingKeyContext, unseal } from '@calbus/trust/seal';
+import { keyPairFromPem, verifyChain } from '@calbus/licenses/certificates';
+import { issuingKeyContext, decrypt } from '@calbus/licenses/encryption';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
 
 const here = import.meta.dirname;
@@ -135,7 +135,7 @@ const playInventory = (): void => {
     contracts: [querySettings],
     callers,
     handle: async () =>
-      answerWith(inventorySettingsAre, {
+      answerWith(inventoryCurrentSettings, {
         position: { generation: 'g1', sequence: 1 },
         settings: { ...defaultSettings, serverVersion: '2016' },
         changes: [],
@@ -145,7 +145,7 @@ const playInventory = (): void => {
   beacon = setInterval(() => {
     if (term === undefined) return;
     const body = { ...head, term, time: Date.now() };
-    leader.publish(subjects.inventory.head, encode(inventoryHead, stamp(), body));
+    leader.publish(subjects.inventory.heartbeat, encode(leaderHeartbeat, stamp(), body));
   }, 100);
 };
 
@@ -159,23 +159,23 @@ const purchase = (quantity: number, agreementNumber = '1234567'): Purchase => ({
 });
 
 const activate = async (commandId: string) =>
-  await ask(
+  await sendRequest(
     operator,
     subjects.liaison.command('activate'),
     liaisonActivate,
     stamp(),
     { commandId, contact, by: 'ada' },
-    [liaisonTaken, liaisonRefused],
+    [liaisonAccepted, liaisonRefused],
     3_000,
   );
 const install = async (commandId: string, what: Purchase) =>
-  await ask(
+  await sendRequest(
     operator,
     subjects.liaison.command('install'),
     liaisonInstall,
     stamp(),
     { commandId, purchase: what, by: 'ada' },
-    [liaisonTaken, liaisonRefused],
+    [liaisonAccepted, liaisonRefused],
     3_000,
   );
 type Asked = Awaited<ReturnType<typeof install>>;
@@ -184,7 +184,7 @@ const outcomeOf = (a: Asked): string =>
 
 const status = async (): Promise<Body<typeof liaisonStatus>> => {
   const subject = subjects.liaison.query('operator', 'status');
-  return (await ask(operator, subject, queryLiaison, stamp(), {}, [liaisonStatus], 3_000)).body;
+  return (await sendRequest(operator, subject, queryLiaisonStatus, stamp(), {}, [liaisonStatus], 3_000)).body;
 };
 const stateOf = async (commandId: string): Promise<LiaisonCommand['state']> => {
   const found = (await status()).commands.find((c) => c.commandId === commandId);
@@ -254,7 +254,7 @@ describe('the liaison', () => {
       checked.chain.map((c) => c.commonName),
       ['unactivated', 'unactivated'],
     );
-    const pem = unseal(secret, issuingKeyContext(key.kid), key.sealed ?? '');
+    const pem = decrypt(secret, issuingKeyContext(key.kid), key.sealed ?? '');
     assert.ok(pem && keyPairFromPem(pem.toString()).publicKey.equals(checked.leaf.publicKey));
     const s = await status();
     assert.equal(s.activation, null);
@@ -384,8 +384,8 @@ describe('the liaison', () => {
   test('garbage and answers to nobody become dead letters with a reason, and it goes on', async () => {
     const mq = await connect(rabbitmq.url.replace('://', '://clearinghouse:vendor-pw@'));
     const channel = await mq.createConfirmChannel();
-    const queue = link.answersQueue('site1');
-    channel.publish(link.answersExchange, queue, Buffer.from('not an answer'));
+    const queue = rabbitmqNames.answersQueue('site1');
+    channel.publish(rabbitmqNames.answersExchange, queue, Buffer.from('not an answer'));
     await channel.waitForConfirms();
     await mq.close();
     const letter = await eventually('a dead letter', async () => {

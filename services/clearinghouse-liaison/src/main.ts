@@ -1,9 +1,9 @@
 import { identities, inboxes } from '@calbus/contracts/identities';
-import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { countDeadLetters, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { connectNats, endNats, linkWrong, watchLink } from '@calbus/runtime/nats';
-import { amqpPlace } from '@calbus/runtime/amqp';
+import { connectNats, closeNats, connectionProblem, watchConnection } from '@calbus/runtime/nats';
+import { amqpEndpoint } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { version } from '@calbus/runtime/version';
@@ -35,16 +35,16 @@ await runService({
     const { inbox } = identities[name];
     const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
     const nc = await connectNats({ servers, ca, seed, name, inbox, log, signal });
-    onStop('the NATS connection', () => endNats(nc));
+    onStop('the NATS connection', () => closeNats(nc));
     const inventory = natsInventory(nc, clock, log);
     const bucket = natsKeyBucket(nc, clock);
-    const dead = natsDeadLetters(nc.jetstream(), name, clock, log, countDead(metrics));
-    readiness.needs('nats', linkWrong(watchLink(nc, log)));
+    const dead = natsDeadLetters(nc.jetstream(), name, clock, log, countDeadLetters(metrics));
+    readiness.needs('nats', connectionProblem(watchConnection(nc, log)));
     readiness.needs('inventory', inventory.wrong);
 
     const answering = { store, signer, root: c.clearinghouseRootFile, now };
     const outlet = await openClearinghouseLink({
-      ...amqpPlace(c),
+      ...amqpEndpoint(c),
       log,
       clock,
       dead,

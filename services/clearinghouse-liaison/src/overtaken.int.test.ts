@@ -7,10 +7,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import type { DatabaseSync } from 'node:sqlite';
-import { ANSWER_TYP, KEY_PACK_TYP, type Paper, type Purchase } from '@calbus/contracts/clearinghouse';
-import { carriedFile } from '@calbus/contracts/carried-file';
-import { liaisonAnswer } from '@calbus/contracts/carry-messages';
-import type { Road } from '@calbus/contracts/liaison-messages';
+import {
+  ANSWER_TYP,
+  KEY_PACK_TYP,
+  type AgreementReference,
+  type Purchase,
+} from '@calbus/contracts/clearinghouse';
+import { formatOfflineFile } from '@calbus/contracts/offline-file';
+import { liaisonImport } from '@calbus/contracts/offline-exchange-messages';
+import type { ClearinghouseMethod } from '@calbus/contracts/liaison-messages';
 import { newId } from '@calbus/runtime/ids';
 import { createLog } from '@calbus/runtime/log';
 import { openSqlite } from '@calbus/runtime/sqlite';
@@ -32,7 +37,7 @@ const SECRET = 'a deployment secret';
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-overtaken-'));
 const vendor = await authority('Vendor');
 const contact = { firstName: 'Ada', lastName: 'Example', company: 'Example Ltd', country: 'GB' };
-const paper: Paper = { program: 'select', agreementNumber: '1234567' };
+const paper: AgreementReference = { program: 'select', agreementNumber: '1234567' };
 const bought: Purchase = {
   program: 'select',
   agreementNumber: '1234567',
@@ -87,7 +92,7 @@ after(() => {
 });
 
 const taking = () => ({ store, signer, inventory, now: Date.now, onTaken: () => {} });
-const ask = (request: Request, road: Road = 'automatic'): string => {
+const ask = (request: Request, road: ClearinghouseMethod = 'automatic'): string => {
   const commandId = newId();
   const { contract } = take(taking(), { commandId, by: 'ada', road }, request);
   assert.equal(contract.type, 'liaison.taken');
@@ -152,11 +157,15 @@ test('what a person carries is closed by an activation and says what to do; its 
   assert.equal(stateOf(carried).state, 'held');
   assert.equal(told(carried, 'rejected', { reason: 'WRONG_EPOCH', says: 'Too late.' }), 'answered');
 
-  const text = carriedFile('answer', [], signed(install, 'key-pack', { keyPack: keyPack(packOf('K'), 1) }));
+  const text = formatOfflineFile(
+    'answer',
+    [],
+    signed(install, 'key-pack', { keyPack: keyPack(packOf('K'), 1) }),
+  );
   const { contract, body } = await takeAnswer(
     { store, signer, root: vendor.rootPem, now: Date.now, onApplied: () => assert.fail('applied') },
     {
-      type: liaisonAnswer.type,
+      type: liaisonImport.type,
       version: 1,
       id: newId(),
       sentAt: 1,

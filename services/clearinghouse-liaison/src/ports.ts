@@ -7,7 +7,7 @@ import type { issuingKeys, LiaisonRow } from '@calbus/contracts/liaison-messages
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LedgerWitness } from '@calbus/contracts/witness';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import type { inventoryHead } from '@calbus/contracts/inventory-messages';
+import type { leaderHeartbeat } from '@calbus/contracts/inventory-messages';
 import type { Activation, Command, State } from './domain/command.ts';
 import type { IssuingKey, ServerCertificate } from './domain/issuing-keys.ts';
 
@@ -118,7 +118,7 @@ export type Recorded =
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly says: string }
   | { readonly kind: 'faulted'; readonly fault: Fault };
 
-export type Head = Body<typeof inventoryHead>;
+export type Head = Body<typeof leaderHeartbeat>;
 
 export type Inventory = {
   /** The newest beacon heard; undefined before the first. */

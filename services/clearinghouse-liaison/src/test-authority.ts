@@ -1,7 +1,7 @@
 // Who certifies license servers and signs answers in tests: as the Clearinghouse does, or as a stranger would.
 
-import { makeCertificate, newKeyPair, publicKeyFromJwk } from '@calbus/trust/certificates';
-import { signStatement } from '@calbus/trust/statements';
+import { makeCertificate, newKeyPair, publicKeyFromJwk } from '@calbus/licenses/certificates';
+import { signStatement } from '@calbus/licenses/statements';
 
 const DAY = 86_400_000;
 export const span = { notBefore: Date.now() - DAY, notAfter: Date.now() + DAY };

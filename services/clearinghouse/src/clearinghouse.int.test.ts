@@ -6,11 +6,11 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect } from 'amqplib';
 import { z } from 'zod';
-import { COMMAND_TYP, link } from '@calbus/contracts/clearinghouse';
+import { COMMAND_TYP, rabbitmqNames } from '@calbus/contracts/clearinghouse';
 import { newId } from '@calbus/runtime/ids';
 import type { ServiceProcess } from '@calbus/testkit/process';
-import { newKeyPair, verifyChain } from '@calbus/trust/certificates';
-import { signJws } from '@calbus/trust/jws';
+import { newKeyPair, verifyChain } from '@calbus/licenses/certificates';
+import { signJws } from '@calbus/licenses/jws';
 import { MAX_GUESSES, MAX_TRIES } from './domain/decisions.ts';
 import { activate, command, openScene, purchase, reason, taken, type Scene } from './scene.ts';
 
@@ -101,7 +101,7 @@ describe('the Clearinghouse', () => {
     const s = await scene.site('ls1');
     const operator = await connect(scene.rabbitmq.url.replace('://', '://clearinghouse:vendor-pw@'));
     const desk = await operator.createChannel();
-    await desk.purgeQueue(link.deadQueue);
+    await desk.purgeQueue(rabbitmqNames.deadQueue);
     const garbage: [string, string][] = [
       ['not a statement', 'NOT_AN_ENVELOPE'],
       ['', 'NOT_AN_ENVELOPE'],
@@ -111,14 +111,18 @@ describe('the Clearinghouse', () => {
     ];
     for (const [bytes, code] of garbage) {
       await s.put(bytes);
-      const letter = await taken(desk, link.deadQueue);
-      assert.equal(letter.properties.headers?.[link.deadReasonHeader], code);
+      const letter = await taken(desk, rabbitmqNames.deadQueue);
+      assert.equal(letter.properties.headers?.[rabbitmqNames.deadReasonHeader], code);
       assert.equal(letter.content.toString(), bytes);
     }
     // Whose account it is must be said, or it could be anybody's.
-    s.channel.publish(link.commandsExchange, link.commandKey('ls1'), Buffer.from(activate(s)));
-    const anonymous = await taken(desk, link.deadQueue);
-    assert.equal(anonymous.properties.headers?.[link.deadReasonHeader], 'NOT_AN_ENVELOPE');
+    s.channel.publish(
+      rabbitmqNames.commandsExchange,
+      rabbitmqNames.commandKey('ls1'),
+      Buffer.from(activate(s)),
+    );
+    const anonymous = await taken(desk, rabbitmqNames.deadQueue);
+    assert.equal(anonymous.properties.headers?.[rabbitmqNames.deadReasonHeader], 'NOT_AN_ENVELOPE');
     await scene.activated(s);
     await operator.close();
   });

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import type { Purchase } from '@calbus/contracts/clearinghouse';
 import type { ServiceProcess } from '@calbus/testkit/process';
-import { newKeyPair, verifyChain } from '@calbus/trust/certificates';
+import { newKeyPair, verifyChain } from '@calbus/licenses/certificates';
 import { MAX_GUESSES } from './domain/decisions.ts';
 import { activate, command, openScene, purchase, reason, type Scene, type Site } from './scene.ts';
 

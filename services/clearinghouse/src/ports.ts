@@ -3,7 +3,7 @@
 import type {
   ClearinghouseCommand,
   ClearinghouseReason,
-  Paper,
+  AgreementReference,
   Purchase,
   PurchaseAgreement,
 } from '@calbus/contracts/clearinghouse';
@@ -41,7 +41,7 @@ export type Registry = {
   readonly issuePack: (pack: Pack) => void;
   readonly pack: (keyPackId: string) => Pack | undefined;
   /** Of a license server: the key packs on a paper, and how many there are on any. Those without CALs are left out. */
-  readonly packsOn: (serverId: string, paper: Paper) => readonly Pack[];
+  readonly packsOn: (serverId: string, paper: AgreementReference) => readonly Pack[];
   /**
    * As many of them as one answer may have, first those that were not handed out in this epoch yet, and how many of the latter are left
    * for the next time. Remembers that they were handed out.
@@ -49,7 +49,7 @@ export type Registry = {
   readonly takePacksToRecover: (
     serverId: string,
     epoch: number,
-    paper: Paper,
+    paper: AgreementReference,
     at: number,
   ) => { readonly packs: readonly Pack[]; readonly more: number };
   readonly packCount: (serverId: string) => number;

@@ -12,14 +12,14 @@ import {
   clearinghouseAnswer,
   COMMAND_TYP,
   keyPackClaims,
-  link,
+  rabbitmqNames,
   MAX_RECOVERED,
   type ClearinghouseAnswer,
   type KeyPackClaims,
 } from '@calbus/contracts/clearinghouse';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { newKeyPair, publicJwk, type KeyPair } from '@calbus/trust/certificates';
-import { signJws } from '@calbus/trust/jws';
+import { newKeyPair, publicJwk, type KeyPair } from '@calbus/licenses/certificates';
+import { signJws } from '@calbus/licenses/jws';
 import { sqliteVendorAdmin } from './adapters/vendor-admin.ts';
 import { schema } from './adapters/schema.ts';
 import { sqliteStore } from './adapters/store.ts';
@@ -100,7 +100,7 @@ const world = () => {
   const put = async (user: string, jws: string): Promise<string> => {
     const outcome = await handleCommand(deps, {
       bytes: Buffer.from(jws, 'latin1'),
-      routingKey: link.commandKey(user),
+      routingKey: rabbitmqNames.commandKey(user),
       user,
     });
     assert.ok(outcome.kind === 'answer');

@@ -12,7 +12,7 @@ import {
   COMMAND_TYP,
   KEY_PACK_TYP,
   keyPackClaims,
-  link,
+  rabbitmqNames,
   type ClearinghouseAnswer,
   type KeyPackClaims,
   type Purchase,
@@ -22,9 +22,9 @@ import { newId } from '@calbus/runtime/ids';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService, type ServiceProcess } from '@calbus/testkit/process';
 import { testRabbitmq, type TestRabbitmq } from '@calbus/testkit/servers';
-import { newKeyPair, publicJwk, type KeyPair } from '@calbus/trust/certificates';
-import { signJws } from '@calbus/trust/jws';
-import { openStatement } from '@calbus/trust/statements';
+import { newKeyPair, publicJwk, type KeyPair } from '@calbus/licenses/certificates';
+import { signJws } from '@calbus/licenses/jws';
+import { openStatement } from '@calbus/licenses/statements';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
 
 const main = path.join(import.meta.dirname, 'main.ts');
@@ -207,11 +207,11 @@ export const openScene = async (users: readonly string[]): Promise<Scene> => {
         epoch: 0,
         sequence: 0,
         put: async (bytes, options = {}) => {
-          const key = options.key ?? link.commandKey(user);
-          channel.publish(link.commandsExchange, key, Buffer.from(bytes), { userId: user });
+          const key = options.key ?? rabbitmqNames.commandKey(user);
+          channel.publish(rabbitmqNames.commandsExchange, key, Buffer.from(bytes), { userId: user });
           await channel.waitForConfirms();
         },
-        next: async () => (await taken(channel, link.answersQueue(user))).content.toString(),
+        next: async () => (await taken(channel, rabbitmqNames.answersQueue(user))).content.toString(),
       };
     },
     activated: async (s) => {

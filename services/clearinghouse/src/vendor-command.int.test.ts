@@ -7,8 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import type { ServiceProcess } from '@calbus/testkit/process';
-import { newKeyPair } from '@calbus/trust/certificates';
-import { openJws } from '@calbus/trust/jws';
+import { newKeyPair } from '@calbus/licenses/certificates';
+import { openJws } from '@calbus/licenses/jws';
 import { schema } from './adapters/schema.ts';
 import { command, complains, openScene, purchase, reason, type Ran, type Scene, type Site } from './scene.ts';
 

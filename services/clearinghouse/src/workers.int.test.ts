@@ -9,11 +9,11 @@ import { randomInt } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { bought, link, type Bought } from '@calbus/contracts/clearinghouse';
+import { purchasedCals, rabbitmqNames, type PurchasedCals } from '@calbus/contracts/clearinghouse';
 import { eventually } from '@calbus/testkit/eventually';
 import type { ServiceProcess } from '@calbus/testkit/process';
-import { openJws } from '@calbus/trust/jws';
-import { newKeyPair } from '@calbus/trust/certificates';
+import { openJws } from '@calbus/licenses/jws';
+import { newKeyPair } from '@calbus/licenses/certificates';
 import { activate, command, openScene, purchase, reason, type Scene, type Site } from './scene.ts';
 
 const users = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6'];
@@ -57,7 +57,7 @@ const packLines = z.array(
     keyPackId: z.string(),
     serverId: z.string(),
     epoch: z.int(),
-    purchase: bought.extend({ quantity: z.int() }),
+    purchase: purchasedCals.extend({ quantity: z.int() }),
   }),
 );
 const codeLines = z.array(
@@ -74,7 +74,7 @@ after(async () => {
   await scene?.[Symbol.asyncDispose]();
 });
 
-type Held = { readonly serverId: string; readonly purchase: Bought; left: number };
+type Held = { readonly serverId: string; readonly purchase: PurchasedCals; left: number };
 
 test('workers that are killed at work issue what was bought, and answer each command once', async (t) => {
   t.diagnostic(`CALBUS_TEST_SEED=${seed}`);
@@ -103,7 +103,7 @@ test('workers that are killed at work issue what was bought, and answer each com
   const sites = await Promise.all(users.map(scene.site));
   for (const s of sites)
     await s.channel.consume(
-      link.answersQueue(s.user),
+      rabbitmqNames.answersQueue(s.user),
       (m) => {
         if (!m) return;
         heard += 1;
@@ -228,7 +228,7 @@ test('workers that are killed at work issue what was bought, and answer each com
     new Map(packs.map((p) => [p.keyPackId, [p.serverId, p.purchase.quantity]])),
     new Map([...held].map(([id, h]) => [id, [h.serverId, h.left]])),
   );
-  const inUse = (of: (p: Bought) => boolean): number =>
+  const inUse = (of: (p: PurchasedCals) => boolean): number =>
     [...held.values()].filter((h) => of(h.purchase)).reduce((sum, h) => sum + h.left, 0);
   const lines = agreementLines.parse(scene.asVendor('agreements', 'list'));
   for (const { program, agreementNumber, covers } of lines)

@@ -12,7 +12,7 @@ import { encode } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
-  inventoryHead,
+  leaderHeartbeat,
   inventoryLicenses,
   inventoryMergeDevices,
   inventoryRefused,
@@ -26,7 +26,7 @@ import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
+import { answerWith, respond, type Answer } from '@calbus/runtime/responder';
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { startService } from '@calbus/testkit/process';
@@ -203,7 +203,7 @@ const leading = async (answer: (type: string) => Answer) => {
   });
   const head = { term: 3, replica: 'r1', ...position, hash: '0'.repeat(64), time: 1, trustRevision: 0 };
   const beacon = setInterval(
-    () => nc.publish(subjects.inventory.head, encode(inventoryHead, { id: 'h', sentAt: 1 }, head)),
+    () => nc.publish(subjects.inventory.heartbeat, encode(leaderHeartbeat, { id: 'h', sentAt: 1 }, head)),
     100,
   );
   return {

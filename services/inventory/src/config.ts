@@ -4,7 +4,7 @@ import {
   clearinghouseRootFile,
   commonConfig,
   fileContent,
-  tlsAgrees,
+  checkTlsConsistency,
 } from '@calbus/runtime/config';
 
 export const config = z
@@ -49,5 +49,5 @@ export const config = z
       .transform((word) => word === 'yes')
       .describe('`yes`: an empty ledger is not begun, but waits for a backup to be put back.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);
 export type Config = z.infer<typeof config>;

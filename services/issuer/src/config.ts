@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { clearinghouseRootFile, commonConfig, deploymentSecretFile, tlsAgrees } from '@calbus/runtime/config';
+import {
+  clearinghouseRootFile,
+  commonConfig,
+  deploymentSecretFile,
+  checkTlsConsistency,
+} from '@calbus/runtime/config';
 
 export const config = z
   .object({
@@ -21,4 +26,4 @@ export const config = z
       .default(3)
       .describe('How many such batches are in hand side by side.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);

@@ -1,8 +1,8 @@
 import { identities, inboxes } from '@calbus/contracts/identities';
-import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { countDeadLetters, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { connectNats, endNats, linkWrong, watchLink } from '@calbus/runtime/nats';
+import { connectNats, closeNats, connectionProblem, watchConnection } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { version } from '@calbus/runtime/version';
 import { natsInventory } from './adapters/inventory.ts';
@@ -20,8 +20,8 @@ await runService({
     const { inbox } = identities.issuer;
     const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
     const nc = await connectNats({ servers, ca, seed, name: 'issuer', inbox, log, signal });
-    onStop('the NATS connection', () => endNats(nc));
-    const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log, countDead(metrics));
+    onStop('the NATS connection', () => closeNats(nc));
+    const dead = natsDeadLetters(nc.jetstream(), 'issuer', clock, log, countDeadLetters(metrics));
     const inventory = natsInventory(nc, clock, dead);
     const roots = [c.clearinghouseRootFile];
     const trust = keepTrust({
@@ -35,7 +35,7 @@ await runService({
       signal,
     });
     onStop('trust', () => trust.ended);
-    readiness.needs('nats', linkWrong(watchLink(nc, log)));
+    readiness.needs('nats', connectionProblem(watchConnection(nc, log)));
     readiness.needs('trust', trust.wrong);
     readiness.needs('leader', inventory.wrong);
     const terminalServers = natsTerminalServers(nc, clock);

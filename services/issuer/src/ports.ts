@@ -5,7 +5,7 @@ import type { LicenseFacts } from '@calbus/contracts/license';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import type { Body } from '@calbus/contracts/envelope';
 import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseCheck } from '@calbus/trust/licenses';
+import type { LicenseCheck } from '@calbus/licenses/licenses';
 
 /** One message of the queue. Exactly one of the last three is called for each. */
 export type Queued = {

@@ -7,7 +7,7 @@ import {
   commonConfig,
   duration,
   fileContent,
-  tlsAgrees,
+  checkTlsConsistency,
 } from '@calbus/runtime/config';
 
 /** host:port, as two. An IPv6 address stands in brackets. */
@@ -62,4 +62,4 @@ export const config = z
       .prefault('20s')
       .describe('How long that may take. Clients give up after about nine seconds.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);

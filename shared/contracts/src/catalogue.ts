@@ -2,7 +2,7 @@
 // docs/contracts.md are generated from this list; a test finds a message that is missing in it.
 
 import type { z } from 'zod';
-import * as carrying from './carry-messages.ts';
+import * as carrying from './offline-exchange-messages.ts';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
@@ -24,21 +24,21 @@ export const parties = {
 export type Party = keyof typeof parties;
 
 /** How a message travels. */
-export const roads = {
+export const transports = {
   queue: 'JetStream keeps it in the request queue until an issuer has answered it.',
   publish: 'Core NATS: whoever listens hears it.',
   ask: 'Core NATS request; the answer goes to the inbox of the one who asked.',
   value: "JetStream keeps the last values of the bucket's key.",
   letter: 'JetStream keeps it for 30 days.',
 } as const;
-export type Road = keyof typeof roads;
+export type Transport = keyof typeof transports;
 
 export type Exchange = {
   /** Stable id: the AsyncAPI channel's name. */
   readonly id: string;
   /** The subject; what stands in braces differs from message to message. */
   readonly subject: string;
-  readonly road: Road;
+  readonly transport: Transport;
   readonly from: readonly Party[];
   readonly to: readonly Party[];
   readonly messages: readonly Contract[];
@@ -59,7 +59,7 @@ const inventoryQuery = (
 ): Exchange => ({
   id: `inventory.query.${name}`,
   subject: subjects.inventory.query(role, name),
-  road: 'ask',
+  transport: 'ask',
   from: [role],
   to: ['inventory'],
   messages: [question],
@@ -69,18 +69,18 @@ const inventoryQuery = (
 const liaisonCommand = (name: LiaisonCommandName, command: Contract): Exchange => ({
   id: `liaison.${name}`,
   subject: subjects.liaison.command(name),
-  road: 'ask',
+  transport: 'ask',
   from: ['operator'],
   to: ['clearinghouse-liaison'],
   messages: [command],
-  answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
+  answers: [liaison.liaisonAccepted, liaison.liaisonRefused, inventory.serviceFault],
 });
 
 export const exchanges: readonly Exchange[] = [
   {
     id: 'license.request',
     subject: subjects.license.request(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.licenseRequest],
@@ -88,7 +88,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.requests',
     subject: subjects.license.requests(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.licenseRequests],
@@ -96,7 +96,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.validated',
     subject: subjects.license.validated(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.licenseValidated],
@@ -104,7 +104,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.relearn',
     subject: subjects.license.relearn(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.licenseRelearn],
@@ -112,7 +112,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'license.stands',
     subject: subjects.license.stands(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.licenseStands],
@@ -120,7 +120,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'decision',
     subject: subjects.decision.of(TS, '{requestId}'),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server', 'operator'],
     messages: [terminalServer.licenseDecision, terminalServer.licenseDecisions, terminalServer.licenseFault],
@@ -128,7 +128,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.request',
     subject: subjects.trust.request(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.trustRequest],
@@ -136,7 +136,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.snapshot',
     subject: subjects.trust.snapshot(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustSnapshot],
@@ -144,23 +144,23 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.changed',
     subject: subjects.trust.changed,
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustChanged],
   },
   {
     id: 'inventory.head',
-    subject: subjects.inventory.head,
-    road: 'publish',
+    subject: subjects.inventory.heartbeat,
+    transport: 'publish',
     from: ['inventory'],
     to: ['inventory', 'issuer', 'clearinghouse-liaison', 'operator'],
-    messages: [inventory.inventoryHead],
+    messages: [inventory.leaderHeartbeat],
   },
   {
     id: 'inventory.allocate',
     subject: family('allocate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['issuer'],
     to: ['inventory'],
     messages: [inventory.inventoryAllocate],
@@ -169,7 +169,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.activation',
     subject: family('activation'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
     messages: [inventory.inventoryActivation, inventory.inventoryDeactivation],
@@ -178,7 +178,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.install',
     subject: family('install'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
     messages: [inventory.inventoryInstall, inventory.inventoryWithhold, inventory.inventorySettleWithheld],
@@ -187,7 +187,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'inventory.operate',
     subject: family('operate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['inventory'],
     messages: [
@@ -204,7 +204,7 @@ export const exchanges: readonly Exchange[] = [
   },
   inventoryQuery('trust', 'issuer', inventory.queryTrust, inventory.inventoryTrust),
   inventoryQuery('status', 'operator', inventory.queryStatus, inventory.inventoryStatus),
-  inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventorySettingsAre),
+  inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventoryCurrentSettings),
   inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
   inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
   inventoryQuery(
@@ -220,7 +220,7 @@ export const exchanges: readonly Exchange[] = [
       'settings',
       'clearinghouse-liaison',
       inventory.querySettings,
-      inventory.inventorySettingsAre,
+      inventory.inventoryCurrentSettings,
     ),
     id: 'inventory.query.settings-for-liaison',
   },
@@ -233,7 +233,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.restore',
     subject: subjects.liaison.command('restore'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaison.liaisonRestore],
@@ -242,7 +242,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.query.backup',
     subject: subjects.liaison.query('operator', 'backup'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaison.queryLiaisonBackup],
@@ -251,34 +251,34 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.carry',
     subject: subjects.liaison.command('carry'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [carrying.liaisonCarry],
-    answers: [carrying.liaisonCarried, carrying.liaisonNotCarried, inventory.serviceFault],
+    messages: [carrying.liaisonExport],
+    answers: [carrying.liaisonExported, carrying.liaisonOfflineRefused, inventory.serviceFault],
   },
   {
     id: 'liaison.answer',
     subject: subjects.liaison.command('answer'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [carrying.liaisonAnswer],
-    answers: [carrying.liaisonAnswered, carrying.liaisonNotCarried, inventory.serviceFault],
+    messages: [carrying.liaisonImport],
+    answers: [carrying.liaisonImported, carrying.liaisonOfflineRefused, inventory.serviceFault],
   },
   {
     id: 'liaison.query.status',
     subject: subjects.liaison.query('operator', 'status'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryLiaison],
+    messages: [liaison.queryLiaisonStatus],
     answers: [liaison.liaisonStatus, inventory.serviceFault],
   },
   {
     id: 'liaison.query.agreements',
     subject: subjects.liaison.query('operator', 'agreements'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaison.queryAgreements],
@@ -287,7 +287,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'liaison.query.witness',
     subject: subjects.liaison.query('inventory', 'witness'),
-    road: 'ask',
+    transport: 'ask',
     from: ['inventory'],
     to: ['clearinghouse-liaison'],
     messages: [liaison.queryLiaisonWitness],
@@ -296,7 +296,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'keys.issuing',
     subject: subjects.issuingKeys,
-    road: 'value',
+    transport: 'value',
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
     messages: [liaison.issuingKeys],
@@ -304,7 +304,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'decision-facts',
     subject: subjects.decisionFacts,
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['inventory'],
     messages: [inventoryDecisionFacts],
@@ -312,7 +312,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'event',
     subject: subjects.event('{name}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['operator'],
     messages: [operatorEvent],
@@ -320,7 +320,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'dead-letter',
     subject: subjects.dead('{service}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['issuer', 'inventory', 'clearinghouse-liaison'],
     to: ['operator'],
     messages: [liaison.deadLetter],

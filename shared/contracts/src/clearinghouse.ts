@@ -13,7 +13,7 @@ import {
   sha256,
   token,
 } from './tokens.ts';
-import { paperProblem, RETAIL_CODE } from './papers.ts';
+import { agreementNumberProblem, RETAIL_CODE } from './agreement-numbers.ts';
 import { productVersion } from './versions.ts';
 
 /** Why the Clearinghouse, or the liaison before it, rejects a command. The list only grows. */
@@ -63,25 +63,27 @@ export type Contact = z.infer<typeof contact>;
 export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla', 'open', 'other']);
 export type AgreementProgram = z.infer<typeof agreementProgram>;
 /** And boxes, which have a number of their code's in the place of an agreement's. */
-export const paperProgram = z.enum([...agreementProgram.options, 'retail']);
-export type PaperProgram = z.infer<typeof paperProgram>;
-const onPaper = { program: agreementProgram, agreementNumber: z.string() };
-const isPaper = (p: { program: PaperProgram; agreementNumber: string }): boolean =>
-  paperProblem(p.program, p.agreementNumber) === undefined;
-const notPaper = { error: 'is not a number of its program', path: ['agreementNumber'] };
+export const purchaseProgram = z.enum([...agreementProgram.options, 'retail']);
+export type PurchaseProgram = z.infer<typeof purchaseProgram>;
+const agreementFields = { program: agreementProgram, agreementNumber: z.string() };
+const hasValidNumber = (p: { program: PurchaseProgram; agreementNumber: string }): boolean =>
+  agreementNumberProblem(p.program, p.agreementNumber) === undefined;
+const invalidNumber = { error: 'is not a number of its program', path: ['agreementNumber'] };
 
 const product = { version: productVersion, mode: licensingMode };
 const quantity = z.int().min(1).max(1_000_000);
 
 /** What was bought, as the papers say it. */
-export const purchase = z.object({ ...onPaper, ...product, quantity }).refine(isPaper, notPaper);
+export const purchase = z
+  .object({ ...agreementFields, ...product, quantity })
+  .refine(hasValidNumber, invalidNumber);
 export type Purchase = z.infer<typeof purchase>;
 
 /** Names an agreement, or the code of a box by its number. */
-export const paper = z
-  .object({ program: paperProgram, agreementNumber: z.string() })
-  .refine(isPaper, notPaper);
-export type Paper = z.infer<typeof paper>;
+export const agreementReference = z
+  .object({ program: purchaseProgram, agreementNumber: z.string() })
+  .refine(hasValidNumber, invalidNumber);
+export type AgreementReference = z.infer<typeof agreementReference>;
 
 /** A box with a license code, which says what is in it; used once. */
 export const retailPurchase = z.object({ program: z.literal('retail'), code: z.string().regex(RETAIL_CODE) });
@@ -92,18 +94,18 @@ export const installable = z.union([purchase, retailPurchase]);
 export type Installable = z.infer<typeof installable>;
 
 /** The CALs of a key pack, and the paper by which they were bought; of a retail code the number that the vendor gave it. */
-export const bought = z.object({
-  program: paperProgram,
+export const purchasedCals = z.object({
+  program: purchaseProgram,
   agreementNumber: z.string().refine((text) => text.length <= 64, 'is longer than 64 characters'),
   ...product,
   quantity,
 });
-export type Bought = z.infer<typeof bought>;
+export type PurchasedCals = z.infer<typeof purchasedCals>;
 
 /** A license purchase agreement as the vendor enters it. */
 export const purchaseAgreement = z
   .object({
-    ...onPaper,
+    ...agreementFields,
     company: name,
     covers: z
       .array(
@@ -112,7 +114,7 @@ export const purchaseAgreement = z
       .min(1)
       .max(100),
   })
-  .refine(isPaper, notPaper);
+  .refine(hasValidNumber, invalidNumber);
 export type PurchaseAgreement = z.infer<typeof purchaseAgreement>;
 
 /** How far the license server's ledger was when the command was made; null before inventory was ever heard. */
@@ -183,7 +185,7 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
     body: z.object({
       reason: reactivationReason,
       /** An agreement on which it has key packs: the proof of who asks, since the key is a new one. */
-      paper,
+      paper: agreementReference,
       /** How many CALs of each key pack are issued, as the ledger says. */
       issued: z
         .array(z.object({ keyPackId, issued: z.int().min(0) }))
@@ -193,7 +195,7 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
   }),
   z.object({ ...ofServer, type: z.literal('deactivate'), body: z.object({}) }),
   /** The key packs of an agreement, for a ledger that has lost them. */
-  z.object({ ...ofServer, type: z.literal('recover'), body: z.object({ paper }) }),
+  z.object({ ...ofServer, type: z.literal('recover'), body: z.object({ paper: agreementReference }) }),
   /** CALs go back to the agreement, or into a key pack of the other type. */
   z.object({
     ...ofServer,
@@ -277,7 +279,7 @@ export const keyPackClaims = z.object({
   serverId,
   epoch: z.int().min(1),
   issuedAt: instant,
-  purchase: bought,
+  purchase: purchasedCals,
 });
 export type KeyPackClaims = z.infer<typeof keyPackClaims>;
 
@@ -291,7 +293,7 @@ const guarded = { ...quorum, 'x-delivery-limit': DELIVERY_LIMIT, 'x-dead-letter-
  * durable topic exchanges, all queues durable quorum queues. No queue has the name of an exchange: RabbitMQ's permissions
  * do not tell the two apart, and whoever may publish to an exchange must not be able to bind the queue behind it.
  */
-export const link = {
+export const rabbitmqNames = {
   commandsExchange: 'calbus.commands',
   commandsQueue: 'calbus.commands.queue',
   answersExchange: 'calbus.answers',

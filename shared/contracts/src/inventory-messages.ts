@@ -8,7 +8,7 @@ import { licenseFacts, licenseKind, UNACTIVATED } from './license.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
 import { grace } from './ledger.ts';
-import { perUserMode, settingsChange, settingsTold, terminalServerSettings } from './settings.ts';
+import { perUserMode, settingsChange, reportedSettings, terminalServerSettings } from './settings.ts';
 import {
   certificatePem,
   compactJws,
@@ -238,7 +238,7 @@ export const inventoryUndoMerge = contract(
 );
 
 /** The most messages one command of a restore carries. */
-export const MAX_RESTORED_AT_ONCE = 500;
+export const MAX_RESTORE_MESSAGES = 500;
 
 /** A place of the ledger with its hash; the ledger's end, or null where it is empty. */
 export const ledgerEnd = z.object({ generation, sequence: z.int().min(1), hash: sha256 }).nullable();
@@ -270,7 +270,7 @@ export const inventoryRestore = contract(
     upTo: ledgerEnd.unwrap(),
     messages: z
       .array(z.object({ sequence: z.int().min(1), bytes: z.string().max(400_000) }))
-      .max(MAX_RESTORED_AT_ONCE),
+      .max(MAX_RESTORE_MESSAGES),
     /** Given once all messages are back. */
     finish: z.object({ backup: z.object({ madeAt: instant, madeBy: name }) }).optional(),
     by: name,
@@ -286,7 +286,7 @@ export const serviceFault = contract(
   z.object({ code: faultCode, says: z.string().max(500) }),
 );
 
-export const inventoryHead = contract(
+export const leaderHeartbeat = contract(
   'inventory.head',
   1,
   'Four times a second: who leads, and how far the ledger is.',
@@ -390,13 +390,13 @@ export const querySettings = contract(
   1_024,
 );
 
-export const inventorySettingsAre = contract(
+export const inventoryCurrentSettings = contract(
   'inventory.settings-are',
   1,
   'The settings in force at a position of the ledger, and their changes, newest first.',
   z.object({
     position: ledgerPosition,
-    settings: settingsTold,
+    settings: reportedSettings,
     changes: z
       .array(
         z.object({

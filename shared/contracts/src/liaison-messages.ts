@@ -6,7 +6,7 @@ import {
   contact,
   installable,
   keyPackClaims,
-  paper,
+  agreementReference,
   reactivationReason,
 } from './clearinghouse.ts';
 import { contract } from './envelope.ts';
@@ -17,21 +17,21 @@ import { issuingCertificate } from './terminal-server-messages.ts';
 import { ledgerWitness, MAX_EVIDENCE } from './witness.ts';
 
 /** How a command gets to the Clearinghouse, and its answer back: by RabbitMQ, as files, or spoken. */
-export const road = z.enum(['automatic', 'web', 'telephone']);
-export type Road = z.infer<typeof road>;
+export const clearinghouseMethod = z.enum(['automatic', 'web', 'telephone']);
+export type ClearinghouseMethod = z.infer<typeof clearinghouseMethod>;
 
 export const liaisonActivate = contract(
   'liaison.activate',
   1,
   'An operator has the license server activated by the Clearinghouse.',
-  z.object({ commandId: token, contact, by: name, road: road.optional() }),
+  z.object({ commandId: token, contact, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonInstall = contract(
   'liaison.install',
   1,
   'An operator has CALs that were bought issued to this license server.',
-  z.object({ commandId: token, purchase: installable, by: name, road: road.optional() }),
+  z.object({ commandId: token, purchase: installable, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonReactivate = contract(
@@ -42,11 +42,11 @@ export const liaisonReactivate = contract(
     commandId: token,
     reason: reactivationReason,
     /** An agreement on which it has key packs. */
-    paper,
+    paper: agreementReference,
     /** The id it had, where this liaison does not know it any more. */
     serverId: serverId.optional(),
     by: name,
-    road: road.optional(),
+    road: clearinghouseMethod.optional(),
   }),
 );
 
@@ -54,14 +54,14 @@ export const liaisonDeactivate = contract(
   'liaison.deactivate',
   1,
   'An operator ends the activation: nothing but temporary licenses until it is activated again.',
-  z.object({ commandId: token, by: name, road: road.optional() }),
+  z.object({ commandId: token, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonRecover = contract(
   'liaison.recover',
   1,
   'An operator has the key packs of an agreement issued again, for a ledger that has lost them.',
-  z.object({ commandId: token, paper, by: name, road: road.optional() }),
+  z.object({ commandId: token, paper: agreementReference, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonChangePack = contract(
@@ -74,7 +74,7 @@ export const liaisonChangePack = contract(
     quantity: z.int().min(1).max(1_000_000),
     to: z.enum(['agreement', 'other-mode']),
     by: name,
-    road: road.optional(),
+    road: clearinghouseMethod.optional(),
   }),
 );
 
@@ -95,11 +95,11 @@ export const liaisonRow = z.object({
 });
 export type LiaisonRow = z.infer<typeof liaisonRow>;
 
-export const columnOf = ({ columns }: LiaisonRow, column: string): string | number | null | undefined =>
+export const columnValue = ({ columns }: LiaisonRow, column: string): string | number | null | undefined =>
   columns.find((c) => c.name === column)?.value;
 
 /** A place in what the liaison keeps. */
-const rowPlace = z.object({ table: z.enum(liaisonTables), row: z.int().min(0) });
+const rowPosition = z.object({ table: z.enum(liaisonTables), row: z.int().min(0) });
 
 /** The most bytes of rows in one message, but at least one row. */
 export const MAX_LIAISON_PAGE_BYTES = 786_432;
@@ -108,7 +108,7 @@ export const queryLiaisonBackup = contract(
   'liaison.query.backup',
   1,
   'What the liaison keeps, row by row, after a place; for a backup.',
-  z.object({ after: rowPlace.optional() }),
+  z.object({ after: rowPosition.optional() }),
   1_024,
 );
 
@@ -116,7 +116,7 @@ export const liaisonBackup = contract(
   'liaison.backup',
   1,
   'A page of what the liaison keeps; `next` is where the next page goes on, and null at the end.',
-  z.object({ rows: z.array(liaisonRow).max(10_000), next: rowPlace.nullable() }),
+  z.object({ rows: z.array(liaisonRow).max(10_000), next: rowPosition.nullable() }),
   4_194_304,
 );
 
@@ -174,11 +174,11 @@ export const liaisonCommand = z.object({
   about: z.string().max(500),
   state: clearinghouseCommandState,
   /** Absent: automatic. */
-  road: road.optional(),
+  road: clearinghouseMethod.optional(),
 });
 export type LiaisonCommand = z.infer<typeof liaisonCommand>;
 
-export const liaisonTaken = contract(
+export const liaisonAccepted = contract(
   'liaison.taken',
   1,
   'The liaison keeps the command in its outbox; `repeated` says that it already had it.',
@@ -192,7 +192,7 @@ export const liaisonRefused = contract(
   z.object({ reason: clearinghouseReason, says: z.string().max(500) }),
 );
 
-export const queryLiaison = contract(
+export const queryLiaisonStatus = contract(
   'liaison.query.status',
   1,
   'How the liaison stands.',

@@ -155,7 +155,7 @@ export const refusalCodes = Object.keys(refusals) as [RefusalCode, ...RefusalCod
 export const refusalCode = z.enum(refusalCodes);
 
 /** Whether, and after how many seconds, asking again makes sense. */
-export const retryOf = (
+export const retryAdvice = (
   code: RefusalCode,
 ): { again: 'never' | 'after-change' | 'later'; afterSeconds?: number } => {
   const { again, ...rest } = refusals[code];

@@ -46,7 +46,7 @@ export const subjects = {
       `cal.v1.inventory.${family}.*`,
     query: (role: string, name: string): string => `cal.v1.inventory.query.${role}.${name}`,
     queries: 'cal.v1.inventory.query.*.*',
-    head: 'cal.v1.inventory.head',
+    heartbeat: 'cal.v1.inventory.head',
   },
   liaison: {
     command: (name: LiaisonCommandName): string => `cal.v1.liaison.command.${name}`,

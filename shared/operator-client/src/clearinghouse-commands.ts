@@ -7,9 +7,9 @@ import {
   liaisonActivate,
   liaisonInstall,
   liaisonRefused,
-  liaisonTaken,
+  liaisonAccepted,
   type LiaisonCommand,
-  type Road,
+  type ClearinghouseMethod,
 } from '@calbus/contracts/liaison-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import type { OperatorClient } from './client.ts';
@@ -28,15 +28,15 @@ const submit = async <C extends Contract>(
   name: LiaisonCommandName,
   c: C,
   body: Omit<Body<C>, 'commandId' | 'by'>,
-  more: { readonly road?: Road } = {},
+  more: { readonly road?: ClearinghouseMethod } = {},
 ): Promise<LiaisonCommand> => {
   const complete = { ...body, commandId: newId(), by: operatorName(), ...more } as unknown as Body<C>;
   const subject = subjects.liaison.command(name);
-  const { body: answer } = await operator.askAny<C, typeof liaisonTaken | typeof liaisonRefused>(
+  const { body: answer } = await operator.askAny<C, typeof liaisonAccepted | typeof liaisonRefused>(
     subject,
     c,
     complete,
-    [liaisonTaken, liaisonRefused],
+    [liaisonAccepted, liaisonRefused],
   );
   if ('command' in answer) return answer.command;
   throw new Problem(answer.reason, answer.says);
@@ -85,7 +85,7 @@ export const queueOfflineCommand = async <C extends Contract>(
   name: LiaisonCommandName,
   c: C,
   body: Omit<Body<C>, 'commandId' | 'by'>,
-  road: Road,
+  road: ClearinghouseMethod,
 ): Promise<string> => (await submit(operator, name, c, body, { road })).commandId;
 
 /** Submits a command and follows it, as `followCommand` does. */

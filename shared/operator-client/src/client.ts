@@ -4,7 +4,7 @@ import { RequestStrategy, type NatsConnection } from 'nats';
 import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
 import { newId } from './ids.ts';
 import { connectAsIdentity } from './nats-connection.ts';
@@ -114,7 +114,7 @@ export const connectOperator = async (profile: Profile): Promise<OperatorClient>
     permit(subject);
     try {
       const stamp = { id: newId(), sentAt: Date.now() };
-      return await ask(nc, subject, c, stamp, body, answers, REQUEST_TIMEOUT_MS);
+      return await sendRequest(nc, subject, c, stamp, body, answers, REQUEST_TIMEOUT_MS);
     } catch (error) {
       const fault = faultOf(error);
       if (!fault) throw error;

@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, nkeyAuthenticator, type ConnectionOptions, type NatsConnection } from 'nats';
-import { natsTls } from '@calbus/trust/tls-options';
+import { natsTlsOptions } from '@calbus/runtime/nats-tls';
 
 const MAX_ATTEMPTS = 6;
 /** For each server, instead of the driver's 20 s: a stopped process still accepts connections and never answers. */
@@ -41,7 +41,7 @@ export const connectAsIdentity = (
   options: Omit<ConnectionOptions, 'servers' | 'timeout' | 'authenticator' | 'tls'>,
 ): Promise<NatsConnection> =>
   connectNats(servers, {
-    ...natsTls(servers, ca),
+    ...natsTlsOptions(servers, ca),
     ...options,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
   });

@@ -2,12 +2,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  liaisonAnswer,
-  liaisonAnswered,
-  liaisonCarried,
-  liaisonCarry,
-  liaisonNotCarried,
-} from '@calbus/contracts/carry-messages';
+  liaisonImport,
+  liaisonImported,
+  liaisonExported,
+  liaisonExport,
+  liaisonOfflineRefused,
+} from '@calbus/contracts/offline-exchange-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
@@ -18,7 +18,7 @@ import { Problem } from './problem.ts';
 const READY_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 250;
 
-const refusal = ({ problem, says, wrong = [] }: Body<typeof liaisonNotCarried>): Problem => {
+const refusal = ({ problem, says, wrong = [] }: Body<typeof liaisonOfflineRefused>): Problem => {
   const each = wrong.map((w) => (w.group === 0 ? `The message: ${w.says}.` : `Group ${w.group} ${w.says}.`));
   return new Problem(problem, [says, ...each].join('\n'), { wrong });
 };
@@ -28,11 +28,11 @@ export const exportCommand = async (operator: OperatorClient, commandId: string,
   const deadline = performance.now() + READY_TIMEOUT_MS;
   for (;;) {
     const { body } = await operator.askAny<
-      typeof liaisonCarry,
-      typeof liaisonCarried | typeof liaisonNotCarried
-    >(subjects.liaison.command('carry'), liaisonCarry, { commandId, as }, [
-      liaisonCarried,
-      liaisonNotCarried,
+      typeof liaisonExport,
+      typeof liaisonExported | typeof liaisonOfflineRefused
+    >(subjects.liaison.command('carry'), liaisonExport, { commandId, as }, [
+      liaisonExported,
+      liaisonOfflineRefused,
     ]);
     if ('carried' in body) return body;
     if (body.problem !== 'NOT_READY' || performance.now() > deadline) throw refusal(body);
@@ -45,12 +45,12 @@ export type ImportedAnswer = { readonly command: LiaisonCommand; readonly repeat
 /** Applies an answer and follows its command to the end. `repeated`: the answer was applied before. */
 export const importAnswer = async (
   operator: OperatorClient,
-  answer: Body<typeof liaisonAnswer>['answer'],
+  answer: Body<typeof liaisonImport>['answer'],
 ): Promise<ImportedAnswer> => {
   const { body } = await operator.askAny<
-    typeof liaisonAnswer,
-    typeof liaisonAnswered | typeof liaisonNotCarried
-  >(subjects.liaison.command('answer'), liaisonAnswer, { answer }, [liaisonAnswered, liaisonNotCarried]);
+    typeof liaisonImport,
+    typeof liaisonImported | typeof liaisonOfflineRefused
+  >(subjects.liaison.command('answer'), liaisonImport, { answer }, [liaisonImported, liaisonOfflineRefused]);
   if (!('command' in body)) throw refusal(body);
   return { command: await followCommand(operator, body.command), repeated: body.repeated };
 };

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { licensingMode, token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
-import { natsTlsProblem } from '@calbus/trust/tls-options';
+import { natsTlsProblem } from '@calbus/runtime/nats-tls';
 import { Problem } from './problem.ts';
 
 export const profileSchema = z.strictObject({

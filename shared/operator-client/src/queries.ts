@@ -1,10 +1,10 @@
 // The questions that an operator asks of inventory and of the liaison. docs/contracts.md lists them.
 
-import type { Paper } from '@calbus/contracts/clearinghouse';
+import type { AgreementReference } from '@calbus/contracts/clearinghouse';
 import {
   inventoryLicenses,
   inventoryPacks,
-  inventorySettingsAre,
+  inventoryCurrentSettings,
   inventoryStatus,
   inventoryTerminalServers,
   queryLicenses,
@@ -17,7 +17,7 @@ import {
   liaisonAgreements,
   liaisonStatus,
   queryAgreements,
-  queryLiaison,
+  queryLiaisonStatus,
 } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from './client.ts';
@@ -40,7 +40,7 @@ export const requireReplicas = async (operator: OperatorClient): Promise<Replica
 };
 
 export const readLiaisonStatus = (operator: OperatorClient) =>
-  operator.ask(liaison('status'), queryLiaison, {}, liaisonStatus);
+  operator.ask(liaison('status'), queryLiaisonStatus, {}, liaisonStatus);
 
 export const readPacks = (operator: OperatorClient) =>
   operator.ask(inventory('packs'), queryPacks, {}, inventoryPacks);
@@ -56,7 +56,7 @@ export const readLicenses = (operator: OperatorClient, filter: LicenseFilter) =>
   operator.ask(inventory('licenses'), queryLicenses, filter, inventoryLicenses);
 
 export const readSettings = (operator: OperatorClient) =>
-  operator.ask(inventory('settings'), querySettings, {}, inventorySettingsAre);
+  operator.ask(inventory('settings'), querySettings, {}, inventoryCurrentSettings);
 
 export type TerminalServerFilter = { readonly terminalServerId?: string; readonly limit: number };
 
@@ -64,7 +64,7 @@ export const readTerminalServers = (operator: OperatorClient, filter: TerminalSe
   operator.ask(inventory('terminal-servers'), queryTerminalServers, filter, inventoryTerminalServers);
 
 /** The key packs that the Clearinghouse issued, all of them or those of one agreement. */
-export const readAgreements = async (operator: OperatorClient, only?: Paper) => {
+export const readAgreements = async (operator: OperatorClient, only?: AgreementReference) => {
   const answer = await operator.ask(liaison('agreements'), queryAgreements, {}, liaisonAgreements);
   const { serverId, contact, keyPacks } = answer;
   const selected = keyPacks.filter(

@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { natsTlsProblem } from '@calbus/trust/tls-options';
+import { natsTlsProblem } from './nats-tls.ts';
 
 export const variableOf = (field: string): string =>
   `CALBUS_${field.replaceAll(/([A-Z])/g, '_$1').toUpperCase()}`;
@@ -63,7 +63,10 @@ export const natsUrls = listOf(
  * Of a whole configuration: addresses and authorities go together. An authority beside an address without TLS is a mistake
  * in the one or the other, and would otherwise be one that nobody sees.
  */
-export const tlsAgrees = (config: Readonly<Record<string, unknown>>, ctx: z.RefinementCtx): void => {
+export const checkTlsConsistency = (
+  config: Readonly<Record<string, unknown>>,
+  ctx: z.RefinementCtx,
+): void => {
   const { natsUrl, natsCaFile, redisUrl, redisCaFile, rabbitmqUrl, rabbitmqCaFile } = config;
   const refuse = (field: string, message: string): void =>
     ctx.addIssue({ code: 'custom', path: [field], message });

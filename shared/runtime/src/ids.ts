@@ -1,1 +1,1 @@
-export { newId } from '@calbus/trust/ids';
+export { newId } from '@calbus/licenses/ids';

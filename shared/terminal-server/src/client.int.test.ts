@@ -23,9 +23,9 @@ import { testLicenseServer, type TestIssuingKey } from '@calbus/testkit/certific
 import { testBus, type TestBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
-import { newKeyPair } from '@calbus/trust/certificates';
-import { signLicense } from '@calbus/trust/licenses';
-import { signTogether } from '@calbus/trust/together';
+import { newKeyPair } from '@calbus/licenses/certificates';
+import { signLicense } from '@calbus/licenses/licenses';
+import { signBatch } from '@calbus/licenses/batch-signature';
 import { connect, type TerminalServer, type TerminalServerOptions } from './client.ts';
 
 const DAY = 86_400_000;
@@ -280,7 +280,7 @@ test('licenses that came in one message are verified by the one signature for al
         position,
       } as const;
       const decisions = [{ ...facts, outcome: granted(license(n), n) }];
-      const signedTogether = signTogether(key, 'k1', [license(n)]);
+      const signedTogether = signBatch(key, 'k1', [license(n)]);
       const bytes = encode(licenseDecisions, stamp(), { decisions, signedTogether });
       issuer.nc.publish(subjects.decision.of('ts1', requestId), bytes);
     };

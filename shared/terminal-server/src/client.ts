@@ -4,8 +4,8 @@
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Grace } from '@calbus/contracts/ledger';
 import type { TerminalServerSettings } from '@calbus/contracts/settings';
-import { newId } from '@calbus/trust/ids';
-import type { LicenseCheck } from '@calbus/trust/licenses';
+import { newId } from '@calbus/licenses/ids';
+import type { LicenseCheck } from '@calbus/licenses/licenses';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createAdmission, type Admission } from './admission.ts';
 import type { Decision, StartTimer } from './request-client.ts';

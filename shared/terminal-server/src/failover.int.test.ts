@@ -7,7 +7,7 @@ import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
 import { testBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
-import { signLicense } from '@calbus/trust/licenses';
+import { signLicense } from '@calbus/licenses/licenses';
 import { connect, type Admission, type TerminalServer } from './client.ts';
 import { memoryStore } from './memory-store.ts';
 import {

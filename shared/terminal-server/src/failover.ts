@@ -2,8 +2,8 @@
 
 import { fault, FaultError, faultOf, faults } from '@calbus/contracts/faults';
 import type { LicenseClaims } from '@calbus/contracts/license';
-import type { LicenseCheck } from '@calbus/trust/licenses';
-import { keepNewest } from '@calbus/trust/newest';
+import type { LicenseCheck } from '@calbus/licenses/licenses';
+import { createBoundedCache } from '@calbus/runtime/bounded-cache';
 import type { Decision } from './request-client.ts';
 import type { ModedRequest, LicenseServer } from './license-server.ts';
 import type { TrustSnapshot } from './domain/trust-snapshot.ts';
@@ -31,7 +31,7 @@ const MIN_TIMEOUT_MS = 100;
 const MAX_KNOWN_ISSUERS = 10_000;
 
 export const createFailover = (all: readonly LicenseServer[], waitsMs: number): LicenseServers => {
-  const issuers = keepNewest<string, LicenseServer>(MAX_KNOWN_ISSUERS);
+  const issuers = createBoundedCache<string, LicenseServer>(MAX_KNOWN_ISSUERS);
   /** Of what several say of a license: that it counts, else why it does not, and rather not that it is unknown. */
   const firstOf = (look: (s: LicenseServer) => LicenseCheck): LicenseCheck => {
     let best: LicenseCheck | undefined;

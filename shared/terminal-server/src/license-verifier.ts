@@ -2,11 +2,11 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { licensesIn, type Told } from '@calbus/contracts/decisions';
+import { licensesIn, type ReceivedDecisions } from '@calbus/contracts/received-decisions';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
-import { openJws } from '@calbus/trust/jws';
-import { checkLicense, type LicenseCheck, type LicenseTrust } from '@calbus/trust/licenses';
-import { verifyTogether } from '@calbus/trust/together';
+import { openJws } from '@calbus/licenses/jws';
+import { checkLicense, type LicenseCheck, type LicenseTrust } from '@calbus/licenses/licenses';
+import { verifyBatch } from '@calbus/licenses/batch-signature';
 import type { Decision } from './request-client.ts';
 import { epochSeen, isOfEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type TrustSnapshot } from './domain/trust-snapshot.ts';
@@ -22,7 +22,7 @@ export type LicenseVerifier = {
   readonly chainFor: (license: string) => string[] | undefined;
   readonly update: (snapshot: TrustSnapshot) => void;
   /** Verifies at once what one signature vouches for together. */
-  readonly verifyBatch: (all: Told) => void;
+  readonly verifyBatch: (all: ReceivedDecisions) => void;
   /** Resolves with the next snapshot, or after a while without one. */
   readonly nextSnapshot: () => Promise<void>;
   /** Nobody waits for a snapshot any more. */
@@ -109,7 +109,7 @@ export const createLicenseVerifier = (
       for (const wake of waiting) wake();
     },
     verifyBatch: ({ decisions, signedTogether }) => {
-      if (signedTogether !== undefined) verifyTogether(licensesIn(decisions), signedTogether, trustNow());
+      if (signedTogether !== undefined) verifyBatch(licensesIn(decisions), signedTogether, trustNow());
     },
     nextSnapshot: next,
     end: () => {

@@ -13,8 +13,8 @@ import { fault, type Fault } from '@calbus/contracts/faults';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { subjects } from '@calbus/contracts/subjects';
 import { trustChanged, trustRequest, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
-import { newId } from '@calbus/trust/ids';
-import { natsTls, natsTlsProblem } from '@calbus/trust/tls-options';
+import { newId } from '@calbus/licenses/ids';
+import { natsTlsOptions, natsTlsProblem } from '@calbus/runtime/nats-tls';
 import type { Enqueue } from './request-client.ts';
 import { openQueue } from './request-queue.ts';
 import type { Sleep } from './sleep.ts';
@@ -61,7 +61,7 @@ const optionsOf = ({ servers: given, ca, seed, terminalServerId: id }: LinkOptio
   const problem = natsTlsProblem(servers, ca, 'The option "ca"');
   if (problem !== undefined) throw new Error(`${problem}.`);
   return {
-    ...natsTls(servers, ca),
+    ...natsTlsOptions(servers, ca),
     servers,
     name: `terminal-server-${id}`,
     authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),

@@ -19,7 +19,7 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { FaultCode } from '@calbus/contracts/faults';
 import { testLicenseServer } from '@calbus/testkit/certificates';
-import { signLicense } from '@calbus/trust/licenses';
+import { signLicense } from '@calbus/licenses/licenses';
 import { randomUUID } from 'node:crypto';
 
 const DAY = 86_400_000;

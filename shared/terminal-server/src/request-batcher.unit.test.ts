@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
-import { licenseRequest, licenseRequests, MOST_TOGETHER } from '@calbus/contracts/terminal-server-messages';
+import {
+  licenseRequest,
+  licenseRequests,
+  MAX_BATCH_REQUESTS,
+} from '@calbus/contracts/terminal-server-messages';
 import { createRequestBatcher, type BatchableRequest } from './request-batcher.ts';
 
 const request = (n: number, presented?: string): BatchableRequest => {
@@ -43,7 +47,7 @@ const idsFrom = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `r${from + i}`);
 
 test('what is asked within one turn of the event loop is one message, and one alone is a message by itself', async () => {
-  const { messages, together } = published(MOST_TOGETHER);
+  const { messages, together } = published(MAX_BATCH_REQUESTS);
   const asked = [1, 2, 3].map((n) => together(request(n)));
   assert.deepEqual(await Promise.all(asked), [undefined, undefined, undefined]);
   assert.equal(await together(request(4)), undefined);
@@ -75,16 +79,19 @@ test('a license server that does not say that it takes several is given each by 
 });
 
 test('what would be too large for one message goes in several', async () => {
-  const { messages, together } = published(MOST_TOGETHER);
+  const { messages, together } = published(MAX_BATCH_REQUESTS);
   const presented = `${'a'.repeat(3_000)}.b.${'c'.repeat(86)}`;
-  await Promise.all(idsFrom(1, MOST_TOGETHER).map((_, i) => together(request(i + 1, presented))));
-  assert.deepEqual(messages.flatMap((m) => m.requestIds).toSorted(), idsFrom(1, MOST_TOGETHER).toSorted());
-  assert.ok(messages.length > 1 && messages.length < MOST_TOGETHER);
+  await Promise.all(idsFrom(1, MAX_BATCH_REQUESTS).map((_, i) => together(request(i + 1, presented))));
+  assert.deepEqual(
+    messages.flatMap((m) => m.requestIds).toSorted(),
+    idsFrom(1, MAX_BATCH_REQUESTS).toSorted(),
+  );
+  assert.ok(messages.length > 1 && messages.length < MAX_BATCH_REQUESTS);
   for (const { size } of messages) assert.ok(size <= licenseRequests.maxBytes, `${size} bytes`);
 });
 
 test('what the queue refuses is refused to each', async () => {
-  const { together } = published(MOST_TOGETHER, () => fault('BUSY'));
+  const { together } = published(MAX_BATCH_REQUESTS, () => fault('BUSY'));
   const refusals = await Promise.all([1, 2].map((n) => together(request(n))));
   assert.deepEqual(
     refusals.map((f) => f?.code),

@@ -2,7 +2,7 @@
 // whenever the connection comes back, and again and again while the queue is away, until an answer is there or the deadline
 // passed. The request id makes repeats harmless.
 
-import { openDecisions, type Told } from '@calbus/contracts/decisions';
+import { decodeDecisions, type ReceivedDecisions } from '@calbus/contracts/received-decisions';
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
 import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';
@@ -56,7 +56,7 @@ export const createRequestClient = (
   enqueue: Enqueue,
   later: StartTimer,
   waitsMs: number,
-  told?: (all: Told) => void,
+  told?: (all: ReceivedDecisions) => void,
 ): RequestClient => {
   const underway = new Map<string, InFlight>();
   const waitingFor = (requestId: string): Pending | undefined => underway.get(requestId)?.waiting;
@@ -133,7 +133,7 @@ export const createRequestClient = (
       return own.answer;
     },
     receive: (bytes) => {
-      const opened = openDecisions(bytes);
+      const opened = decodeDecisions(bytes);
       if (!opened.ok) return false;
       const { decisions, faults } = opened.message;
       told?.(opened.message);

@@ -3,7 +3,7 @@
 import type { Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
 import { fault, type Fault } from '@calbus/contracts/faults';
-import { newId } from '@calbus/trust/ids';
+import { newId } from '@calbus/licenses/ids';
 import type { Enqueue } from './request-client.ts';
 
 const ack = z.object({ error: z.object({ code: z.number(), description: z.string() }).optional() });

@@ -1,7 +1,7 @@
 // A license server with certificates that verify: its root, its own, and as many issuing keys as a test wants.
 
 import { UNACTIVATED } from '@calbus/contracts/license';
-import { makeCertificate, newKeyPair, type KeyPair } from '@calbus/trust/certificates';
+import { makeCertificate, newKeyPair, type KeyPair } from '@calbus/licenses/certificates';
 
 const DAY = 86_400_000;
 

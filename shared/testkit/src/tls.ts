@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { certifyServer, makeAuthority, type Certified } from '@calbus/trust/tls-certificates';
+import { certifyServer, makeAuthority, type CertifiedKey } from '@calbus/licenses/tls-certificates';
 
 const DAY = 86_400_000;
 
@@ -25,7 +25,7 @@ export type TestAuthority = {
 export const testAuthority = async (): Promise<TestAuthority> => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-tls-'));
   const span = { notBefore: Date.now() - 9 * DAY, notAfter: Date.now() + 30 * DAY };
-  const authority: Certified = await makeAuthority('Test', span);
+  const authority: CertifiedKey = await makeAuthority('Test', span);
   const file = (name: string, text: string): string => {
     writeFileSync(path.join(dir, name), text, { mode: 0o600 });
     return path.join(dir, name);

@@ -1,6 +1,6 @@
 // What the liaison counts, and what of its store is shown to Prometheus.
 
-import { road } from '@calbus/contracts/liaison-messages';
+import { clearinghouseMethod } from '@calbus/contracts/liaison-messages';
 import type { Clock } from '@calbus/runtime/clock';
 import type { Labels, Metrics } from '@calbus/runtime/metrics';
 import type { AnswerOutcome } from '../handlers/answer.ts';
@@ -41,7 +41,7 @@ export const showLiaison = (metrics: Metrics, { store, outlet, clock }: Shown): 
     ['road'],
     () => {
       const open = store.open();
-      return road.options.map((by): [Labels, number] => [
+      return clearinghouseMethod.options.map((by): [Labels, number] => [
         { road: by },
         open.filter((c) => c.road === by).length,
       ]);

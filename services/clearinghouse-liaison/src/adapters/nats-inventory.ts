@@ -9,15 +9,15 @@ import {
   inventoryDeactivation,
   inventoryInstall,
   inventoryRefused,
-  inventorySettingsAre,
+  inventoryCurrentSettings,
   inventorySettleWithheld,
   inventoryWithhold,
   querySettings,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import type { Clock } from '@calbus/runtime/clock';
-import { hearHead, inventoryWrong } from '@calbus/runtime/head-beacon';
+import { subscribeToLeader, inventoryProblem } from '@calbus/runtime/leader-heartbeat';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Command } from '../domain/command.ts';
@@ -43,7 +43,7 @@ export type NatsInventory = Inventory & { readonly wrong: () => string | undefin
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsInventory => {
   // What does not decode is put aside by the issuers, which hear it too.
-  const beacon = hearHead(
+  const beacon = subscribeToLeader(
     nc,
     clock,
     () => {},
@@ -56,7 +56,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
     async () => {
       const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
       try {
-        const { type, body: said } = await ask(nc, subject, contract, stamp, body, answers, ASK_MS);
+        const { type, body: said } = await sendRequest(nc, subject, contract, stamp, body, answers, ASK_MS);
         return type === inventoryRefused.type && 'code' in said
           ? { kind: 'refused', code: said.code, says: said.detail }
           : { kind: 'accepted' };
@@ -95,12 +95,20 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
   };
   const settings = subjects.inventory.query('clearinghouse-liaison', 'settings');
   return {
-    head: beacon.head,
-    wrong: () => inventoryWrong(beacon),
+    head: beacon.latest,
+    wrong: () => inventoryProblem(beacon),
     serverVersion: async () => {
       const stamp = { id: newId(), sentAt: clock.now() };
       try {
-        const told = await ask(nc, settings, querySettings, stamp, {}, [inventorySettingsAre], ASK_MS);
+        const told = await sendRequest(
+          nc,
+          settings,
+          querySettings,
+          stamp,
+          {},
+          [inventoryCurrentSettings],
+          ASK_MS,
+        );
         return told.body.settings.serverVersion;
       } catch (error) {
         if (!faultOf(error)) throw error;

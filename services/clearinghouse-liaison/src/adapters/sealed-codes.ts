@@ -2,7 +2,7 @@
 // answered.
 
 import { z } from 'zod';
-import { seal, unseal } from '@calbus/trust/seal';
+import { encrypt, decrypt } from '@calbus/licenses/encryption';
 import type { Command } from '../domain/command.ts';
 
 const MARK = 'sealed:';
@@ -16,7 +16,7 @@ const statementContext = (commandId: string): string => `statement:${commandId}`
 
 const opened = (secret: string, context: string, text: string): string => {
   if (!text.startsWith(MARK)) return text;
-  const plain = unseal(secret, context, text.slice(MARK.length));
+  const plain = decrypt(secret, context, text.slice(MARK.length));
   if (!plain) throw new Error('A command in the database was sealed under another deployment secret.');
   return plain.toString();
 };
@@ -28,10 +28,10 @@ export const kept = (
 ): { readonly request: string; readonly jws: string } => {
   if (request.kind !== 'install' || request.purchase.program !== 'retail')
     return { request: JSON.stringify(request), jws };
-  const code = MARK + seal(secret, codeContext(commandId), request.purchase.code);
+  const code = MARK + encrypt(secret, codeContext(commandId), request.purchase.code);
   return {
     request: JSON.stringify({ ...request, purchase: { ...request.purchase, code } }),
-    jws: MARK + seal(secret, statementContext(commandId), jws),
+    jws: MARK + encrypt(secret, statementContext(commandId), jws),
   };
 };
 

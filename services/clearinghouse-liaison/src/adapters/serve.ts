@@ -1,6 +1,6 @@
 // Which subjects the liaison answers, and for whom: operators, and inventory where it asks for a witness.
 
-import { liaisonAnswer, liaisonCarry } from '@calbus/contracts/carry-messages';
+import { liaisonImport, liaisonExport } from '@calbus/contracts/offline-exchange-messages';
 import type { Contract, Message } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
@@ -12,12 +12,12 @@ import {
   liaisonRecover,
   liaisonRestore,
   queryAgreements,
-  queryLiaison,
+  queryLiaisonStatus,
   queryLiaisonBackup,
   queryLiaisonWitness,
 } from '@calbus/contracts/liaison-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
-import { respond, type Answer, type RespondDeps } from '@calbus/runtime/respond';
+import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';
 import { agreements } from '../handlers/agreements.ts';
 import { backup, createRestore, type RestoreDeps } from '../handlers/backup.ts';
 import { carry, takeAnswer, type CarryDeps } from '../handlers/carry.ts';
@@ -60,13 +60,13 @@ export const serve = (
   // The statement of a command may hold a license code: it is handed to operators, not to whoever only looks.
   respond(deps, {
     subject: subjects.liaison.command('carry'),
-    contracts: [liaisonCarry],
+    contracts: [liaisonExport],
     callers,
     handle: (m) => carry(carried, m),
   });
   respond(deps, {
     subject: subjects.liaison.command('answer'),
-    contracts: [liaisonAnswer],
+    contracts: [liaisonImport],
     callers,
     handle: (m) => takeAnswer(carried, m),
   });
@@ -84,7 +84,7 @@ export const serve = (
   });
   respond(deps, {
     subject: subjects.liaison.query('operator', 'status'),
-    contracts: [queryLiaison],
+    contracts: [queryLiaisonStatus],
     callers: [inboxes.operator, inboxes.observer],
     handle: () => status(store, outlet),
   });

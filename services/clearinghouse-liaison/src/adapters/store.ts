@@ -6,10 +6,10 @@ import {
   clearinghouseReason,
   contact,
   installable,
-  paper,
+  agreementReference,
   reactivationReason,
 } from '@calbus/contracts/clearinghouse';
-import { clearinghouseCommandState, road } from '@calbus/contracts/liaison-messages';
+import { clearinghouseCommandState, clearinghouseMethod } from '@calbus/contracts/liaison-messages';
 import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';
 import { needsInventory, overtakenHeld, type Command, type State } from '../domain/command.ts';
@@ -31,9 +31,14 @@ const identityRow = z.object({
 const request = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('activate'), contact }),
   z.object({ kind: z.literal('install'), purchase: installable }),
-  z.object({ kind: z.literal('reactivate'), reason: reactivationReason, paper, serverId: z.string() }),
+  z.object({
+    kind: z.literal('reactivate'),
+    reason: reactivationReason,
+    paper: agreementReference,
+    serverId: z.string(),
+  }),
   z.object({ kind: z.literal('deactivate') }),
-  z.object({ kind: z.literal('recover'), paper }),
+  z.object({ kind: z.literal('recover'), paper: agreementReference }),
   z.object({
     kind: z.literal('change-pack'),
     keyPackId: z.string(),
@@ -51,7 +56,7 @@ const commandRowOf = (secret: string) =>
       request: z.string(),
       asked_at: z.int(),
       by: z.string(),
-      road,
+      road: clearinghouseMethod,
       jws: z.string(),
       state: z.string(),
     })

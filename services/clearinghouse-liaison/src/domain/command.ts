@@ -1,9 +1,14 @@
 // A command to the Clearinghouse as the liaison keeps it, and what may be taken into the outbox.
 
-import type { Contact, Installable, Paper, ReactivationReason } from '@calbus/contracts/clearinghouse';
+import type {
+  Contact,
+  Installable,
+  AgreementReference,
+  ReactivationReason,
+} from '@calbus/contracts/clearinghouse';
 import { clearinghouseReasons, type ClearinghouseReason } from '@calbus/contracts/clearinghouse';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import type { LiaisonCommand, Road } from '@calbus/contracts/liaison-messages';
+import type { LiaisonCommand, ClearinghouseMethod } from '@calbus/contracts/liaison-messages';
 
 export type Request =
   | { readonly kind: 'activate'; readonly contact: Contact }
@@ -11,11 +16,11 @@ export type Request =
   | {
       readonly kind: 'reactivate';
       readonly reason: ReactivationReason;
-      readonly paper: Paper;
+      readonly paper: AgreementReference;
       readonly serverId: string;
     }
   | { readonly kind: 'deactivate' }
-  | { readonly kind: 'recover'; readonly paper: Paper }
+  | { readonly kind: 'recover'; readonly paper: AgreementReference }
   | {
       readonly kind: 'change-pack';
       readonly keyPackId: string;
@@ -34,7 +39,7 @@ export type Command = {
   readonly request: Request;
   readonly askedAt: number;
   readonly by: string;
-  readonly road: Road;
+  readonly road: ClearinghouseMethod;
   /** The signed statement: made once, so that every repeat is the same bytes. */
   readonly jws: string;
   readonly state: State;
@@ -49,7 +54,8 @@ export type Activation = {
 };
 
 const modes = { 'per-device': 'Per Device', 'per-user': 'Per User' } as const;
-const paperWords = ({ program, agreementNumber }: Paper): string => `${program} agreement ${agreementNumber}`;
+const paperWords = ({ program, agreementNumber }: AgreementReference): string =>
+  `${program} agreement ${agreementNumber}`;
 
 /** What was asked, in words, without any license code. */
 export const describe = (request: Request): string => {

@@ -2,8 +2,8 @@
 
 import { keyPackClaims } from '@calbus/contracts/clearinghouse';
 import { liaisonAgreements } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { openJws } from '@calbus/trust/jws';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { openJws } from '@calbus/licenses/jws';
 import type { Store } from '../ports.ts';
 
 const MOST = 10_000;

@@ -7,18 +7,18 @@ import {
   clearinghouseAnswer,
   KEY_PACK_TYP,
   keyPackClaims,
-  type Bought,
+  type PurchasedCals,
   type ClearinghouseAnswer,
   type Installable,
   type KeyPackClaims,
-  type Paper,
+  type AgreementReference,
 } from '@calbus/contracts/clearinghouse';
-import type { CarryProblem } from '@calbus/contracts/carry-messages';
+import type { OfflineProblem } from '@calbus/contracts/offline-exchange-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault, type FaultCode } from '@calbus/contracts/faults';
 import type { RefusalCode } from '@calbus/contracts/refusals';
-import { publicJwk, verifyChain } from '@calbus/trust/certificates';
-import { openStatement } from '@calbus/trust/statements';
+import { publicJwk, verifyChain } from '@calbus/licenses/certificates';
+import { openStatement } from '@calbus/licenses/statements';
 import { isOpen, needsCals, type Command, type Request, type State } from '../domain/command.ts';
 import type { Answered, AnsweredPack, Signer, Store } from '../ports.ts';
 
@@ -35,7 +35,7 @@ export type AnswerOutcome =
   /** `late`: it is no rejection, so it says another thing than a command that was rejected. */
   | { readonly kind: 'repeated'; readonly commandId: string; readonly late: boolean }
   /** `problem` is for the person who brought it. */
-  | { readonly kind: 'dead'; readonly fault: Fault; readonly problem: CarryProblem };
+  | { readonly kind: 'dead'; readonly fault: Fault; readonly problem: OfflineProblem };
 
 type Verdict = {
   readonly state: State;
@@ -44,7 +44,7 @@ type Verdict = {
   readonly within?: () => void;
 };
 
-const dead = (code: FaultCode, says: string, problem: CarryProblem = 'NOT_GENUINE'): AnswerOutcome => ({
+const dead = (code: FaultCode, says: string, problem: OfflineProblem = 'NOT_GENUINE'): AnswerOutcome => ({
   kind: 'dead',
   fault: fault(code, says),
   problem,
@@ -99,7 +99,7 @@ const openPack = (d: AnswerDeps, jws: string, before = false): Opened => {
 };
 
 /** Whether the pack is of what was asked for; of a license code the code itself says what is in it. */
-const isOf = (asked: Installable, purchase: Bought): boolean =>
+const isOf = (asked: Installable, purchase: PurchasedCals): boolean =>
   asked.program === 'retail' ? purchase.program === 'retail' : isDeepStrictEqual(asked, purchase);
 
 const keyPack = (d: AnswerDeps, command: Command, jws: string): Verdict => {
@@ -114,7 +114,7 @@ const keyPack = (d: AnswerDeps, command: Command, jws: string): Verdict => {
 
 const recovered = (
   d: AnswerDeps,
-  asked: Paper,
+  asked: AgreementReference,
   { keyPacks: statements, more }: Extract<ClearinghouseAnswer, { type: 'recovered' }>['body'],
 ): Verdict => {
   const at = d.now();

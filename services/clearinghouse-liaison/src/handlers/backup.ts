@@ -1,7 +1,7 @@
 // What the liaison keeps, handed out for a backup, and taken back by one that was never activated.
 
 import {
-  columnOf,
+  columnValue,
   liaisonBackup,
   liaisonRefused,
   liaisonRestored,
@@ -10,7 +10,7 @@ import {
   type queryLiaisonBackup,
 } from '@calbus/contracts/liaison-messages';
 import type { Message } from '@calbus/contracts/envelope';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { KeptRows, Signer, Store } from '../ports.ts';
 
 export const backup = async (
@@ -38,7 +38,7 @@ const problem = ({ kept, signer }: RestoreDeps, rows: readonly LiaisonRow[]): st
     return `The backup was made by a later release of calbus: ${unknown} is not known here.`;
   const identity = rows.at(-1);
   if (identity?.table !== 'identity') return 'The identity is not the last row.';
-  const [key, next] = [columnOf(identity, 'sealed_key'), columnOf(identity, 'next_key')];
+  const [key, next] = [columnValue(identity, 'sealed_key'), columnValue(identity, 'next_key')];
   const opens =
     typeof key === 'string' && signer.opens(key) && (typeof next !== 'string' || signer.opens(next));
   return opens
@@ -51,7 +51,7 @@ export const createRestore = (d: RestoreDeps): ((m: Message<typeof liaisonRestor
   let waiting: { readonly commandId: string; readonly rows: LiaisonRow[] } | undefined;
   return async ({ body: { commandId, before, rows } }) => {
     const identity = rows.find((r) => r.table === 'identity');
-    const given = identity && columnOf(identity, 'product_id');
+    const given = identity && columnValue(identity, 'product_id');
     // The same again, after an answer that was lost.
     if (given === d.store.productId) return answerWith(liaisonRestored, { complete: true });
     const own = d.store.activation();

@@ -1,18 +1,18 @@
 // Commands and answers that a person carries, as files or spoken. An answer is applied as one that came over RabbitMQ is.
 
-import { carriedFile, readCarried } from '@calbus/contracts/carried-file';
+import { formatOfflineFile, parseOfflineFile } from '@calbus/contracts/offline-file';
 import {
-  carryProblems,
-  liaisonAnswered,
-  liaisonCarried,
-  liaisonNotCarried,
-  type CarryProblem,
-  type liaisonAnswer,
-  type liaisonCarry,
-} from '@calbus/contracts/carry-messages';
+  offlineProblems,
+  liaisonImported,
+  liaisonExported,
+  liaisonOfflineRefused,
+  type OfflineProblem,
+  type liaisonImport,
+  type liaisonExport,
+} from '@calbus/contracts/offline-exchange-messages';
 import type { Body, Message } from '@calbus/contracts/envelope';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { hearAnswer, speakCommand } from '@calbus/trust/spoken';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { decodeAnswer, encodeCommand } from '../../../../shared/phone-codes/src/phone-code-statements.ts';
 import { describe, isOpen, type Command } from '../domain/command.ts';
 import { handleAnswer, type AnswerDeps } from './answer.ts';
 import { shown } from './take.ts';
@@ -23,18 +23,18 @@ export type CarryDeps = AnswerDeps & {
 };
 
 const not = (
-  problem: CarryProblem,
+  problem: OfflineProblem,
   detail = '',
-  wrong: Body<typeof liaisonNotCarried>['wrong'] = [],
+  wrong: Body<typeof liaisonOfflineRefused>['wrong'] = [],
 ): Answer =>
-  answerWith(liaisonNotCarried, {
+  answerWith(liaisonOfflineRefused, {
     problem,
-    says: `${carryProblems[problem]} ${detail}`.trim().slice(0, 1_000),
+    says: `${offlineProblems[problem]} ${detail}`.trim().slice(0, 1_000),
     ...(wrong.length > 0 ? { wrong: wrong.slice(0, 100) } : {}),
   });
 
 const fileOf = (productId: string, command: Command): string =>
-  carriedFile(
+  formatOfflineFile(
     'request',
     [
       ['Request', describe(command.request)],
@@ -50,7 +50,7 @@ const fileOf = (productId: string, command: Command): string =>
     command.jws,
   );
 
-export const carry = async (d: CarryDeps, { body }: Message<typeof liaisonCarry>): Promise<Answer> => {
+export const carry = async (d: CarryDeps, { body }: Message<typeof liaisonExport>): Promise<Answer> => {
   const command = d.store.command(body.commandId);
   if (!command) return not('UNKNOWN_COMMAND', 'calbus requests shows those that were.');
   if (!isOpen(command.state))
@@ -58,11 +58,11 @@ export const carry = async (d: CarryDeps, { body }: Message<typeof liaisonCarry>
   if (d.store.unprepared().some((c) => c.commandId === command.commandId)) return not('NOT_READY');
   if (body.as === 'file') {
     const carried = { as: 'file', text: fileOf(d.store.productId, command) } as const;
-    return answerWith(liaisonCarried, { command: shown(command), carried });
+    return answerWith(liaisonExported, { command: shown(command), carried });
   }
-  const groups = speakCommand(command.jws);
+  const groups = encodeCommand(command.jws);
   return groups
-    ? answerWith(liaisonCarried, { command: shown(command), carried: { as: 'groups', groups: [...groups] } })
+    ? answerWith(liaisonExported, { command: shown(command), carried: { as: 'groups', groups: [...groups] } })
     : not('NOT_SPEAKABLE');
 };
 
@@ -74,22 +74,22 @@ const apply = (d: CarryDeps, jws: string): Answer => {
   if (outcome.kind === 'repeated' && outcome.late && command.state.state === 'rejected')
     return not('OVERTAKEN', command.state.says);
   if (outcome.kind === 'applied') d.onApplied();
-  return answerWith(liaisonAnswered, { command: shown(command), repeated: outcome.kind === 'repeated' });
+  return answerWith(liaisonImported, { command: shown(command), repeated: outcome.kind === 'repeated' });
 };
 
 export const takeAnswer = async (
   d: CarryDeps,
-  { body: { answer } }: Message<typeof liaisonAnswer>,
+  { body: { answer } }: Message<typeof liaisonImport>,
 ): Promise<Answer> => {
   if (answer.as === 'file') {
-    const read = readCarried('answer', answer.text);
+    const read = parseOfflineFile('answer', answer.text);
     return read.ok ? apply(d, read.jws) : not(read.problem, read.says);
   }
   const command = d.store.command(answer.commandId);
   if (!command) return not('UNKNOWN_COMMAND', 'calbus requests shows those that were.');
   // What was sent of a license code is forgotten once it is answered, and only by it the groups could be understood.
   if (command.jws === '') return not('ENDED', 'Its answer was brought before; nothing was done again.');
-  const heard = await hearAnswer(answer.groups, command.jws, d.root);
+  const heard = await decodeAnswer(answer.groups, command.jws, d.root);
   if (heard.ok) return apply(d, heard.jws);
   const problem = heard.why === 'other-command' ? 'OTHER_COMMAND' : 'MISTYPED';
   return not(problem, '', [...heard.wrong]);

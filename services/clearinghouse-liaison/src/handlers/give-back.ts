@@ -4,7 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { keyPackClaims } from '@calbus/contracts/clearinghouse';
-import { openJws } from '@calbus/trust/jws';
+import { openJws } from '@calbus/licenses/jws';
 import type { Command, Request } from '../domain/command.ts';
 import type { Store } from '../ports.ts';
 import { epochOf } from './superseded.ts';

@@ -1,6 +1,6 @@
 import { liaisonStatus } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { certificateFacts } from '@calbus/trust/certificates';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { certificateFacts } from '@calbus/licenses/certificates';
 import type { Outlet, Store } from '../ports.ts';
 import { superseded } from './superseded.ts';
 import { shown } from './take.ts';

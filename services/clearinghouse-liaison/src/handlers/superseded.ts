@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { openJws } from '@calbus/trust/jws';
+import { openJws } from '@calbus/licenses/jws';
 import type { Command } from '../domain/command.ts';
 import { isSuperseded } from '../domain/superseded.ts';
 import type { Store } from '../ports.ts';

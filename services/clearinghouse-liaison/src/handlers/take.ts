@@ -4,7 +4,7 @@ import type { ClearinghouseCommand } from '@calbus/contracts/clearinghouse';
 import type { Message } from '@calbus/contracts/envelope';
 import {
   liaisonRefused,
-  liaisonTaken,
+  liaisonAccepted,
   type liaisonActivate,
   type liaisonChangePack,
   type LiaisonCommand,
@@ -12,9 +12,9 @@ import {
   type liaisonInstall,
   type liaisonReactivate,
   type liaisonRecover,
-  type Road,
+  type ClearinghouseMethod,
 } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { decideTake, describe, type Command, type Request } from '../domain/command.ts';
 import type { Inventory, Signer, Store } from '../ports.ts';
 
@@ -66,7 +66,11 @@ const statementOf = (d: TakeDeps, id: string, sequence: number, request: Request
   }
 };
 
-type Asked = { readonly commandId: string; readonly by: string; readonly road?: Road | undefined };
+type Asked = {
+  readonly commandId: string;
+  readonly by: string;
+  readonly road?: ClearinghouseMethod | undefined;
+};
 
 /** Also for what the liaison asks of its own accord. */
 export const take = (d: TakeDeps, { commandId, by, road = 'automatic' }: Asked, request: Request): Answer => {
@@ -91,7 +95,7 @@ export const take = (d: TakeDeps, { commandId, by, road = 'automatic' }: Asked, 
           state: road === 'automatic' ? { state: 'waiting' } : { state: 'held', at: d.now() },
         }));
       d.onTaken();
-      return answerWith(liaisonTaken, {
+      return answerWith(liaisonAccepted, {
         command: shown(command),
         repeated: decision.kind === 'repeated',
       });

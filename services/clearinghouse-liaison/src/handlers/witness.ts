@@ -2,7 +2,7 @@
 // before it leads.
 
 import { liaisonWitness } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { Inventory, Outlet, Store } from '../ports.ts';
 import { superseded } from './superseded.ts';
 

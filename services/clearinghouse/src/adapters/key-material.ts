@@ -19,8 +19,8 @@ import {
   publicKeyFromJwk,
   verifyChain,
   type KeyPair,
-} from '@calbus/trust/certificates';
-import { signStatement } from '@calbus/trust/statements';
+} from '@calbus/licenses/certificates';
+import { signStatement } from '@calbus/licenses/statements';
 import type { KeyedCheck } from '../domain/codes.ts';
 import type { Signer } from '../ports.ts';
 

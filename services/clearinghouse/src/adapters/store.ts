@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { bought, contact, MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
+import { purchasedCals, contact, MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { codeNumberOfAgreement } from '../domain/codes.ts';
 import type { Code, Pack } from '../domain/registry.ts';
@@ -41,10 +41,10 @@ export const packRow = z
     server_id: z.string(),
     epoch: z.int(),
     command_id: z.string(),
-    program: bought.shape.program,
+    program: purchasedCals.shape.program,
     number: z.string(),
-    version: bought.shape.version,
-    mode: bought.shape.mode,
+    version: purchasedCals.shape.version,
+    mode: purchasedCals.shape.mode,
     quantity: z.int(),
     issued_at: z.int(),
   })
@@ -65,8 +65,8 @@ export const packRow = z
 const codeRow = z
   .object({
     number: z.int(),
-    version: bought.shape.version,
-    mode: bought.shape.mode,
+    version: purchasedCals.shape.version,
+    mode: purchasedCals.shape.mode,
     quantity: z.int(),
     used_at: z.int().nullable(),
   })

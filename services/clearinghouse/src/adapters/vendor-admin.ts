@@ -2,7 +2,7 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { bought, witness } from '@calbus/contracts/clearinghouse';
+import { purchasedCals, witness } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { decideEnter } from '../domain/agreements.ts';
 import type { AgreementLine, CodeLine, VendorAdmin } from '../ports.ts';
@@ -12,8 +12,8 @@ const agreementRow = z.object({ program: z.string(), number: z.string(), company
 const coverRow = z.object({
   program: z.string(),
   number: z.string(),
-  version: bought.shape.version,
-  mode: bought.shape.mode,
+  version: purchasedCals.shape.version,
+  mode: purchasedCals.shape.mode,
   quantity: z.int(),
   issued: z.int(),
   converted: z.int(),
@@ -38,8 +38,8 @@ const serverLine = z.object({
 const codeLine = z
   .object({
     number: z.int(),
-    version: bought.shape.version,
-    mode: bought.shape.mode,
+    version: purchasedCals.shape.version,
+    mode: purchasedCals.shape.mode,
     quantity: z.int(),
     generated_at: z.int(),
     used_at: z.int().nullable(),

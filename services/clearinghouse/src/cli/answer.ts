@@ -3,13 +3,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { z } from 'zod';
-import { carriedFile, readCarried } from '@calbus/contracts/carried-file';
-import { clearinghouseAnswer, link } from '@calbus/contracts/clearinghouse';
-import { splitGroups } from '@calbus/contracts/spoken-groups';
+import { formatOfflineFile, parseOfflineFile } from '@calbus/contracts/offline-file';
+import { clearinghouseAnswer, rabbitmqNames } from '@calbus/contracts/clearinghouse';
+import { splitGroups } from '../../../../shared/phone-codes/src/phone-code-groups.ts';
 import { token } from '@calbus/contracts/tokens';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { openJws } from '@calbus/trust/jws';
-import { hearCommand, speakAnswer } from '@calbus/trust/spoken';
+import { openJws } from '@calbus/licenses/jws';
+import { decodeCommand, encodeAnswer } from '../../../../shared/phone-codes/src/phone-code-statements.ts';
 import type { Command } from 'commander';
 import { cryptoRandom as random } from '../adapters/crypto-random.ts';
 import { openSigner, rootFile } from '../adapters/key-material.ts';
@@ -41,13 +41,13 @@ const requestOf = async (what: readonly string[], spoken: boolean): Promise<stri
     const [file, ...more] = what;
     if (file === undefined || more.length > 0)
       throw new Error('Name one request file, or say --spoken and the groups.');
-    const read = readCarried('request', readText(file));
+    const read = parseOfflineFile('request', readText(file));
     if (!read.ok) throw new Error(read.says);
     return read.jws;
   }
   let typed = what.join(' ');
   if (typed === '') for await (const line of createInterface({ input: process.stdin })) typed += ` ${line}`;
-  const heard = hearCommand(splitGroups(typed));
+  const heard = decodeCommand(splitGroups(typed));
   if (heard.ok) return heard.jws;
   const wrong = heard.wrong.map((w) =>
     w.group === 0 ? `The message: ${w.says}.` : `Group ${w.group} ${w.says}.`,
@@ -81,7 +81,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
     const deps = { store: sqliteStore(db), signer, random, now: Date.now };
     const delivery = {
       bytes: Buffer.from(request, 'latin1'),
-      routingKey: link.commandKey(o.account),
+      routingKey: rabbitmqNames.commandKey(o.account),
       user: o.account,
     };
     const outcome = await handleCommand(deps, delivery);
@@ -96,7 +96,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
       account: o.account,
     };
     if (o.spoken === true) {
-      const groups = await speakAnswer(outcome.answer, request, readFileSync(rootFile(dir), 'utf8'));
+      const groups = await encodeAnswer(outcome.answer, request, readFileSync(rootFile(dir), 'utf8'));
       if (!groups)
         throw new Error(
           'The answer is too long to be spoken, or was given in an older form: send it as a file.',
@@ -114,7 +114,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
       ['Answered', new Date(said.issuedAt).toISOString()],
       ['What to do', 'Take this file to the license server: calbus requests import <this file>'],
     ] as const;
-    writeFileSync(file, carriedFile('answer', head, outcome.answer), { mode: 0o600 });
+    writeFileSync(file, formatOfflineFile('answer', head, outcome.answer), { mode: 0o600 });
     console.log(
       o.json === true
         ? JSON.stringify({ ...facts, answer: about, file }, null, 2)

@@ -1,6 +1,6 @@
 // What the Clearinghouse knows, as plain values. How it is kept is the store's business.
 
-import type { Bought, Contact } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals, Contact } from '@calbus/contracts/clearinghouse';
 
 /** An activated license server. `key` is the `x` of its public JWK. */
 export type Server = {
@@ -33,12 +33,12 @@ export type Pack = {
   readonly epoch: number;
   readonly issuedAt: number;
   readonly commandId: string;
-  readonly purchase: Bought;
+  readonly purchase: PurchasedCals;
 };
 
 /** A license code of a box, and what is in the box. */
 export type Code = {
   readonly number: number;
-  readonly contents: Omit<Bought, 'program' | 'agreementNumber'>;
+  readonly contents: Omit<PurchasedCals, 'program' | 'agreementNumber'>;
   readonly usedAt: number | null;
 };

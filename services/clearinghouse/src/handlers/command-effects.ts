@@ -1,6 +1,6 @@
 // A decision and its effects on the register, within the caller's transaction.
 
-import type { Bought, ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals, ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
 import { parseCode, agreementNumberOfCode } from '../domain/codes.ts';
 import {
   checkSender,
@@ -107,7 +107,7 @@ const activate = (
   return { kind: command.type, answer: w.answer('activated', { ...draft, epoch }) };
 };
 
-const newPack = (w: Work, server: Server, commandId: string, purchase: Bought): Pack => ({
+const newPack = (w: Work, server: Server, commandId: string, purchase: PurchasedCals): Pack => ({
   keyPackId: w.d.random.identifier(),
   serverId: server.serverId,
   epoch: server.epoch,

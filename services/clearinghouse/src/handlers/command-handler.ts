@@ -6,15 +6,15 @@ import { z } from 'zod';
 import {
   COMMAND_TYP,
   clearinghouseCommand,
-  link,
+  rabbitmqNames,
   type ClearinghouseCommand,
   type ClearinghouseReason,
 } from '@calbus/contracts/clearinghouse';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
 import { productId, token } from '@calbus/contracts/tokens';
-import { publicKeyFromJwk } from '@calbus/trust/certificates';
-import { openJws, verifyJws, type OpenedJws } from '@calbus/trust/jws';
+import { publicKeyFromJwk } from '@calbus/licenses/certificates';
+import { openJws, verifyJws, type OpenedJws } from '@calbus/licenses/jws';
 import { decideTries, GUESSES, GUESSES_WINDOW_MS, reject, TRIES_WINDOW_MS } from '../domain/decisions.ts';
 import type { Random, Signer, Store } from '../ports.ts';
 import { applyCommand, draftActivation, type VerifiedCommand } from './command-effects.ts';
@@ -77,7 +77,7 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
   const { user, bytes } = m;
   if (!token.safeParse(user).success || user === undefined)
     return dead(fault('NOT_AN_ENVELOPE', 'The message does not say by which account it was sent.'));
-  if (m.routingKey !== link.commandKey(user))
+  if (m.routingKey !== rabbitmqNames.commandKey(user))
     return dead(fault('WRONG_SUBJECT', "The routing key is not that of the sender's account."));
   if (bytes.byteLength > MAX_BYTES) return dead(fault('TOO_LARGE'));
   const jws = openJws(Buffer.from(bytes).toString('latin1'));

@@ -10,7 +10,7 @@ import {
   inventoryAllocate,
   inventoryConfirmClock,
   inventoryDeactivation,
-  inventoryHead,
+  leaderHeartbeat,
   inventoryInstall,
   inventoryMergeDevices,
   inventoryReleaseReserve,
@@ -30,7 +30,7 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
-import { respond, type RespondDeps } from '@calbus/runtime/respond';
+import { respond, type RespondDeps } from '@calbus/runtime/responder';
 import type { BaseState, State } from '../domain/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { DecisionStore, LedgerPages } from '../ports.ts';
@@ -251,7 +251,10 @@ const startBeacon = (
     const { generation, sequence, hash, time, trustRevision, losses } = state.head;
     const place = { generation, sequence, hash, time, trustRevision };
     const body = { term, replica, ...place, life: losses + 1, standing };
-    nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
+    nc.publish(
+      subjects.inventory.heartbeat,
+      encode(leaderHeartbeat, { id: newId(), sentAt: clock.now() }, body),
+    );
   };
   beacon();
   const timer = setInterval(beacon, BEACON_MS);

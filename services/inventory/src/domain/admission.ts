@@ -1,7 +1,7 @@
 // What is refused outside the tables: before them by the settings (S1, S2), and after them where the row would give a
 // new license (S3, S4). First match wins, as in the tables.
 
-import type { SeenCircumstances } from '@calbus/contracts/explain-messages';
+import type { DecisionCircumstances } from '@calbus/contracts/explain-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
 import type { Settings } from '@calbus/contracts/settings';
@@ -14,10 +14,10 @@ import type { State, Window } from './state.ts';
 export type Refused = { readonly row: RowId; readonly code: RefusalCode };
 export type AdmissionRow<F> = Refused & { readonly says: string; readonly needs: readonly Condition<F>[] };
 
-export type BeforeFacts = Pick<SeenCircumstances, 'securityGroup' | 'serverVersion'> & {
+export type BeforeFacts = Pick<DecisionCircumstances, 'securityGroup' | 'serverVersion'> & {
   readonly version: ProductVersion;
 };
-export type NewFacts = Pick<SeenCircumstances, 'quotas' | 'storageNearlyFull'> & {
+export type NewFacts = Pick<DecisionCircumstances, 'quotas' | 'storageNearlyFull'> & {
   readonly act: PerDeviceAct;
 };
 
@@ -69,7 +69,7 @@ export const afterTheTables: readonly AdmissionRow<NewFacts>[] = [
 export const groupOf = (
   { securityGroup }: Settings,
   terminalServerId: string,
-): SeenCircumstances['securityGroup'] => {
+): DecisionCircumstances['securityGroup'] => {
   if (securityGroup === null) return 'off';
   return securityGroup.includes(terminalServerId) ? 'in' : 'out';
 };
@@ -82,7 +82,7 @@ export const quotasOf = (
   state: State,
   terminalServerId: string,
   now: number,
-): SeenCircumstances['quotas'] => {
+): DecisionCircumstances['quotas'] => {
   const { quotas } = state.head.settings;
   if (quotas === null) return null;
   const counts = state.terminalServers.get(terminalServerId);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { newHoldings } from '@calbus/audit/holdings';
+import { createAuditedState } from '@calbus/audit/audited-state';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
@@ -136,7 +136,7 @@ const tell = (
   const violations: string[] = [];
   const wrong = (what: string): void => void violations.push(what);
   const s = story(rolls);
-  const model = newHoldings((v) => wrong(`${v.invariant}: ${v.says}`));
+  const model = createAuditedState((v) => wrong(`${v.invariant}: ${v.says}`));
   const refusals = new Map<number, Extract<LedgerRecord, { kind: 'refused' }> & { at: number }>();
   const batches: { batch: LedgerBatch; sequence: number; hash: string }[] = [];
   const asked: Asked[] = [];

@@ -1,7 +1,12 @@
 // What a decision saw, in the form in which it is kept: enough to evaluate the tables again, and no more.
 
 import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
-import type { DecisionFacts, Seen, SeenCircumstances, SeenLicense } from '@calbus/contracts/explain-messages';
+import type {
+  DecisionFacts,
+  RecordedInputs,
+  DecisionCircumstances,
+  InputLicense,
+} from '@calbus/contracts/explain-messages';
 import { groupOf, quotasOf } from './admission.ts';
 import type { Circumstances, Saw } from './decision.ts';
 import { isLive } from './held.ts';
@@ -16,7 +21,7 @@ export type Explainable = DecisionFacts['asked'];
 /** Beyond so many a device's licenses that are long over are counted only. */
 const MOST_HELD = 64;
 
-const circumstancesOf = (state: State, c: Circumstances, terminalServerId: string): SeenCircumstances => {
+const circumstancesOf = (state: State, c: Circumstances, terminalServerId: string): DecisionCircumstances => {
   const { settings } = state.head;
   const { serverVersion, renewalLeadDays, preventLicenseUpgrade, perUser, overdraft } = settings;
   return {
@@ -33,7 +38,7 @@ const circumstancesOf = (state: State, c: Circumstances, terminalServerId: strin
   };
 };
 
-const seenLicense = ({ licenseId, kind, version, notAfter, validated, ended }: License): SeenLicense => ({
+const seenLicense = ({ licenseId, kind, version, notAfter, validated, ended }: License): InputLicense => ({
   licenseId,
   kind,
   version,
@@ -54,7 +59,7 @@ const stockOf = (state: State) =>
     .map(({ version, mode, installed, issued }) => ({ version, mode, installed, issued }));
 
 /** To be called with the state as it was decided on, before anything of the decision is in it. */
-export const seenBy = (state: State, c: Circumstances, q: Explainable, saw: Saw): Seen => {
+export const seenBy = (state: State, c: Circumstances, q: Explainable, saw: Saw): RecordedInputs => {
   if (saw.kind === 'repeat') return saw;
   if (saw.kind === 'report') {
     const { license } = saw;
@@ -103,7 +108,11 @@ const outcomeOf = ({ outcome }: AllocationAnswer): DecisionFacts['outcome'] => {
   return { kind: 'license', licenseId, licenseKind, version, keyPackId, notAfter };
 };
 
-export const factsOfDecision = (asked: Explainable, answer: AllocationAnswer, seen: Seen): DecisionFacts => ({
+export const factsOfDecision = (
+  asked: Explainable,
+  answer: AllocationAnswer,
+  seen: RecordedInputs,
+): DecisionFacts => ({
   asked,
   at: answer.decidedAt,
   row: answer.row,

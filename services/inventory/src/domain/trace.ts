@@ -1,7 +1,7 @@
 // Why a decision came out as it did: the rules tried again on what it saw, in their order, up to the one that matched. The
 // tables themselves say why a row did not.
 
-import type { DecisionFacts, ExplainedStep, Seen } from '@calbus/contracts/explain-messages';
+import type { DecisionFacts, ExplainedStep, RecordedInputs } from '@calbus/contracts/explain-messages';
 import type { Allocation } from '@calbus/contracts/inventory-messages';
 import { afterTheTables, beforeTheTables, givesNew, type BeforeFacts, type NewFacts } from './admission.ts';
 import { condition, firstFailing, type Condition } from './condition.ts';
@@ -12,7 +12,7 @@ import { presentedSteps } from './presented.ts';
 import { servingEntry } from './users.ts';
 
 type Asked = Extract<Allocation, { kind: 'license' }>;
-type Of<K extends Seen['kind']> = Extract<Seen, { kind: K }>;
+type Of<K extends RecordedInputs['kind']> = Extract<RecordedInputs, { kind: K }>;
 type Rule<F> = { readonly says: string; readonly needs: readonly Condition<F>[] };
 
 export type Trace = {
@@ -40,7 +40,7 @@ const tried = <F, R extends Rule<F>>(
   return { steps, match: undefined };
 };
 
-const before = (q: Asked, { circumstances }: Exclude<Seen, Of<'repeat'> | Of<'report'>>) =>
+const before = (q: Asked, { circumstances }: Exclude<RecordedInputs, Of<'repeat'> | Of<'report'>>) =>
   tried<BeforeFacts, (typeof beforeTheTables)[number]>(beforeTheTables, (r) => r.row, {
     ...circumstances,
     version: q.version,

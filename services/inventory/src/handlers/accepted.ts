@@ -1,5 +1,5 @@
 import { inventoryAccepted } from '@calbus/contracts/inventory-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Circumstances } from '../domain/decision.ts';
 import type { Head, State } from '../domain/state.ts';

@@ -6,8 +6,8 @@ import {
   type inventoryDeactivation,
 } from '@calbus/contracts/inventory-messages';
 import type { Message } from '@calbus/contracts/envelope';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { verifyChain } from '@calbus/trust/certificates';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { verifyChain } from '@calbus/licenses/certificates';
 import { currentActivation } from '../domain/state.ts';
 import { recordOnce } from './accepted.ts';
 import type { GroupCommit } from './group-commit.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
 import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-messages';
-import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
+import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
 import { story, type Story } from '../domain/story.ts';
 import { activation } from './activation.ts';
 import type { GroupCommit } from './group-commit.ts';

@@ -9,7 +9,7 @@ import {
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { answerNotices, type Notice } from '../domain/notices.ts';
 import { decide } from '../domain/decide.ts';
 import type { Circumstances, Saw } from '../domain/decision.ts';

@@ -11,8 +11,8 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import { refusals } from '@calbus/contracts/refusals';
 import { compareVersions } from '@calbus/contracts/versions';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { openStatement } from '@calbus/trust/statements';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { openStatement } from '@calbus/licenses/statements';
 import { currentActivation } from '../domain/state.ts';
 import { freeInPack } from '../domain/withholding.ts';
 import { accepted, acceptedBefore } from './accepted.ts';

@@ -12,7 +12,7 @@ import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
 import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { Dice } from '../domain/decision.ts';
 import type { Head } from '../domain/state.ts';
 import { accepted } from './accepted.ts';

@@ -12,7 +12,7 @@ import {
 import type { Message } from '@calbus/contracts/envelope';
 import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
 import { settingsConflict, type Settings } from '@calbus/contracts/settings';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { planMerge, planUndo } from '../domain/merging.ts';
 import { mayRevoke } from '../domain/revocation.ts';
 import { reservedCals } from '../domain/withholding.ts';

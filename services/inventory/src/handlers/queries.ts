@@ -5,7 +5,7 @@ import {
   inventoryLedger,
   inventoryLicenses,
   inventoryPacks,
-  inventorySettingsAre,
+  inventoryCurrentSettings,
   inventoryStatus,
   inventoryTrust,
   MAX_LEDGER_PAGE_BYTES,
@@ -17,7 +17,7 @@ import {
 import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { Departure } from './clock-watch.ts';
 import { isLive } from '../domain/held.ts';
 import type { Device, License } from '../domain/license.ts';
@@ -90,7 +90,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
 const MOST_CHANGES = 1_000;
 
 export const settings = (state: State): Answer =>
-  answerWith(inventorySettingsAre, {
+  answerWith(inventoryCurrentSettings, {
     position: positionOf(state),
     settings: state.head.settings,
     changes: state.head.settingsChanges.toReversed().slice(0, MOST_CHANGES),

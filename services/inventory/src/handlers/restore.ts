@@ -10,7 +10,7 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import { NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { Dice } from '../domain/decision.ts';
 import type { Ledger, RestoreMark } from '../ports.ts';
 import { accepted } from './accepted.ts';

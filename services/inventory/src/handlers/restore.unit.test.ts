@@ -8,7 +8,7 @@ import {
 } from '@calbus/contracts/inventory-messages';
 import { NO_HASH, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
 import { createLog } from '@calbus/runtime/log';
-import type { Answer } from '@calbus/runtime/respond';
+import type { Answer } from '@calbus/runtime/responder';
 import type { AppendOutcome, Ledger, RestoreMark } from '../ports.ts';
 import { encodeBatch, hashOf } from './chain.ts';
 import { createFollower } from './follow.ts';

@@ -6,7 +6,7 @@ import {
   type KnownTerminalServer,
   type queryTerminalServers,
 } from '@calbus/contracts/inventory-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { BaseState, TerminalServerCounts } from '../domain/state.ts';
 
 const knownOf = (

@@ -10,10 +10,10 @@ import {
   queryTrust,
 } from '@calbus/contracts/inventory-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
-import { hearHead, leaderWrong } from '@calbus/runtime/head-beacon';
+import { subscribeToLeader, leaderProblem } from '@calbus/runtime/leader-heartbeat';
 import { newId } from '@calbus/runtime/ids';
 import type { Inventory } from '../ports.ts';
 
@@ -32,22 +32,22 @@ export const trustRevisionText = (generation: string, revision: number): string 
   `${generation} ${revision}`;
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetters): NatsInventory => {
-  const beacon = hearHead(
+  const beacon = subscribeToLeader(
     nc,
     clock,
     (m) => void dead.put(m),
     () => {},
   );
-  const { head } = beacon;
+  const { latest } = beacon;
   const stamp = () => ({ id: newId(), sentAt: clock.now() });
   return {
-    wrong: () => leaderWrong(beacon),
+    wrong: () => leaderProblem(beacon),
     position: () => {
-      const h = head();
+      const h = latest();
       return h && { generation: h.generation, sequence: h.sequence };
     },
     trustRevision: () => {
-      const h = head();
+      const h = latest();
       return h && trustRevisionText(h.generation, h.trustRevision);
     },
     allocate: async (items) => {
@@ -55,9 +55,9 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
       const body = { items: [...items] };
       let forget: () => void = () => {};
       const next = new Promise<never>((_resolve, reject) => {
-        forget = beacon.onNextLeader(() => reject(new FaultError(fault('NOT_LEADER'))));
+        forget = beacon.onLeaderChange(() => reject(new FaultError(fault('NOT_LEADER'))));
       });
-      const asked = ask(
+      const asked = sendRequest(
         nc,
         subject,
         inventoryAllocate,
@@ -75,7 +75,8 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
     },
     trust: async () => {
       const subject = subjects.inventory.query('issuer', 'trust');
-      return (await ask(nc, subject, queryTrust, stamp(), {}, [inventoryTrust], QUERY_TIMEOUT_MS)).body;
+      return (await sendRequest(nc, subject, queryTrust, stamp(), {}, [inventoryTrust], QUERY_TIMEOUT_MS))
+        .body;
     },
   };
 };

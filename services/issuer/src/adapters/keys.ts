@@ -9,8 +9,8 @@ import { issuingKeys } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { readLastValue } from '@calbus/runtime/last-value';
-import { certificateFacts, keyPairFromPem } from '@calbus/trust/certificates';
-import { issuingKeyContext, unseal } from '@calbus/trust/seal';
+import { certificateFacts, keyPairFromPem } from '@calbus/licenses/certificates';
+import { issuingKeyContext, decrypt } from '@calbus/licenses/encryption';
 
 const TIMEOUT_MS = 2_000;
 
@@ -30,7 +30,7 @@ export type OpenedKeys = {
 };
 
 const openKey = (secret: string, kid: string, sealed: string): KeyObject | undefined => {
-  const pem = unseal(secret, issuingKeyContext(kid), sealed);
+  const pem = decrypt(secret, issuingKeyContext(kid), sealed);
   try {
     return pem && keyPairFromPem(pem.toString()).privateKey;
   } catch {

@@ -4,7 +4,7 @@ import { createInbox, nanos, type Msg, type NatsConnection } from 'nats';
 import { inboxes } from '@calbus/contracts/identities';
 import { requestsConsumer } from '@calbus/contracts/streams';
 import type { Clock } from '@calbus/runtime/clock';
-import { deliveryIn } from '@calbus/runtime/delivered';
+import { parseDelivery } from '@calbus/runtime/jetstream-delivery';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Queued } from '../ports.ts';
 
@@ -14,7 +14,7 @@ const queuedIn = (
   clock: Clock,
   { subject, reply = '', data }: Msg,
 ): Queued | undefined => {
-  const delivered = deliveryIn(reply);
+  const delivered = parseDelivery(reply);
   const say = (word: string): void => nc.publish(reply, word);
   return (
     delivered && {

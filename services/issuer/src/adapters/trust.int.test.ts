@@ -13,10 +13,10 @@ import { testLicenseServer } from '@calbus/testkit/certificates';
 import { testBus } from '@calbus/testkit/deployment';
 import { eventually } from '@calbus/testkit/eventually';
 import { oncePerFile } from '@calbus/testkit/servers';
-import { newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
-import { openJws } from '@calbus/trust/jws';
-import { signLicense } from '@calbus/trust/licenses';
-import { issuingKeyContext, seal } from '@calbus/trust/seal';
+import { newKeyPair, privateKeyToPem } from '@calbus/licenses/certificates';
+import { openJws } from '@calbus/licenses/jws';
+import { signLicense } from '@calbus/licenses/licenses';
+import { issuingKeyContext, encrypt } from '@calbus/licenses/encryption';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
 import { keepTrust } from './trust.ts';
 
@@ -46,7 +46,7 @@ const facts: LicenseFacts = {
 type Published = Body<typeof issuingKeys>['keys'][number];
 const key = async (kid: string): Promise<Published> => {
   const { keys, chain } = await server.issuingKey(kid);
-  const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
+  const sealed = encrypt(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
   return { kid, chain, ...server.span, sealed };
 };
 

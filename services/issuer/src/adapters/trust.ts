@@ -11,10 +11,10 @@ import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { openJws } from '@calbus/trust/jws';
-import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/trust/licenses';
-import { keepNewest } from '@calbus/trust/newest';
-import { signTogether } from '@calbus/trust/together';
+import { openJws } from '@calbus/licenses/jws';
+import { checkLicenseWith, signLicense, type LicenseCheck } from '@calbus/licenses/licenses';
+import { createBoundedCache } from '@calbus/runtime/bounded-cache';
+import { signBatch } from '@calbus/licenses/batch-signature';
 import { encodeSnapshot, licenseTrustOf, type TrustSources } from '../handlers/trust.ts';
 import type { Signer } from '../ports.ts';
 import { trustRevisionText, type NatsInventory } from './inventory.ts';
@@ -61,7 +61,7 @@ export const keepTrust = (deps: TrustDeps): Trust => {
   /** A license could not be signed, or not be checked, with the keys at hand: look for newer ones at once. */
   let wanted = true;
   /** By license id: under which key, and as what. */
-  const given = keepNewest<string, Given>(GIVEN_KEPT);
+  const given = createBoundedCache<string, Given>(GIVEN_KEPT);
   const strangers = createStrangers();
   const first = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => first.resolve());
@@ -149,7 +149,7 @@ export const keepTrust = (deps: TrustDeps): Trust => {
       const kid = openJws(first)?.header.kid;
       const chosen = signing.find((k) => k.kid === kid);
       const all = chosen && others.every((l) => l.startsWith(head));
-      return all ? signTogether(chosen.key, chosen.kid, licenses) : undefined;
+      return all ? signBatch(chosen.key, chosen.kid, licenses) : undefined;
     },
     check: (license, chain): LicenseCheck => {
       if (!sources) return { ok: false, why: 'who may sign is not known here yet', unknown: true };

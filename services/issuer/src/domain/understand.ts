@@ -10,7 +10,7 @@ import type {
   licenseStands,
   licenseValidated,
 } from '@calbus/contracts/terminal-server-messages';
-import { identifiesNobody } from '@calbus/contracts/tokens';
+import { isAnonymousHardwareId } from '@calbus/contracts/tokens';
 
 export type Proof = Extract<Allocation, { kind: 'license' }>['presented'];
 
@@ -69,7 +69,7 @@ export const understandRequest = (
   generation: string | undefined,
 ): Understood => {
   const { requestId, mode, version, device, user } = body;
-  if (mode === 'per-device' && identifiesNobody(device.hardwareId)) {
+  if (mode === 'per-device' && isAnonymousHardwareId(device.hardwareId)) {
     return { kind: 'refuse', row: 'N3', code: 'NO_DEVICE_IDENTITY', requestId };
   }
   const item: Allocation = {

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decisionOf } from './decision.ts';
-import { identifiesNobody } from '@calbus/contracts/tokens';
+import { isAnonymousHardwareId } from '@calbus/contracts/tokens';
 import { userKeyOf } from './understand.ts';
 
 const position = { generation: 'g1', sequence: 3 };
 
 test('N3: all zero, or a PlatformId of zero; nothing else', () => {
-  assert.ok(identifiesNobody('0'.repeat(40)));
-  assert.ok(identifiesNobody(`00000000${'f'.repeat(32)}`));
-  assert.ok(!identifiesNobody(`00000001${'0'.repeat(32)}`));
-  assert.ok(!identifiesNobody('f'.repeat(40)));
+  assert.ok(isAnonymousHardwareId('0'.repeat(40)));
+  assert.ok(isAnonymousHardwareId(`00000000${'f'.repeat(32)}`));
+  assert.ok(!isAnonymousHardwareId(`00000001${'0'.repeat(32)}`));
+  assert.ok(!isAnonymousHardwareId('f'.repeat(40)));
 });
 
 test('the key of a user is case-folded and domain-qualified', () => {

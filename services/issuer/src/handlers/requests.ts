@@ -3,7 +3,7 @@
 // request id gives the same outcome.
 
 import { z } from 'zod';
-import { licensesIn } from '@calbus/contracts/decisions';
+import { licensesIn } from '@calbus/contracts/received-decisions';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import type { Body } from '@calbus/contracts/envelope';
 import { MAX_ALLOCATIONS, type AllocationAnswer } from '@calbus/contracts/inventory-messages';

@@ -10,10 +10,10 @@ import {
   licenseRequests,
   licenseStands,
   licenseValidated,
-  MOST_TOGETHER,
+  MAX_BATCH_REQUESTS,
   type licenseDecision,
 } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseCheck } from '@calbus/trust/licenses';
+import type { LicenseCheck } from '@calbus/licenses/licenses';
 import type { Queued } from '../ports.ts';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createMetrics, type Metrics } from '@calbus/runtime/metrics';
@@ -352,9 +352,9 @@ describe('requests that came together', () => {
 
   test('are as many commands as the leader takes requests at once', async () => {
     const w = world();
-    const messages = count(40).map((n) => several(count(MOST_TOGETHER, n * 100)));
+    const messages = count(40).map((n) => several(count(MAX_BATCH_REQUESTS, n * 100)));
     await run(w, messages);
-    assert.equal(w.decided.length, 40 * MOST_TOGETHER);
+    assert.equal(w.decided.length, 40 * MAX_BATCH_REQUESTS);
     assert.deepEqual(
       w.asked.map((items) => items.length),
       [256, 256, 128],
@@ -385,7 +385,7 @@ describe('requests that came together', () => {
 
   test('more than a message may carry, or none, goes aside whole', async () => {
     const w = world();
-    assert.deepEqual(await run(w, [several(count(MOST_TOGETHER + 1)), several([])]), ['done', 'done']);
+    assert.deepEqual(await run(w, [several(count(MAX_BATCH_REQUESTS + 1)), several([])]), ['done', 'done']);
     assert.deepEqual(
       w.dead.map((d) => d.code),
       ['INVALID_BODY', 'INVALID_BODY'],

@@ -4,8 +4,8 @@
 import { encode, type Body } from '@calbus/contracts/envelope';
 import type { inventoryTrust } from '@calbus/contracts/inventory-messages';
 import type { issuingKeys } from '@calbus/contracts/liaison-messages';
-import { MOST_TOGETHER, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseTrust } from '@calbus/trust/licenses';
+import { MAX_BATCH_REQUESTS, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
+import type { LicenseTrust } from '@calbus/licenses/licenses';
 
 export type TrustSources = {
   readonly ledger: Body<typeof inventoryTrust>;
@@ -20,7 +20,7 @@ export const snapshotOf = ({ ledger, keys }: TrustSources): Body<typeof trustSna
   ended: ledger.ended,
   position: ledger.position,
   ...(ledger.settings ? { settings: ledger.settings } : {}),
-  mostTogether: MOST_TOGETHER,
+  mostTogether: MAX_BATCH_REQUESTS,
 });
 
 export const licenseTrustOf = (roots: readonly string[], { ledger, keys }: TrustSources): LicenseTrust => ({

@@ -5,14 +5,14 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { selfSignedForTls } from '@calbus/trust/self-signed';
+import { makeSelfSignedCertificate } from '@calbus/licenses/self-signed-certificate';
 
 export type Certificate = { readonly certificate: string; readonly key: string };
 
 const kept = async (dataDir: string, now: number): Promise<Certificate> => {
   const file = path.join(dataDir, 'tls.pem');
   if (!existsSync(file)) {
-    const { certificate, key } = await selfSignedForTls(hostname(), now);
+    const { certificate, key } = await makeSelfSignedCertificate(hostname(), now);
     writeFileSync(file, `${certificate}\n${key}`, { mode: 0o600 });
   }
   const both = readFileSync(file, 'utf8');

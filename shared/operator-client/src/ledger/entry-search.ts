@@ -1,6 +1,6 @@
 // The entries of the ledger that concern a device, a request or a license.
 
-import { newAudit } from '@calbus/audit/audit';
+import { createAudit } from '@calbus/audit/audit';
 import type { OperatorClient } from '../client.ts';
 import { noReport, type ProgressReport } from '../progress.ts';
 import { isAtOrAfter, parseLedgerBound } from './bounds.ts';
@@ -38,7 +38,7 @@ export const findEntries = async (
 ): Promise<{ entries: LedgerEntry[]; more: boolean }> => {
   const from = f.from === undefined ? undefined : parseLedgerBound(f.from);
   const matches = entryMatcher(f);
-  const audit = newAudit();
+  const audit = createAudit();
   const entries: LedgerEntry[] = [];
   let more = false;
   for await (const message of openLedgerReader(operator, report).read()) {

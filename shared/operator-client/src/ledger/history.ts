@@ -1,7 +1,7 @@
 // The licenses and pools as the ledger had them at a moment.
 
-import { newChain } from '@calbus/audit/chain';
-import { newHoldings, type Holdings } from '@calbus/audit/holdings';
+import { createChainReader } from '@calbus/audit/chain';
+import { createAuditedState, type AuditedState } from '@calbus/audit/audited-state';
 import type { OperatorClient } from '../client.ts';
 import { noReport, type ProgressReport } from '../progress.ts';
 import { stateAt } from './license-state.ts';
@@ -9,7 +9,7 @@ import { openLedgerReader } from './reader.ts';
 
 export type HistoryFilter = { readonly device?: string; readonly limit: number };
 
-const holdersAt = (holdings: Holdings, at: number, filter: HistoryFilter) => {
+const holdersAt = (holdings: AuditedState, at: number, filter: HistoryFilter) => {
   const wanted = filter.device?.toLowerCase();
   const holders = [];
   for (const l of holdings.licenses.values()) {
@@ -32,8 +32,8 @@ export const readLedgerAt = async (
   filter: HistoryFilter,
   report: ProgressReport = noReport,
 ) => {
-  const chain = newChain(() => {});
-  const holdings = newHoldings(() => {});
+  const chain = createChainReader(() => {});
+  const holdings = createAuditedState(() => {});
   let position = chain.end();
   for await (const m of openLedgerReader(operator, report).read()) {
     const link = chain.follow(m);

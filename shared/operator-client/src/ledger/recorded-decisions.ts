@@ -1,7 +1,7 @@
 // The decisions of which only the ledger record is left: the record, its row, and the licenses that the device held before it.
 
-import { newChain } from '@calbus/audit/chain';
-import { newHoldings, type Holdings } from '@calbus/audit/holdings';
+import { createChainReader } from '@calbus/audit/chain';
+import { createAuditedState, type AuditedState } from '@calbus/audit/audited-state';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { refusals } from '@calbus/contracts/refusals';
 import type { OperatorClient } from '../client.ts';
@@ -27,18 +27,18 @@ export type RecordedDecision = {
 type DecisionRecord = Extract<LedgerRecord, { row: string }>;
 const isDecision = (r: LedgerRecord): r is DecisionRecord => 'row' in r;
 
-const hardwareIdOf = (r: DecisionRecord, holdings: Holdings): string | undefined => {
+const hardwareIdOf = (r: DecisionRecord, holdings: AuditedState): string | undefined => {
   if ('hardwareId' in r) return r.hardwareId;
   return 'licenseId' in r ? holdings.licenses.get(r.licenseId)?.hardwareId : undefined;
 };
 
-const concerns = (r: DecisionRecord, about: ExplanationSubject, holdings: Holdings): boolean => {
+const concerns = (r: DecisionRecord, about: ExplanationSubject, holdings: AuditedState): boolean => {
   if ('requestId' in about) return 'requestId' in r && r.requestId === about.requestId;
   if ('hardwareId' in about) return hardwareIdOf(r, holdings) === about.hardwareId;
   return 'userKey' in r && r.userKey === about.userKey;
 };
 
-const licensesOf = (holdings: Holdings, hardwareId: string | undefined, at: number): PriorLicense[] => {
+const licensesOf = (holdings: AuditedState, hardwareId: string | undefined, at: number): PriorLicense[] => {
   if (hardwareId === undefined) return [];
   return [...holdings.licenses.values()]
     .filter((l) => l.hardwareId === hardwareId)
@@ -61,8 +61,8 @@ export const readRecordedDecisions = async (
   limit: number,
   report: ProgressReport = noReport,
 ): Promise<RecordedDecision[]> => {
-  const chain = newChain(() => {});
-  const holdings = newHoldings(() => {});
+  const chain = createChainReader(() => {});
+  const holdings = createAuditedState(() => {});
   const found: RecordedDecision[] = [];
   const take = (record: LedgerRecord, batch: LedgerBatch, sequence: number): void => {
     const matches = isDecision(record) && concerns(record, about, holdings);

@@ -1,6 +1,6 @@
 // The verification of the whole ledger by the audit's rules, which share no code with inventory's.
 
-import { newAudit, type Audit } from '@calbus/audit/audit';
+import { createAudit, type Audit } from '@calbus/audit/audit';
 import type { OperatorClient } from '../client.ts';
 import { nextLeaderHeartbeat } from '../leader-heartbeat.ts';
 import { noReport, type ProgressReport } from '../progress.ts';
@@ -55,7 +55,7 @@ export const verifyLedger = async (
   from: number,
   report: ProgressReport = noReport,
 ) => {
-  const audit = newAudit();
+  const audit = createAudit();
   const reader = openLedgerReader(operator, report);
   for await (const m of reader.read()) audit.take(m);
   const agreement: Agreement =

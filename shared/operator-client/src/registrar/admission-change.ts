@@ -1,6 +1,6 @@
 // One change of the list of terminal servers. It is in force on every node when it returns. Where a node refuses it, nothing changes.
 
-import type { Admitted } from '@calbus/contracts/admitted';
+import type { AdmissionEntries } from '@calbus/contracts/admission-list';
 import { Problem } from '../problem.ts';
 import { readAdmissionList, withAdmissionLock, writeAdmissionList } from './admission-list.ts';
 import type { NatsNodes } from './nats-nodes.ts';
@@ -15,7 +15,7 @@ export type AdmissionChange = {
   readonly folder: string;
   readonly nodes: NatsNodes;
   /** Returns the new list. It may throw a Problem. */
-  readonly to: (list: Admitted) => Admitted;
+  readonly to: (list: AdmissionEntries) => AdmissionEntries;
   /** Runs when all nodes have the new list. Where it throws, the old list is put back. */
   readonly prove?: () => Promise<void>;
 };

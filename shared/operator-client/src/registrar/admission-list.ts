@@ -3,7 +3,7 @@
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { admittedList, type Admitted } from '@calbus/contracts/admitted';
+import { admissionList, type AdmissionEntries } from '@calbus/contracts/admission-list';
 import { terminalServerUsers } from '@calbus/contracts/nats-users';
 import { Problem } from '../problem.ts';
 
@@ -36,7 +36,7 @@ const writing = <T>(folder: string, act: () => T): T => {
 
 export const admissionListExists = (folder: string): boolean => existsSync(listFile(folder));
 
-export const readAdmissionList = (folder: string): Admitted => {
+export const readAdmissionList = (folder: string): AdmissionEntries => {
   const file = listFile(folder);
   let value: unknown;
   try {
@@ -45,7 +45,7 @@ export const readAdmissionList = (folder: string): Admitted => {
     const why = codeOf(error) === 'ENOENT' ? 'is not there' : 'cannot be read';
     throw new Problem('NO_LIST', `${file} ${why}: is "folder" of the profile the deployment's?`);
   }
-  const parsed = admittedList.safeParse(value);
+  const parsed = admissionList.safeParse(value);
   if (parsed.success) return parsed.data.terminalServers;
   const where =
     parsed.error.issues[0]?.path.join('../../../../services/cli/src/commands/terminal-server') ?? '';
@@ -55,7 +55,7 @@ export const readAdmissionList = (folder: string): Admitted => {
   );
 };
 
-export const writeAdmissionList = (folder: string, terminalServers: Admitted): void =>
+export const writeAdmissionList = (folder: string, terminalServers: AdmissionEntries): void =>
   writing(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     replace(listFile(folder), `${JSON.stringify({ terminalServers }, null, 2)}\n`);

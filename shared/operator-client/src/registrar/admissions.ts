@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { nkeys } from 'nats';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { token } from '@calbus/contracts/tokens';
-import type { Admitted } from '@calbus/contracts/admitted';
+import type { AdmissionEntries } from '@calbus/contracts/admission-list';
 import { connectAsIdentity } from '../nats-connection.ts';
 import { Problem } from '../problem.ts';
 import { natsEndpoint, type Profile } from '../profile.ts';
@@ -89,7 +89,10 @@ export type NewTerminalServer = {
 };
 
 /** The list with the terminal server; the same list where it has it already. */
-const withTerminalServer = (list: Admitted, { id, publicKey, prepare }: NewTerminalServer): Admitted => {
+const withTerminalServer = (
+  list: AdmissionEntries,
+  { id, publicKey, prepare }: NewTerminalServer,
+): AdmissionEntries => {
   const entry = list[id];
   if (entry?.publicKey === publicKey) return list;
   if (entry)

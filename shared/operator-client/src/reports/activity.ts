@@ -1,6 +1,6 @@
 // The CALs that changed hands in a range of time, by version.
 
-import type { Holdings } from '@calbus/audit/holdings';
+import type { AuditedState } from '@calbus/audit/audited-state';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { ProductVersion } from '@calbus/contracts/versions';
 
@@ -27,7 +27,7 @@ const none = {
   revoked: 0,
 };
 
-export const newActivityCounter = (holdings: Holdings) => {
+export const newActivityCounter = (holdings: AuditedState) => {
   const activity = new Map<ProductVersion, Activity>();
   const add = (version: ProductVersion | undefined, figure: Exclude<keyof Activity, 'version'>): void => {
     if (version === undefined) return;

@@ -1,7 +1,7 @@
 // The identity report: clones, which share one hardware id, and reimaged devices, which continued under another hardware id. It reads
 // the ledger in one pass and holds a small record of each device and license.
 
-import { newChain, type LedgerMessage } from '@calbus/audit/chain';
+import { createChainReader, type LedgerMessage } from '@calbus/audit/chain';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { OperatorClient } from '../client.ts';
 import { openLedgerReader } from '../ledger/reader.ts';
@@ -38,7 +38,7 @@ type LicenseRecord = Extract<LedgerRecord, { kind: 'temporary-issued' | 'full-is
 
 export const newIdentityReport = (range: TimeRange) => {
   let damaged = false;
-  const chain = newChain(() => (damaged = true));
+  const chain = createChainReader(() => (damaged = true));
   const devices = new Map<string, DeviceHistory>();
   /** By license id, the device that holds it. */
   const owners = new Map<string, DeviceHistory>();

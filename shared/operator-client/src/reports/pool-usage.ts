@@ -1,6 +1,6 @@
 // The stock of each pool and of its key packs, and the peak of each pool.
 
-import type { AuditedPack, AuditedPool, Holdings } from '@calbus/audit/holdings';
+import type { AuditedPack, AuditedPool, AuditedState } from '@calbus/audit/audited-state';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
 
@@ -39,7 +39,7 @@ const left = (mode: LicensingMode, installed: number, issued: number): number | 
 const keyOf = ({ version, mode }: Pick<Pool, 'version' | 'mode'>): string => `${version} ${mode}`;
 
 /** By version and mode. A pool with nothing but temporary licenses is left out. */
-const poolsOf = (holdings: Holdings): Pool[] => {
+const poolsOf = (holdings: AuditedState): Pool[] => {
   const found = new Map<string, Pool>();
   for (const counts of holdings.pools()) {
     const { version, mode } = counts;
@@ -72,7 +72,7 @@ const usageOf = ({ version, mode, packs, counts }: Pool, peak: Peak | null, coun
   };
 };
 
-export const newPoolUsage = (holdings: Holdings) => {
+export const newPoolUsage = (holdings: AuditedState) => {
   const peaks = new Map<string, Peak>();
   return {
     recordPeaks: (at: number): void => {

@@ -1,8 +1,8 @@
 // Usage over a range of time, from the ledger by the audit's rules: stock at its end and at its peak, issued and denied licenses, and
 // the holders of licenses.
 
-import { newChain, type LedgerMessage } from '@calbus/audit/chain';
-import { newHoldings, type AuditedLicense, type Holdings } from '@calbus/audit/holdings';
+import { createChainReader, type LedgerMessage } from '@calbus/audit/chain';
+import { createAuditedState, type AuditedLicense, type AuditedState } from '@calbus/audit/audited-state';
 import type { LedgerBatch } from '@calbus/contracts/ledger';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
 import type { OperatorClient } from '../client.ts';
@@ -45,7 +45,7 @@ const endedEarly = (
 ): 'revoked' | 'merged' | undefined =>
   (endedBy === 'revoked' || endedBy === 'merged') && notAfter > at ? endedBy : undefined;
 
-const deviceLicenses = function* (holdings: Holdings, at: number): Generator<DeviceLicense> {
+const deviceLicenses = function* (holdings: AuditedState, at: number): Generator<DeviceLicense> {
   for (const l of holdings.licenses.values()) {
     const state = stateAt(l, at) ?? endedEarly(l, at);
     if (state === undefined) continue;
@@ -57,8 +57,8 @@ const deviceLicenses = function* (holdings: Holdings, at: number): Generator<Dev
 
 export const newUsageReport = (range: TimeRange) => {
   let damaged = false;
-  const chain = newChain(() => (damaged = true));
-  const holdings = newHoldings(() => {});
+  const chain = createChainReader(() => (damaged = true));
+  const holdings = createAuditedState(() => {});
   const activity = newActivityCounter(holdings);
   const denials = newDenialCounter();
   const pools = newPoolUsage(holdings);

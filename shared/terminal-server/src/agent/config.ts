@@ -5,7 +5,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { name, token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
-import { natsTlsProblem } from '@calbus/trust/tls-options';
+import { natsTlsProblem } from '@calbus/runtime/nats-tls';
 
 const file = z.string().refine((f) => path.isAbsolute(f), 'must be an absolute path');
 const url = z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port');

@@ -2,7 +2,7 @@
 
 import { MAX_EXPLANATIONS } from '@calbus/contracts/explain-messages';
 import { refusals } from '@calbus/contracts/refusals';
-import { hardwareId, identifiesNobody, token } from '@calbus/contracts/tokens';
+import { hardwareId, isAnonymousHardwareId, token } from '@calbus/contracts/tokens';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { readExplanations, type ExplanationSubject } from '@calbus/operator-client/explanations';
 import { readRecordedDecisions } from '@calbus/operator-client/ledger/recorded-decisions';
@@ -39,7 +39,7 @@ const parseSubject = (id: string | undefined, user: string | undefined): Explana
 const noIdentity = { row: 'N3', code: 'NO_DEVICE_IDENTITY', ...refusals.NO_DEVICE_IDENTITY } as const;
 
 const identifiesNoDevice = (about: ExplanationSubject): boolean =>
-  'hardwareId' in about && identifiesNobody(about.hardwareId);
+  'hardwareId' in about && isAnonymousHardwareId(about.hardwareId);
 
 const describeUnknown = (about: ExplanationSubject): string => {
   if ('requestId' in about)

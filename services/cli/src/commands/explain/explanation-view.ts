@@ -1,6 +1,6 @@
 // An explanation as an administrator reads it.
 
-import type { Explanation, SeenLicense } from '@calbus/contracts/explain-messages';
+import type { Explanation, InputLicense } from '@calbus/contracts/explain-messages';
 import { rowDescriptions } from '@calbus/operator-client/row-descriptions';
 import { day, describeKind, grouped, modeName, moment, plain } from '@calbus/operator-client/text';
 import { bold, dim, green, labelled, red, say } from '../../print.ts';
@@ -40,7 +40,7 @@ const describePresented = ({ asked }: Facts): string | undefined => {
   return p.kind === 'genuine' ? `license ${p.licenseId}` : `a license that is not genuine: ${p.why}`;
 };
 
-const endDescriptions: Record<SeenLicense['ended'], string | undefined> = {
+const endDescriptions: Record<InputLicense['ended'], string | undefined> = {
   no: undefined,
   superseded: 'superseded',
   returned: 'ended, CAL returned',
@@ -48,7 +48,7 @@ const endDescriptions: Record<SeenLicense['ended'], string | undefined> = {
   merged: 'ended by a merge',
 };
 
-const describeLicense = (l: SeenLicense, at: number): string => {
+const describeLicense = (l: InputLicense, at: number): string => {
   const state = endDescriptions[l.ended] ?? (l.notAfter > at ? 'in date' : 'past its end');
   return `${l.licenseId}  ${describeKind(l)}, ${l.version}, until ${day(l.notAfter)}, ${state}`;
 };

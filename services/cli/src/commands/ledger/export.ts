@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { newAudit, type Audit } from '@calbus/audit/audit';
+import { createAudit, type Audit } from '@calbus/audit/audit';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import {
   isAfter,
@@ -40,7 +40,7 @@ const exportLines = async function* (
   { from, to }: Range,
   report: ProgressReport,
 ): AsyncGenerator<Line> {
-  const audit = newAudit();
+  const audit = createAudit();
   for await (const m of openLedgerReader(operator, report).read()) {
     const before = audit.end().time;
     for (const line of linesOf(audit, m)) {

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { openDecisions } from '@calbus/contracts/decisions';
+import { decodeDecisions } from '@calbus/contracts/received-decisions';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
@@ -65,7 +65,7 @@ const watchDecisions = ({ nc }: OperatorClient, asJson: boolean): void => {
     callback: (error, m) => {
       // NATS refuses the subscription of an observer, who sees counts only.
       if (error) return;
-      const opened = openDecisions(m.data);
+      const opened = decodeDecisions(m.data);
       if (!opened.ok) return;
       const { sentAt, decisions, faults } = opened.message;
       for (const f of faults) showFault(f, sentAt, asJson);

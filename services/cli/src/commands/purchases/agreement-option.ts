@@ -1,8 +1,12 @@
 // The options that name a purchase agreement. Its number is checked before the command connects.
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { paperProgram, type Paper, type PaperProgram } from '@calbus/contracts/clearinghouse';
-import { normalPaper, paperProblem } from '@calbus/contracts/papers';
+import {
+  purchaseProgram,
+  type AgreementReference,
+  type PurchaseProgram,
+} from '@calbus/contracts/clearinghouse';
+import { normalizeAgreementNumber, agreementNumberProblem } from '@calbus/contracts/agreement-numbers';
 
 export type AgreementOptions = { readonly program: string; readonly agreement: string };
 
@@ -10,7 +14,7 @@ export const addAgreementOptions = (c: Command): Command =>
   c
     .addOption(
       new Option('--program <program>', 'the purchase program')
-        .choices(paperProgram.options)
+        .choices(purchaseProgram.options)
         .makeOptionMandatory(),
     )
     .requiredOption(
@@ -18,16 +22,18 @@ export const addAgreementOptions = (c: Command): Command =>
       'agreement, enrollment or license number; retail: CODE- and a number, from calbus agreements list',
     );
 
-export const parseAgreementNumber = <P extends PaperProgram>(
+export const parseAgreementNumber = <P extends PurchaseProgram>(
   program: P,
   number: string | undefined,
 ): { program: P; agreementNumber: string } => {
-  const agreementNumber = normalPaper(program, number ?? '');
+  const agreementNumber = normalizeAgreementNumber(program, number ?? '');
   const problem =
-    number === undefined ? 'is missing: --agreement <number>' : paperProblem(program, agreementNumber);
+    number === undefined
+      ? 'is missing: --agreement <number>'
+      : agreementNumberProblem(program, agreementNumber);
   if (problem !== undefined) throw new InvalidArgumentError(`The agreement number (${program}) ${problem}.`);
   return { program, agreementNumber };
 };
 
-export const parseAgreement = ({ program, agreement }: AgreementOptions): Paper =>
-  parseAgreementNumber(paperProgram.parse(program), agreement);
+export const parseAgreement = ({ program, agreement }: AgreementOptions): AgreementReference =>
+  parseAgreementNumber(purchaseProgram.parse(program), agreement);

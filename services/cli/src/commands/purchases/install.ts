@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option } from 'commander';
 import { agreementProgram, type Installable } from '@calbus/contracts/clearinghouse';
 import { liaisonInstall } from '@calbus/contracts/liaison-messages';
-import { codeProblem, normalCode } from '@calbus/contracts/papers';
+import { licenseCodeProblem, normalizeLicenseCode } from '@calbus/contracts/agreement-numbers';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
 import { Problem } from '@calbus/operator-client/problem';
@@ -56,8 +56,8 @@ const parseRetail = (o: PurchaseOptions): Installable => {
   if (o.code !== undefined && o.codeFile !== undefined)
     throw new InvalidArgumentError('Say --code or --code-file, not both.');
   const given = o.codeFile === undefined ? o.code : readCodeFile(o.codeFile);
-  const code = normalCode(given ?? '');
-  const problem = given === undefined ? 'is missing: --code-file <file>' : codeProblem(code);
+  const code = normalizeLicenseCode(given ?? '');
+  const problem = given === undefined ? 'is missing: --code-file <file>' : licenseCodeProblem(code);
   if (problem !== undefined) throw new InvalidArgumentError(`The license code ${problem}.`);
   return { program: 'retail', code };
 };

@@ -2,7 +2,11 @@
 
 import { writeFileSync } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { road, type LiaisonCommand, type Road } from '@calbus/contracts/liaison-messages';
+import {
+  clearinghouseMethod,
+  type LiaisonCommand,
+  type ClearinghouseMethod,
+} from '@calbus/contracts/liaison-messages';
 import type { Body, Contract } from '@calbus/contracts/envelope';
 import type { LiaisonCommandName } from '@calbus/contracts/subjects';
 import {
@@ -16,15 +20,15 @@ import { grouped, plain } from '@calbus/operator-client/text';
 import type { JsonOption } from '../../arguments.ts';
 import { json, say, sayGroups } from '../../print.ts';
 
-export type OfflineMethod = Exclude<Road, 'automatic'>;
+export type OfflineMethod = Exclude<ClearinghouseMethod, 'automatic'>;
 /** `out`: the request file, for the method `web`. */
-export type MethodOptions = JsonOption & { readonly method: Road; readonly out?: string };
+export type MethodOptions = JsonOption & { readonly method: ClearinghouseMethod; readonly out?: string };
 
 export const addMethodOption = (c: Command): Command =>
   c
     .addOption(
       new Option('--method <method>', 'how the command reaches the Clearinghouse')
-        .choices(road.options)
+        .choices(clearinghouseMethod.options)
         .default('automatic'),
     )
     .option('--out <file>', 'web: where the request file is written')

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
-import { splitGroups } from '@calbus/contracts/spoken-groups';
+import { splitGroups } from '../../../../../shared/phone-codes/src/phone-code-groups.ts';
 import { importAnswer, type ImportedAnswer } from '@calbus/operator-client/offline-exchange';
 import { Problem } from '@calbus/operator-client/problem';
 import { readLiaisonStatus } from '@calbus/operator-client/queries';

@@ -1,7 +1,7 @@
 // The content of a backup: the liaison's rows, the bytes of the ledger's messages, and a manifest by which the rest is checked.
 
-import { newChain } from '@calbus/audit/chain';
-import { columnOf, liaisonRow } from '@calbus/contracts/liaison-messages';
+import { createChainReader } from '@calbus/audit/chain';
+import { columnValue, liaisonRow } from '@calbus/contracts/liaison-messages';
 import { generation, instant, name, productId, serverId, sha256 } from '@calbus/contracts/tokens';
 import { z } from 'zod';
 import { Problem } from '@calbus/operator-client/problem';
@@ -38,7 +38,7 @@ export type Line = z.infer<typeof line>;
 /** Counts and checks the lines of a backup, both when it is written and when it is read. */
 export const newTally = () => {
   const damage: { sequence: number; says: string }[] = [];
-  const chain = newChain((d) => damage.push(d));
+  const chain = createChainReader((d) => damage.push(d));
   const records: Record<string, number> = {};
   const liaisonRows: Record<string, number> = {};
   let product = '';
@@ -48,7 +48,7 @@ export const newTally = () => {
     take: (l: Line): void => {
       if (l.is === 'liaison') {
         liaisonRows[l.row.table] = (liaisonRows[l.row.table] ?? 0) + 1;
-        if (l.row.table === 'identity') product = String(columnOf(l.row, 'product_id'));
+        if (l.row.table === 'identity') product = String(columnValue(l.row, 'product_id'));
       }
       if (l.is !== 'message') return;
       messages += 1;

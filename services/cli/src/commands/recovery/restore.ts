@@ -4,7 +4,7 @@ import type { Body } from '@calbus/contracts/envelope';
 import {
   inventoryRestore,
   MAX_RESTORE_BYTES,
-  MAX_RESTORED_AT_ONCE,
+  MAX_RESTORE_MESSAGES,
 } from '@calbus/contracts/inventory-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import {
@@ -98,7 +98,7 @@ const restoreLedger = async (
   for await (const l of backup.lines()) {
     // VOID messages after the last valid message belong to no ledger.
     if (l.is !== 'message' || l.sequence > sequence) continue;
-    if (size + l.bytes.length > MAX_RESTORE_BYTES || messages.length === MAX_RESTORED_AT_ONCE) await send();
+    if (size + l.bytes.length > MAX_RESTORE_BYTES || messages.length === MAX_RESTORE_MESSAGES) await send();
     messages.push({ sequence: l.sequence, bytes: l.bytes });
     size += l.bytes.length;
   }
