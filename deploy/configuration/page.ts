@@ -64,7 +64,7 @@ export const configurationPage = (): string =>
     '| `--check` | says whether its configuration is good, and starts nothing |',
     '| `--print` | prints its configuration as it is in force: what was given, the defaults, and what is not set. Of secrets it prints only the names of the files |',
     '',
-    'How the health of a service is asked is in [operations.md](operations.md#health-and-metrics). The settings of the license server, which its administrator changes while it runs, are others: `calbus settings get`.',
+    'How the health of a service is asked is in [health.md](operations/health.md). The settings of the license server, which its administrator changes while it runs, are others: `calbus settings get`.',
     ...Object.entries(configured).flatMap(([name, { about, schema }]) => [
       '',
       `## ${name}`,

@@ -18,7 +18,7 @@ export const config = z
       .int()
       .min(1_000_000)
       .optional()
-      .describe('What the ledger may use on disk; a limit that is there is changed to it.'),
+      .describe('The limit of the ledger on disk. It replaces the present limit.'),
     replicas: copies
       .optional()
       .describe(

@@ -1,10 +1,10 @@
-// What a license server's user may not do on the broker, tried on a real one.
+// The permissions of a license server's user on the broker, tried on a real broker.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { connect, type ConfirmChannel } from 'amqplib';
 import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
-import { oncePerFile, testRabbitmq } from '@calbus/testkit/servers';
+import { oncePerFile, testRabbitmq } from '@calbus/test-support/servers';
 import { rabbitDefinitions } from './definitions.ts';
 
 const accounts = {
@@ -35,7 +35,7 @@ const refusal = async (
     try {
       await act(channel);
       await channel.waitForConfirms();
-      await channel.checkExchange('amq.direct'); // the broker works in order: by its answer the refusal has come
+      await channel.checkExchange('amq.direct'); // the broker works in order: a refusal arrives before this answer
       return undefined;
     } catch {
       return await closed;
@@ -60,7 +60,7 @@ const allowed: readonly Row[] = [
     'publish a command under its own key',
     put(rabbitmqNames.commandsExchange, rabbitmqNames.commandKey('one'), 'one'),
   ],
-  ['see that the commands exchange is there', (c) => c.checkExchange(rabbitmqNames.commandsExchange)],
+  ['check that the commands exchange exists', (c) => c.checkExchange(rabbitmqNames.commandsExchange)],
 ];
 
 const refused: readonly Row[] = [
@@ -132,14 +132,14 @@ test('the Clearinghouse may do what its service does', async () => {
   assert.equal(await refusal('vendor', 'v', act), undefined);
 });
 
-test("nobody gets in as the user that RabbitMQ ships with, without a password, or with another user's", async () => {
+test("RabbitMQ's default user, a missing password and another user's password are refused", async () => {
   const { url } = await broker();
   for (const who of ['guest:guest', 'one:', 'one:2', 'vendor:1', ':'])
     await assert.rejects(connect(url.replace('://', `://${who}@`)), who);
   await assert.rejects(connect(url), 'guest, by default');
 });
 
-test('no user reaches another virtual host, or may declare or delete what is not of calbus', async () => {
+test('no user reaches another virtual host, or may declare or delete foreign queues and exchanges', async () => {
   const { url } = await broker();
   for (const who of ['one:1', 'two:2', 'vendor:v']) {
     for (const vhost of ['other', 'test', '%2Fother'])
@@ -158,7 +158,7 @@ test('no user reaches another virtual host, or may declare or delete what is not
   }
 });
 
-test('a license server cannot have answers, commands or dead letters of others moved to itself', async () => {
+test('a license server cannot redirect answers, commands or dead letters of others to itself', async () => {
   const moved: readonly Row[] = [
     [
       'another dead-letter exchange',
@@ -180,7 +180,7 @@ test('a license server cannot have answers, commands or dead letters of others m
   }
 });
 
-test('a user name that could be taken for a pattern is refused', () => {
+test('a user name that could act as a pattern is refused', () => {
   const licenseServers = [{ user: 'a.*', password: 'x' }];
   assert.throws(() => rabbitDefinitions({ ...accounts, licenseServers }), /cannot be a RabbitMQ user/);
 });

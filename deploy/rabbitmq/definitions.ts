@@ -1,5 +1,5 @@
-// The definitions of the RabbitMQ between license servers and the Clearinghouse: who may do what, and the exchanges and
-// queues, so that a fresh broker takes commands before anyone has connected. Each side declares its own again when it connects.
+// The definitions of the RabbitMQ between license servers and the Clearinghouse: permissions, exchanges and
+// queues. So a fresh broker accepts commands before any client has connected. Each side declares its own queues again when it connects.
 //
 // A license server's user may publish commands under its own key only, and read, declare and bind its own answers queue
 // only. It may write the dead exchange because declaring a queue with a dead-letter exchange needs that right; what it

@@ -1,4 +1,4 @@
-// docs/errors.md and docs/operations.md say what the code says.
+// docs/errors.md and docs/operations/reference say what the code says.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -19,16 +19,21 @@ const pageOf = (name: string): string =>
 
 const repository = path.join(import.meta.dirname, '..', '..');
 
-/** The rows of the one table under a heading, cell by cell. */
-const tableUnder = (heading: string, page = pageOf('errors.md')): string[][] => {
-  const [, section = ''] = page.split(`## ${heading}\n`);
-  const rows = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+/** The rows of the only table in a text, cell by cell. */
+const tableOf = (text: string): string[][] => {
+  const rows = text.split('\n').filter((line) => line.startsWith('|'));
   return rows.slice(2).map((line) =>
     line
       .slice(1, -1)
       .split('|')
       .map((cell) => cell.trim()),
   );
+};
+
+/** The table under a heading of docs/errors.md. */
+const tableUnder = (heading: string): string[][] => {
+  const [, section = ''] = pageOf('errors.md').split(`## ${heading}\n`);
+  return tableOf(section.split('\n## ')[0] ?? '');
 };
 
 suite('docs/errors.md', () => {
@@ -73,16 +78,16 @@ suite('docs/errors.md', () => {
     });
 });
 
-test('docs/operations.md has every event, in order', () => {
+test('docs/operations/reference/events.md has every event, in order', () => {
   assert.deepEqual(
-    tableUnder('Events', pageOf('operations.md')),
+    tableOf(pageOf('operations/reference/events.md')),
     eventNames.map((name) => [name, String(events[name].number ?? ''), events[name].says, events[name].todo]),
   );
 });
 
-test('docs/operations.md has every setting', () => {
+test('docs/operations/reference/settings.md has every setting', () => {
   assert.deepEqual(
-    tableUnder('Settings', pageOf('operations.md')).map(([name]) => name),
+    tableOf(pageOf('operations/reference/settings.md')).map(([name]) => name),
     settingNames.map((name) => `\`${name}\``),
   );
 });

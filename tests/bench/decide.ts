@@ -6,20 +6,20 @@ import { encode } from '@calbus/contracts/envelope';
 import { inventoryDecisionFacts, type DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Allocation } from '@calbus/contracts/inventory-messages';
 import { createLog } from '@calbus/runtime/log';
-import { cryptoDice as dice } from '../../services/inventory/src/adapters/dice.ts';
-import { decide as decideOne } from '../../services/inventory/src/domain/decide.ts';
-import { dueReturns } from '../../services/inventory/src/domain/due.ts';
-import type { Saw } from '../../services/inventory/src/domain/decision.ts';
-import { evolve } from '../../services/inventory/src/domain/evolve.ts';
-import { factsOfDecision, seenBy } from '../../services/inventory/src/domain/seen.ts';
-import { stillOf } from '../../services/inventory/src/domain/snapshot.ts';
-import { draftOf, type BaseState } from '../../services/inventory/src/domain/state.ts';
-import { poolCounts } from '../../services/inventory/src/domain/stock.ts';
+import { systemRandom as dice } from '../../services/inventory/src/adapters/system-random.ts';
+import { decide as decideOne } from '../../services/inventory/src/rules/decide.ts';
+import { dueReturns } from '../../services/inventory/src/rules/expiry.ts';
+import type { DecisionInputs } from '../../services/inventory/src/rules/decision.ts';
+import { evolve } from '../../services/inventory/src/state/evolve.ts';
+import { decisionFactsOf, decisionInputsOf } from '../../services/inventory/src/rules/decision-inputs.ts';
+import { freezeState } from '../../services/inventory/src/state/snapshot-entries.ts';
+import { draftOf, type BaseState } from '../../services/inventory/src/state/state.ts';
+import { poolCounts } from '../../services/inventory/src/rules/stock.ts';
 import { createFollower } from '../../services/inventory/src/handlers/follow.ts';
 import { chunksOf, newDigest } from '../../services/inventory/src/handlers/snapshot-bytes.ts';
 import type { Ledger } from '../../services/inventory/src/ports.ts';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
-import { history } from './history.ts';
+import { history } from './sample-history.ts';
 
 const BATCH = 256;
 const BATCHES = 200;
@@ -64,7 +64,7 @@ const median = (values: readonly number[]): number =>
 /** Microseconds a request, for a batch of requests of new devices as the leader decides it, its counts included. */
 const perRequest = (state: BaseState): number => {
   const now = Math.max(Date.now(), state.head.time);
-  const c = { now, next: state.head.sequence + 1, dice, storageNearlyFull: false };
+  const c = { now, nextSequence: state.head.sequence + 1, random: dice, storageNearlyFull: false };
   const place = { generation: state.head.generation, sequence: 1, at: c.now, term: 1 };
   const batch = (): number => {
     const requests = Array.from({ length: BATCH }, request);
@@ -81,7 +81,7 @@ const perRequest = (state: BaseState): number => {
 /** The same, with what each decision saw gathered and encoded as the message that is stored. */
 const perRequestKept = (state: BaseState): { readonly us: number; readonly bytes: number } => {
   const now = Math.max(Date.now(), state.head.time);
-  const c = { now, next: state.head.sequence + 1, dice, storageNearlyFull: false };
+  const c = { now, nextSequence: state.head.sequence + 1, random: dice, storageNearlyFull: false };
   const place = { generation: state.head.generation, sequence: 1, at: c.now, term: 1 };
   let bytes = 0;
   const batch = (): number => {
@@ -90,12 +90,12 @@ const perRequestKept = (state: BaseState): { readonly us: number; readonly bytes
     const ms = timed(() => {
       const decisions: DecisionFacts[] = [];
       for (const q of requests) {
-        let saw: Saw = { kind: 'repeat' };
+        let saw: DecisionInputs = { kind: 'repeat' };
         const decision = decideOne(draft, q, { ...c, saw: (what) => (saw = what) });
-        const seen = seenBy(draft, c, q, saw);
+        const seen = decisionInputsOf(draft, c, q, saw);
         for (const r of decision.records) evolve(draft, r, place);
         const answer = draft.outcomes.get(q.requestId);
-        if (answer) decisions.push(factsOfDecision(q, answer, seen));
+        if (answer) decisions.push(decisionFactsOf(q, answer, seen));
       }
       poolCounts(draft);
       bytes = encode(inventoryDecisionFacts, { id: 'm', sentAt: c.now }, { decisions }).byteLength / BATCH;
@@ -111,8 +111,8 @@ const figuresAt = (licenses: number, packs: number): Figure[] => {
   const decided = perRequest(state);
   const kept = perRequestKept(state);
   const due = timed(() => dueReturns(state, Date.now(), 2_500));
-  const still = timed(() => stillOf(state, 0));
-  const chunks = chunksOf(stillOf(state, 0), newDigest());
+  const still = timed(() => freezeState(state, 0));
+  const chunks = chunksOf(freezeState(state, 0), newDigest());
   const pieces: number[] = [];
   for (let done = false; !done;) pieces.push(timed(() => (done = chunks.next().done === true)));
   return [

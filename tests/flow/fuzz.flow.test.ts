@@ -15,7 +15,7 @@ import { inventoryStatus, queryStatus, serviceFault } from '@calbus/contracts/in
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { startSystem, type System } from './system.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

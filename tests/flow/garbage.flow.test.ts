@@ -13,8 +13,8 @@ import { subjects } from '@calbus/contracts/subjects';
 import { readSecret } from '@calbus/operator-client/profile';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { LICENSE_SERVER } from '@calbus/local/deployment';
-import type { Who } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
+import type { TestIdentity } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
@@ -84,8 +84,8 @@ describe('garbage', () => {
     await ts.request({ device: { hardwareId: hw(1), name: 'd' } });
     const before = await state();
     const published = new Set<string>();
-    const everybody: [Permissions, Who][] = [
-      ...roles.map((r): [Permissions, Who] => [identities[r], r]),
+    const everybody: [Permissions, TestIdentity][] = [
+      ...roles.map((r): [Permissions, TestIdentity] => [identities[r], r]),
       [terminalServerPermissions('ts2'), { terminalServer: 'ts2' }],
     ];
     for (const [who, identity] of everybody) {

@@ -15,13 +15,13 @@ import { subjects } from '@calbus/contracts/subjects';
 import { install, sendClearinghouseCommand } from '@calbus/operator-client/clearinghouse-commands';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import type { TerminalServer } from '@calbus/terminal-server/client';
 import { openStatement } from '@calbus/licenses/statements';
 import { dice } from '../chaos/dice.ts';
-import { seedFrom } from '../seed.ts';
-import { runMain } from './run-main.ts';
+import { seedFrom } from '../support/seed.ts';
+import { runMain } from '../support/command.ts';
 import { hw, startSystem, type System } from './system.ts';
 
 const seed = seedFrom('CALBUS_KEYS_SEED');

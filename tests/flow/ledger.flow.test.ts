@@ -9,7 +9,7 @@ import { openLedgerReader, type StoredLedgerMessage } from '@calbus/operator-cli
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { ledgerBatch, type LedgerBatch } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);

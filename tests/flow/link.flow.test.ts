@@ -38,12 +38,12 @@ import { readSecret } from '@calbus/operator-client/profile';
 import { CLEARINGHOUSE, LICENSE_SERVER } from '@calbus/local/deployment';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
-import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-proxy';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { dice } from '../chaos/dice.ts';
-import { seedFrom } from '../seed.ts';
-import { runMain } from './run-main.ts';
+import { seedFrom } from '../support/seed.ts';
+import { runMain } from '../support/command.ts';
 import { filesIn, filesThat, formsOf, formsOfCode, holdsAny, holdsPrivateKey } from './secrets-at-rest.ts';
 import { hw, startSystem, type System } from './system.ts';
 
@@ -54,7 +54,7 @@ const answersQueue = rabbitmqNames.answersQueue(LICENSE_SERVER);
 const copies = { commands: 'calbus.copies.commands', answers: 'calbus.copies.answers' };
 
 let s: System;
-let wire: CuttableWire;
+let wire: FaultProxy;
 const ends = new Map<ServiceName, ServiceProcess>();
 /** The clock of the license server's site is moved by so much. */
 let offsetSeconds = 0;
@@ -90,7 +90,7 @@ before(async () => {
   codes = made.stdout.trim().split('\n');
   assert.equal(codes.length, 60, made.stderr);
   const { host, port } = s.servers.rabbitmq;
-  wire = await cuttableWire({ host, port });
+  wire = await startFaultProxy({ host, port });
   for (const name of ['clearinghouse-liaison', 'clearinghouse', 'inventory', 'issuer'] as const) {
     await s.services.get(name)?.stop();
     await start(name);
@@ -258,12 +258,12 @@ const faults: Record<string, () => Promise<void>> = {
     wire.restore();
   },
   'what is sent is lost': async () => {
-    wire.swallow('toServer');
+    wire.drop('toServer');
     await sleep(chance.between(200, 1_000));
     wire.restore();
   },
   'what comes is lost': async () => {
-    wire.swallow('toClient');
+    wire.drop('toClient');
     await sleep(chance.between(200, 1_000));
     wire.restore();
   },
@@ -458,7 +458,7 @@ const looksForSecrets = async (): Promise<string> => {
 
   const used = codes.slice(0, codesUsed).flatMap(formsOfCode);
   const places = within((text) => holdsAny(text, used));
-  // docs/operations.md says so: a command holds its code while it travels, and RabbitMQ's files do for a while after.
+  // docs/operations/keys.md says so: a command holds its code while it travels, and RabbitMQ's files do for a while after.
   assert.deepEqual(outside(places, /^rabbitmq\/mnesia\//), [], 'license codes in the clear');
   const unused = codes.slice(codesUsed).flatMap(formsOfCode);
   assert.deepEqual(

@@ -13,8 +13,8 @@ import { openLiveCounts } from '@calbus/operator-client/live-counts';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { readSecret } from '@calbus/operator-client/profile';
 import type { ServiceName } from '@calbus/local/services';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { putBack, whileStopped, wipe } from './ledger-on-disk.ts';
 import { hw, startSystem, type System } from './system.ts';
 

@@ -11,8 +11,8 @@ import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { readLedger } from '../chaos/ledger.ts';
 import { hw, startSystem, type System } from './system.ts';
 

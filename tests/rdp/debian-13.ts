@@ -15,7 +15,7 @@ import {
 import path from 'node:path';
 import { prepareApt } from '@calbus/local/debian';
 
-const wanted = [
+const PACKAGES = [
   'base-files',
   'base-passwd',
   'busybox-static',
@@ -27,7 +27,7 @@ const wanted = [
 ];
 
 /** Of what these depend on, what only serves installation scripts, a graphics card, or a system that is booted. */
-const LEFT_OUT =
+const EXCLUDED_PACKAGES =
   /^(adduser|debconf|fonts-.*|gcc-.*-base|init-system-helpers|keyboard-configuration|libgl1-mesa-dri|libllvm.*|libsemanage.*|libsepol.*|libsystemd-shared|libvulkan1|libwayland-.*|libz3-.*|login\.defs|mawk|mesa-libgallium|mount|passwd|perl-base|ssl-cert|systemd|sysvinit-utils|udev|x11-common|xserver-common)$/;
 
 const unpack = (work: string, root: string): void => {
@@ -41,8 +41,8 @@ const unpack = (work: string, root: string): void => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
   ask('update');
-  const all = ask('--simulate', '--no-install-recommends', 'install', ...wanted).matchAll(/^Inst (\S+)/gm);
-  ask('download', ...[...all].map(([, name = '']) => name).filter((name) => !LEFT_OUT.test(name)));
+  const all = ask('--simulate', '--no-install-recommends', 'install', ...PACKAGES).matchAll(/^Inst (\S+)/gm);
+  ask('download', ...[...all].map(([, name = '']) => name).filter((name) => !EXCLUDED_PACKAGES.test(name)));
   mkdirSync(root);
   for (const deb of globSync('*.deb', { cwd: work }).toSorted()) {
     const files = execFileSync('dpkg-deb', ['--fsys-tarfile', deb], { cwd: work, maxBuffer: 2 ** 30 });
@@ -56,7 +56,7 @@ const unpack = (work: string, root: string): void => {
   }
 };
 
-const setUp = (root: string): void => {
+const configure = (root: string): void => {
   const at = (place: string): string => path.join(root, place);
   const there = (command: string, ...args: string[]): unknown =>
     execFileSync('chroot', [root, command, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -84,7 +84,7 @@ export const unpackDebian13 = (folder: string): void => {
   const root = path.join(work, 'root');
   try {
     unpack(work, root);
-    setUp(root);
+    configure(root);
     renameSync(root, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });

@@ -22,10 +22,10 @@ import {
   type ManagedProcessOptions,
   type ManagedProcess,
 } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
-import type { Debian } from './packages.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import type { DebianSystem } from './packages.ts';
 
-export type Ran = { readonly code: number; readonly out: string };
+export type MachineCommandResult = { readonly code: number; readonly output: string };
 
 export type Machine = {
   /** A folder that is the same inside and outside. */
@@ -34,7 +34,7 @@ export type Machine = {
   readonly port: number;
   readonly password: string;
   /** Runs a command there, with nothing in its environment but a PATH. */
-  readonly run: (command: string, args: readonly string[], input?: string) => Promise<Ran>;
+  readonly run: (command: string, args: readonly string[], input?: string) => Promise<MachineCommandResult>;
   /** Starts one there that ends with the machine. */
   readonly start: (
     command: string,
@@ -50,10 +50,10 @@ export type Machine = {
 const FIRST_UID = 58_431;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
-const edit = (file: string, change: (text: string) => string): void =>
+const editFile = (file: string, change: (text: string) => string): void =>
   writeFileSync(file, change(readFileSync(file, 'utf8')));
 
-const listens = (port: number, host: string): Promise<boolean> =>
+const isListening = (port: number, host: string): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host, port });
     socket.once('error', () => resolve(false));
@@ -63,7 +63,7 @@ const listens = (port: number, host: string): Promise<boolean> =>
     });
   });
 
-export const startMachine = async (users: readonly string[], { root }: Debian): Promise<Machine> => {
+export const startMachine = async (users: readonly string[], { root }: DebianSystem): Promise<Machine> => {
   const there = (place: string): string => path.join(root, place);
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-machine-'));
   // A user's session must be able to reach its home.
@@ -84,17 +84,17 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
   });
   for (const name of ['passwd', 'group', 'shadow'] as const) {
     cpSync(there(`etc/${name}`), at(name));
-    edit(at(name), (text) => `${text.trimEnd()}\n${entries.map((e) => e[name]).join('\n')}\n`);
+    editFile(at(name), (text) => `${text.trimEnd()}\n${entries.map((e) => e[name]).join('\n')}\n`);
   }
   cpSync(there('etc/pam.d'), at('pam.d'), { recursive: true, verbatimSymlinks: true });
   cpSync(there('etc/xrdp'), at('xrdp'), { recursive: true, verbatimSymlinks: true });
-  edit(at('xrdp/xrdp.ini'), (text) =>
+  editFile(at('xrdp/xrdp.ini'), (text) =>
     text
       .replace(/^port=3389$/m, `port=tcp://127.0.0.1:${port}`)
       .replace(/^security_layer=.*$/m, 'security_layer=tls')
       .replace(/^LogFile=.*$/m, `LogFile=${at('xrdp.log')}`),
   );
-  edit(at('xrdp/sesman.ini'), (text) =>
+  editFile(at('xrdp/sesman.ini'), (text) =>
     text
       .replace(/^ListenPort=.*$/m, `ListenPort=${sesmanPort}`)
       .replace(/^X11DisplayOffset=.*$/m, `X11DisplayOffset=${display}`)
@@ -157,7 +157,7 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
     run: (command, args, input = '') =>
       new Promise((resolve) => {
         const child = execFile('nsenter', inside(command, args), { env: { PATH } }, (error, out, err) =>
-          resolve({ code: error ? Number(error.code ?? -1) : 0, out: out + err }),
+          resolve({ code: error ? Number(error.code ?? -1) : 0, output: out + err }),
         );
         child.stdin?.on('error', () => undefined); // it may end without reading
         child.stdin?.end(input);
@@ -175,8 +175,8 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
       writeFileSync(at('xrdp-wanted'), '');
       // xrdp-sesman listens at a port, since 0.10 at a socket, of which its log tells.
       const both = async (): Promise<boolean> =>
-        (await listens(port, '127.0.0.1')) &&
-        (/ Sesman now listening on /.test(log()) || (await listens(sesmanPort, '::1')));
+        (await isListening(port, '127.0.0.1')) &&
+        (/ Sesman now listening on /.test(log()) || (await isListening(sesmanPort, '::1')));
       await eventually('xrdp listens', both, patient);
     },
     log,

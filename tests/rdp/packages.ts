@@ -8,7 +8,7 @@ import { canInstallPackages, installPackages, isDebian } from '@calbus/local/deb
 import { repositoryRoot } from '@calbus/local/repository';
 import { unpackDebian13 } from './debian-13.ts';
 
-export type Debian = {
+export type DebianSystem = {
   readonly version: 12 | 13;
   /** Where its files are: this machine's own, or a folder. */
   readonly root: string;
@@ -16,7 +16,7 @@ export type Debian = {
   readonly client: string;
 };
 
-const needed = {
+const REQUIRED_FILES = {
   '/usr/bin/pamtester': 'pamtester',
   '/usr/sbin/xrdp': 'xrdp',
   '/usr/lib/xorg/modules/libxorgxrdp.so': 'xorgxrdp',
@@ -25,7 +25,7 @@ const needed = {
 };
 
 /** Why no terminal server machine can be made at all; undefined where one can. */
-const whyNoMachine = (): string | undefined => {
+const machineProblem = (): string | undefined => {
   if (!canInstallPackages()) return 'users and PAM are made for a test by root alone';
   if (spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status !== 0)
     return 'users, PAM and xrdp have files of their own in a mount namespace, which may not be made here';
@@ -33,12 +33,12 @@ const whyNoMachine = (): string | undefined => {
 };
 
 /** xrdp 0.9 and FreeRDP 2, once they are installed; or why they cannot be had here. */
-export const debian12 = async (): Promise<Debian | string> => {
+export const debian12 = async (): Promise<DebianSystem | string> => {
   if (!isDebian() || !/^VERSION_ID="12"$/m.test(readFileSync('/etc/os-release', 'utf8')))
     return 'PAM, xrdp 0.9 and FreeRDP 2 are taken from Debian 12, and this is another system';
-  const why = whyNoMachine();
+  const why = machineProblem();
   if (why !== undefined) return why;
-  const missing = Object.entries(needed).filter(([file]) => !existsSync(file));
+  const missing = Object.entries(REQUIRED_FILES).filter(([file]) => !existsSync(file));
   if (missing.length > 0)
     await installPackages(
       missing.map(([, name]) => name),
@@ -48,10 +48,10 @@ export const debian12 = async (): Promise<Debian | string> => {
 };
 
 /** xrdp 0.10 and FreeRDP 3, once they are unpacked; or why they cannot be had here. */
-export const debian13 = async (): Promise<Debian | string> => {
+export const debian13 = async (): Promise<DebianSystem | string> => {
   if (!isDebian())
     return "xrdp 0.10 and FreeRDP 3 are taken from Debian's mirror, and this is another system";
-  const why = whyNoMachine();
+  const why = machineProblem();
   if (why !== undefined) return why;
   const root = path.join(repositoryRoot, '.calbus', 'servers', 'debian-13');
   try {

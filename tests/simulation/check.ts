@@ -3,7 +3,7 @@
 
 import { createAudit } from '@calbus/audit/audit';
 import type { Decision } from '@calbus/terminal-server/request-client';
-import { poolCounts } from '../../services/inventory/src/domain/stock.ts';
+import { poolCounts } from '../../services/inventory/src/rules/stock.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { check as checkHistory } from '../chaos/checker/check.ts';
 import { pools, type Fold } from '../chaos/checker/fold.ts';

@@ -61,7 +61,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         term,
         generation: deps.follower.state.head.generation,
         ledgerTime: deps.watch.ledgerTime,
-        onCommitted: events.committed,
+        onCommitted: events.batchCommitted,
         onForeignBatch: () => {},
         lease: () => commit.submit(() => ({ records: [], answer: () => undefined })),
       });

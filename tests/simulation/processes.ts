@@ -29,9 +29,9 @@ import {
   type Decision,
   type StartTimer,
 } from '@calbus/terminal-server/request-client';
-import { redisCache } from '../../services/inventory/src/adapters/redis-cache.ts';
-import { traceOf } from '../../services/inventory/src/domain/trace.ts';
-import { allocate } from '../../services/inventory/src/handlers/allocate.ts';
+import { redisCache } from '../../services/inventory/src/projections/redis-cache.ts';
+import { traceRules } from '../../services/inventory/src/explain/rule-trace.ts';
+import { allocate } from '../../services/inventory/src/api/allocate.ts';
 import { watchClock } from '../../services/inventory/src/handlers/clock-watch.ts';
 import { createFollower, type Follower } from '../../services/inventory/src/handlers/follow.ts';
 import {
@@ -44,7 +44,7 @@ import { keepSnapshots } from '../../services/inventory/src/handlers/snapshots.t
 import { startingPoint } from '../../services/inventory/src/handlers/starting-point.ts';
 import type { Restoring } from '../../services/inventory/src/handlers/restore.ts';
 import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
-import { countIssuer } from '../../services/issuer/src/adapters/metrics.ts';
+import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
 import { handleBatch, type RequestDeps } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger, SnapshotStore } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
@@ -156,12 +156,12 @@ export const newInventory = (w: World, name: string): Inventory => {
     return (given: Leading): (() => void) => {
       const leading = mutation.onLead?.(given, own) ?? given;
       w.setUp(leading, follower);
-      const { term, commit, repeats, events } = leading;
+      const { term, commit, refusalCounter, events } = leading;
       const decided = (facts: DecisionFacts): void => {
-        if (!traceOf(facts).agrees)
+        if (!traceRules(facts).agrees)
           w.wrong(`explain: the tables do not come to ${facts.row} on what ${facts.asked.requestId} saw`);
       };
-      const deps = { commit, repeats, notice: events.answered, decided };
+      const deps = { commit, refusalCounter, notice: events.raiseRateLimited, logDecision: decided };
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       const stop = nats.answerOn(actor, p.wire, subject, async (m) => {
         const head = nats.lastOwn();
@@ -272,7 +272,7 @@ const signed = (facts: LicenseFacts): string =>
   `unsigned.${Buffer.from(JSON.stringify(claimsOf(facts))).toString('base64url')}.unsigned`;
 
 /** Nobody looks at them: one for all issuers of a simulation. */
-const counts = countIssuer(createMetrics(), createEndpoints());
+const counts = issuerMetrics(createMetrics(), createEndpoints());
 
 const LANES = 2;
 const MOST = 16;
@@ -312,19 +312,19 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
         allocate: askLeader,
       },
       terminalServers: {
-        decide: (decisions, { together }) => {
+        publishDecisions: (decisions, { together }) => {
           for (const d of decisions) decided(copyOf(d));
           const [first] = decisions;
           if (first && together)
             tell(first.terminalServerId, encode(licenseDecisions, stamp(), { decisions: [...decisions] }));
           else for (const d of decisions) tell(d.terminalServerId, encode(licenseDecision, stamp(), d));
         },
-        fault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
+        publishFault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
       signer: {
         sign: (facts) => ({ license: signed(facts), anew: true }),
-        signTogether: () => undefined,
-        check: () => ({ ok: false, why: 'none is presented' }),
+        signBatch: () => undefined,
+        verify: () => ({ ok: false, why: 'none is presented' }),
       },
     };
     const lane = async (): Promise<void> => {

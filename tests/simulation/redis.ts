@@ -2,8 +2,8 @@
 
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { CacheScripts } from '../../services/inventory/src/adapters/cache-scripts.ts';
-import type { Head } from '../../services/inventory/src/domain/state.ts';
-import type { LiveHash } from '../../services/inventory/src/domain/live-counts.ts';
+import type { Head } from '../../services/inventory/src/state/state.ts';
+import type { LiveHash } from '../../services/inventory/src/projections/live-counts.ts';
 import type { Actor, Chance, Scheduler } from './scheduler.ts';
 import { newTravel, type Trouble, type Wire } from './servers.ts';
 

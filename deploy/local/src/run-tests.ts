@@ -8,7 +8,7 @@ import { exitWithParent } from './parent-process.ts';
 import { repositoryRoot } from './repository.ts';
 import { COUNTS } from './test-report.ts';
 
-const suites = '{shared,services,deploy,tests}/**/*.{unit,int,flow,contract}.test.ts';
+const suites = '{shared,services,deploy,tests}/**/*.{unit,int,flow,containers}.test.ts';
 const isVendored = (name: string): boolean => name.includes('node_modules') || name.includes('.calbus');
 
 // Two files at a time for two cores; what hangs fails, a test after three minutes and a file that does not end soon after its tests.
@@ -17,7 +17,7 @@ const watchdog = new URL('test-watchdog.ts', import.meta.url).href;
 const sharedSite = { of: 'tests/flow/rows/', setup: 'tests/flow/rows/vendor-site.ts' };
 const limits = ['--test-concurrency=2', '--test-timeout=180000'];
 // Tests in containers come after all others, alone: what they start would make the clocks of the others suspect.
-const inContainers = (file: string): boolean => file.endsWith('.contract.test.ts');
+const inContainers = (file: string): boolean => file.endsWith('.containers.test.ts');
 const limitsInContainers = ['--test-concurrency=1', '--test-timeout=900000'];
 const reporter = `--test-reporter=${new URL('test-report.ts', import.meta.url).href}`;
 

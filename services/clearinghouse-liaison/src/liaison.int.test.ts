@@ -42,10 +42,10 @@ import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond, type Answer } from '@calbus/runtime/responder';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testRabbitmq, type TestRabbitmq } from '@calbus/testkit/servers';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { testRabbitmq, type TestRabbitmq } from '@calbus/test-support/servers';
 import { keyPairFromPem, verifyChain } from '@calbus/licenses/certificates';
 import { issuingKeyContext, decrypt } from '@calbus/licenses/encryption';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
@@ -119,27 +119,30 @@ const playInventory = (): void => {
     subject: subjects.inventory.activation(4),
     contracts: [inventoryActivation],
     callers,
-    handle: async (m) => record(m.body.commandId, m.body.serverId),
+    handlers: { [inventoryActivation.type]: ({ body }) => record(body.commandId, body.serverId) },
   });
   respond(deps, {
     subject: subjects.inventory.install(4),
     contracts: [inventoryInstall, inventorySettleWithheld],
     callers,
-    handle: async (m) =>
-      m.type === inventoryInstall.type && 'keyPack' in m.body
-        ? record(m.body.commandId, m.body.keyPack)
-        : answerWith(inventoryAccepted, { position: { generation: 'g1', sequence: 1 }, repeated: true }),
+    handlers: {
+      [inventoryInstall.type]: ({ body }) => record(body.commandId, body.keyPack),
+      [inventorySettleWithheld.type]: () =>
+        answerWith(inventoryAccepted, { position: { generation: 'g1', sequence: 1 }, repeated: true }),
+    },
   });
   respond(deps, {
     subject: subjects.inventory.query('clearinghouse-liaison', 'settings'),
     contracts: [querySettings],
     callers,
-    handle: async () =>
-      answerWith(inventoryCurrentSettings, {
-        position: { generation: 'g1', sequence: 1 },
-        settings: { ...defaultSettings, serverVersion: '2016' },
-        changes: [],
-      }),
+    handlers: {
+      [querySettings.type]: () =>
+        answerWith(inventoryCurrentSettings, {
+          position: { generation: 'g1', sequence: 1 },
+          settings: { ...defaultSettings, serverVersion: '2016' },
+          changes: [],
+        }),
+    },
   });
   const head = { replica: 'r', generation: 'g1', sequence: 7, hash: '0'.repeat(64), trustRevision: 1 };
   beacon = setInterval(() => {
@@ -208,7 +211,7 @@ const keys = async (): Promise<Body<typeof issuingKeys>> => {
 };
 const asVendor = (...args: string[]): string => {
   const data = ['--data', path.join(dir, 'clearinghouse')];
-  const command = path.join(vendorDir, 'clearinghouse.mjs');
+  const command = path.join(vendorDir, 'src/cli/main.ts');
   return execFileSync(process.execPath, [command, ...args, ...data], { encoding: 'utf8' });
 };
 const packsIssued = (): number => (JSON.parse(asVendor('packs', '--json')) as unknown[]).length;

@@ -4,11 +4,15 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { complains, openScene, type Scene } from './scene.ts';
+import {
+  assertUsageError,
+  startClearinghouseHarness,
+  type ClearinghouseHarness,
+} from '@calbus/test-support/clearinghouse/harness';
 
-let scene: Scene;
+let scene: ClearinghouseHarness;
 before(async () => {
-  scene = await openScene(['u1']);
+  scene = await startClearinghouseHarness(['u1']);
   // Makes keys and register.
   const service = await scene.start();
   await service.stop();
@@ -82,7 +86,7 @@ test("the vendor's command says one sentence to whoever uses it wrongly, and cha
     [['answer', 'ABCDE', '--spoken', '--account', 'v1'], /./],
     [['answer', file('r.txt', 'hello'), '--account', 'a b'], /An account is 1 to 64/],
   ];
-  for (const [args, says] of rows) complains(scene.vendor(...args), says, args.join(' '));
+  for (const [args, says] of rows) assertUsageError(scene.vendor(...args), says, args.join(' '));
   assert.ok(!existsSync(nowhere));
   assert.deepEqual(scene.asVendor('agreements', 'list'), []);
   assert.deepEqual(scene.asVendor('codes', 'list'), []);

@@ -10,11 +10,19 @@ import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { purchasedCals, rabbitmqNames, type PurchasedCals } from '@calbus/contracts/clearinghouse';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { openJws } from '@calbus/licenses/jws';
 import { newKeyPair } from '@calbus/licenses/certificates';
-import { activate, command, openScene, purchase, reason, type Scene, type Site } from './scene.ts';
+import {
+  activateCommand,
+  signedCommand,
+  startClearinghouseHarness,
+  purchase,
+  rejectionReason,
+  type ClearinghouseHarness,
+  type FakeLicenseServer,
+} from '@calbus/test-support/clearinghouse/harness';
 
 const users = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6'];
 const ROUNDS = 7;
@@ -64,10 +72,10 @@ const codeLines = z.array(
   z.object({ number: z.int(), usedAt: z.int().nullable(), usedBy: z.string().nullable() }),
 );
 
-let scene: Scene;
+let scene: ClearinghouseHarness;
 const workers: ServiceProcess[] = [];
 before(async () => {
-  scene = await openScene(users);
+  scene = await startClearinghouseHarness(users);
 });
 after(async () => {
   for (const worker of workers) await worker.kill();
@@ -80,7 +88,7 @@ test('workers that are killed at work issue what was bought, and answer each com
   t.diagnostic(`CALBUS_TEST_SEED=${seed}`);
   const { roll, one } = dice(seed);
   for (const { program, agreementNumber, covers } of agreements)
-    scene.enter({
+    scene.addAgreement({
       program,
       agreementNumber,
       company: 'Example Ltd',
@@ -97,10 +105,10 @@ test('workers that are killed at work issue what was bought, and answer each com
     .parse(scene.asVendor('codes', 'generate', ...contents, '--count', '8'))
     .map(({ code }) => code.replaceAll('-', ''));
 
-  const commands = new Map<string, { readonly s: Site; readonly jws: string }>();
+  const commands = new Map<string, { readonly s: FakeLicenseServer; readonly jws: string }>();
   const answers = new Map<string, Set<string>>();
   let heard = 0;
-  const sites = await Promise.all(users.map(scene.site));
+  const sites = await Promise.all(users.map(scene.licenseServer));
   for (const s of sites)
     await s.channel.consume(
       rabbitmqNames.answersQueue(s.user),
@@ -114,7 +122,7 @@ test('workers that are killed at work issue what was bought, and answer each com
       { noAck: true },
     );
   let sent = 0;
-  const send = async (s: Site, jws: string, times: number): Promise<void> => {
+  const send = async (s: FakeLicenseServer, jws: string, times: number): Promise<void> => {
     commands.set(idOf(jws), { s, jws });
     for (let i = 0; i < times; i += 1) await s.put(jws);
     sent += times;
@@ -140,7 +148,7 @@ test('workers that are killed at work issue what was bought, and answer each com
       if (folded.has(id)) continue;
       folded.add(id);
       const a = answered(id);
-      told.set(reason(a), (told.get(reason(a)) ?? 0) + 1);
+      told.set(rejectionReason(a), (told.get(rejectionReason(a)) ?? 0) + 1);
       if (a.type === 'key-pack') keep(a.body.keyPack);
       if (a.type === 'pack-changed') {
         const pack = held.get(a.body.keyPackId);
@@ -155,30 +163,30 @@ test('workers that are killed at work issue what was bought, and answer each com
       }
     }
   };
-  const next = (s: Site): string => {
+  const next = (s: FakeLicenseServer): string => {
     const own = [...held].filter(([, h]) => h.serverId === s.serverId && h.left > 0);
     const [keyPackId, pack] = one(own) ?? [];
     const what = roll(10);
     if (keyPackId !== undefined && pack && what < 4) {
       const to = roll(2) === 0 ? 'agreement' : 'other-mode';
       // Now and then one more than it has.
-      return command(s, 'change-pack', { keyPackId, quantity: 1 + roll(pack.left + 1), to });
+      return signedCommand(s, 'change-pack', { keyPackId, quantity: 1 + roll(pack.left + 1), to });
     }
     if (pack && what < 5) {
       const { program, agreementNumber } = pack.purchase;
-      return command(s, 'recover', { paper: { program, agreementNumber } });
+      return signedCommand(s, 'recover', { paper: { program, agreementNumber } });
     }
-    if (what < 7) return command(s, 'install', { program: 'retail', code: one(codes) });
+    if (what < 7) return signedCommand(s, 'install', { program: 'retail', code: one(codes) });
     const { program, agreementNumber, covers } = one(agreements) ?? agreements[0];
     const mode = one(Object.keys(covers));
-    return command(s, 'install', purchase(agreementNumber, 1 + roll(9), { program, mode }));
+    return signedCommand(s, 'install', purchase(agreementNumber, 1 + roll(9), { program, mode }));
   };
   const neverMore = (): void => {
     for (const a of agreementLines.parse(scene.asVendor('agreements', 'list')))
       for (const c of a.covers) assert.ok(c.issued >= 0 && c.left >= 0 && c.issued + c.left === c.quantity);
   };
 
-  for (const s of sites) await send(s, activate(s), 2);
+  for (const s of sites) await send(s, activateCommand(s), 2);
   await allAnswered();
   fold();
   let kills = 0;
@@ -205,7 +213,7 @@ test('workers that are killed at work issue what was bought, and answer each com
       const { program, agreementNumber } = some.purchase;
       anew.keys = newKeyPair();
       const body = { reason: 'redeployed', paper: { program, agreementNumber } };
-      await send(anew, command(anew, 'reactivate', body), 2);
+      await send(anew, signedCommand(anew, 'reactivate', body), 2);
       await allAnswered();
       fold();
     }

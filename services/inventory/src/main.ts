@@ -9,9 +9,9 @@ import { connectNats, closeNats, watchConnection } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { version } from '@calbus/runtime/version';
 import { cacheScripts } from './adapters/cache-scripts.ts';
-import { cryptoDice as dice } from './adapters/dice.ts';
-import { natsEvents } from './adapters/event-stream.ts';
-import { keepHeapSmall } from './adapters/heap.ts';
+import { systemRandom as dice } from './adapters/system-random.ts';
+import { natsEvents } from './adapters/nats-events.ts';
+import { limitHeapGrowth } from './adapters/heap-limit.ts';
 import { natsDecisions } from './adapters/nats-decisions.ts';
 import { natsLeaderKey } from './adapters/nats-leader-key.ts';
 import { natsLedgerServer } from './adapters/ledger-server.ts';
@@ -19,18 +19,18 @@ import { natsLedger } from './adapters/nats-ledger.ts';
 import { natsRestoreMark } from './adapters/nats-restore-mark.ts';
 import { natsSnapshots } from './adapters/nats-snapshots.ts';
 import { streamReader } from './adapters/stream-reader.ts';
-import { isDurable, openRedis } from './adapters/connections.ts';
-import { countCommits, countEvents, showInventory } from './adapters/metrics.ts';
-import { sayInventoryReady } from './adapters/ready.ts';
-import { keepRequestQueue, type QueueSeen } from './adapters/request-queue.ts';
-import { redisCache } from './adapters/redis-cache.ts';
-import { hearReplicas } from './adapters/replicas.ts';
+import { isDurable, openRedis } from './adapters/redis-connection.ts';
+import { countCommits, countEvents, registerMetrics } from './projections/metrics.ts';
+import { registerReadiness } from './adapters/readiness.ts';
+import { maintainRequestQueue, type QueueStatus } from './adapters/request-queue.ts';
+import { redisCache } from './projections/redis-cache.ts';
+import { watchReplicaClocks } from './adapters/replica-clocks.ts';
 import { witnessFile } from './adapters/witness-file.ts';
 import { liaisonAsWitness, redisWitness } from './adapters/witness-sources.ts';
 import { serveLoss, serveQueries, serveTerm } from './adapters/serve.ts';
 import { config } from './config.ts';
 import { watchClock } from './handlers/clock-watch.ts';
-import { keepDecisionFacts } from './handlers/decision-facts.ts';
+import { createDecisionLog } from './projections/decision-log.ts';
 import { createFollower } from './handlers/follow.ts';
 import { pace, startLeadership } from './handlers/leadership.ts';
 import { createRestoring } from './handlers/restore.ts';
@@ -50,7 +50,7 @@ await runService({
   name: 'inventory',
   config,
   start: async (c, { clock, log, metrics, onStop, readiness, signal }) => {
-    keepHeapSmall();
+    limitHeapGrowth();
     const replica = newId();
     const common = { servers: c.natsUrl, ca: c.natsCaFile, log, signal };
     const ledgerIdentity = { name: 'inventory-ledger', inbox: identities['inventory-ledger'].inbox };
@@ -89,9 +89,9 @@ await runService({
     const storage = watchStorage(natsLedgerServer(jsm, c.clockOffset), watch, clock, log, signal);
     onStop('the look at the storage', () => storage.ended);
     const decisions = natsDecisions(js, jsm, reader, signal);
-    const keeper = keepDecisionFacts(decisions, clock, log);
+    const keeper = createDecisionLog(decisions, clock, log);
     onStop('what decisions saw', keeper.stop);
-    const own = { replica, watch, roots: [c.clearinghouseRootFile], decided: keeper.keep };
+    const own = { replica, watch, roots: [c.clearinghouseRootFile], decided: keeper.append };
     const endpoints = createEndpoints();
     const deps = { nc, clock, log, dead, endpoints, ...own };
     const key = natsLeaderKey(js, jsm);
@@ -115,8 +115,15 @@ await runService({
     };
     const parts = { ledger, follower, cache, clock, dice, log, key, replica, signal, ...lead };
     const { config: ledgerConfig } = await jsm.streams.info(streams.ledger.name);
-    let queueSeen: QueueSeen | undefined;
-    const queue = keepRequestQueue(nc, ledgerConfig.num_replicas, clock, log, signal, (q) => (queueSeen = q));
+    let queueSeen: QueueStatus | undefined;
+    const queue = maintainRequestQueue(
+      nc,
+      ledgerConfig.num_replicas,
+      clock,
+      log,
+      signal,
+      (q) => (queueSeen = q),
+    );
     onStop('the request queue', () => queue);
     await follower.catchUp();
     follower.takeVoids(); // those of before are no news
@@ -138,14 +145,14 @@ await runService({
       storageUsed: storage.used(),
       clockOffset: c.clockOffset,
     }));
-    hearReplicas(nc, replica, watch);
+    watchReplicaClocks(nc, replica, watch);
     const unheard = (): void => {}; // what does not decode is put aside by the issuers, which hear it too
     const beacon = subscribeToLeader(nc, clock, unheard, unheard);
     const links = { isUp: watchConnection(nc, log), isLedgerUp: watchConnection(ledgerNc, log) };
     const { nearlyFull: storageNearlyFull, used: storageUsed } = storage;
     const ready = { readiness, state, leadership, beacon, cache, storageNearlyFull, ...links };
-    sayInventoryReady({ ...ready, replica, clock });
-    showInventory(metrics, {
+    registerReadiness({ ...ready, replica, clock });
+    registerMetrics(metrics, {
       state,
       leads: isLeader,
       isLost: () => leadership.loss() !== undefined,

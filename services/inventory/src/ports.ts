@@ -2,8 +2,8 @@
 
 import type { LedgerEnd } from '@calbus/contracts/inventory-messages';
 import type { LedgerWitness, WitnessName } from '@calbus/contracts/witness';
-import type { Head } from './domain/state.ts';
-import type { LiveHash } from './domain/live-counts.ts';
+import type { Head } from './state/state.ts';
+import type { LiveHash } from './projections/live-counts.ts';
 
 export type LedgerEntry = { readonly sequence: number; readonly bytes: Uint8Array };
 

@@ -30,10 +30,14 @@ import { createLog } from '@calbus/runtime/log';
 import { answerWith, respond } from '@calbus/runtime/responder';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { UNACTIVATED } from '@calbus/contracts/license';
-import { testLicenseServer, type TestIssuingKey, type TestLicenseServer } from '@calbus/testkit/certificates';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import {
+  testLicenseServer,
+  type TestIssuingKey,
+  type TestLicenseServer,
+} from '@calbus/test-support/license-server-certificates';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 import { privateKeyToPem } from '@calbus/licenses/certificates';
 import { openJws } from '@calbus/licenses/jws';
 import { issuingKeyContext, encrypt } from '@calbus/licenses/encryption';
@@ -103,44 +107,48 @@ const playInventory = (): void => {
     subject: subjects.inventory.query('issuer', 'trust'),
     contracts: [queryTrust],
     callers: inboxes.issuer,
-    handle: async () => answerWith(inventoryTrust, { ...trust, trustRevision: answeredRevision }),
+    handlers: {
+      [queryTrust.type]: () => answerWith(inventoryTrust, { ...trust, trustRevision: answeredRevision }),
+    },
   });
   respond(deps, {
     subject: subjects.inventory.allocate(3),
     contracts: [inventoryAllocate],
     callers: inboxes.issuer,
-    handle: async (m) => {
-      if (fail) return answerWith(serviceFault, { code: fail, says: 'as the test says' });
-      asked.push(...m.body.items.map((i) => i.requestId));
-      const items = m.body.items.map((i): AllocationAnswer => ({
-        requestId: i.requestId,
-        row: 'D4',
-        decidedAt: Date.now(),
-        position: { generation: 'g1', sequence: 8 },
-        outcome:
-          i.kind !== 'license'
-            ? { kind: 'noted' }
-            : {
-                kind: 'license',
-                license: {
-                  licenseId: `l-${i.hardwareId.slice(-4)}`,
-                  licenseServerId: 'unactivated',
-                  epoch: 0,
-                  kind: 'temporary',
-                  mode: 'per-device',
-                  version: '2003',
-                  keyPackId: null,
-                  hardwareId: i.hardwareId,
-                  deviceId: 'd',
-                  deviceName: 'desk',
-                  userName: null,
-                  issuedAt: Date.now(),
-                  notAfter: Date.now() + DAY,
-                  position: { generation: 'g1', sequence: 8 },
+    handlers: {
+      [inventoryAllocate.type]: (m) => {
+        if (fail) return answerWith(serviceFault, { code: fail, says: 'as the test says' });
+        asked.push(...m.body.items.map((i) => i.requestId));
+        const items = m.body.items.map((i): AllocationAnswer => ({
+          requestId: i.requestId,
+          row: 'D4',
+          decidedAt: Date.now(),
+          position: { generation: 'g1', sequence: 8 },
+          outcome:
+            i.kind !== 'license'
+              ? { kind: 'noted' }
+              : {
+                  kind: 'license',
+                  license: {
+                    licenseId: `l-${i.hardwareId.slice(-4)}`,
+                    licenseServerId: 'unactivated',
+                    epoch: 0,
+                    kind: 'temporary',
+                    mode: 'per-device',
+                    version: '2003',
+                    keyPackId: null,
+                    hardwareId: i.hardwareId,
+                    deviceId: 'd',
+                    deviceName: 'desk',
+                    userName: null,
+                    issuedAt: Date.now(),
+                    notAfter: Date.now() + DAY,
+                    position: { generation: 'g1', sequence: 8 },
+                  },
                 },
-              },
-      }));
-      return answerWith(inventoryAllocated, { items });
+        }));
+        return answerWith(inventoryAllocated, { items });
+      },
     },
   });
 };

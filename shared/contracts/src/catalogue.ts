@@ -6,12 +6,14 @@ import * as carrying from './offline-exchange-messages.ts';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
-import { inventoryDecisionFacts, inventoryExplained, queryExplain } from './explain-messages.ts';
+import { inventoryDecisionFacts } from './explain-messages.ts';
+import { inventoryCommands, inventoryQueries } from './inventory-interface.ts';
 import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
+import { liaisonCommands, liaisonQueries } from './liaison-interface.ts';
 import * as liaison from './liaison-messages.ts';
 import { licenseClaims } from './license.ts';
-import { subjects, type LiaisonCommandName } from './subjects.ts';
+import { subjects, type CommandFamily, type LiaisonCommandName } from './subjects.ts';
 import * as terminalServer from './terminal-server-messages.ts';
 
 export const parties = {
@@ -47,32 +49,32 @@ export type Exchange = {
 };
 
 const TS = '{terminalServerId}';
-const family = (name: 'allocate' | 'activation' | 'install' | 'operate'): string =>
-  subjects.inventory.family(name).replace('*', '{term}');
+const family = (name: CommandFamily): string => subjects.inventory.family(name).replace('*', '{term}');
 const refusable = [inventory.inventoryAccepted, inventory.inventoryRefused, inventory.serviceFault];
 
 const inventoryQuery = (
+  role: keyof typeof inventoryQueries,
   name: string,
-  role: 'issuer' | 'operator' | 'clearinghouse-liaison',
-  question: Contract,
-  answer: Contract,
+  { query, answer }: { readonly query: Contract; readonly answer: Contract },
 ): Exchange => ({
   id: `inventory.query.${name}`,
   subject: subjects.inventory.query(role, name),
   transport: 'ask',
   from: [role],
   to: ['inventory'],
-  messages: [question],
+  messages: [query],
   answers: [answer, inventory.serviceFault],
 });
+const queriesOf = (role: 'issuer' | 'operator'): Exchange[] =>
+  Object.entries(inventoryQueries[role]).map(([name, pair]) => inventoryQuery(role, name, pair));
 
-const liaisonCommand = (name: LiaisonCommandName, command: Contract): Exchange => ({
+const liaisonCommand = (name: LiaisonCommandName): Exchange => ({
   id: `liaison.${name}`,
   subject: subjects.liaison.command(name),
   transport: 'ask',
   from: ['operator'],
   to: ['clearinghouse-liaison'],
-  messages: [command],
+  messages: [liaisonCommands[name]],
   answers: [liaison.liaisonAccepted, liaison.liaisonRefused, inventory.serviceFault],
 });
 
@@ -83,7 +85,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseRequest],
+    messages: [terminalServer.queuedMessages.request],
   },
   {
     id: 'license.requests',
@@ -91,7 +93,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseRequests],
+    messages: [terminalServer.queuedMessages.requests],
   },
   {
     id: 'license.validated',
@@ -99,7 +101,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseValidated],
+    messages: [terminalServer.queuedMessages.validated],
   },
   {
     id: 'license.relearn',
@@ -107,7 +109,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseRelearn],
+    messages: [terminalServer.queuedMessages.relearn],
   },
   {
     id: 'license.stands',
@@ -115,7 +117,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseStands],
+    messages: [terminalServer.queuedMessages.stands],
   },
   {
     id: 'decision',
@@ -163,7 +165,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['issuer'],
     to: ['inventory'],
-    messages: [inventory.inventoryAllocate],
+    messages: inventoryCommands.allocate,
     answers: [inventory.inventoryAllocated, inventory.serviceFault],
   },
   {
@@ -172,7 +174,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
-    messages: [inventory.inventoryActivation, inventory.inventoryDeactivation],
+    messages: inventoryCommands.activation,
     answers: refusable,
   },
   {
@@ -181,7 +183,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
-    messages: [inventory.inventoryInstall, inventory.inventoryWithhold, inventory.inventorySettleWithheld],
+    messages: inventoryCommands.install,
     answers: refusable,
   },
   {
@@ -190,53 +192,32 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['operator'],
     to: ['inventory'],
-    messages: [
-      inventory.inventorySettings,
-      inventory.inventoryConfirmClock,
-      inventory.inventoryAcceptLoss,
-      inventory.inventoryRevoke,
-      inventory.inventoryMergeDevices,
-      inventory.inventoryUndoMerge,
-      inventory.inventoryReleaseReserve,
-      inventory.inventoryRestore,
-    ],
+    messages: inventoryCommands.operate,
     answers: refusable,
   },
-  inventoryQuery('trust', 'issuer', inventory.queryTrust, inventory.inventoryTrust),
-  inventoryQuery('status', 'operator', inventory.queryStatus, inventory.inventoryStatus),
-  inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventoryCurrentSettings),
-  inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
-  inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
-  inventoryQuery(
-    'terminal-servers',
-    'operator',
-    inventory.queryTerminalServers,
-    inventory.inventoryTerminalServers,
-  ),
-  inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
-  inventoryQuery('explain', 'operator', queryExplain, inventoryExplained),
+  ...queriesOf('issuer'),
+  ...queriesOf('operator'),
   {
     ...inventoryQuery(
-      'settings',
       'clearinghouse-liaison',
-      inventory.querySettings,
-      inventory.inventoryCurrentSettings,
+      'settings',
+      inventoryQueries['clearinghouse-liaison'].settings,
     ),
     id: 'inventory.query.settings-for-liaison',
   },
-  liaisonCommand('activate', liaison.liaisonActivate),
-  liaisonCommand('install', liaison.liaisonInstall),
-  liaisonCommand('reactivate', liaison.liaisonReactivate),
-  liaisonCommand('deactivate', liaison.liaisonDeactivate),
-  liaisonCommand('recover', liaison.liaisonRecover),
-  liaisonCommand('change-pack', liaison.liaisonChangePack),
+  liaisonCommand('activate'),
+  liaisonCommand('install'),
+  liaisonCommand('reactivate'),
+  liaisonCommand('deactivate'),
+  liaisonCommand('recover'),
+  liaisonCommand('change-pack'),
   {
     id: 'liaison.restore',
     subject: subjects.liaison.command('restore'),
     transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.liaisonRestore],
+    messages: [liaisonCommands.restore],
     answers: [liaison.liaisonRestored, liaison.liaisonRefused, inventory.serviceFault],
   },
   {
@@ -245,7 +226,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryLiaisonBackup],
+    messages: [liaisonQueries.operator.backup],
     answers: [liaison.liaisonBackup, inventory.serviceFault],
   },
   {
@@ -254,7 +235,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [carrying.liaisonExport],
+    messages: [liaisonCommands.carry],
     answers: [carrying.liaisonExported, carrying.liaisonOfflineRefused, inventory.serviceFault],
   },
   {
@@ -263,7 +244,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [carrying.liaisonImport],
+    messages: [liaisonCommands.answer],
     answers: [carrying.liaisonImported, carrying.liaisonOfflineRefused, inventory.serviceFault],
   },
   {
@@ -272,7 +253,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryLiaisonStatus],
+    messages: [liaisonQueries.operator.status],
     answers: [liaison.liaisonStatus, inventory.serviceFault],
   },
   {
@@ -281,7 +262,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryAgreements],
+    messages: [liaisonQueries.operator.agreements],
     answers: [liaison.liaisonAgreements, inventory.serviceFault],
   },
   {
@@ -290,7 +271,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'ask',
     from: ['inventory'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryLiaisonWitness],
+    messages: [liaisonQueries.inventory.witness],
     answers: [liaison.liaisonWitness, inventory.serviceFault],
   },
   {

@@ -44,7 +44,7 @@ export const events = {
   LEDGER_DAMAGED: {
     number: 4100,
     says: 'The ledger is not what it was.',
-    todo: 'calbus ledger verify says where; docs/operations.md says what to do.',
+    todo: 'calbus ledger verify says where; docs/operations/ledger.md says what to do.',
   },
   LICENSE_RETURN_FAILED: {
     number: 16,
@@ -114,7 +114,7 @@ export const events = {
   CLEARINGHOUSE_UNREACHABLE: {
     number: null,
     says: 'The liaison does not reach the Clearinghouse: what is asked of it waits.',
-    todo: 'Start RabbitMQ, or check the address that the liaison is given; licenses are issued all the same.',
+    todo: 'Start RabbitMQ, or check the address that the liaison is given; licenses are still issued.',
   },
   CLONE: {
     number: null,

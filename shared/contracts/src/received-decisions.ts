@@ -1,6 +1,6 @@
 // What comes on a decision subject, however many decisions one message carries.
 
-import { decode, type Body, type Decoded } from './envelope.ts';
+import { decode, dispatch, type Body, type Decoded, type Handlers } from './envelope.ts';
 import { licenseDecision, licenseDecisions, licenseFault } from './terminal-server-messages.ts';
 
 export type ReceivedDecisions = {
@@ -12,17 +12,17 @@ export type ReceivedDecisions = {
   readonly signedTogether?: string | undefined;
 };
 
-type Any = typeof licenseDecision | typeof licenseDecisions | typeof licenseFault;
+const contracts = [licenseDecision, licenseDecisions, licenseFault];
+const told: Handlers<(typeof contracts)[number], ReceivedDecisions> = {
+  [licenseDecision.type]: ({ sentAt, body }) => ({ sentAt, decisions: [body], faults: [] }),
+  [licenseDecisions.type]: ({ sentAt, body }) => ({ sentAt, ...body, faults: [] }),
+  [licenseFault.type]: ({ sentAt, body }) => ({ sentAt, decisions: [], faults: [body] }),
+};
 
 /** Never throws. */
 export const decodeDecisions = (bytes: Uint8Array): Decoded<ReceivedDecisions> => {
-  const decoded = decode<Any>([licenseDecision, licenseDecisions, licenseFault], bytes);
-  if (!decoded.ok) return decoded;
-  const { sentAt, body } = decoded.message;
-  if ('decisions' in body) return { ok: true, message: { sentAt, ...body, faults: [] } };
-  return 'code' in body
-    ? { ok: true, message: { sentAt, decisions: [], faults: [body] } }
-    : { ok: true, message: { sentAt, decisions: [body], faults: [] } };
+  const decoded = decode(contracts, bytes);
+  return decoded.ok ? { ok: true, message: dispatch(told, decoded.message) } : decoded;
 };
 
 /** The licenses in decisions, in their order. */

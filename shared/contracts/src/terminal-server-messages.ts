@@ -98,6 +98,16 @@ export const licenseStands = contract(
   4_096,
 );
 
+/** What terminal servers put into the queue, by the verb of the subject. */
+export const queuedMessages = {
+  request: licenseRequest,
+  requests: licenseRequests,
+  validated: licenseValidated,
+  relearn: licenseRelearn,
+  stands: licenseStands,
+} as const;
+export type QueuedVerb = keyof typeof queuedMessages;
+
 export const decisionOutcome = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('license'),

@@ -1,33 +1,22 @@
-// One signature for all licenses of one message. Each license keeps its own, by which it is verified wherever it is shown later; but
-// whoever was sent several at once need verify only this one, and verifying is the dearest part of a license.
+// One signature for all licenses of one message. Each license keeps its own signature, which later readers verify. The first
+// receiver verifies only this one, because a signature costs more than all other checks of a license.
 
 import { hash, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { UNACTIVATED } from '@calbus/contracts/license';
-import { openJws, signJws, verifyJws } from './jws.ts';
-import { areKnown, issuingKeyOf, vouchFor, type LicenseTrust } from './licenses.ts';
+import { signJws, verifyJws, type OpenedJws } from './jws.ts';
 
 /** Header `typ` of the compact JWS. */
 export const LICENSE_BATCH_TYP = 'cal-licenses+jwt';
 const payload = z.object({ sha256: z.string().length(43) });
 
-/** Of the licenses in their order; none of them contains a line feed. */
+/** Covers the licenses in their order; no license contains a line feed. */
 const digestOf = (licenses: readonly string[]): string => hash('sha256', licenses.join('\n'), 'base64url');
 
-/** Says of `licenses` that the holder of `key`, named `kid`, signed every one of them. */
+/** States that the holder of `key`, named `kid`, signed each of `licenses`. */
 export const signBatch = (key: KeyObject, kid: string, licenses: readonly string[]): string =>
   signJws(key, { typ: LICENSE_BATCH_TYP, kid }, { sha256: digestOf(licenses) });
 
-/**
- * Where `signature` is of exactly these licenses and of a key that may sign licenses, each counts as verified under that key from now on;
- * everything else about it is still asked by checkLicense. Where not, nothing changes and each is verified by itself. Never throws.
- */
-export const verifyBatch = (licenses: readonly string[], signature: string, trust: LicenseTrust): void => {
-  // Before the activation a chain is taken for the licenses of that time only, which checkLicense knows and this does not.
-  if (trust.licenseServerId === UNACTIVATED) return;
-  const opened = openJws(signature);
-  const key = issuingKeyOf(opened?.header.kid ?? '', trust);
-  if (!opened || !key || areKnown(key, licenses)) return;
-  if (payload.safeParse(opened.payload).data?.sha256 !== digestOf(licenses)) return;
-  if (verifyJws(opened, LICENSE_BATCH_TYP, key)) vouchFor(key, licenses);
-};
+/** Whether `key` signed exactly these licenses in this order. */
+export const isBatchSignature = (opened: OpenedJws, key: KeyObject, licenses: readonly string[]): boolean =>
+  payload.safeParse(opened.payload).data?.sha256 === digestOf(licenses) &&
+  verifyJws(opened, LICENSE_BATCH_TYP, key);

@@ -4,10 +4,13 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { compactVerify, importX509 } from 'jose';
 import { makeCertificate, newKeyPair, verifyChain, certificateFacts } from './certificates.ts';
 import { openJws, signJws, verifyJws } from './jws.ts';
-import { checkLicense, signLicense, type LicenseTrust } from './licenses.ts';
+import { signLicense } from './license-signature.ts';
+import { createVerifier, type LicenseTrust } from './verifier.ts';
 import { encrypt, decrypt } from './encryption.ts';
-import { signBatch, verifyBatch } from './batch-signature.ts';
+import { signBatch } from './batch-signature.ts';
 import type { LicenseFacts } from '@calbus/contracts/license';
+
+const { verify, verifyBatch } = createVerifier();
 
 const NOW = 1_790_000_000_000;
 const DAY = 86_400_000;
@@ -59,16 +62,16 @@ const trust: LicenseTrust = {
 
 test('a license given again under a younger key is genuine; one dated after its key has ended is not', () => {
   const old = { ...facts, issuedAt: NOW - 50 * DAY };
-  assert.deepEqual(checkLicense(signLicense(issuing.privateKey, 'k1', old), trust).ok, true);
+  assert.deepEqual(verify(signLicense(issuing.privateKey, 'k1', old), trust).ok, true);
   const late = { ...facts, issuedAt: NOW + 31 * DAY };
-  const check = checkLicense(signLicense(issuing.privateKey, 'k1', late), trust);
+  const check = verify(signLicense(issuing.privateKey, 'k1', late), trust);
   assert.match(check.ok ? 'genuine' : check.why, /not in date/);
 });
 
 test('a license verifies, is the same bytes each time, and any JOSE library reads it', async () => {
   const jws = signLicense(issuing.privateKey, 'k1', facts);
   assert.equal(signLicense(issuing.privateKey, 'k1', facts), jws);
-  const check = checkLicense(jws, trust);
+  const check = verify(jws, trust);
   assert.ok(check.ok);
   assert.equal(check.claims.jti, 'l1');
   const read = await compactVerify(jws, await importX509(issuingPem, 'EdDSA'));
@@ -95,7 +98,7 @@ test('a license altered, of another key, another server or an unknown kid is not
     [signJws(issuing.privateKey, { typ: 'other', kid: 'k1' }, { a: 1 }), 'other typ'],
     ['a.b.c', 'nothing'],
   ];
-  for (const [license, what] of bad) assert.equal(checkLicense(license, trust).ok, false, what);
+  for (const [license, what] of bad) assert.equal(verify(license, trust).ok, false, what);
 });
 
 test('a license server certificate is no authority for key packs', async () => {
@@ -151,8 +154,7 @@ describe('one signature for several licenses', () => {
   };
   let made = 0;
   const some = (): [string, string, string] => [junk(made++), junk(made++), junk(made++)];
-  const count = (licenses: readonly string[], t = trust): boolean[] =>
-    licenses.map((l) => checkLicense(l, t).ok);
+  const count = (licenses: readonly string[], t = trust): boolean[] => licenses.map((l) => verify(l, t).ok);
 
   test('is verified once for all of them', () => {
     const licenses = some();
@@ -211,11 +213,22 @@ test('what was found genuine is genuine again; altered, or where another key has
   const strangers = [await issuingCertificate(stranger.publicKey), serverPem];
   const elsewhere = { ...trust, issuing: new Map([['k1', strangers]]) };
   for (const turn of ['first', 'second']) {
-    assert.ok(checkLicense(text, trust).ok, turn);
-    assert.ok(!checkLicense(swapped, trust).ok, turn);
-    assert.ok(!checkLicense(text, elsewhere).ok, turn);
-    assert.ok(!checkLicense(text, { ...trust, licenseServerId: 'Z'.repeat(35) }).ok, turn);
+    assert.ok(verify(text, trust).ok, turn);
+    assert.ok(!verify(swapped, trust).ok, turn);
+    assert.ok(!verify(text, elsewhere).ok, turn);
+    assert.ok(!verify(text, { ...trust, licenseServerId: 'Z'.repeat(35) }).ok, turn);
   }
+});
+
+test('a batch signature counts only for the verifier that verified it', () => {
+  const license = `${signLicense(issuing.privateKey, 'k1', { ...facts, licenseId: 'own' })
+    .split('.')
+    .slice(0, 2)
+    .join('.')}.${'A'.repeat(86)}`;
+  const [own, other] = [createVerifier(), createVerifier()];
+  own.verifyBatch([license], signBatch(issuing.privateKey, 'k1', [license]), trust);
+  assert.equal(own.verify(license, trust).ok, true);
+  assert.equal(other.verify(license, trust).ok, false);
 });
 
 test('a signature is of its key, header and payload', () => {

@@ -1,7 +1,7 @@
 // The operator's connection to NATS: asks inventory and the liaison, and explains in a sentence why no answer came.
 
 import { RequestStrategy, type NatsConnection } from 'nats';
-import { decode, encode, type Body, type Contract } from '@calbus/contracts/envelope';
+import { decode, encode, type Body, type Contract, type Message } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { sendRequest } from '@calbus/runtime/request';
@@ -30,21 +30,21 @@ export type OperatorClient = {
     c: C,
     body: Body<C>,
     answer: A,
-  ) => Promise<Body<A>>;
+  ) => Promise<Message<A>['body']>;
   /** Sends one question to all replicas and returns the answers in the order of their arrival. */
   readonly askAll: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answer: A,
-  ) => Promise<Body<A>[]>;
+  ) => Promise<Message<A>['body'][]>;
   /** Sends one question that has several types of answers. */
   readonly askAny: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answers: readonly A[],
-  ) => Promise<{ readonly type: string; readonly body: Body<A> }>;
+  ) => Promise<Message<A>>;
   /** Throws a Problem where the profile's identity may not publish on the subject. */
   readonly permit: (subject: string) => void;
   readonly close: () => Promise<void>;
@@ -80,8 +80,8 @@ const askAll = async <C extends Contract, A extends Contract>(
   c: C,
   body: Body<C>,
   answer: A,
-): Promise<Body<A>[]> => {
-  const found: Body<A>[] = [];
+): Promise<Message<A>['body'][]> => {
+  const found: Message<A>['body'][] = [];
   try {
     const question = encode(c, { id: newId(), sentAt: Date.now() }, body);
     const options = {

@@ -116,7 +116,7 @@ export const loadProfile = (given: string | undefined): Profile => {
   }
   const parsed = profileSchema.safeParse(value);
   if (!parsed.success) {
-    const where = parsed.error.issues[0]?.path.join('../../../services/cli/src') ?? '';
+    const where = parsed.error.issues[0]?.path.join('.') ?? '';
     throw new Problem(
       'BAD_PROFILE',
       `${file} is not a profile of this version (at "${where}"); \`npm start\` writes it anew.`,

@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { after, describe, test } from 'node:test';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { systemClock } from './clock.ts';
 import { serveHttp, type Page } from './http-server.ts';
 import type { Log } from './log.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseDelivery } from './jetstream-delivery.ts';
 
-const expected = { deliveries: 3, sequence: 41, place: 7, storedAt: 1_790_000_000_123 };
+const expected = { deliveries: 3, sequence: 41, consumerSequence: 7, storedAt: 1_790_000_000_123 };
 
 test('what JetStream says of a message is read from both forms of its subject', () => {
   const rest = '3.41.7.1790000000123456789.5';

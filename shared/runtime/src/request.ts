@@ -4,6 +4,7 @@ import { ErrorCode, type NatsConnection } from 'nats';
 import {
   decode,
   encode,
+  isOf,
   type Body,
   type Contract,
   type Message,
@@ -43,9 +44,6 @@ export const sendRequest = async <C extends Contract, A extends Contract>(
   const decoded = decode<A | typeof serviceFault>([...answers, serviceFault], data);
   if (!decoded.ok) throw new FaultError(decoded.fault);
   const { message } = decoded;
-  if (message.type === serviceFault.type) {
-    const f = (message as Message<typeof serviceFault>).body;
-    throw new FaultError(fault(f.code, f.says));
-  }
+  if (isOf(serviceFault, message)) throw new FaultError(fault(message.body.code, message.body.says));
   return message;
 };

@@ -2,7 +2,14 @@
 // It answers only where a caller of this kind listens: a reply subject is chosen by the caller, and NATS does not check it.
 
 import type { Msg, NatsConnection, Subscription } from 'nats';
-import { decode, encode, type Contract, type Message } from '@calbus/contracts/envelope';
+import {
+  decode,
+  dispatch,
+  encode,
+  type Body,
+  type Contract,
+  type Handlers,
+} from '@calbus/contracts/envelope';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import { serviceFault } from '@calbus/contracts/inventory-messages';
 import type { Clock } from './clock.ts';
@@ -16,7 +23,7 @@ import { errorFacts, type Log } from './log.ts';
 export type Answer = { readonly contract: Contract; readonly body: unknown };
 
 /** Pairs a body with its contract, so that the compiler checks the one against the other. */
-export const answerWith = <C extends Contract>(contract: C, body: Message<C>['body']): Answer => ({
+export const answerWith = <C extends Contract>(contract: C, body: Body<C>): Answer => ({
   contract,
   body,
 });
@@ -28,7 +35,8 @@ export type Responder<C extends Contract> = {
   readonly contracts: readonly C[];
   /** The inboxes of the only callers that get an answer. */
   readonly callers: string | readonly string[];
-  readonly handle: (message: Message<C>, subject: string) => Promise<Answer>;
+  /** One for each type of message in `contracts`. */
+  readonly handlers: Handlers<C, Answer | Promise<Answer>>;
 };
 
 export type RespondDeps = {
@@ -72,7 +80,7 @@ const one = async <C extends Contract>(
   } else {
     ({ id: causationId, correlationId } = decoded.message);
     try {
-      answer = await r.handle(decoded.message, msg.subject);
+      answer = await dispatch(r.handlers, decoded.message);
     } catch (error) {
       const known = faultOf(error);
       if (!known) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import path from 'node:path';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { putBack } from '../ledger-on-disk.ts';
 import { atTerminalServer, decidedBy, said } from './at-terminal-server.ts';
 import { cals, device, licenseIdOf, settles, told } from './clients.ts';

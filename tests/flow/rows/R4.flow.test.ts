@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { inventoryRevoke } from '@calbus/contracts/inventory-messages';
 import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId } from '@calbus/operator-client/ids';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { atTerminalServer, decidedBy, said } from './at-terminal-server.ts';
 import { cals, device, settles, told, type Device } from './clients.ts';
 import type { RowSystem } from './row-system.ts';

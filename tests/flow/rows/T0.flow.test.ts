@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { atTerminalServer } from './at-terminal-server.ts';
 import { device } from './clients.ts';
 import { done } from './operator.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { atTerminalServer, decidedBy, said } from './at-terminal-server.ts';
 import { cals } from './clients.ts';
 import { row } from './row.ts';

@@ -14,8 +14,8 @@ import {
   type TerminalServerMode,
 } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
-import { cuttableWire } from '@calbus/testkit/cut';
-import { eventually } from '@calbus/testkit/eventually';
+import { startFaultProxy } from '@calbus/test-support/fault-proxy';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw } from '../system.ts';
 import type { Device } from './clients.ts';
 import { terminalServerId, type RowSystem } from './row-system.ts';
@@ -48,7 +48,7 @@ export const atTerminalServer = async (
   const id = terminalServerId(version, mode === 'per-user' ? 'per-user' : 'per-device');
   const seedFile = terminalServerSeedFile(s.profile, id);
   const { hostname, port } = new URL(s.profile.natsUrl);
-  const wire = await cuttableWire({ host: hostname, port: Number(port) });
+  const wire = await startFaultProxy({ host: hostname, port: Number(port) });
   const store = path.join(path.dirname(seedFile), `${id}.${mode}.kept.json`);
   const start = (): Promise<TerminalServer> =>
     connect({

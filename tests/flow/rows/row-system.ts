@@ -27,11 +27,11 @@ import { startNats } from '@calbus/local/servers/nats';
 import { startRedis } from '@calbus/local/servers/redis';
 import { serviceEnvironment, type ServerUrls } from '@calbus/local/services';
 import type { TerminalServer } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 import { provision } from '../../../deploy/nats/provision.ts';
 import { changeStopped } from '../ledger-on-disk.ts';
-import { runMain, type Ran } from '../run-main.ts';
+import { runMain, type CommandResult } from '../../support/command.ts';
 import { purchaseOf, vendorSite, type VendorFacts } from './vendor-site.ts';
 
 export const DAY = 86_400_000;
@@ -74,7 +74,7 @@ export type RowSystem = {
   /** Throws unless the ledger is sound, by the reading that shares nothing with inventory. */
   readonly verify: () => Promise<void>;
   /** Runs `calbus …`; its clock is not moved. */
-  readonly calbus: (...args: string[]) => Promise<Ran>;
+  readonly calbus: (...args: string[]) => Promise<CommandResult>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
@@ -204,7 +204,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
       });
       return describeCounts(live ?? { head: null, pools: [] });
     };
-    const calbus = (...args: string[]): Promise<Ran> =>
+    const calbus = (...args: string[]): Promise<CommandResult> =>
       runMain('services/cli/src/main.ts', args, { CALBUS_PROFILE: path.join(dataDir, 'operator.json') });
     return {
       operator,

@@ -10,9 +10,9 @@ import type { Purchase, PurchaseAgreement } from '@calbus/contracts/clearinghous
 import { productVersions } from '@calbus/contracts/versions';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startService } from '@calbus/testkit/process';
+import { startService } from '@calbus/test-support/service-process';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
-import { runMain } from '../run-main.ts';
+import { runMain } from '../../support/command.ts';
 
 const here = import.meta.dirname;
 const variable = 'VENDOR_SITE_OF_TESTS';

@@ -8,10 +8,10 @@ import { after, before, describe, test } from 'node:test';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
 import { startChildProcess, type ManagedProcess } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from '../../flow/system.ts';
-import { startMachine, type Machine, type Ran } from '../machine.ts';
-import { debian12, type Debian } from '../packages.ts';
+import { startMachine, type Machine, type MachineCommandResult } from '../machine.ts';
+import { debian12, type DebianSystem } from '../packages.ts';
 
 const debian = await debian12();
 const patient = { withinMs: 60_000, everyMs: 100 };
@@ -29,7 +29,8 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     const { code, stderr } = await s.calbus(...args);
     assert.equal(code, 0, stderr);
   };
-  const agentCommand = (...args: string[]): Promise<Ran> => machine.run(process.execPath, [MAIN, ...args]);
+  const agentCommand = (...args: string[]): Promise<MachineCommandResult> =>
+    machine.run(process.execPath, [MAIN, ...args]);
   const startAgent = async (): Promise<void> => {
     agent = await machine.start(process.execPath, [
       MAIN,
@@ -41,7 +42,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     await eventually('the agent answers', answers, patient);
   };
   /** What PAM says of this user's account, as xrdp-sesman would ask. */
-  const account = (user: string): Promise<Ran> =>
+  const account = (user: string): Promise<MachineCommandResult> =>
     machine.run('pamtester', ['xrdp-sesman', user, 'acct_mgmt']);
   /** A log-on over RDP, up to what sesman writes about it. */
   const logOn = async (user: string): Promise<string> => {
@@ -89,7 +90,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
           user: { name: `user${n}`, authenticatedBy: 'pam' },
         });
       await others.close();
-      machine = stack.use(await startMachine(['alice', 'bob'], debian as Debian));
+      machine = stack.use(await startMachine(['alice', 'bob'], debian as DebianSystem));
       const place = (name: string): string => path.join(machine.dir, name);
       writeFileSync(place('seed'), readFileSync(s.deployment.seedFile({ terminalServer: 'ts2' })), {
         mode: 0o600,
@@ -119,25 +120,25 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
 
   test('installed without a daemon, it warns, and nobody is let in', async () => {
     const asked = await agentCommand('install', 'xrdp', '--backup', machine.dir);
-    assert.deepEqual([asked.code, /say --yes/.test(asked.out)], [1, true], asked.out);
+    assert.deepEqual([asked.code, /say --yes/.test(asked.output)], [1, true], asked.output);
     assert.equal((await account('alice')).code, 0, 'nothing was changed');
     const installed = await agentCommand('install', 'xrdp', '--backup', machine.dir, '--yes');
-    assert.equal(installed.code, 0, installed.out);
-    assert.match(installed.out, /No agent answers at \/run\/calbus\/agent\.sock yet/);
-    assert.match(installed.out, /^\+account {2}requisite {2}pam_exec\.so stdout \/usr\/bin\/timeout 4 /m);
+    assert.equal(installed.code, 0, installed.output);
+    assert.match(installed.output, /No agent answers at \/run\/calbus\/agent\.sock yet/);
+    assert.match(installed.output, /^\+account {2}requisite {2}pam_exec\.so stdout \/usr\/bin\/timeout 4 /m);
     const refused = await account('alice');
     assert.notEqual(refused.code, 0);
-    assert.match(refused.out, /calbus: alice is refused: the license agent does not answer/);
+    assert.match(refused.output, /calbus: alice is refused: the license agent does not answer/);
   });
 
   test('with it, the fifth CAL goes to alice, and bob is refused for want of one', async () => {
     await startAgent();
     const alice = await account('alice');
-    assert.equal(alice.code, 0, alice.out);
-    assert.match(alice.out, /calbus: alice is let in \(A1\)/);
+    assert.equal(alice.code, 0, alice.output);
+    assert.match(alice.output, /calbus: alice is let in \(A1\)/);
     const bob = await account('bob');
     assert.notEqual(bob.code, 0);
-    assert.match(bob.out, /calbus: bob is refused \(D12, NO_LICENSE_AVAILABLE\)/);
+    assert.match(bob.output, /calbus: bob is refused \(D12, NO_LICENSE_AVAILABLE\)/);
     const { stdout } = await s.calbus('licenses', '--json');
     assert.match(stdout, /alice/);
     assert.doesNotMatch(stdout, /"bob"/);
@@ -177,7 +178,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     await calbus('settings', 'set', 'perUserWhenUnreachable=refuse');
     await startAgent();
     const told = async (): Promise<boolean> =>
-      (await agentCommand('status')).out.includes('"perUserWhenUnreachable":"refuse"');
+      (await agentCommand('status')).output.includes('"perUserWhenUnreachable":"refuse"');
     await eventually('the agent knows the setting', told, patient);
     await s.servers.nats.pause();
     await eventually('alice is refused', async () => (await account('alice')).code !== 0, patient);
@@ -190,7 +191,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     const there = path.join(machine.dir, 'pam.d', path.basename(PAM_FILE));
     assert.notEqual(readFileSync(there, 'utf8'), readFileSync(PAM_FILE, 'utf8'));
     const removed = await agentCommand('uninstall', 'xrdp', '--backup', machine.dir, '--yes');
-    assert.equal(removed.code, 0, removed.out);
+    assert.equal(removed.code, 0, removed.output);
     assert.equal(readFileSync(there, 'utf8'), readFileSync(PAM_FILE, 'utf8'));
     assert.equal((await account('bob')).code, 0);
   });

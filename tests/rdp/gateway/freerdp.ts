@@ -6,13 +6,16 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ManagedProcess } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import type { Machine } from '../machine.ts';
 
-export type Screen = { readonly display: string; readonly [Symbol.asyncDispose]: () => Promise<void> };
+export type VirtualDisplay = {
+  readonly display: string;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+};
 
 /** An X server without a screen, on a display that is free. */
-export const startScreen = async (machine: Machine): Promise<Screen> => {
+export const startVirtualDisplay = async (machine: Machine): Promise<VirtualDisplay> => {
   const tied = await machine.start(
     'Xvfb',
     ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
@@ -31,20 +34,20 @@ export const startScreen = async (machine: Machine): Promise<Screen> => {
 
 export type Connection = {
   /** All that the client has printed. */
-  readonly said: () => string;
+  readonly output: () => string;
   /** Its exit code, once it has ended by itself, as it has to within a minute. */
-  readonly ended: () => Promise<number | null>;
+  readonly exitCode: () => Promise<number | null>;
   /** Disconnects. */
-  readonly leave: () => Promise<void>;
+  readonly disconnect: () => Promise<void>;
 };
 
-export type Desk = {
+export type FreeRdpClient = {
   readonly name: string;
   /** Its hardware id, as FreeRDP makes it of the name. */
   readonly hardwareId: string;
   /** The license it keeps; undefined where it has none. */
   readonly license: () => string | undefined;
-  readonly keep: (license: string) => void;
+  readonly storeLicense: (license: string) => void;
   readonly connect: (
     port: number,
     who: { readonly user: string; readonly password: string },
@@ -54,9 +57,16 @@ export type Desk = {
 
 const hash = (algorithm: string, text: string): string => createHash(algorithm).update(text).digest('hex');
 
-export type Place = { readonly machine: Machine; readonly screen: Screen; readonly client: string };
+export type FreeRdpOptions = {
+  readonly machine: Machine;
+  readonly screen: VirtualDisplay;
+  readonly client: string;
+};
 
-export const desk = (name: string, { machine, screen, client }: Place): Desk => {
+export const createFreeRdpClient = (
+  name: string,
+  { machine, screen, client }: FreeRdpOptions,
+): FreeRdpClient => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-desk-'));
   const licenses = path.join(dir, 'freerdp', 'licenses');
   const file = path.join(licenses, `${hash('sha1', name)}.cal`);
@@ -65,7 +75,7 @@ export const desk = (name: string, { machine, screen, client }: Place): Desk => 
     name,
     hardwareId: `00000104${hash('md5', name)}`,
     license: () => (existsSync(file) ? readFileSync(file, 'latin1') : undefined),
-    keep: (license) => {
+    storeLicense: (license) => {
       mkdirSync(licenses, { recursive: true });
       writeFileSync(file, license, 'latin1');
     },
@@ -82,13 +92,13 @@ export const desk = (name: string, { machine, screen, client }: Place): Desk => 
       let closed = false;
       tied.child.once('close', () => (closed = true));
       return {
-        said: () => said,
-        ended: async () => {
+        output: () => said,
+        exitCode: async () => {
           // All that it printed has come.
           await eventually('the client ends by itself', () => closed, { withinMs: 60_000 });
           return (await tied.ended).code;
         },
-        leave: () => tied.stop(),
+        disconnect: () => tied.stop(),
       };
     },
     [Symbol.asyncDispose]: async () => {

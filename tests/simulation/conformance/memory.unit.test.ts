@@ -2,8 +2,8 @@
 
 import { describe, test } from 'node:test';
 import { createLog } from '@calbus/runtime/log';
-import { redisCache } from '../../../services/inventory/src/adapters/redis-cache.ts';
-import { story } from '../../../services/inventory/src/domain/story.ts';
+import { redisCache } from '../../../services/inventory/src/projections/redis-cache.ts';
+import { createScenario } from '../../support/inventory/scenario.ts';
 import { chanceFrom, newScheduler, type Scheduler } from '../scheduler.ts';
 import { newRedis } from '../redis.ts';
 import { goodWire, newNats } from '../servers.ts';
@@ -73,7 +73,7 @@ describe('in memory: the live counts', () => {
       const { scheduler, actor } = memory();
       const clock = scheduler.clock(actor, () => 0);
       const redis = newRedis(scheduler, chanceFrom(1), { loss: 0, twice: 0 });
-      const s = story();
+      const s = createScenario();
       s.activate();
       const scripts = redis.scriptsOf(actor, wire);
       const cache = redisCache(scripts, s.state, clock, log, new AbortController().signal);

@@ -1,10 +1,10 @@
 // What each port promises, whoever keeps it: run on the adapters in memory and on those that speak to real servers.
 
 import assert from 'node:assert/strict';
-import type { Queued } from '../../../services/issuer/src/ports.ts';
+import type { QueuedMessage } from '../../../services/issuer/src/ports.ts';
 import type { Cache, LeaderKey, Ledger } from '../../../services/inventory/src/ports.ts';
-import { changedHashes, touchedBy } from '../../../services/inventory/src/domain/live-counts.ts';
-import type { Story } from '../../../services/inventory/src/domain/story.ts';
+import { changedHashes, changedEntities } from '../../../services/inventory/src/projections/live-counts.ts';
+import type { Scenario } from '../../support/inventory/scenario.ts';
 
 /** One promise: what it is, and how it is tried. */
 export type Promised<T> = { readonly says: string; readonly holds: (subject: T) => Promise<void> };
@@ -72,10 +72,11 @@ export const leaderKeyPromises: readonly Promised<LeaderKey>[] = [
 /** The queue from both its ends. */
 export type QueueEnds = {
   readonly put: (text: string) => Promise<void>;
-  readonly fetch: (most: number) => Promise<readonly Queued[]>;
+  readonly fetch: (most: number) => Promise<readonly QueuedMessage[]>;
   readonly pass: (ms: number) => Promise<void>;
 };
-const texts = (batch: readonly Queued[]): string[] => batch.map((q) => new TextDecoder().decode(q.bytes));
+const texts = (batch: readonly QueuedMessage[]): string[] =>
+  batch.map((q) => new TextDecoder().decode(q.bytes));
 
 export const queuePromises: readonly Promised<QueueEnds>[] = [
   {
@@ -90,7 +91,7 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
       );
       const rest = await q.fetch(5);
       assert.deepEqual(texts(rest), ['c']);
-      for (const m of [...first, ...rest]) m.done();
+      for (const m of [...first, ...rest]) m.acknowledge();
       await q.pass(200);
       assert.deepEqual(texts(await q.fetch(5)), []);
     },
@@ -100,11 +101,11 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
     holds: async (q) => {
       await q.put('again');
       const [m] = await q.fetch(1);
-      m?.again(300);
+      m?.retry(300);
       await q.pass(400);
       const [second] = await q.fetch(1);
       assert.equal(second?.deliveries, 2);
-      second.done();
+      second.acknowledge();
       await q.pass(200);
     },
   },
@@ -114,13 +115,13 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
       await q.put('kept');
       const [m] = await q.fetch(1);
       await q.pass(3_000);
-      m?.working();
+      m?.extendAckWait();
       await q.pass(3_000);
       assert.deepEqual(texts(await q.fetch(1)), []);
       await q.pass(2_500);
       const [second] = await q.fetch(1);
       assert.equal(second?.deliveries, 2);
-      second.done();
+      second.acknowledge();
       await q.pass(200);
     },
   },
@@ -128,7 +129,7 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
 
 /** The live counts with what they are of, and what stands in Redis. */
 export type CacheEnds = {
-  readonly story: Story;
+  readonly story: Scenario;
   readonly cache: Cache;
   /** Does something with the story and tells the cache what was committed. */
   readonly commit: (act: () => unknown) => void;
@@ -141,12 +142,12 @@ export type CacheEnds = {
 };
 /** Does something with a story, and tells the cache what was committed by it. */
 export const commitTo =
-  (cache: Cache, s: Story): CacheEnds['commit'] =>
+  (cache: Cache, s: Scenario): CacheEnds['commit'] =>
   (act) => {
     const before = s.state.head;
     const handed = s.records.length;
     act();
-    const touched = touchedBy(s.records.slice(handed), (id) => s.state.owners.get(id));
+    const touched = changedEntities(s.records.slice(handed), (id) => s.state.owners.get(id));
     cache.committed(before, s.state.head, changedHashes(s.state, touched));
   };
 const current = async (c: CacheEnds): Promise<void> => {
@@ -175,7 +176,7 @@ export const cachePromises: readonly Promised<CacheEnds>[] = [
       c.cache.lead();
       await current(c);
       c.commit(() => c.story.firstLogOn());
-      c.commit(() => c.story.ask());
+      c.commit(() => c.story.request());
       await current(c);
       const { installed, issued, available, temporary } = await c.pool();
       assert.deepEqual([installed, issued, available, temporary], ['3', '1', '2', '0']);
@@ -190,7 +191,7 @@ export const cachePromises: readonly Promised<CacheEnds>[] = [
       await current(c);
       for (const spoil of [c.flush, c.lie]) {
         await spoil();
-        c.commit(() => c.story.ask({ device: 5 }));
+        c.commit(() => c.story.request({ device: 5 }));
         await current(c);
         await spoil();
         await current(c);

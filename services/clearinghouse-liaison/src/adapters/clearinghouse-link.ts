@@ -5,8 +5,8 @@ import { connectAmqp, type AmqpDelivery, type AmqpEndpoint } from '@calbus/runti
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import type { Log } from '@calbus/runtime/log';
-import type { AnswerOutcome } from '../handlers/answer.ts';
-import type { Outlet } from '../ports.ts';
+import type { AnswerOutcome } from '../handlers/clearinghouse-answer.ts';
+import type { CommandLink } from '../ports.ts';
 
 export type ClearinghouseLinkOptions = AmqpEndpoint & {
   readonly log: Log;
@@ -21,7 +21,7 @@ const PREFETCH = 4;
 
 export const openClearinghouseLink = async (
   o: ClearinghouseLinkOptions,
-): Promise<Outlet & { readonly close: () => Promise<void> }> => {
+): Promise<CommandLink & { readonly close: () => Promise<void> }> => {
   const queue = rabbitmqNames.answersQueue(o.user);
   const handle = async (m: AmqpDelivery): Promise<'settled' | 'later'> => {
     const outcome = o.handle(m.bytes);

@@ -114,19 +114,19 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
   return {
     publicX: () => publicJwk(own().publicKey).x,
     sign: (command) => signBy(own(), command),
-    nextX: () => {
+    nextPublicX: () => {
       const pair = next();
       return pair && publicJwk(pair.publicKey).x;
     },
-    signAnew: (command) => {
+    signWithNextKey: (command) => {
       const pair = newKeyPair();
       keepNext.run(encrypt(secret, CONTEXT, privateKeyToPem(pair.privateKey)));
       return signBy(pair, command);
     },
-    adopt: () => {
+    adoptNextKey: () => {
       takeNext.run();
     },
-    opens: (sealed) => decrypt(secret, CONTEXT, sealed) !== undefined,
+    canDecrypt: (sealed) => decrypt(secret, CONTEXT, sealed) !== undefined,
     certificateOf,
     newIssuingKey: async (activation, at) => {
       const pair = newKeyPair();

@@ -1,7 +1,7 @@
 // Inventory as the liaison sees it: the leader's beacon, and the commands that are the liaison's.
 
 import type { NatsConnection } from 'nats';
-import type { Body, Contract } from '@calbus/contracts/envelope';
+import { dispatch, type Body, type Contract, type Handlers } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
@@ -21,16 +21,20 @@ import { subscribeToLeader, inventoryProblem } from '@calbus/runtime/leader-hear
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Command } from '../domain/command.ts';
-import type { Answered, AnsweredPack, Inventory, Recorded } from '../ports.ts';
+import type { AnswerResult, IssuedPack, Inventory, RecordOutcome } from '../ports.ts';
 
-const ASK_MS = 5_000;
-const answers = [inventoryAccepted, inventoryRefused] as const;
+const REQUEST_TIMEOUT_MS = 5_000;
+const answers = [inventoryAccepted, inventoryRefused];
+const recordedBy: Handlers<(typeof answers)[number], RecordOutcome> = {
+  [inventoryAccepted.type]: () => ({ kind: 'accepted' }),
+  [inventoryRefused.type]: ({ body }) => ({ kind: 'refused', code: body.code, says: body.detail }),
+};
 
 /** One command to the leader, when called. */
-type Tell = () => Promise<Recorded>;
+type LeaderCommand = () => Promise<RecordOutcome>;
 
 /** One after the other; each is recorded once, whatever is repeated, so that all can be told again. */
-const inTurn = async (tells: readonly Tell[]): Promise<Recorded> => {
+const inTurn = async (tells: readonly LeaderCommand[]): Promise<RecordOutcome> => {
   for (const tell of tells) {
     const recorded = await tell();
     if (recorded.kind !== 'accepted') return recorded;
@@ -52,26 +56,24 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
   const install = subjects.inventory.install;
   /** One command to the leader. */
   const told =
-    <C extends Contract>(subject: string, contract: C, commandId: string, body: Body<C>): Tell =>
+    <C extends Contract>(subject: string, contract: C, commandId: string, body: Body<C>): LeaderCommand =>
     async () => {
       const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
       try {
-        const { type, body: said } = await sendRequest(nc, subject, contract, stamp, body, answers, ASK_MS);
-        return type === inventoryRefused.type && 'code' in said
-          ? { kind: 'refused', code: said.code, says: said.detail }
-          : { kind: 'accepted' };
+        const answer = await sendRequest(nc, subject, contract, stamp, body, answers, REQUEST_TIMEOUT_MS);
+        return dispatch(recordedBy, answer);
       } catch (error) {
         const fault = faultOf(error);
         if (!fault) throw error;
         return { kind: 'faulted', fault };
       }
     };
-  const recordings = (term: number, { commandId, by }: Command, answered: Answered): Tell[] => {
-    const pack = ({ keyPack }: AnsweredPack, recovered: boolean): Tell => {
+  const recordings = (term: number, { commandId, by }: Command, answered: AnswerResult): LeaderCommand[] => {
+    const pack = ({ keyPack }: IssuedPack, recovered: boolean): LeaderCommand => {
       const body = { commandId, keyPack, by, ...(recovered ? { recovered } : {}) };
       return told(install(term), inventoryInstall, commandId, body);
     };
-    const settle = (outcome: 'removed' | 'given-back'): Tell =>
+    const settle = (outcome: 'removed' | 'given-back'): LeaderCommand =>
       told(install(term), inventorySettleWithheld, commandId, { commandId, outcome });
     switch (answered.kind) {
       case 'activated': {
@@ -107,7 +109,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
           stamp,
           {},
           [inventoryCurrentSettings],
-          ASK_MS,
+          REQUEST_TIMEOUT_MS,
         );
         return told.body.settings.serverVersion;
       } catch (error) {

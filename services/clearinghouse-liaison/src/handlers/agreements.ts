@@ -6,7 +6,7 @@ import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { openJws } from '@calbus/licenses/jws';
 import type { Store } from '../ports.ts';
 
-const MOST = 10_000;
+const MAX_KEY_PACKS = 10_000;
 
 export const agreements = async (
   store: Pick<Store, 'activation' | 'contact' | 'keyPacks'>,
@@ -17,6 +17,6 @@ export const agreements = async (
     // Each was verified when it came.
     keyPacks: store
       .keyPacks()
-      .slice(-MOST)
+      .slice(-MAX_KEY_PACKS)
       .flatMap((statement) => keyPackClaims.safeParse(openJws(statement)?.payload).data ?? []),
   });

@@ -11,10 +11,10 @@ import {
 } from '@calbus/contracts/liaison-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
-import type { KeptRows, Signer, Store } from '../ports.ts';
+import type { BackupRows, Signer, Store } from '../ports.ts';
 
 export const backup = async (
-  kept: Pick<KeptRows, 'read'>,
+  kept: Pick<BackupRows, 'read'>,
   { body }: Message<typeof queryLiaisonBackup>,
 ): Promise<Answer> => {
   const { rows, next } = kept.read(body.after);
@@ -22,9 +22,9 @@ export const backup = async (
 };
 
 export type RestoreDeps = {
-  readonly kept: KeptRows;
+  readonly kept: BackupRows;
   readonly store: Pick<Store, 'activation' | 'productId'>;
-  readonly signer: Pick<Signer, 'opens'>;
+  readonly signer: Pick<Signer, 'canDecrypt'>;
   /** Keys and commands of another identity are there now. */
   readonly onRestored: () => void;
 };
@@ -40,7 +40,9 @@ const problem = ({ kept, signer }: RestoreDeps, rows: readonly LiaisonRow[]): st
   if (identity?.table !== 'identity') return 'The identity is not the last row.';
   const [key, next] = [columnValue(identity, 'sealed_key'), columnValue(identity, 'next_key')];
   const opens =
-    typeof key === 'string' && signer.opens(key) && (typeof next !== 'string' || signer.opens(next));
+    typeof key === 'string' &&
+    signer.canDecrypt(key) &&
+    (typeof next !== 'string' || signer.canDecrypt(next));
   return opens
     ? undefined
     : 'The deployment secret is not the one under which the keys in the backup were sealed: give the services that secret first. Nothing was changed.';

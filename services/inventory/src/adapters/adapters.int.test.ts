@@ -11,16 +11,16 @@ import { subjects } from '@calbus/contracts/subjects';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { testRedis } from '@calbus/testkit/servers';
-import { changedHashes } from '../domain/live-counts.ts';
-import { hw, story } from '../domain/story.ts';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { testRedis } from '@calbus/test-support/servers';
+import { changedHashes } from '../projections/live-counts.ts';
+import { hw, createScenario } from '@calbus/test-support/inventory/scenario';
 import { cacheScripts } from './cache-scripts.ts';
 import { natsLeaderKey } from './nats-leader-key.ts';
 import { natsLedgerServer } from './ledger-server.ts';
 import { natsLedger } from './nats-ledger.ts';
-import { redisCache } from './redis-cache.ts';
+import { redisCache } from '../projections/redis-cache.ts';
 import { streamReader } from './stream-reader.ts';
 
 const log = createLog('test', 'silent');
@@ -163,14 +163,14 @@ describe('the live counts in Redis', () => {
   });
 
   const running = () => {
-    const s = story();
+    const s = createScenario();
     s.activate();
     s.install(2);
     const end = new AbortController();
     const cache = redisCache(cacheScripts(redis), s.state, systemClock, log, end.signal);
     const ask = (device: number): void => {
       const before = s.state.head;
-      s.ask({ device });
+      s.request({ device });
       const touched = { devices: new Set([hw(device)]), terminalServers: new Set(['ts1']) };
       cache.committed(before, s.state.head, changedHashes(s.state, touched));
     };
@@ -226,7 +226,7 @@ describe('the live counts in Redis', () => {
     await redis.flushall();
     const scripts = cacheScripts(redis);
     const hash = (full: string) => [{ key: redisKeys.device(hw(1)), fields: { full } }];
-    const head = story().state.head;
+    const head = createScenario().state.head;
     assert.ok(await scripts.begin('first'));
     assert.ok(await scripts.write('first', hash('1')));
     assert.ok(await scripts.begin('second'));
@@ -247,7 +247,7 @@ describe('the live counts in Redis', () => {
     await redis.flushall();
     const r = running();
     const many = 8_000;
-    for (let n = 1; n <= many; n += 1) r.s.ask({ device: n });
+    for (let n = 1; n <= many; n += 1) r.s.request({ device: n });
     const delay = monitorEventLoopDelay({ resolution: 5 });
     r.cache.lead();
     await eventually('it has begun', async () => (await redis.hexists(redisKeys.head, 'building')) === 1);

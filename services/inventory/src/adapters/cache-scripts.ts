@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import type { Redis } from 'ioredis';
 import { redisKeys } from '@calbus/contracts/redis-keys';
-import type { LiveHash } from '../domain/live-counts.ts';
-import type { Head } from '../domain/state.ts';
+import type { LiveHash } from '../projections/live-counts.ts';
+import type { Head } from '../state/state.ts';
 
 const source = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
 /** For the scripts that write hashes: a function that they call. */
@@ -23,7 +23,7 @@ export type CacheHead = {
   readonly at: number;
 };
 
-const words = ({ generation, sequence, hash, time }: Head): string[] => [
+const headArguments = ({ generation, sequence, hash, time }: Head): string[] => [
   generation,
   String(sequence),
   hash,
@@ -51,7 +51,7 @@ export const cacheScripts = (redis: Redis) => {
       run(
         commitScript,
         [redisKeys.head, redisKeys.pools, ...keysOf(hashes)],
-        [...words(before).slice(0, 3), ...words(after), ...texts(hashes)],
+        [...headArguments(before).slice(0, 3), ...headArguments(after), ...texts(hashes)],
       ),
     begin: (word: string): Promise<boolean> => run(beginScript, [redisKeys.head], [word]),
     write: (word: string, hashes: readonly LiveHash[]): Promise<boolean> =>
@@ -59,7 +59,7 @@ export const cacheScripts = (redis: Redis) => {
     remove: (word: string, keys: readonly string[]): Promise<boolean> =>
       run(writeScript, [redisKeys.head, redisKeys.pools, ...keys], [word, ...keys.map(() => '')]),
     end: (word: string, head: Head): Promise<boolean> =>
-      run(endScript, [redisKeys.head], [word, ...words(head)]),
+      run(endScript, [redisKeys.head], [word, ...headArguments(head)]),
     /** A part of the cache's keys, and where the next part begins; '0' after the last. */
     scan: (cursor: string, about: number): Promise<[string, string[]]> =>
       redis.scan(cursor, 'MATCH', redisKeys.all, 'COUNT', about),

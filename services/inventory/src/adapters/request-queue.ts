@@ -8,18 +8,18 @@ import { errorFacts, type Log } from '@calbus/runtime/log';
 import { undefinedIfMissing } from '@calbus/runtime/jetstream-error';
 import { requestsConsumerLimits, streamConfig } from '@calbus/runtime/stream-config';
 
-const LOOK_MS = 2_000;
+const POLL_INTERVAL_MS = 2_000;
 const API_TIMEOUT_MS = 1_500;
 
 /** The queue as it was at a look. */
-export type QueueSeen = {
+export type QueueStatus = {
   /** Requests that are not answered yet. */
   readonly waiting: number;
   /** How long the oldest of them has waited, in milliseconds. */
   readonly oldestMs: number;
 };
 
-const seenIn = ({ messages, first_ts: first }: { messages: number; first_ts: string }): QueueSeen => ({
+const seenIn = ({ messages, first_ts: first }: { messages: number; first_ts: string }): QueueStatus => ({
   waiting: messages,
   // The server's clock wrote it, and ours reads it: they may depart a little.
   oldestMs: messages === 0 ? 0 : Math.max(0, Date.now() - Date.parse(first)),
@@ -28,7 +28,7 @@ const seenIn = ({ messages, first_ts: first }: { messages: number; first_ts: str
 const ensure = async (
   jsm: JetStreamManager,
   replicas: number,
-  seen: (queue: QueueSeen) => void,
+  seen: (queue: QueueStatus) => void,
 ): Promise<boolean> => {
   const { stream, name } = requestsConsumer;
   const info = await undefinedIfMissing(jsm.streams.info(stream));
@@ -46,13 +46,13 @@ const ensure = async (
 };
 
 /** Looks every two seconds and on every reconnect, until `signal` aborts. */
-export const keepRequestQueue = async (
+export const maintainRequestQueue = async (
   nc: NatsConnection,
   replicas: number,
   clock: Clock,
   log: Log,
   signal: AbortSignal,
-  seen: (queue: QueueSeen) => void = () => {},
+  seen: (queue: QueueStatus) => void = () => {},
 ): Promise<void> => {
   const jsm = await nc.jetstreamManager({ checkAPI: false, timeout: API_TIMEOUT_MS });
   let wake = new AbortController();
@@ -67,6 +67,6 @@ export const keepRequestQueue = async (
       log.debug(errorFacts(error), 'the request queue cannot be looked at');
     }
     wake = new AbortController();
-    await clock.sleep(LOOK_MS, AbortSignal.any([signal, wake.signal]));
+    await clock.sleep(POLL_INTERVAL_MS, AbortSignal.any([signal, wake.signal]));
   }
 };

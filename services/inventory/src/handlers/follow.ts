@@ -1,9 +1,14 @@
 // The one copy of the state in this process, and how it follows the ledger.
 
 import type { Log } from '@calbus/runtime/log';
-import { applyBatch, voidReason } from '../domain/fold.ts';
-import { isSnapshotPoint, stillOf, type Restored, type Still } from '../domain/snapshot.ts';
-import { emptyState, type BaseState } from '../domain/state.ts';
+import { applyBatch, voidReason } from '../state/fold.ts';
+import {
+  isSnapshotPoint,
+  freezeState,
+  type RestoredState,
+  type FrozenState,
+} from '../state/snapshot-entries.ts';
+import { emptyState, type BaseState } from '../state/state.ts';
 import type { Ledger, LedgerEntry } from '../ports.ts';
 import { hashOf, openBatch } from './chain.ts';
 import type { LedgerBatch } from '@calbus/contracts/ledger';
@@ -24,14 +29,14 @@ export type Follower = {
   /** Reads to the ledger's end; how many messages there were. */
   readonly catchUp: () => Promise<number>;
   /** The state as it stood at the latest snapshot point, once. */
-  readonly takePoint: () => Still | undefined;
+  readonly takePoint: () => FrozenState | undefined;
 };
 
 const VOIDS_KEPT = 20;
 
 export type FollowOptions = {
   /** Where to go on from, instead of the ledger's beginning. */
-  readonly from?: Restored | undefined;
+  readonly from?: RestoredState | undefined;
   /** How many records apart snapshots are made. */
   readonly snapshotEvery?: number;
 };
@@ -41,11 +46,11 @@ export const createFollower = (ledger: Ledger, log: Log, o: FollowOptions = {}):
   let tail = state.head.sequence;
   let voids = o.from?.voids ?? 0;
   let newVoids: number[] = [];
-  let point: Still | undefined;
+  let point: FrozenState | undefined;
   const apply = (batch: LedgerBatch, sequence: number, hash: string): void => {
     const before = state.head;
     applyBatch(state, batch, sequence, hash);
-    if (isSnapshotPoint(before, state.head, o.snapshotEvery ?? Infinity)) point = stillOf(state, voids);
+    if (isSnapshotPoint(before, state.head, o.snapshotEvery ?? Infinity)) point = freezeState(state, voids);
   };
   const setAside = (sequence: number, why: string): undefined => {
     voids += 1;

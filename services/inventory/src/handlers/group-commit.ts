@@ -7,10 +7,10 @@ import { MAX_BATCH_BYTES, type LedgerBatch, type LedgerRecord } from '@calbus/co
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import type { Circumstances, Dice } from '../domain/decision.ts';
-import { evolve } from '../domain/evolve.ts';
-import { changedHashes, touchedBy } from '../domain/live-counts.ts';
-import { draftOf, type State } from '../domain/state.ts';
+import type { DecisionContext, Random } from '../rules/decision.ts';
+import { evolve } from '../state/evolve.ts';
+import { changedHashes, changedEntities } from '../projections/live-counts.ts';
+import { draftOf, type State } from '../state/state.ts';
 import type { Cache, Ledger } from '../ports.ts';
 import { encodeBatch, encodeRecord, type EncodedRecord } from './chain.ts';
 import type { Follower } from './follow.ts';
@@ -18,7 +18,7 @@ import type { Follower } from './follow.ts';
 /** What one command asks for: the records it wants, and its answer once they stand in the state. */
 export type Work<R> = (
   draft: State,
-  c: Circumstances,
+  c: DecisionContext,
 ) => { records: readonly LedgerRecord[]; answer: (state: State, move: Move) => R };
 
 /** Corrects an answer that was made with the place the batch was expected to get. */
@@ -43,7 +43,7 @@ export type GroupCommitDeps = {
   readonly follower: Follower;
   readonly cache: Cache;
   readonly clock: Clock;
-  readonly dice: Dice;
+  readonly dice: Random;
   /** The date of the next batch, where the last one is of `last`. */
   readonly ledgerTime: (last: number) => number;
   /** The ledger has used 90 % of its storage. */
@@ -138,10 +138,10 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
     const { state } = follower;
     const before = state.head;
     const expected = follower.tail() + 1;
-    const c: Circumstances = {
+    const c: DecisionContext = {
       now: deps.ledgerTime(before.time),
-      next: expected,
-      dice: deps.dice,
+      nextSequence: expected,
+      random: deps.dice,
       storageNearlyFull: deps.storageNearlyFull(),
     };
     const place = { generation: deps.generation, sequence: expected, at: c.now, term: deps.term };
@@ -193,7 +193,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         const begun = clock.monotonic();
         actual = await append(batch, encodeBatch(batch, encoded));
         deps.counts?.committed(done.length, clock.monotonic() - begun);
-        const touched = touchedBy(records, (id) => state.owners.get(id));
+        const touched = changedEntities(records, (id) => state.owners.get(id));
         deps.cache.committed(before, state.head, changedHashes(state, touched));
         deps.onCommitted(records);
       } else {

@@ -4,16 +4,16 @@ import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
 import { faultOf } from '@calbus/contracts/faults';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
-import { cryptoDice } from '../adapters/dice.ts';
-import { hw } from '../domain/story.ts';
+import { systemRandom } from '../adapters/system-random.ts';
+import { hw } from '@calbus/test-support/inventory/scenario';
 import type { AppendOutcome, Cache, Ledger } from '../ports.ts';
-import { allocate } from './allocate.ts';
+import { allocate } from '../api/allocate.ts';
 import { encodeBatch } from './chain.ts';
 import { createFollower } from './follow.ts';
-import { countRepeats } from './repeats.ts';
+import { createRefusalCounter } from '../jobs/refusal-counter.ts';
 import { createGroupCommit } from './group-commit.ts';
-import { MOST_RETURNS } from './returns.ts';
-import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
+import { MAX_RETURNS } from '../jobs/expiry-job.ts';
+import { inventoryAllocate, inventoryAllocated } from '@calbus/contracts/inventory-messages';
 import type { Body } from '@calbus/contracts/envelope';
 
 /** A ledger in memory that does what the test says with each append: how the real one can fail is all here. */
@@ -68,7 +68,7 @@ const leader = () => {
     follower,
     cache,
     clock: systemClock,
-    dice: cryptoDice,
+    dice: systemRandom,
     storageNearlyFull: () => false,
     onCommitted: () => {},
     ledgerTime: (last) => Math.max(last, Date.now()),
@@ -98,14 +98,14 @@ const leader = () => {
     }));
     const header = {
       id: 'i',
-      type: 'inventory.allocate',
-      version: 1,
+      type: inventoryAllocate.type,
+      version: inventoryAllocate.version,
       correlationId: 'i',
       causationId: null,
       sentAt: 0,
     };
     const answer = await allocate(
-      { commit, repeats: countRepeats(), notice: () => {}, decided: () => {} },
+      { commit, refusalCounter: createRefusalCounter(), notice: () => {}, logDecision: () => {} },
       { ...header, body: { items } },
     );
     return (answer.body as Body<typeof inventoryAllocated>).items;
@@ -199,7 +199,7 @@ describe('group commit', () => {
   });
 
   test('as many returns as are made at once fit into one batch', () => {
-    const records = Array.from({ length: MOST_RETURNS }, () => ({
+    const records = Array.from({ length: MAX_RETURNS }, () => ({
       kind: 'returned' as const,
       licenseId: 'x'.repeat(64),
     }));

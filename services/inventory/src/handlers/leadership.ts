@@ -5,15 +5,19 @@
 import type { LossEvidence } from '@calbus/contracts/witness';
 import type { EventName } from '@calbus/contracts/events';
 import { errorFacts } from '@calbus/runtime/log';
-import { conditions } from '../domain/conditions.ts';
+import { alertsIn } from '../projections/alerts.ts';
 import type { LeaderKey, LiaisonLink } from '../ports.ts';
-import { watchClearinghouse } from './clearinghouse-watch.ts';
-import { watchClones } from './clone-watch.ts';
+import { watchClearinghouse } from '../jobs/clearinghouse-watch.ts';
+import { watchClones } from '../jobs/clone-watch.ts';
 import type { ClockWatch } from './clock-watch.ts';
-import { keepEvents, type EventBook, type EventBookDeps } from './events.ts';
+import {
+  createOperatorEvents,
+  type OperatorEvents,
+  type OperatorEventsDeps,
+} from '../projections/operator-events.ts';
 import { begin, type Beginning, type Loss } from './loss.ts';
-import { countRepeats, type Repeats } from './repeats.ts';
-import { hasLostTheLead, returnWhatIsDue } from './returns.ts';
+import { createRefusalCounter, type RefusalCounter } from '../jobs/refusal-counter.ts';
+import { isLeadershipLost, runExpiryJob } from '../jobs/expiry-job.ts';
 import { createGroupCommit, notLeader, type GroupCommit, type GroupCommitDeps } from './group-commit.ts';
 import type { Restoring } from './restore.ts';
 import type { Witnesses } from './witnesses.ts';
@@ -34,8 +38,8 @@ const COUNT_REPEATS_MS = 60_000;
 export type Leading = {
   readonly term: number;
   readonly commit: GroupCommit;
-  readonly repeats: Repeats;
-  readonly events: EventBook;
+  readonly refusalCounter: RefusalCounter;
+  readonly events: OperatorEvents;
 };
 
 export type LeadershipDeps = Omit<
@@ -45,7 +49,7 @@ export type LeadershipDeps = Omit<
   readonly key: LeaderKey;
   readonly pace: Pace;
   readonly watch: ClockWatch;
-  readonly putEvent: EventBookDeps['put'];
+  readonly putEvent: OperatorEventsDeps['put'];
   readonly replica: string;
   readonly signal: AbortSignal;
   readonly witnesses: Witnesses;
@@ -98,7 +102,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         }
       }
     };
-    const events = keepEvents({ state: follower.state, clock, log, put: deps.putEvent });
+    const events = createOperatorEvents({ state: follower.state, clock, log, put: deps.putEvent });
     const heartbeat = async (): Promise<void> => {
       let lastGood = clock.monotonic();
       while (!over.signal.aborted) {
@@ -123,7 +127,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
     };
 
     const tell = (event: EventName, about: string, holds: boolean): void =>
-      events.tell({ event, about, holds });
+      events.setAlert({ event, about, holds });
     const clockIsSuspect = (ledgerTime: number): boolean => {
       const suspect = deps.watch.look(ledgerTime).length > 0;
       tell('CLOCK_SUSPECT', 'the leader', suspect);
@@ -138,20 +142,20 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         for (const at of follower.takeVoids())
           events.raise({ event: 'VOID_RECORD', about: `message ${at} of the ledger` });
         const { state } = follower;
-        for (const c of conditions(state, deps.watch.ledgerTime(state.head.time))) events.tell(c);
-        await returnWhatIsDue({ commit, events, clock, log, clockIsSuspect });
+        for (const c of alertsIn(state, deps.watch.ledgerTime(state.head.time))) events.setAlert(c);
+        await runExpiryJob({ commit, events, clock, log, clockIsSuspect });
       }
     };
 
-    const repeats = countRepeats();
+    const repeats = createRefusalCounter();
     const recordRepeats = async (commit: GroupCommit): Promise<void> => {
       while (!over.signal.aborted) {
         await clock.sleep(COUNT_REPEATS_MS, over.signal);
         if (over.signal.aborted) return;
         await commit
-          .submit(() => ({ records: repeats.take(), answer: () => undefined }))
+          .submit(() => ({ records: repeats.takeRecords(), answer: () => undefined }))
           .catch((error: unknown) => {
-            if (hasLostTheLead(error)) throw error;
+            if (isLeadershipLost(error)) throw error;
             log.warn(errorFacts(error), 'repeats of refusals could not be counted');
           });
       }
@@ -179,7 +183,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         generation,
         lease,
         ledgerTime: deps.watch.ledgerTime,
-        onCommitted: events.committed,
+        onCommitted: events.batchCommitted,
         onForeignBatch: stop,
       });
       await commit.submit(() => ({
@@ -189,7 +193,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       began.committed(follower.state.head);
       log.info({ term, sequence: follower.state.head.sequence }, 'leading');
       deps.cache.lead();
-      leading = { term, commit, repeats, events };
+      leading = { term, commit, refusalCounter: repeats, events };
       end = deps.onLead(leading);
       const duties = [
         returnCals(commit),

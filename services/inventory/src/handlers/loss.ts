@@ -13,9 +13,9 @@ import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
-import type { Dice } from '../domain/decision.ts';
-import type { Head } from '../domain/state.ts';
-import { accepted } from './accepted.ts';
+import type { Random } from '../rules/decision.ts';
+import type { Head } from '../state/state.ts';
+import { accepted } from '../api/record-once.ts';
 import type { Follower } from './follow.ts';
 import { notLeader } from './group-commit.ts';
 import type { Restoring } from './restore.ts';
@@ -44,7 +44,7 @@ export type BeginDeps = {
   readonly follower: Follower;
   readonly witnesses: Witnesses;
   readonly restoring: Restoring;
-  readonly dice: Dice;
+  readonly dice: Random;
   readonly clock: Clock;
   readonly log: Log;
   /** Makes the loss known and takes the operator's word; what it returns ends both. */

@@ -11,9 +11,9 @@ import {
 import { NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
-import type { Dice } from '../domain/decision.ts';
+import type { Random } from '../rules/decision.ts';
 import type { Ledger, RestoreMark } from '../ports.ts';
-import { accepted } from './accepted.ts';
+import { accepted } from '../api/record-once.ts';
 import { encodeBatch, hashOf, openBatch } from './chain.ts';
 import type { Follower } from './follow.ts';
 
@@ -24,7 +24,7 @@ export type RestoreDeps = {
   readonly ledger: Ledger;
   readonly follower: Follower;
   readonly mark: RestoreMark;
-  readonly dice: Dice;
+  readonly dice: Random;
   readonly ledgerTime: (last: number) => number;
   /** An empty ledger waits for a backup. */
   readonly awaited: boolean;

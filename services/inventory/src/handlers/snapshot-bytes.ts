@@ -2,7 +2,12 @@
 // same in whatever order they come.
 
 import { hash } from 'node:crypto';
-import { entriesOf, restorer, type Restored, type Still } from '../domain/snapshot.ts';
+import {
+  entriesOf,
+  createStateRestorer,
+  type RestoredState,
+  type FrozenState,
+} from '../state/snapshot-entries.ts';
 
 const CHUNK_BYTES = 256 * 1_024;
 const TAB = 0x09;
@@ -23,7 +28,7 @@ export const newDigest = (): Digest => {
 };
 
 /** The content, in pieces that each take a few milliseconds to make; the digest is complete after the last. */
-export function* chunksOf(still: Still, digest: Digest): Generator<Uint8Array> {
+export function* chunksOf(still: FrozenState, digest: Digest): Generator<Uint8Array> {
   let lines: string[] = [];
   let size = 0;
   for (const [table, key, value] of entriesOf(still)) {
@@ -40,8 +45,8 @@ export function* chunksOf(still: Still, digest: Digest): Generator<Uint8Array> {
 }
 
 /** Puts a state together again; rejects where the content is not a snapshot's. */
-export const restore = async (content: AsyncIterable<Uint8Array>, digest: Digest): Promise<Restored> => {
-  const { take, restored } = restorer();
+export const restore = async (content: AsyncIterable<Uint8Array>, digest: Digest): Promise<RestoredState> => {
+  const { take, restored } = createStateRestorer();
   let rest: Uint8Array = new Uint8Array();
   for await (const chunk of content) {
     const bytes =

@@ -3,8 +3,8 @@
 
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { FOLD_VERSION } from '../domain/fold.ts';
-import { SNAPSHOT_FORMAT, type Still } from '../domain/snapshot.ts';
+import { FOLD_VERSION } from '../state/fold.ts';
+import { SNAPSHOT_FORMAT, type FrozenState } from '../state/snapshot-entries.ts';
 import type { SnapshotManifest, SnapshotStore } from '../ports.ts';
 import type { Follower } from './follow.ts';
 import { chunksOf, newDigest, type Digest } from './snapshot-bytes.ts';
@@ -34,7 +34,7 @@ export const keepSnapshots = async (deps: SnapshotsDeps): Promise<void> => {
   let compared: Own[] = [];
 
   /** Gives way to everything else between two pieces. */
-  async function* pieces(still: Still, digest: Digest): AsyncGenerator<Uint8Array> {
+  async function* pieces(still: FrozenState, digest: Digest): AsyncGenerator<Uint8Array> {
     for (const chunk of chunksOf(still, digest)) {
       yield chunk;
       await clock.sleep(0);
@@ -42,7 +42,7 @@ export const keepSnapshots = async (deps: SnapshotsDeps): Promise<void> => {
     }
   }
 
-  const write = async (still: Still): Promise<boolean> => {
+  const write = async (still: FrozenState): Promise<boolean> => {
     const { generation, sequence, hash, term, time } = still.head;
     const digest = newDigest();
     const started = clock.monotonic();
@@ -64,7 +64,7 @@ export const keepSnapshots = async (deps: SnapshotsDeps): Promise<void> => {
     return written;
   };
 
-  const workOut = async (still: Still): Promise<void> => {
+  const workOut = async (still: FrozenState): Promise<void> => {
     const digest = newDigest();
     for await (const _ of pieces(still, digest));
     const { generation, sequence } = still.head;

@@ -9,11 +9,11 @@ import { NO_HASH } from '@calbus/contracts/ledger';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { systemClock, type Clock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
-import { memorySnapshots } from '../adapters/memory-snapshots.ts';
-import { FOLD_VERSION } from '../domain/fold.ts';
-import { DAY, HOUR } from '../domain/settings.ts';
-import { entriesOf, stillOf, type Still } from '../domain/snapshot.ts';
-import { story } from '../domain/story.ts';
+import { memorySnapshots } from '@calbus/test-support/inventory/memory-snapshots';
+import { FOLD_VERSION } from '../state/fold.ts';
+import { DAY_MS, HOUR_MS } from '../state/limits.ts';
+import { entriesOf, freezeState, type FrozenState } from '../state/snapshot-entries.ts';
+import { createScenario } from '@calbus/test-support/inventory/scenario';
 import type { Ledger, SnapshotManifest, SnapshotStore } from '../ports.ts';
 import { encodeBatch, hashOf } from './chain.ts';
 import { createFollower, type Follower } from './follow.ts';
@@ -46,7 +46,7 @@ const step = fc.oneof(
     weight: 5,
     arbitrary: fc.record({
       do: fc.constant('wait'),
-      ms: fc.constantFrom(60_000, 11 * 60_000, HOUR, 7 * DAY, 60 * DAY),
+      ms: fc.constantFrom(60_000, 11 * 60_000, HOUR_MS, 7 * DAY_MS, 60 * DAY_MS),
     }),
   },
 );
@@ -62,7 +62,7 @@ type Told = typeof told extends fc.Arbitrary<infer T> ? T : never;
 const tell = ({ ready, steps, rolls }: Told): Uint8Array[] => {
   const messages: Uint8Array[] = [];
   let prevHash = NO_HASH;
-  const s = story(rolls, (batch) => {
+  const s = createScenario(rolls, (batch) => {
     const bytes = encodeBatch({ ...batch, prevHash });
     prevHash = hashOf(bytes);
     messages.push(bytes);
@@ -77,13 +77,13 @@ const tell = ({ ready, steps, rolls }: Told): Uint8Array[] => {
     switch (step.do) {
       case 'ask': {
         const version: ProductVersion = step.old ? '2003' : '2022';
-        const { outcome } = s.ask({ device: step.device, version });
+        const { outcome } = s.request({ device: step.device, version });
         if (outcome.kind === 'license') lastOf.set(step.device, outcome.license.licenseId);
         break;
       }
       case 'user': {
         const asker = { user: `d\\u${step.user}`, authenticatedBy: 'nla', mode: 'per-user' } as const;
-        s.ask({ ...asker, version: step.old ? '2003' : '2022' });
+        s.request({ ...asker, version: step.old ? '2003' : '2022' });
         break;
       }
       case 'log-on':
@@ -97,7 +97,7 @@ const tell = ({ ready, steps, rolls }: Told): Uint8Array[] => {
         s.activate();
         break;
       case 'return-due':
-        s.returnDue();
+        s.runExpiry();
         break;
       case 'garbage':
         messages.push(Buffer.from('garbage'));
@@ -112,7 +112,7 @@ const tell = ({ ready, steps, rolls }: Told): Uint8Array[] => {
 
 /** All that can be asked of a state, and its digest. */
 const seen = (f: Follower) => {
-  const still = stillOf(f.state, f.voids());
+  const still = freezeState(f.state, f.voids());
   const digest = newDigest();
   for (const _ of chunksOf(still, digest));
   const licenses = [...f.state.devices.values()].flatMap((d) => d.licenses);
@@ -121,9 +121,9 @@ const seen = (f: Follower) => {
     entries: [...entriesOf(still)],
     devices: [...f.state.devices.values()],
     owners: licenses.map((l) => f.state.owners.get(l.licenseId)),
-    ends: [...f.state.ends.due(Number.MAX_SAFE_INTEGER)].sort(),
+    ends: [...f.state.licenseExpiry.due(Number.MAX_SAFE_INTEGER)].sort(),
     users: [...f.state.users.entries()],
-    userEnds: [...f.state.userEnds.due(Number.MAX_SAFE_INTEGER)].sort(),
+    userEnds: [...f.state.userExpiry.due(Number.MAX_SAFE_INTEGER)].sort(),
     outcomes: [...f.state.outcomes.keys()].map((id) => f.state.outcomes.get(id)),
     tail: f.tail(),
     voids: f.voids(),
@@ -143,13 +143,13 @@ const snapshot = async (
   change: Partial<SnapshotManifest> = {},
 ) => {
   const follower = createFollower(ledgerOf(messages), log);
-  let still: Still | undefined;
+  let still: FrozenState | undefined;
   for (const [i, bytes] of messages.entries())
-    if (follower.take({ sequence: i + 1, bytes })) still = stillOf(follower.state, follower.voids());
+    if (follower.take({ sequence: i + 1, bytes })) still = freezeState(follower.state, follower.voids());
   assert.ok(still);
   const digest = newDigest();
   const { generation, sequence, hash, term, time } = still.head;
-  async function* content(of: Still): AsyncGenerator<Uint8Array> {
+  async function* content(of: FrozenState): AsyncGenerator<Uint8Array> {
     yield* chunksOf(of, digest);
     await Promise.resolve();
   }
@@ -290,7 +290,7 @@ test('a snapshot shows the state as it stood, though the state goes on while it 
   for (const [i, bytes] of messages.slice(0, 20).entries()) f.take({ sequence: i + 1, bytes });
   const atOnce = seen(f);
   const digest = newDigest();
-  const chunks = chunksOf(stillOf(f.state, f.voids()), digest);
+  const chunks = chunksOf(freezeState(f.state, f.voids()), digest);
   for (const [i, bytes] of messages.slice(20).entries()) f.take({ sequence: 21 + i, bytes });
   for (const _ of chunks);
   assert.equal(digest.value(), atOnce.digest);

@@ -1,8 +1,8 @@
 // Where a replica starts: the newest snapshot that is good, countersigned ones first, or the beginning of the ledger.
 
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { FOLD_VERSION } from '../domain/fold.ts';
-import { SNAPSHOT_FORMAT, type Restored } from '../domain/snapshot.ts';
+import { FOLD_VERSION } from '../state/fold.ts';
+import { SNAPSHOT_FORMAT, type RestoredState } from '../state/snapshot-entries.ts';
 import type { Ledger, SnapshotManifest, SnapshotStore } from '../ports.ts';
 import { hashOf } from './chain.ts';
 import { newDigest, restore } from './snapshot-bytes.ts';
@@ -16,9 +16,11 @@ const isOfLedger = async (ledger: Ledger, m: SnapshotManifest): Promise<boolean>
 };
 
 /** The state in it; throws a sentence where it cannot be used. */
-const open = async (store: SnapshotStore, ledger: Ledger, m: SnapshotManifest): Promise<Restored> => {
-  if (m.format !== SNAPSHOT_FORMAT) throw new Error(`its format is ${m.format}`);
-  if (m.foldVersion !== FOLD_VERSION) throw new Error(`its fold version is ${m.foldVersion}`);
+const open = async (store: SnapshotStore, ledger: Ledger, m: SnapshotManifest): Promise<RestoredState> => {
+  if (m.format !== SNAPSHOT_FORMAT)
+    throw new Error(`its format is ${m.format}, and this release reads format ${SNAPSHOT_FORMAT}`);
+  if (m.foldVersion !== FOLD_VERSION)
+    throw new Error(`its fold version is ${m.foldVersion}, and that of this release is ${FOLD_VERSION}`);
   if (m.disputedBy.length > 0) throw new Error('another replica came to another state');
   if (!(await isOfLedger(ledger, m))) throw new Error('it is not of this ledger');
   const digest = newDigest();
@@ -38,7 +40,7 @@ export const startingPoint = async (
   store: SnapshotStore,
   ledger: Ledger,
   log: Log,
-): Promise<Restored | undefined> => {
+): Promise<RestoredState | undefined> => {
   let all: readonly SnapshotManifest[] = [];
   try {
     all = await store.list();

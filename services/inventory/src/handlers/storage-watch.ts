@@ -2,7 +2,7 @@
 
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { STORAGE_NEARLY_FULL } from '../domain/settings.ts';
+import { STORAGE_NEARLY_FULL } from '../state/limits.ts';
 import type { LedgerServer } from '../ports.ts';
 import type { ClockWatch } from './clock-watch.ts';
 

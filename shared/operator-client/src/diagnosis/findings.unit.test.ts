@@ -254,10 +254,11 @@ suite('what may pass by itself', () => {
     test(says, () => assert.deepEqual(transientProblems({ ...well, ...changes }), expected));
 });
 
-test('docs/operations.md has every finding, in order', () => {
-  const page = path.resolve(import.meta.dirname, '../../../../docs/operations.md');
-  const [, section = ''] = readFileSync(page, 'utf8').split('## What is wrong, and what do I do?\n');
-  const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+test('docs/operations/reference/findings.md has every finding, in order', () => {
+  const page = path.resolve(import.meta.dirname, '../../../../docs/operations/reference/findings.md');
+  const lines = readFileSync(page, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('|'));
   const cells = lines.slice(2).map((line) =>
     line
       .slice(1, -1)

@@ -1,0 +1,82 @@
+// Users recorded against the Per User CALs of each version, and what there is of those.
+
+import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
+import { poolOf, setPool, type State } from '../state/state.ts';
+import { versionsServing } from './stock.ts';
+import { userEntryId, type UserEntry } from '../state/tables/user-table.ts';
+import { valuesOf } from '../state/tables/table.ts';
+
+export type UserStock = {
+  /** CALs that a further user may count against, and users recorded against them. */
+  readonly installed: number;
+  readonly recorded: number;
+  /** Later CALs that would serve, were it not for the setting `preventLicenseUpgrade`: how many more users they have room for. */
+  readonly prevented: number;
+  /** Against which a further user counts: the lowest version with a CAL left, or else the lowest that is installed. */
+  readonly version: ProductVersion | undefined;
+};
+
+/** What serves a terminal server of this version; V1, V3, V4. `over`: versions with one entry that counts no more. */
+export const userStock = (
+  state: State,
+  version: ProductVersion,
+  over: readonly ProductVersion[],
+): UserStock => {
+  const serving = versionsServing(version)
+    .map((v) => poolOf(state, v, 'per-user'))
+    .map((p) => ({ ...p, issued: p.issued - (over.includes(p.version) ? 1 : 0) }))
+    .filter((p) => p.installed > 0);
+  const { preventLicenseUpgrade } = state.head.settings;
+  const pools = preventLicenseUpgrade ? serving.filter((p) => p.version === version) : serving;
+  const takes = pools.find((p) => p.issued < p.installed) ?? pools[0];
+  return {
+    installed: pools.reduce((n, p) => n + p.installed, 0),
+    recorded: pools.reduce((n, p) => n + p.issued, 0),
+    prevented: serving
+      .filter((p) => !pools.includes(p))
+      .reduce((n, p) => n + Math.max(0, p.installed - p.issued), 0),
+    version: takes?.version,
+  };
+};
+
+const count = (state: State, version: ProductVersion, by: number): void => {
+  const pool = poolOf(state, version, 'per-user');
+  setPool(state, { ...pool, issued: pool.issued + by });
+};
+
+/** Takes an entry away, if there is one. */
+export const dropUser = (state: State, userKey: string, version: ProductVersion): void => {
+  const entries = state.users.get(userKey) ?? [];
+  const old = entries.find((e) => e.version === version);
+  if (!old) return;
+  state.users.set(
+    userKey,
+    entries.filter((e) => e !== old),
+  );
+  state.userExpiry.remove({ id: userEntryId(userKey, version), notAfter: old.notAfter });
+  count(state, version, -1);
+};
+
+/** Puts an entry in the place of the user's one of this version, or adds it. */
+export const putUser = (state: State, userKey: string, entry: UserEntry): void => {
+  dropUser(state, userKey, entry.version);
+  state.users.set(userKey, [...(state.users.get(userKey) ?? []), entry]);
+  state.userExpiry.add({ id: userEntryId(userKey, entry.version), notAfter: entry.notAfter });
+  count(state, entry.version, 1);
+};
+
+/** Users by key pack: of one version the oldest pack is used first, and the youngest has what is beyond them all. */
+export const usersByPack = (state: State): ReadonlyMap<string, number> => {
+  const users = new Map<string, number>();
+  const all = valuesOf(state.packs).filter((p) => p.mode === 'per-user');
+  for (const version of productVersions) {
+    const packs = all.filter((p) => p.version === version).toSorted((a, b) => a.sequence - b.sequence);
+    let left = poolOf(state, version, 'per-user').issued;
+    for (const [i, pack] of packs.entries()) {
+      const used = i === packs.length - 1 ? left : Math.min(left, pack.quantity);
+      users.set(pack.keyPackId, used);
+      left -= used;
+    }
+  }
+  return users;
+};

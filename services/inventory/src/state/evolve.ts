@@ -1,0 +1,162 @@
+// How each record changes the state. The ledger is the truth: nothing is checked here, and nothing refused.
+
+import type { LedgerRecord } from '@calbus/contracts/ledger';
+import { terminalServerSettings, type Settings } from '@calbus/contracts/settings';
+import { merge, readmit, revoke, undoMerge } from './evolve-commands.ts';
+import { issue, renew } from './evolve-licenses.ts';
+import { endLicense, putLicense } from './license-changes.ts';
+import { recordName } from './device-names.ts';
+import { countFor, noCounts, rememberOutcome, type BatchPosition, type RecordOf } from './outcome-records.ts';
+import { licenseOf, refusalKey, setPool, type State } from './state.ts';
+import { poolAfterPackChange } from '../rules/stock.ts';
+import { dropUser, putUser } from '../rules/user-stock.ts';
+import { releaseReserve, settleWithheldCals, withholdCals } from '../rules/withheld-cals.ts';
+
+const recordTerminalServerStatus = (
+  state: State,
+  r: RecordOf<'terminal-server-stands'>,
+  place: BatchPosition,
+): void => {
+  const { version, mode, grace } = r;
+  const counts = state.terminalServers.get(r.terminalServerId) ?? noCounts;
+  const standing = { version, mode, grace, at: place.at };
+  state.terminalServers.set(r.terminalServerId, { ...counts, standing });
+  rememberOutcome(state, place, r, { kind: 'noted' });
+};
+
+const refuse = (state: State, r: RecordOf<'refused'>, place: BatchPosition): void => {
+  state.refusals.set(refusalKey(r), {
+    at: place.at,
+    sequence: place.sequence,
+    code: r.code,
+  });
+  countFor(state, r.terminalServerId, 'refused');
+  rememberOutcome(state, place, r, { kind: 'refused', code: r.code });
+};
+
+const recordUser = (
+  state: State,
+  r: RecordOf<'user-recorded'> | RecordOf<'user-extended'>,
+  place: BatchPosition,
+): void => {
+  const { userKey, version, notAfter } = r;
+  const before = state.users.get(userKey)?.find((e) => e.version === version);
+  const recordedAt = r.kind === 'user-extended' && before ? before.recordedAt : place.at;
+  const position = { generation: place.generation, sequence: place.sequence };
+  putUser(state, userKey, { version, recordedAt, notAfter, position });
+  rememberOutcome(state, place, r, { kind: 'per-user', userKey, version, notAfter });
+};
+
+const startGeneration = (state: State, r: RecordOf<'generation-started'>, place: BatchPosition): void => {
+  const { head } = state;
+  const survived = { ...head.survived };
+  for (const { generation } of r.lost ?? []) survived[generation] ??= 0;
+  if (r.after) survived[r.after.generation] = r.after.sequence;
+  const over = [...(r.after ? [r.after.generation] : []), ...(r.lost ?? []).map((l) => l.generation)];
+  state.head = {
+    ...head,
+    generation: place.generation,
+    trustRevision: place.sequence,
+    settled: [...new Set([...head.settled, ...over])],
+    survived,
+    losses: head.losses + (r.lost ? 1 : 0),
+  };
+};
+
+/** Applies one record. Changes `state`; a draft as well as the state itself. */
+export const evolve = (state: State, r: LedgerRecord, place: BatchPosition): void => {
+  switch (r.kind) {
+    case 'generation-started':
+      return startGeneration(state, r, place);
+    case 'leadership-taken':
+      return;
+    case 'server-restored':
+      state.head = { ...state.head, restored: true };
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    case 'activated': {
+      const { serverId, epoch, chain, certificateNotAfter } = r;
+      const activations = [...state.head.activations, { serverId, epoch, chain, certificateNotAfter }];
+      state.head = { ...state.head, activations, trustRevision: place.sequence };
+      state.head = { ...state.head, deactivated: false, restored: false };
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    }
+    case 'deactivated':
+      state.head = { ...state.head, deactivated: true };
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    case 'cals-withheld':
+      return withholdCals(state, r);
+    case 'cals-settled':
+      return settleWithheldCals(state, r);
+    case 'reserve-released':
+      releaseReserve(state);
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    case 'pack-installed': {
+      const { keyPackId, version, mode, quantity, program, agreementNumber } = r;
+      const kept = { issued: 0, reserved: r.reserved ?? 0, withheld: 0 };
+      const rest = { ...kept, installedAt: place.at, sequence: place.sequence };
+      const pack = { keyPackId, version, mode, quantity, program, agreementNumber, ...rest };
+      const before = state.packs.get(keyPackId);
+      state.packs.set(keyPackId, pack);
+      setPool(state, poolAfterPackChange(state, before, pack));
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    }
+    case 'temporary-issued':
+    case 'full-issued':
+      return issue(state, r, place);
+    case 'renewed':
+      return renew(state, r, place);
+    case 'validated': {
+      const license = licenseOf(state, r.licenseId);
+      if (license) putLicense(state, { ...license, validated: true });
+      if (r.within === 'report')
+        rememberOutcome(state, place, r, { kind: 'validated', licenseId: r.licenseId });
+      return;
+    }
+    case 'returned':
+      return endLicense(state, r.licenseId, 'returned', place);
+    case 'license-revoked':
+      return revoke(state, r, place);
+    case 'devices-merged':
+      return merge(state, r, place);
+    case 'merge-undone':
+      return undoMerge(state, r, place);
+    case 'relearned':
+      return readmit(state, r, place);
+    case 'device-seen':
+      return recordName(state, r.hardwareId, r.deviceName, place.at);
+    case 'terminal-server-stands':
+      return recordTerminalServerStatus(state, r, place);
+    case 'user-recorded':
+    case 'user-extended':
+      return recordUser(state, r, place);
+    case 'user-dropped':
+      return dropUser(state, r.userKey, r.version);
+    case 'refused':
+      return refuse(state, r, place);
+    case 'refusals-counted':
+      for (const c of r.counts) countFor(state, c.terminalServerId, 'refused', c.times);
+      return;
+    case 'settings-changed': {
+      const { changes, by, why } = r;
+      const { head } = state;
+      const change = { at: place.at, sequence: place.sequence, changes, by, why };
+      const forTerminalServers = Object.keys(changes).some((k) => k in terminalServerSettings.shape);
+      state.head = {
+        ...head,
+        settings: { ...head.settings, ...changes } as Settings,
+        trustRevision: forTerminalServers ? place.sequence : head.trustRevision,
+        settingsChanges: [...head.settingsChanges, change],
+      };
+      state.commands.set(r.commandId, place.sequence);
+      return;
+    }
+    case 'clock-confirmed':
+      state.commands.set(r.commandId, place.sequence);
+      return;
+  }
+};

@@ -1,0 +1,15 @@
+// The figures the rules work with that no one sets; what an administrator sets stands in the ledger.
+
+export const DAY_MS = 86_400_000;
+export const HOUR_MS = 3_600_000;
+export const MINUTE_MS = 60_000;
+
+/** How long the outcome of a request id is remembered, and how many at most. */
+export const OUTCOME_RETENTION_MS = 10 * 60_000;
+export const MAX_OUTCOMES = 1_000_000;
+/** One record per device, version, mode and code in this time; further refusals refer to it. */
+export const REFUSAL_COALESCING_MS = HOUR_MS;
+/** A user is recorded for so many days, and extended by as many. */
+export const USER_DAYS = 60;
+/** S4: from here on no new temporary licenses. */
+export const STORAGE_NEARLY_FULL = 0.9;
