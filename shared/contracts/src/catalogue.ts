@@ -7,7 +7,7 @@ import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clea
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
 import { inventoryDecisionFacts } from './explain-messages.ts';
-import { inventoryCommands, inventoryQueries } from './inventory-interface.ts';
+import { inventoryCommands, inventoryQueries, recordAnswers } from './inventory-interface.ts';
 import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
 import { liaisonCommands, liaisonQueries } from './liaison-interface.ts';
@@ -50,7 +50,7 @@ export type Exchange = {
 
 const TS = '{terminalServerId}';
 const family = (name: CommandFamily): string => subjects.inventory.family(name).replace('*', '{term}');
-const refusable = [inventory.inventoryAccepted, inventory.inventoryRefused, inventory.serviceFault];
+const refusable = [...recordAnswers, inventory.serviceFault];
 
 const inventoryQuery = (
   role: keyof typeof inventoryQueries,

@@ -22,6 +22,9 @@ export const inventoryCommands = {
   ],
 } as const satisfies Readonly<Record<CommandFamily, readonly Contract[]>>;
 
+/** The answers to a command that is recorded once: of every family but `allocate`. */
+export const recordAnswers = [inventory.inventoryAccepted, inventory.inventoryRefused] as const;
+
 /** The contracts of one family. */
 export type InventoryCommand<F extends CommandFamily> = (typeof inventoryCommands)[F][number];
 

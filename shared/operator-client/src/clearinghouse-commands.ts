@@ -32,14 +32,9 @@ const submit = async <C extends Contract>(
 ): Promise<LiaisonCommand> => {
   const complete = { ...body, commandId: newId(), by: operatorName(), ...more } as unknown as Body<C>;
   const subject = subjects.liaison.command(name);
-  const { body: answer } = await operator.askAny<C, typeof liaisonAccepted | typeof liaisonRefused>(
-    subject,
-    c,
-    complete,
-    [liaisonAccepted, liaisonRefused],
-  );
-  if ('command' in answer) return answer.command;
-  throw new Problem(answer.reason, answer.says);
+  const answer = await operator.askAny(subject, c, complete, [liaisonAccepted, liaisonRefused]);
+  if (answer.type === liaisonAccepted.type) return answer.body.command;
+  throw new Problem(answer.body.reason, answer.body.says);
 };
 
 /** Empty while the liaison does not answer: a command in the outbox outlives that. */

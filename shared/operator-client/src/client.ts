@@ -2,8 +2,14 @@
 
 import { RequestStrategy, type NatsConnection } from 'nats';
 import { decode, encode, type Body, type Contract, type Message } from '@calbus/contracts/envelope';
-import { faultOf } from '@calbus/contracts/faults';
+import { faultOf, type FaultCode } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
+import { recordAnswers, type InventoryCommand } from '@calbus/contracts/inventory-interface';
+import { inventoryAccepted } from '@calbus/contracts/inventory-messages';
+import { subjects } from '@calbus/contracts/subjects';
+import { createLeaderClient } from '@calbus/inventory-client/leader-client';
+import { subscribeToLeader, type LeaderTracker } from '@calbus/inventory-client/leader-heartbeat';
+import { systemClock } from '@calbus/runtime/clock';
 import { sendRequest } from '@calbus/runtime/request';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
 import { newId } from './ids.ts';
@@ -21,6 +27,8 @@ const REQUEST_TIMEOUT_MS = 3_000;
 /** The wait for further answers after the first answer to a question that all replicas answer. */
 const FURTHER_ANSWERS_MS = 300;
 const MAX_RECONNECT_ATTEMPTS = 5;
+
+export type Accepted = Body<typeof inventoryAccepted>;
 
 export type OperatorClient = {
   readonly nc: NatsConnection;
@@ -45,6 +53,13 @@ export type OperatorClient = {
     body: Body<C>,
     answers: readonly A[],
   ) => Promise<Message<A>>;
+  /**
+   * Sends a command to the leader, and retries while the leader changes. The command id makes a retry harmless. Throws a Problem with
+   * the refusal.
+   */
+  readonly sendToLeader: <C extends InventoryCommand<'operate'>>(c: C, body: Body<C>) => Promise<Accepted>;
+  /** Follows the leader's heartbeat from the first call on. */
+  readonly leaderTracker: () => LeaderTracker;
   /** Throws a Problem where the profile's identity may not publish on the subject. */
   readonly permit: (subject: string) => void;
   readonly close: () => Promise<void>;
@@ -55,6 +70,22 @@ const matches = (pattern: string, subject: string): boolean => {
   const rest = wanted.at(-1) === '>';
   if (rest ? given.length < wanted.length : given.length !== wanted.length) return false;
   return wanted.every((token, i) => token === '*' || token === '>' || token === given[i]);
+};
+
+const lazy = <T>(create: () => T): (() => T) => {
+  let value: { readonly of: T } | undefined;
+  return () => (value ??= { of: create() }).of;
+};
+
+const advice: Partial<Record<FaultCode, string>> = {
+  UNREACHABLE: ' Is that service running?',
+  NO_LEADER: ' See calbus status.',
+};
+
+/** A fault as a Problem with advice; any other error as it is. */
+const problemOf = (error: unknown): unknown => {
+  const fault = faultOf(error);
+  return fault ? new Problem(fault.code, `${fault.detail}${advice[fault.code] ?? ''}`) : error;
 };
 
 const connectAs = async (profile: Profile, identity: 'operator' | 'observer'): Promise<NatsConnection> => {
@@ -116,17 +147,30 @@ export const connectOperator = async (profile: Profile): Promise<OperatorClient>
       const stamp = { id: newId(), sentAt: Date.now() };
       return await sendRequest(nc, subject, c, stamp, body, answers, REQUEST_TIMEOUT_MS);
     } catch (error) {
-      const fault = faultOf(error);
-      if (!fault) throw error;
-      const advice = fault.code === 'UNREACHABLE' ? ' Is that service running?' : '';
-      throw new Problem(fault.code, `${fault.detail}${advice}`);
+      throw problemOf(error);
     }
   };
+  const leaderTracker = lazy(() => subscribeToLeader(nc, systemClock));
+  const leaderClient = lazy(() => createLeaderClient(nc, systemClock, leaderTracker()));
   return {
     nc,
     permit,
     askAny,
     askAll: (subject, c, body, answer) => askAll(nc, subject, c, body, answer),
+    leaderTracker,
+    sendToLeader: async (c, body) => {
+      // Permissions are the same for every term.
+      permit(subjects.inventory.operate(1));
+      const options = { timeoutMs: REQUEST_TIMEOUT_MS };
+      const answer = await leaderClient()
+        .sendWithRetries('operate', c, body, recordAnswers, options)
+        .catch((error: unknown) => {
+          throw problemOf(error);
+        });
+      if (answer.type === inventoryAccepted.type) return answer.body;
+      const { code, detail, ...facts } = answer.body;
+      throw new Problem(code, detail, facts);
+    },
     ask: async (subject, c, body, answer) => (await askAny(subject, c, body, [answer])).body,
     close: () => nc.close(),
   };

@@ -11,7 +11,6 @@ import {
 import type { SettingsChange } from '@calbus/contracts/settings';
 import type { OperatorClient } from './client.ts';
 import { newId } from './ids.ts';
-import { sendToLeader } from './leader-commands.ts';
 import { Problem } from './problem.ts';
 
 export type Authorship = { readonly by: string; readonly why: string };
@@ -29,7 +28,7 @@ const withLimitAdvice = (error: unknown): unknown =>
 /** R1: ends a full Per Device license early. Its CAL is free at once. */
 export const revokeLicense = async (operator: OperatorClient, licenseId: string, a: Authorship) => {
   try {
-    return await sendToLeader(operator, inventoryRevoke, { commandId: newId(), licenseId, ...a });
+    return await operator.sendToLeader(inventoryRevoke, { commandId: newId(), licenseId, ...a });
   } catch (error) {
     throw withLimitAdvice(error);
   }
@@ -40,19 +39,19 @@ export const mergeDevices = (
   operator: OperatorClient,
   devices: { readonly from: string; readonly into: string },
   a: Authorship,
-) => sendToLeader(operator, inventoryMergeDevices, { commandId: newId(), ...devices, ...a });
+) => operator.sendToLeader(inventoryMergeDevices, { commandId: newId(), ...devices, ...a });
 
 /** M2: takes a merge back. */
 export const undoMerge = (operator: OperatorClient, from: string, a: Authorship) =>
-  sendToLeader(operator, inventoryUndoMerge, { commandId: newId(), from, ...a });
+  operator.sendToLeader(inventoryUndoMerge, { commandId: newId(), from, ...a });
 
 export const changeSettings = (operator: OperatorClient, changes: SettingsChange, a: Authorship) =>
-  sendToLeader(operator, inventorySettings, { commandId: newId(), changes, ...a });
+  operator.sendToLeader(inventorySettings, { commandId: newId(), changes, ...a });
 
 /** The operator states that the leader's clock is right. */
 export const confirmClock = (operator: OperatorClient, a: Authorship) =>
-  sendToLeader(operator, inventoryConfirmClock, { commandId: newId(), ...a });
+  operator.sendToLeader(inventoryConfirmClock, { commandId: newId(), ...a });
 
 /** Frees the CALs that are reserved for licenses which devices show again after a loss. */
 export const releaseReserve = (operator: OperatorClient, a: Authorship) =>
-  sendToLeader(operator, inventoryReleaseReserve, { commandId: newId(), ...a });
+  operator.sendToLeader(inventoryReleaseReserve, { commandId: newId(), ...a });

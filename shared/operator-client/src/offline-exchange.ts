@@ -27,15 +27,13 @@ const refusal = ({ problem, says, wrong = [] }: Body<typeof liaisonOfflineRefuse
 export const exportCommand = async (operator: OperatorClient, commandId: string, as: 'file' | 'groups') => {
   const deadline = performance.now() + READY_TIMEOUT_MS;
   for (;;) {
-    const { body } = await operator.askAny<
-      typeof liaisonExport,
-      typeof liaisonExported | typeof liaisonOfflineRefused
-    >(subjects.liaison.command('carry'), liaisonExport, { commandId, as }, [
+    const question = { commandId, as };
+    const answer = await operator.askAny(subjects.liaison.command('carry'), liaisonExport, question, [
       liaisonExported,
       liaisonOfflineRefused,
     ]);
-    if ('carried' in body) return body;
-    if (body.problem !== 'NOT_READY' || performance.now() > deadline) throw refusal(body);
+    if (answer.type === liaisonExported.type) return answer.body;
+    if (answer.body.problem !== 'NOT_READY' || performance.now() > deadline) throw refusal(answer.body);
     await sleep(POLL_INTERVAL_MS);
   }
 };
@@ -47,10 +45,11 @@ export const importAnswer = async (
   operator: OperatorClient,
   answer: Body<typeof liaisonImport>['answer'],
 ): Promise<ImportedAnswer> => {
-  const { body } = await operator.askAny<
-    typeof liaisonImport,
-    typeof liaisonImported | typeof liaisonOfflineRefused
-  >(subjects.liaison.command('answer'), liaisonImport, { answer }, [liaisonImported, liaisonOfflineRefused]);
-  if (!('command' in body)) throw refusal(body);
-  return { command: await followCommand(operator, body.command), repeated: body.repeated };
+  const result = await operator.askAny(subjects.liaison.command('answer'), liaisonImport, { answer }, [
+    liaisonImported,
+    liaisonOfflineRefused,
+  ]);
+  if (result.type === liaisonOfflineRefused.type) throw refusal(result.body);
+  const { command, repeated } = result.body;
+  return { command: await followCommand(operator, command), repeated };
 };

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { inventoryRevoke } from '@calbus/contracts/inventory-messages';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId } from '@calbus/operator-client/ids';
 import { eventually } from '@calbus/test-support/eventually';
 import { atTerminalServer, decidedBy, said } from './at-terminal-server.ts';
@@ -9,7 +8,7 @@ import type { RowSystem } from './row-system.ts';
 import { row } from './row.ts';
 
 const revoke = (s: RowSystem, desk: Device) =>
-  sendToLeader(s.operator, inventoryRevoke, {
+  s.operator.sendToLeader(inventoryRevoke, {
     commandId: newId(),
     licenseId: desk.store?.licenseId ?? '',
     by: 'a test',

@@ -16,7 +16,6 @@ import { activate, install } from '@calbus/operator-client/clearinghouse-command
 import { verifyLedger } from '@calbus/operator-client/ledger/verification';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { describeCounts } from '@calbus/operator-client/text';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
 import { connectOperator, type OperatorClient } from '@calbus/operator-client/client';
 import { newId } from '@calbus/operator-client/ids';
@@ -219,7 +218,7 @@ export const startRowSystem = async (account: string): Promise<RowSystem> => {
         for (const cals of all) await install(operator, purchaseOf(cals), () => {});
       },
       set: async (changes) => {
-        await sendToLeader(operator, inventorySettings, {
+        await operator.sendToLeader(inventorySettings, {
           commandId: newId(),
           changes,
           by: 'a test',

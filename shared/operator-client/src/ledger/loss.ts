@@ -1,11 +1,12 @@
 // A lost part of the ledger: the evidence for it, and the operator's acceptance, after which inventory issues licenses again.
 
-import { inventoryAcceptLoss, type LedgerEnd } from '@calbus/contracts/inventory-messages';
+import { recordAnswers } from '@calbus/contracts/inventory-interface';
+import { inventoryAcceptLoss, inventoryRefused, type LedgerEnd } from '@calbus/contracts/inventory-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
+import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '../client.ts';
 import { newId } from '../ids.ts';
 import type { Authorship } from '../inventory-commands.ts';
-import { sendToTerm } from '../leader-commands.ts';
 import { Problem } from '../problem.ts';
 import { requireReplicas, type ReplicaStatus } from '../queries.ts';
 
@@ -26,10 +27,9 @@ export const survivingEnd = ({ position, hash }: ReplicaStatus): LedgerEnd =>
 /** Sends once: a change of the leader changes the evidence, and the operator must see it first. */
 export const acceptLoss = async (operator: OperatorClient, s: LossStatus, a: Authorship) => {
   const body = { commandId: newId(), survives: survivingEnd(s), ...a };
-  try {
-    return await sendToTerm(operator, s.loss.term, inventoryAcceptLoss, body);
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    throw new Problem(error.code, `${error.message} Nothing was accepted; look again.`);
-  }
+  const subject = subjects.inventory.operate(s.loss.term);
+  const answer = await operator.askAny(subject, inventoryAcceptLoss, body, recordAnswers);
+  if (answer.type !== inventoryRefused.type) return answer.body;
+  const { code, detail } = answer.body;
+  throw new Problem(code, `${detail} Nothing was accepted; look again.`);
 };

@@ -2,7 +2,6 @@
 
 import { createAudit, type Audit } from '@calbus/audit/audit';
 import type { OperatorClient } from '../client.ts';
-import { nextLeaderHeartbeat } from '../leader-heartbeat.ts';
 import { noReport, type ProgressReport } from '../progress.ts';
 import { openLedgerReader, type LedgerReader } from './reader.ts';
 
@@ -34,7 +33,7 @@ const compareWithReplicas = async (
   audit: Audit,
 ): Promise<Agreement> => {
   for (let comparisons = 0; ; comparisons += 1) {
-    const heartbeat = await nextLeaderHeartbeat(operator, HEARTBEAT_TIMEOUT_MS);
+    const heartbeat = await operator.leaderTracker().next(HEARTBEAT_TIMEOUT_MS);
     if (!heartbeat) break;
     const result = compare(audit, 'the leader', heartbeat);
     // The ledger grows meanwhile, and a heartbeat may be older than the last message of the audit.

@@ -15,9 +15,8 @@ import {
   type LiaisonRow,
 } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import type { OperatorClient } from '@calbus/operator-client/client';
+import type { Accepted, OperatorClient } from '@calbus/operator-client/client';
 import { newId, operatorName } from '@calbus/operator-client/ids';
-import { sendToLeader, type Accepted } from '@calbus/operator-client/leader-commands';
 import { Problem } from '@calbus/operator-client/problem';
 import type { ProgressReport } from '@calbus/operator-client/progress';
 import { readLiaisonStatus, requireReplicas } from '@calbus/operator-client/queries';
@@ -62,11 +61,9 @@ const restoreLiaison = async (operator: OperatorClient, backup: Backup): Promise
   const send = async (): Promise<void> => {
     if (rows.length === 0) return;
     const subject = subjects.liaison.command('restore');
-    const { body: answer } = await operator.askAny<
-      typeof liaisonRestore,
-      typeof liaisonRestored | typeof liaisonRefused
-    >(subject, liaisonRestore, { commandId, before, rows, by }, [liaisonRestored, liaisonRefused]);
-    if ('reason' in answer) throw new Problem(answer.reason, answer.says);
+    const body = { commandId, before, rows, by };
+    const answer = await operator.askAny(subject, liaisonRestore, body, [liaisonRestored, liaisonRefused]);
+    if (answer.type === liaisonRefused.type) throw new Problem(answer.body.reason, answer.body.says);
     before += rows.length;
     [rows, size] = [[], 0];
   };
@@ -91,7 +88,7 @@ const restoreLedger = async (
   let messages: Message[] = [];
   let size = 0;
   const send = async (): Promise<void> => {
-    if (messages.length > 0) await sendToLeader(operator, inventoryRestore, { ...common, messages });
+    if (messages.length > 0) await operator.sendToLeader(inventoryRestore, { ...common, messages });
     report(messages.at(-1)?.sequence ?? 0, sequence);
     [messages, size] = [[], 0];
   };
@@ -104,7 +101,7 @@ const restoreLedger = async (
   }
   await send();
   const finish = { backup: { madeAt, madeBy } };
-  return sendToLeader(operator, inventoryRestore, { ...common, messages: [], finish });
+  return operator.sendToLeader(inventoryRestore, { ...common, messages: [], finish });
 };
 
 type Options = JsonOption & PassphraseOption & { readonly why: string };
