@@ -119,7 +119,7 @@ export const rows: readonly Row[] = [
   { id: 'NOT_READ', severity: 'warns', when: notRead, says: 'This could not be read, so that what is wrong with it is not found.', todo: 'Run it again; calbus status shows which part does not answer.' },
 
   { id: 'CALS_OF_LATER_VERSION', severity: 'note', when: (o) => withStockVerdict(o, 'later-taken'), says: 'No CAL of its own version is left; those of a later version are taken.', todo: 'Nothing, or install more of its own version: calbus install.' },
-  { id: 'REDIS_UNREACHABLE', severity: 'note', when: system((s) => when(s.redis === 'unreachable', 'the live counts')), says: 'Redis does not answer: counts are stale; licenses are issued all the same.', todo: 'Start Redis; counts come back by themselves.' },
+  { id: 'REDIS_UNREACHABLE', severity: 'note', when: system((s) => when(s.redis === 'unreachable', 'the live counts')), says: 'Redis does not answer: counts are stale; licenses are still issued.', todo: 'Start Redis; counts come back by themselves.' },
   { id: 'CACHE_BEHIND', severity: 'note', when: lasting('cache-behind', () => 'the live counts'), ...sameAs(events.CACHE_BEHIND) },
   { id: 'DEAD_LETTERS', severity: 'note', when: system((s) => when((s.deadLetters ?? 0) > 0, `${s.deadLetters} in the last 30 days`)), says: 'There are messages that no one could handle.', todo: 'calbus dead-letters says who sent what, and why it was put aside.' },
 ];

@@ -17,12 +17,12 @@ export const describeCache = (
     at === undefined
       ? ''
       : `: those of ${time(at)} UTC, ${Math.max(0, Math.round((now - at) / 1_000))} s ago`;
-  if (redis === 'unreachable') return red(`Redis does not answer${age}; licenses are issued all the same`);
+  if (redis === 'unreachable') return red(`Redis does not answer${age}; licenses are still issued`);
   if (i === null) return yellow('unknown while inventory does not answer');
   if (!sameGeneration || !live) return yellow('being written anew');
   const behind = i.position.sequence - live.sequence;
   if (i.cache === 'current' && behind <= 0) return green('current');
   if (i.cache === 'unreachable')
-    return red(`inventory does not reach Redis${age}; licenses are issued all the same`);
+    return red(`inventory does not reach Redis${age}; licenses are still issued`);
   return i.cache === 'behind' || behind > 1 ? yellow(`behind${age}`) : green('current');
 };

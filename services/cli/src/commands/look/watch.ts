@@ -43,7 +43,7 @@ const showFault = (f: Fault, at: number, asJson: boolean): void => {
 
 const showCounts = (counts: LiveCounts | null, asJson: boolean): void => {
   if (asJson) return say(JSON.stringify({ counts }));
-  if (!counts) return say(red('Redis does not answer: counts are stale; licenses are issued all the same.'));
+  if (!counts) return say(red('Redis does not answer: counts are stale; licenses are still issued.'));
   const ledger = dim(`(ledger ${counts.head?.sequence ?? '…'})`);
   say(`${clockTime(Date.now())}  ${describeCounts(counts)} ${ledger}`);
 };
