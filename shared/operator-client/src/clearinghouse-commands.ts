@@ -1,7 +1,7 @@
 // Commands to the Clearinghouse. The liaison stores each one in its outbox; the client follows it there until it ends.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Contact, Installable } from '@calbus/contracts/clearinghouse';
+import type { Contact, Installable } from '@calbus/contracts/purchases';
 import type { Body, Contract } from '@calbus/contracts/envelope';
 import {
   liaisonActivate,

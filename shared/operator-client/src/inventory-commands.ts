@@ -7,7 +7,7 @@ import {
   inventoryRevoke,
   inventorySettings,
   inventoryUndoMerge,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
 import type { SettingsChange } from '@calbus/contracts/settings';
 import type { OperatorClient } from './client.ts';
 import { newId } from './ids.ts';

@@ -1,18 +1,17 @@
 // The questions that an operator asks of inventory and of the liaison. docs/contracts.md lists them.
 
-import type { AgreementReference } from '@calbus/contracts/clearinghouse';
+import type { AgreementReference } from '@calbus/contracts/purchases';
 import {
   inventoryLicenses,
   inventoryPacks,
   inventoryCurrentSettings,
-  inventoryStatus,
   inventoryTerminalServers,
   queryLicenses,
   queryPacks,
   querySettings,
-  queryStatus,
   queryTerminalServers,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import {
   liaisonAgreements,
   liaisonStatus,

@@ -2,7 +2,7 @@
 
 import { decode, type Contract, type Message } from '@calbus/contracts/envelope';
 import { operatorEvent } from '@calbus/contracts/events';
-import { deadLetter } from '@calbus/contracts/liaison-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
 import { streams } from '@calbus/contracts/streams';
 import type { OperatorClient } from './client.ts';
 

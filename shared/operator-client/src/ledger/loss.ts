@@ -1,7 +1,8 @@
 // A lost part of the ledger: the evidence for it, and the operator's acceptance, after which inventory issues licenses again.
 
 import { recordAnswers } from '@calbus/contracts/inventory-interface';
-import { inventoryAcceptLoss, inventoryRefused, type LedgerEnd } from '@calbus/contracts/inventory-messages';
+import { inventoryAcceptLoss, type LedgerEnd } from '@calbus/contracts/ledger-messages';
+import { inventoryRefused } from '@calbus/contracts/inventory-command-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '../client.ts';

@@ -1,6 +1,6 @@
 // `calbus licenses`.
 
-import type { HeldLicense } from '@calbus/contracts/inventory-messages';
+import type { HeldLicense } from '@calbus/contracts/inventory-query-messages';
 import { readLicenses } from '@calbus/operator-client/queries';
 import { day, describeKind } from '@calbus/operator-client/text';
 import { JSON_OPTION, MAX_ROWS, wholeNumber, type JsonOption } from '../../arguments.ts';

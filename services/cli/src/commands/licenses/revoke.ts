@@ -1,6 +1,6 @@
 // `calbus revoke`: ends a full Per Device license early (row R1).
 
-import type { HeldLicense } from '@calbus/contracts/inventory-messages';
+import type { HeldLicense } from '@calbus/contracts/inventory-query-messages';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { operatorName } from '@calbus/operator-client/ids';
 import { revokeLicense } from '@calbus/operator-client/inventory-commands';

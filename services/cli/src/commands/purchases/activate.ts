@@ -1,6 +1,6 @@
 // `calbus activate`.
 
-import type { Contact } from '@calbus/contracts/clearinghouse';
+import type { Contact } from '@calbus/contracts/purchases';
 import { liaisonActivate } from '@calbus/contracts/liaison-messages';
 import { JSON_OPTION } from '../../arguments.ts';
 import type { DefineCommand } from '../../command-context.ts';

@@ -1,7 +1,7 @@
 // The content of a backup: the liaison's rows, the bytes of the ledger's messages, and a manifest by which the rest is checked.
 
 import { createChainReader } from '@calbus/audit/chain';
-import { columnValue, liaisonRow } from '@calbus/contracts/liaison-messages';
+import { columnValue, liaisonRow } from '@calbus/contracts/liaison-backup-messages';
 import { generation, instant, name, productId, serverId, sha256 } from '@calbus/contracts/tokens';
 import { z } from 'zod';
 import { Problem } from '@calbus/operator-client/problem';

@@ -2,7 +2,11 @@
 
 import { existsSync } from 'node:fs';
 import type { Body } from '@calbus/contracts/envelope';
-import { liaisonBackup, queryLiaisonBackup, type LiaisonRow } from '@calbus/contracts/liaison-messages';
+import {
+  liaisonBackup,
+  queryLiaisonBackup,
+  type LiaisonRow,
+} from '@calbus/contracts/liaison-backup-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { operatorName } from '@calbus/operator-client/ids';

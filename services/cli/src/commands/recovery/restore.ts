@@ -1,19 +1,15 @@
 // `calbus restore`: puts a backup into an empty license server. An interrupted restore continues when it is given again.
 
 import type { Body } from '@calbus/contracts/envelope';
-import {
-  inventoryRestore,
-  MAX_RESTORE_BYTES,
-  MAX_RESTORE_MESSAGES,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryRestore, MAX_RESTORE_BYTES, MAX_RESTORE_MESSAGES } from '@calbus/contracts/ledger-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
+import { liaisonRefused } from '@calbus/contracts/liaison-messages';
 import {
-  liaisonRefused,
   liaisonRestore,
   liaisonRestored,
   MAX_LIAISON_PAGE_BYTES,
   type LiaisonRow,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/liaison-backup-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Accepted, OperatorClient } from '@calbus/operator-client/client';
 import { newId, operatorName } from '@calbus/operator-client/ids';

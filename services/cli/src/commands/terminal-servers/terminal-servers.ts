@@ -1,7 +1,7 @@
 // `calbus terminal-servers`: the decisions for each terminal server, and its last status report.
 
 import { DAY_MS } from '@calbus/contracts/durations';
-import type { KnownTerminalServer } from '@calbus/contracts/inventory-messages';
+import type { KnownTerminalServer } from '@calbus/contracts/inventory-query-messages';
 import { readTerminalServers } from '@calbus/operator-client/queries';
 import { day, modeName, time } from '@calbus/operator-client/text';
 import { JSON_OPTION, MAX_ROWS, wholeNumber, type JsonOption } from '../../arguments.ts';
