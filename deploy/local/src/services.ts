@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CLEARINGHOUSE, LICENSE_SERVER, type Deployment } from './deployment.ts';
 import { repositoryRoot } from './repository.ts';
 import { dataMark } from './servers/managed-server.ts';
-import type { Servers } from './start-servers.ts';
+import type { Servers, ServerUrls } from './start-servers.ts';
 import { startChildProcess, type ManagedProcess } from './managed-process.ts';
 
 export const serviceNames = ['clearinghouse', 'inventory', 'clearinghouse-liaison', 'issuer'] as const;
@@ -43,9 +43,6 @@ const INVENTORY = '--max-semi-space-size=16';
 
 export const nodeOptionsOf = (name: ServiceName): string =>
   name === 'inventory' ? `${EVERY_SERVICE} ${INVENTORY}` : EVERY_SERVICE;
-
-/** The addresses of the servers. The caller need not have started them. */
-export type ServerUrls = { readonly [name in keyof Servers]: Pick<Servers[name], 'url'> };
 
 /** The settings of one service in this deployment, and how Node is to run it. */
 export const serviceEnvironment = (
