@@ -34,7 +34,7 @@ export type ServiceOptions = {
 };
 
 const READY_MS = 30_000;
-const MOST_RESTARTS = 5;
+const MAX_RESTARTS = 5;
 
 /** One V8 helper thread instead of four. Otherwise a full garbage collection takes the cores from the service's main thread. */
 const EVERY_SERVICE = '--v8-pool-size=1';
@@ -156,7 +156,7 @@ export const startService = async (name: ServiceName, o: ServiceOptions): Promis
       if (stopping || o.signal.aborted) return;
       restarts += 1;
       const how = signal ?? `exit code ${String(code)}`;
-      if (restarts > MOST_RESTARTS) {
+      if (restarts > MAX_RESTARTS) {
         o.say(`${name} ended again (${how}) and is not started any more; its log is ${logFile}.`);
         return;
       }

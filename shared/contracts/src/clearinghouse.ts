@@ -25,9 +25,9 @@ export const clearinghouseReasons = {
   UNKNOWN_KEY_PACK: 'No such key pack was issued to this license server.',
   NOT_YOURS: 'No key pack of this license server was issued on that agreement.',
   REACTIVATION_UNDER_WAY:
-    'This license server is being activated anew; what is asked now would be of the earlier epoch.',
-  NOT_RESTORABLE: 'The liaison cannot take what a backup kept.',
-  PACK_TOO_SMALL: 'The key pack has fewer CALs than are to be taken from it.',
+    'This license server is being activated again. A command now would be of the earlier epoch.',
+  NOT_RESTORABLE: 'The liaison cannot take the data of the backup.',
+  PACK_TOO_SMALL: 'The key pack has fewer CALs than the command takes from it.',
 } as const;
 export type ClearinghouseReason = keyof typeof clearinghouseReasons;
 
@@ -46,7 +46,7 @@ const statement = {
 
 /** Why a license server is activated anew. */
 export const reactivationReasons = {
-  redeployed: 'The license server was set up anew.',
+  redeployed: 'The license server was set up again.',
   'certificate-corrupt': 'Its certificate was damaged.',
   'key-compromised': 'Its private key is known to others.',
   'certificate-expired': 'Its certificate is out of date.',
