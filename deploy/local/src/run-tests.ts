@@ -13,8 +13,6 @@ const isVendored = (name: string): boolean => name.includes('node_modules') || n
 
 // Two files at a time for two cores; what hangs fails, a test after three minutes and a file that does not end soon after its tests.
 const watchdog = new URL('test-watchdog.ts', import.meta.url).href;
-// The flow tests of the rows share what takes longest to start.
-const sharedSite = { of: 'tests/flow/rows/', setup: 'tests/flow/rows/vendor-site.ts' };
 const limits = ['--test-concurrency=2', '--test-timeout=180000'];
 // Tests in containers come after all others, alone: what they start would make the clocks of the others suspect.
 const inContainers = (file: string): boolean => file.endsWith('.containers.test.ts');
@@ -48,12 +46,10 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
-  const needsSite = files.some((file) => file.startsWith(sharedSite.of) && file.endsWith('.flow.test.ts'));
-  const setup = needsSite ? [`--test-global-setup=${sharedSite.setup}`] : [];
   const first = files.filter((file) => !inContainers(file));
   const last = files.filter(inContainers);
   const parts = [
-    [...limits, ...setup, ...options, ...first],
+    [...limits, ...options, ...first],
     [...limitsInContainers, ...options, ...last],
   ].filter((_part, i) => (i === 0 ? first : last).length > 0);
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-tests-'));
