@@ -30,7 +30,7 @@ export const chosenNodes = (
     throw new Error(
       kept === '3'
         ? 'This deployment has three nodes of NATS: start it with --profile cluster, or COMPOSE_PROFILES=cluster.'
-        : 'This deployment has one node of NATS, whose streams a cluster does not take over: start it without the profile cluster, or bring it to three by a backup (docs/containers.md).',
+        : 'This deployment has one node of NATS, whose streams a cluster does not take over: start it without the profile cluster, or bring it to three by a backup (docs/containers/nats-cluster.md).',
     );
   writeFileSync(file, `${kept}\n`, { mode: 0o600 });
   return wanted === '3' ? all : [all[0]];

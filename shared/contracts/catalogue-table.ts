@@ -8,7 +8,7 @@ const typesOf = (messages: readonly Contract[]): string => messages.map((c) => `
 
 export const catalogueTable = (): string =>
   [
-    '| subject | road | from | to | messages | answers |',
+    '| subject | transport | from | to | messages | answers |',
     '| --- | --- | --- | --- | --- | --- |',
     ...exchanges.map((e) =>
       [

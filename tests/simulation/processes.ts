@@ -7,7 +7,7 @@ import {
   inventoryAllocate,
   type Allocation,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseFacts } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import {
@@ -19,7 +19,7 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { createLeaderTracker, type LeaderHeartbeat } from '@calbus/runtime/leader-heartbeat';
+import { createLeaderTracker, type LeaderHeartbeat } from '@calbus/inventory-client/leader-heartbeat';
 import type { Log } from '@calbus/runtime/log';
 import { createMetrics } from '@calbus/runtime/metrics';
 import type { Answer } from '@calbus/runtime/responder';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
-import type { Purchase } from '@calbus/contracts/clearinghouse';
+import type { Purchase } from '@calbus/contracts/purchases';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { newKeyPair, verifyChain } from '@calbus/licenses/certificates';
 import { MAX_GUESSES } from './domain/decisions.ts';

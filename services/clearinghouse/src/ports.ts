@@ -1,12 +1,7 @@
 // What the handlers need of the outside.
 
-import type {
-  ClearinghouseCommand,
-  ClearinghouseReason,
-  AgreementReference,
-  Purchase,
-  PurchaseAgreement,
-} from '@calbus/contracts/clearinghouse';
+import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
+import type { AgreementReference, Purchase, PurchaseAgreement } from '@calbus/contracts/purchases';
 import type { CoverCount, EnterDecision } from './domain/agreements.ts';
 import type { KeyedCheck } from './domain/codes.ts';
 import type { Code, Cover, Pack, Server } from './domain/registry.ts';

@@ -12,11 +12,11 @@ import {
   clearinghouseAnswer,
   COMMAND_TYP,
   keyPackClaims,
-  rabbitmqNames,
   MAX_RECOVERED,
   type ClearinghouseAnswer,
   type KeyPackClaims,
 } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { newKeyPair, publicJwk, type KeyPair } from '@calbus/licenses/certificates';
 import { signJws } from '@calbus/licenses/jws';

@@ -3,7 +3,7 @@ import { streams } from '@calbus/contracts/streams';
 import { countDeadLetters, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { subscribeToLeader } from '@calbus/runtime/leader-heartbeat';
+import { subscribeToLeader } from '@calbus/inventory-client/leader-heartbeat';
 import { newId } from '@calbus/runtime/ids';
 import { connectNats, closeNats, watchConnection } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
@@ -146,8 +146,8 @@ await runService({
       clockOffset: c.clockOffset,
     }));
     watchReplicaClocks(nc, replica, watch);
-    const unheard = (): void => {}; // what does not decode is put aside by the issuers, which hear it too
-    const beacon = subscribeToLeader(nc, clock, unheard, unheard);
+    // The issuers put aside heartbeats that do not decode.
+    const beacon = subscribeToLeader(nc, clock);
     const links = { isUp: watchConnection(nc, log), isLedgerUp: watchConnection(ledgerNc, log) };
     const { nearlyFull: storageNearlyFull, used: storageUsed } = storage;
     const ready = { readiness, state, leadership, beacon, cache, storageNearlyFull, ...links };

@@ -1,7 +1,7 @@
 // What the numbers on purchase papers look like: each program has its own. They are checked before anything is sent, so that a slip
 // of the pen is named where it was made.
 
-import type { PurchaseProgram } from './clearinghouse.ts';
+import type { PurchaseProgram } from './purchases.ts';
 
 /** 25 characters without those that look alike, in upper case, without separators. */
 export const RETAIL_CODE = /^[ABCDEFGHJKLMNPQRSTUVWXYZ23456789]{25}$/;

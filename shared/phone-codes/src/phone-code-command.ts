@@ -2,12 +2,14 @@
 
 import {
   agreementProgram,
-  clearinghouseCommand,
-  reactivationReason,
-  type ClearinghouseCommand,
   type Contact,
   type Installable,
   type AgreementReference,
+} from '@calbus/contracts/purchases';
+import {
+  clearinghouseCommand,
+  reactivationReason,
+  type ClearinghouseCommand,
 } from '@calbus/contracts/clearinghouse';
 import type { BitReader, BitWriter } from './phone-code-bits.ts';
 import { licensingMode } from '@calbus/contracts/tokens';

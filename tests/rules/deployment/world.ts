@@ -6,14 +6,13 @@ import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { describeCounts } from '@calbus/cli/commands/watch';
 import { operatorEvent } from '@calbus/contracts/events';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { sendClearinghouseCommand } from '@calbus/operator-client/clearinghouse-commands';
 import { connectOperator, type OperatorClient } from '@calbus/operator-client/client';
 import { diagnose } from '@calbus/operator-client/diagnosis/findings';
 import { observe } from '@calbus/operator-client/diagnosis/observer';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { verifyLedger } from '@calbus/operator-client/ledger/verification';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
 import { loadProfile, readSecret, terminalServerSeedFile } from '@calbus/operator-client/profile';
@@ -126,8 +125,9 @@ export const openWorld = async (site: Site, account: string): Promise<World> => 
       await status();
     },
     eventually: poll,
+    send: (...of) => operator().askAny(...of),
     query,
-    command: async (contract, body) => void (await sendToLeader(operator(), contract, body)),
+    command: async (contract, body) => void (await operator().sendToLeader(contract, body)),
     clearinghouse: async (name, contract, body) =>
       void (await sendClearinghouseCommand(operator(), name, contract, body, () => {})),
     terminalServer: (version, mode) => {

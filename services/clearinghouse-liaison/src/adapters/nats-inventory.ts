@@ -1,7 +1,7 @@
 // Inventory as the liaison sees it: the leader's beacon, and the commands that are the liaison's.
 
 import type { NatsConnection } from 'nats';
-import { dispatch, type Body, type Contract, type Handlers } from '@calbus/contracts/envelope';
+import { dispatch, type Body, type Handlers } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
@@ -9,23 +9,23 @@ import {
   inventoryDeactivation,
   inventoryInstall,
   inventoryRefused,
-  inventoryCurrentSettings,
   inventorySettleWithheld,
   inventoryWithhold,
-  querySettings,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
+import { recordAnswers, type InventoryCommand } from '@calbus/contracts/inventory-interface';
 import { subjects } from '@calbus/contracts/subjects';
+import { createLeaderClient } from '@calbus/inventory-client/leader-client';
+import { inventoryProblem, subscribeToLeader } from '@calbus/inventory-client/leader-heartbeat';
 import { sendRequest } from '@calbus/runtime/request';
 import type { Clock } from '@calbus/runtime/clock';
-import { subscribeToLeader, inventoryProblem } from '@calbus/runtime/leader-heartbeat';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Command } from '../domain/command.ts';
 import type { AnswerResult, IssuedPack, Inventory, RecordOutcome } from '../ports.ts';
 
 const REQUEST_TIMEOUT_MS = 5_000;
-const answers = [inventoryAccepted, inventoryRefused];
-const recordedBy: Handlers<(typeof answers)[number], RecordOutcome> = {
+const outcomes: Handlers<(typeof recordAnswers)[number], RecordOutcome> = {
   [inventoryAccepted.type]: () => ({ kind: 'accepted' }),
   [inventoryRefused.type]: ({ body }) => ({ kind: 'refused', code: body.code, says: body.detail }),
 };
@@ -46,22 +46,22 @@ const inTurn = async (tells: readonly LeaderCommand[]): Promise<RecordOutcome> =
 export type NatsInventory = Inventory & { readonly wrong: () => string | undefined };
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsInventory => {
-  // What does not decode is put aside by the issuers, which hear it too.
-  const beacon = subscribeToLeader(
-    nc,
-    clock,
-    () => {},
-    (error) => log.error(errorFacts(error), 'the beacon cannot be heard'),
-  );
-  const install = subjects.inventory.install;
-  /** One command to the leader. */
-  const told =
-    <C extends Contract>(subject: string, contract: C, commandId: string, body: Body<C>): LeaderCommand =>
+  // The issuers put aside heartbeats that do not decode.
+  const tracker = subscribeToLeader(nc, clock, {
+    error: (error) => log.error(errorFacts(error), 'the leader heartbeat cannot be received'),
+  });
+  const leader = createLeaderClient(nc, clock, tracker);
+  const commandsOf =
+    (term: number, correlationId: string) =>
+    <F extends 'activation' | 'install', C extends InventoryCommand<F>>(
+      family: F,
+      contract: C,
+      body: Body<C>,
+    ): LeaderCommand =>
     async () => {
-      const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
+      const options = { term, correlationId, timeoutMs: REQUEST_TIMEOUT_MS };
       try {
-        const answer = await sendRequest(nc, subject, contract, stamp, body, answers, REQUEST_TIMEOUT_MS);
-        return dispatch(recordedBy, answer);
+        return dispatch(outcomes, await leader.send(family, contract, body, recordAnswers, options));
       } catch (error) {
         const fault = faultOf(error);
         if (!fault) throw error;
@@ -69,22 +69,21 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
       }
     };
   const recordings = (term: number, { commandId, by }: Command, answered: AnswerResult): LeaderCommand[] => {
+    const command = commandsOf(term, commandId);
     const pack = ({ keyPack }: IssuedPack, recovered: boolean): LeaderCommand => {
       const body = { commandId, keyPack, by, ...(recovered ? { recovered } : {}) };
-      return told(install(term), inventoryInstall, commandId, body);
+      return command('install', inventoryInstall, body);
     };
     const settle = (outcome: 'removed' | 'given-back'): LeaderCommand =>
-      told(install(term), inventorySettleWithheld, commandId, { commandId, outcome });
+      command('install', inventorySettleWithheld, { commandId, outcome });
     switch (answered.kind) {
       case 'activated': {
         const { serverId, epoch } = answered;
         const body = { commandId, serverId, epoch, chain: [...answered.chain], by };
-        return [told(subjects.inventory.activation(term), inventoryActivation, commandId, body)];
+        return [command('activation', inventoryActivation, body)];
       }
       case 'deactivated':
-        return [
-          told(subjects.inventory.activation(term), inventoryDeactivation, commandId, { commandId, by }),
-        ];
+        return [command('activation', inventoryDeactivation, { commandId, by })];
       case 'key-pack':
         return [pack(answered, false)];
       case 'recovered':
@@ -97,8 +96,8 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
   };
   const settings = subjects.inventory.query('clearinghouse-liaison', 'settings');
   return {
-    head: beacon.latest,
-    wrong: () => inventoryProblem(beacon),
+    head: tracker.latest,
+    wrong: () => inventoryProblem(tracker),
     serverVersion: async () => {
       const stamp = { id: newId(), sentAt: clock.now() };
       try {
@@ -123,7 +122,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
         throw new Error('a command that needs no CALs was to withhold some');
       const { keyPackId, quantity } = request;
       const body = { commandId, keyPackId, quantity, by };
-      return inTurn([told(install(term), inventoryWithhold, commandId, body)]);
+      return inTurn([commandsOf(term, commandId)('install', inventoryWithhold, body)]);
     },
   };
 };

@@ -2,7 +2,7 @@
 // letter, on disk; whatever is cut off before comes again, and the register repeats its answer.
 
 import type { ConfirmChannel } from 'amqplib';
-import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { connectAmqp, type AmqpDelivery, type AmqpEndpoint, type AmqpLink } from '@calbus/runtime/amqp';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';

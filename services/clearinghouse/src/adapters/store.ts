@@ -2,7 +2,8 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { purchasedCals, contact, MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
+import { purchasedCals, contact } from '@calbus/contracts/purchases';
+import { MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { codeNumberOfAgreement } from '../domain/codes.ts';
 import type { Code, Pack } from '../domain/registry.ts';

@@ -2,7 +2,8 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { purchasedCals, witness } from '@calbus/contracts/clearinghouse';
+import { purchasedCals } from '@calbus/contracts/purchases';
+import { witness } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { decideEnter } from '../domain/agreements.ts';
 import type { AgreementLine, CodeLine, VendorAdmin } from '../ports.ts';

@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { purchaseAgreement } from '@calbus/contracts/purchases';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { command, CommandError, print, withVendorAdmin, type Options } from './command.ts';
 import { agreementsText } from './tables.ts';

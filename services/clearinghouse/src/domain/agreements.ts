@@ -1,6 +1,6 @@
 // Entering an agreement again: the paper may have grown, but never below what was already issued on it.
 
-import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { PurchaseAgreement } from '@calbus/contracts/purchases';
 
 /** `quantity`: what it covers, with the CALs that conversions brought into it (`converted`, below zero: took out of it). */
 export type CoverCount = PurchaseAgreement['covers'][number] & {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHmac } from 'node:crypto';
-import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { PurchaseAgreement } from '@calbus/contracts/purchases';
 import { RETAIL_CODE } from '@calbus/contracts/agreement-numbers';
 import { decideEnter } from './agreements.ts';
 import { formatCode, parseCode } from './codes.ts';

@@ -1,6 +1,6 @@
 // What the Clearinghouse knows, as plain values. How it is kept is the store's business.
 
-import type { PurchasedCals, Contact } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals, Contact } from '@calbus/contracts/purchases';
 
 /** An activated license server. `key` is the `x` of its public JWK. */
 export type Server = {

@@ -1,6 +1,7 @@
 // A decision and its effects on the register, within the caller's transaction.
 
-import type { PurchasedCals, ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals } from '@calbus/contracts/purchases';
+import type { ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
 import { parseCode, agreementNumberOfCode } from '../domain/codes.ts';
 import {
   checkSender,

@@ -6,10 +6,10 @@ import { z } from 'zod';
 import {
   COMMAND_TYP,
   clearinghouseCommand,
-  rabbitmqNames,
   type ClearinghouseCommand,
   type ClearinghouseReason,
 } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
 import { productId, token } from '@calbus/contracts/tokens';

@@ -7,14 +7,13 @@ import type { Redis } from 'ioredis';
 import {
   agreementProgram,
   purchaseProgram,
-  reactivationReason,
-  reactivationReasons,
   type Contact,
   type PurchaseProgram,
   type Installable,
   type AgreementReference,
-} from '@calbus/contracts/clearinghouse';
-import { inventoryReleaseReserve } from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/purchases';
+import { reactivationReason, reactivationReasons } from '@calbus/contracts/clearinghouse';
+import { inventoryReleaseReserve } from '@calbus/contracts/inventory-command-messages';
 import {
   liaisonAgreements,
   liaisonActivate,
@@ -38,7 +37,6 @@ import type { Body, Contract } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { bold, day, grouped, json, modeName, plain, say, table } from '../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -386,7 +384,7 @@ export const addClearinghouseCommands = (
     .action((o: Json & { why: string }) =>
       withOperator(async (operator) => {
         const body = { commandId: newId(), by: operatorName(), why: o.why };
-        const accepted = await sendToLeader(operator, inventoryReleaseReserve, body);
+        const accepted = await operator.sendToLeader(inventoryReleaseReserve, body);
         if (o.json) json(accepted);
         else say('Nothing is kept any more: calbus ledger show says how many there were.');
       }),

@@ -1,7 +1,11 @@
 // When a replica of inventory can do its job: it reads the ledger, to its end, and somebody leads.
 
 import type { Clock } from '@calbus/runtime/clock';
-import { inventoryProblem, leaderProblem, type LeaderTracker } from '@calbus/runtime/leader-heartbeat';
+import {
+  inventoryProblem,
+  leaderProblem,
+  type LeaderTracker,
+} from '@calbus/inventory-client/leader-heartbeat';
 import { connectionProblem } from '@calbus/runtime/nats';
 import type { Readiness } from '@calbus/runtime/readiness';
 import type { BaseState } from '../state/state.ts';

@@ -1,25 +1,17 @@
 // calbus restore: a backup back into a license server that has nothing.
 
 import type { Body } from '@calbus/contracts/envelope';
+import { inventoryRestore, MAX_RESTORE_BYTES, MAX_RESTORE_MESSAGES } from '@calbus/contracts/ledger-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
+import { liaisonRefused, liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import {
-  inventoryRestore,
-  inventoryStatus,
-  MAX_RESTORE_BYTES,
-  MAX_RESTORE_MESSAGES,
-  queryStatus,
-} from '@calbus/contracts/inventory-messages';
-import {
-  liaisonRefused,
   liaisonRestore,
   liaisonRestored,
-  liaisonStatus,
   MAX_LIAISON_PAGE_BYTES,
-  queryLiaisonStatus,
   type LiaisonRow,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/liaison-backup-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { grouped, json, say } from '../../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -85,7 +77,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
   let messages: Message[] = [];
   let size = 0;
   const give = async (): Promise<void> => {
-    if (messages.length > 0) await sendToLeader(operator, inventoryRestore, { ...common, messages });
+    if (messages.length > 0) await operator.sendToLeader(inventoryRestore, { ...common, messages });
     progress.show(messages.at(-1)?.sequence ?? 0, sequence);
     [messages, size] = [[], 0];
   };
@@ -102,7 +94,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
     progress.end();
   }
   const { madeAt, madeBy } = backup.manifest;
-  return sendToLeader(operator, inventoryRestore, {
+  return operator.sendToLeader(inventoryRestore, {
     ...common,
     messages: [],
     finish: { backup: { madeAt, madeBy } },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { systemClock } from '@calbus/runtime/clock';
 import {
   supersedes,
   createLeaderTracker,
@@ -62,5 +63,22 @@ describe('what is wrong with inventory, as others hear it', () => {
     const lost = heardAgo(250, { ...beacon(3), standing: 'loss' });
     assert.equal(lost.inventory, undefined);
     assert.match(lost.leader ?? '', /Something of the ledger is lost.*See calbus status\.$/);
+  });
+});
+
+describe('the next heartbeat', () => {
+  const tracker = () => createLeaderTracker(systemClock);
+
+  test('is the first one that takes precedence', async () => {
+    const t = tracker();
+    t.record(beacon(3));
+    const next = t.next(5_000);
+    t.record(beacon(2));
+    t.record({ ...beacon(4), standing: 'loss' });
+    assert.equal((await next)?.term, 4);
+  });
+
+  test('is undefined after the timeout', async () => {
+    assert.equal(await tracker().next(1), undefined);
   });
 });
