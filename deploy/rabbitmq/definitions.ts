@@ -6,7 +6,7 @@
 // publishes there itself can only carry its own name.
 
 import { randomBytes } from 'node:crypto';
-import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import {
   rabbitUser,
   type RabbitBinding,

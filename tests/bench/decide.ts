@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { encode } from '@calbus/contracts/envelope';
 import { inventoryDecisionFacts, type DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { createLog } from '@calbus/runtime/log';
 import { systemRandom as dice } from '../../services/inventory/src/adapters/system-random.ts';
 import { decide as decideOne } from '../../services/inventory/src/rules/decide.ts';

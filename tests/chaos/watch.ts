@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decode } from '@calbus/contracts/envelope';
-import { leaderHeartbeat, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { AHEAD } from './cache.ts';

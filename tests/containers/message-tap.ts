@@ -8,7 +8,7 @@ import { connect as connectAmqp } from 'amqplib';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { NatsConnection } from 'nats';
 import { contracts, statements } from '@calbus/contracts/catalogue';
-import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { identities, terminalServerPermissions } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
 import { repositoryRoot } from '@calbus/local/repository';

@@ -11,11 +11,10 @@ import {
   inventoryRevoke,
   inventorySettings,
   inventoryWithhold,
-  queryPacks,
-  inventoryPacks,
-  queryStatus,
-  serviceFault,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { queryPacks, inventoryPacks } from '@calbus/contracts/inventory-query-messages';
+import { queryStatus } from '@calbus/contracts/inventory-status-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import { subjects } from '@calbus/contracts/subjects';
 import { decode } from '@calbus/contracts/envelope';

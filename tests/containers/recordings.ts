@@ -7,7 +7,7 @@ import path from 'node:path';
 import { type NatsConnection, type Subscription } from 'nats';
 import { exchanges, type Exchange, type Party } from '@calbus/contracts/catalogue';
 import { decode, isOf, type Contract } from '@calbus/contracts/envelope';
-import { serviceFault } from '@calbus/contracts/inventory-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { TestIdentity } from '@calbus/test-support/nats-bus';
 import { eventually } from '@calbus/test-support/eventually';

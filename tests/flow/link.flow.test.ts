@@ -10,14 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 import { connect, type ChannelModel } from 'amqplib';
 import { compactVerify, importX509 } from 'jose';
-import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import type { Body, Contract } from '@calbus/contracts/envelope';
-import {
-  inventoryPacks,
-  inventoryStatus,
-  queryPacks,
-  queryStatus,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryPacks, queryPacks } from '@calbus/contracts/inventory-query-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import {
   liaisonChangePack,
   liaisonDeactivate,
@@ -28,9 +24,9 @@ import {
   liaisonRefused,
   liaisonStatus,
   liaisonAccepted,
-  issuingKeys,
   queryLiaisonStatus,
 } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/operator-client/client';

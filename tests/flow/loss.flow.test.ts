@@ -6,7 +6,7 @@ import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import { subjects } from '@calbus/contracts/subjects';
 import { openLiveCounts } from '@calbus/operator-client/live-counts';

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import { createChainReader } from '@calbus/audit/chain';
 import { subjects } from '@calbus/contracts/subjects';

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { readdirSync, renameSync, rmSync, mkdirSync, writeFileSync, cpSync } from 'node:fs';
 import path from 'node:path';
 import { provisionNats } from '@calbus/local/startup';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';

@@ -5,19 +5,23 @@ import { inventoryExplained, queryExplain, type Explanation } from '@calbus/cont
 import {
   inventoryAcceptLoss,
   inventoryLedger,
-  inventoryLicenses,
-  inventoryMergeDevices,
-  inventoryRevoke,
-  inventorySettings,
-  inventoryTerminalServers,
-  inventoryUndoMerge,
   MAX_LEDGER_PAGE,
   queryLedger,
+} from '@calbus/contracts/ledger-messages';
+import {
+  inventoryLicenses,
+  inventoryTerminalServers,
   queryLicenses,
   queryTerminalServers,
   type HeldLicense,
   type KnownTerminalServer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import {
+  inventoryMergeDevices,
+  inventoryRevoke,
+  inventorySettings,
+  inventoryUndoMerge,
+} from '@calbus/contracts/inventory-command-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { liaisonActivate, liaisonInstall } from '@calbus/contracts/liaison-messages';
 import type { SettingsChange } from '@calbus/contracts/settings';

@@ -1,9 +1,9 @@
 // The world in which a scenario of a rule is told: a license server, its Clearinghouse, terminal servers and an operator. In process
 // (in-process/world.ts) it takes milliseconds; as a deployment (deployment/world.ts) it has the real servers and services.
 
-import type { Purchase } from '@calbus/contracts/clearinghouse';
+import type { Purchase } from '@calbus/contracts/purchases';
 import type { Body, Contract, Message } from '@calbus/contracts/envelope';
-import type { inventoryStatus } from '@calbus/contracts/inventory-messages';
+import type { inventoryStatus } from '@calbus/contracts/inventory-status-messages';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
 import type { LiaisonCommandName } from '@calbus/contracts/subjects';

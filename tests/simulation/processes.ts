@@ -7,7 +7,7 @@ import {
   inventoryAllocate,
   type Allocation,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseFacts } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import {

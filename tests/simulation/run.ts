@@ -1,7 +1,7 @@
 // One story of calbus from a seed: load, faults, and at the end, when all faults are over, what must be true.
 
 import { faultOf } from '@calbus/contracts/faults';
-import { inventoryRevoke } from '@calbus/contracts/inventory-messages';
+import { inventoryRevoke } from '@calbus/contracts/inventory-command-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Log } from '@calbus/runtime/log';
 import type { Decision } from '@calbus/terminal-server/request-client';

@@ -2,11 +2,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { purchaseAgreement } from '@calbus/contracts/purchases';
 import type { Body } from '@calbus/contracts/envelope';
 import { liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import { grouped, modeName } from '@calbus/cli/print';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
 import { connectTerminalServer, describeDecision } from '@calbus/operator-client/terminal-server-connection';

@@ -7,12 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, beforeEach, test } from 'node:test';
 import type { DatabaseSync } from 'node:sqlite';
-import {
-  ANSWER_TYP,
-  KEY_PACK_TYP,
-  type AgreementReference,
-  type Purchase,
-} from '@calbus/contracts/clearinghouse';
+import { ANSWER_TYP, KEY_PACK_TYP } from '@calbus/contracts/clearinghouse';
+import type { AgreementReference, Purchase } from '@calbus/contracts/purchases';
 import { formatOfflineFile } from '@calbus/contracts/offline-file';
 import { liaisonImport } from '@calbus/contracts/offline-exchange-messages';
 import type { ClearinghouseMethod } from '@calbus/contracts/liaison-messages';

@@ -9,22 +9,22 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect } from 'amqplib';
 import type { NatsConnection } from 'nats';
-import { rabbitmqNames, type Purchase } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import type { Purchase } from '@calbus/contracts/purchases';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
   inventoryActivation,
-  leaderHeartbeat,
   inventoryInstall,
   inventoryRefused,
-  inventoryCurrentSettings,
   inventorySettleWithheld,
-  querySettings,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import {
-  deadLetter,
-  issuingKeys,
   liaisonActivate,
   liaisonInstall,
   liaisonRefused,

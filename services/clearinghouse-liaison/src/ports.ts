@@ -1,13 +1,15 @@
 // What the handlers need of the outside.
 
-import type { ClearinghouseCommand, ClearinghouseReason, Contact } from '@calbus/contracts/clearinghouse';
+import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
+import type { Contact } from '@calbus/contracts/purchases';
 import type { Message, Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
-import type { issuingKeys, LiaisonRow } from '@calbus/contracts/liaison-messages';
+import type { issuingKeys } from '@calbus/contracts/issuing-keys';
+import type { LiaisonRow } from '@calbus/contracts/liaison-backup-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LedgerWitness } from '@calbus/contracts/witness';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import type { leaderHeartbeat } from '@calbus/contracts/inventory-messages';
+import type { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
 import type { Activation, Command, CommandState } from './domain/command.ts';
 import type { IssuingKey, ServerCertificate } from './domain/issuing-keys.ts';
 

@@ -12,15 +12,14 @@ import { encode } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
-  leaderHeartbeat,
-  inventoryLicenses,
   inventoryMergeDevices,
   inventoryRefused,
   inventoryRevoke,
   inventoryUndoMerge,
-  queryLicenses,
-} from '@calbus/contracts/inventory-messages';
-import { deadLetter } from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryLicenses, queryLicenses } from '@calbus/contracts/inventory-query-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';

@@ -12,13 +12,13 @@ import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAllocate,
   inventoryAllocated,
-  leaderHeartbeat,
-  inventoryTrust,
-  queryTrust,
-  serviceFault,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
-import { deadLetter, issuingKeys } from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/allocation-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryTrust, queryTrust } from '@calbus/contracts/inventory-query-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
+import { deadLetter } from '@calbus/contracts/dead-letter';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';

@@ -1,6 +1,6 @@
 // What the issuer's handlers need of the outside, in their own words.
 
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import type { Body } from '@calbus/contracts/envelope';

@@ -1,6 +1,19 @@
 // Every message, where it stands, who sends it and who takes it. The AsyncAPI document, the JSON Schemas and the table in
 // docs/contracts.md are generated from this list; a test finds a message that is missing in it.
 
+import { inventoryAllocated } from './allocation-messages.ts';
+import { deadLetter } from './dead-letter.ts';
+import { issuingKeys } from './issuing-keys.ts';
+import { leaderHeartbeat } from './leader-heartbeat.ts';
+import { liaisonBackup, liaisonRestored } from './liaison-backup-messages.ts';
+import {
+  liaisonAccepted,
+  liaisonAgreements,
+  liaisonRefused,
+  liaisonStatus,
+  liaisonWitness,
+} from './liaison-messages.ts';
+import { serviceFault } from './service-fault.ts';
 import type { z } from 'zod';
 import * as carrying from './offline-exchange-messages.ts';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
@@ -8,10 +21,8 @@ import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
 import { inventoryDecisionFacts } from './explain-messages.ts';
 import { inventoryCommands, inventoryQueries, recordAnswers } from './inventory-interface.ts';
-import * as inventory from './inventory-messages.ts';
 import { ledgerBatch } from './ledger.ts';
 import { liaisonCommands, liaisonQueries } from './liaison-interface.ts';
-import * as liaison from './liaison-messages.ts';
 import { licenseClaims } from './license.ts';
 import { subjects, type CommandFamily, type LiaisonCommandName } from './subjects.ts';
 import * as terminalServer from './terminal-server-messages.ts';
@@ -50,7 +61,7 @@ export type Exchange = {
 
 const TS = '{terminalServerId}';
 const family = (name: CommandFamily): string => subjects.inventory.family(name).replace('*', '{term}');
-const refusable = [...recordAnswers, inventory.serviceFault];
+const refusable = [...recordAnswers, serviceFault];
 
 const inventoryQuery = (
   role: keyof typeof inventoryQueries,
@@ -63,7 +74,7 @@ const inventoryQuery = (
   from: [role],
   to: ['inventory'],
   messages: [query],
-  answers: [answer, inventory.serviceFault],
+  answers: [answer, serviceFault],
 });
 const queriesOf = (role: 'issuer' | 'operator'): Exchange[] =>
   Object.entries(inventoryQueries[role]).map(([name, pair]) => inventoryQuery(role, name, pair));
@@ -75,7 +86,7 @@ const liaisonCommand = (name: LiaisonCommandName): Exchange => ({
   from: ['operator'],
   to: ['clearinghouse-liaison'],
   messages: [liaisonCommands[name]],
-  answers: [liaison.liaisonAccepted, liaison.liaisonRefused, inventory.serviceFault],
+  answers: [liaisonAccepted, liaisonRefused, serviceFault],
 });
 
 export const exchanges: readonly Exchange[] = [
@@ -157,7 +168,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'publish',
     from: ['inventory'],
     to: ['inventory', 'issuer', 'clearinghouse-liaison', 'operator'],
-    messages: [inventory.leaderHeartbeat],
+    messages: [leaderHeartbeat],
   },
   {
     id: 'inventory.allocate',
@@ -166,7 +177,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['issuer'],
     to: ['inventory'],
     messages: inventoryCommands.allocate,
-    answers: [inventory.inventoryAllocated, inventory.serviceFault],
+    answers: [inventoryAllocated, serviceFault],
   },
   {
     id: 'inventory.activation',
@@ -218,7 +229,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.restore],
-    answers: [liaison.liaisonRestored, liaison.liaisonRefused, inventory.serviceFault],
+    answers: [liaisonRestored, liaisonRefused, serviceFault],
   },
   {
     id: 'liaison.query.backup',
@@ -227,7 +238,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.backup],
-    answers: [liaison.liaisonBackup, inventory.serviceFault],
+    answers: [liaisonBackup, serviceFault],
   },
   {
     id: 'liaison.carry',
@@ -236,7 +247,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.carry],
-    answers: [carrying.liaisonExported, carrying.liaisonOfflineRefused, inventory.serviceFault],
+    answers: [carrying.liaisonExported, carrying.liaisonOfflineRefused, serviceFault],
   },
   {
     id: 'liaison.answer',
@@ -245,7 +256,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonCommands.answer],
-    answers: [carrying.liaisonImported, carrying.liaisonOfflineRefused, inventory.serviceFault],
+    answers: [carrying.liaisonImported, carrying.liaisonOfflineRefused, serviceFault],
   },
   {
     id: 'liaison.query.status',
@@ -254,7 +265,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.status],
-    answers: [liaison.liaisonStatus, inventory.serviceFault],
+    answers: [liaisonStatus, serviceFault],
   },
   {
     id: 'liaison.query.agreements',
@@ -263,7 +274,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['operator'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.operator.agreements],
-    answers: [liaison.liaisonAgreements, inventory.serviceFault],
+    answers: [liaisonAgreements, serviceFault],
   },
   {
     id: 'liaison.query.witness',
@@ -272,7 +283,7 @@ export const exchanges: readonly Exchange[] = [
     from: ['inventory'],
     to: ['clearinghouse-liaison'],
     messages: [liaisonQueries.inventory.witness],
-    answers: [liaison.liaisonWitness, inventory.serviceFault],
+    answers: [liaisonWitness, serviceFault],
   },
   {
     id: 'keys.issuing',
@@ -280,7 +291,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'value',
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
-    messages: [liaison.issuingKeys],
+    messages: [issuingKeys],
   },
   {
     id: 'decision-facts',
@@ -304,7 +315,7 @@ export const exchanges: readonly Exchange[] = [
     transport: 'letter',
     from: ['issuer', 'inventory', 'clearinghouse-liaison'],
     to: ['operator'],
-    messages: [liaison.deadLetter],
+    messages: [deadLetter],
   },
 ];
 

@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { contract } from './envelope.ts';
-import { allocation, allocationOutcome } from './inventory-messages.ts';
+import { allocation, allocationOutcome } from './allocation-messages.ts';
 import { licenseKind } from './license.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';

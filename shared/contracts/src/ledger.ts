@@ -2,7 +2,7 @@
 // The fold of all valid batches is the state of inventory; nothing else is.
 
 import { z } from 'zod';
-import { purchasedCals } from './clearinghouse.ts';
+import { purchasedCals } from './purchases.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
 import { settingsChange } from './settings.ts';

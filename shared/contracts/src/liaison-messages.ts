@@ -1,20 +1,13 @@
 // What an operator says to the liaison, and what the liaison keeps for the issuers.
 
 import { z } from 'zod';
-import {
-  clearinghouseReason,
-  contact,
-  installable,
-  keyPackClaims,
-  agreementReference,
-  reactivationReason,
-} from './clearinghouse.ts';
+import { agreementReference, contact, installable } from './purchases.ts';
+import { clearinghouseReason, keyPackClaims, reactivationReason } from './clearinghouse.ts';
 import { contract } from './envelope.ts';
 import { faultCode } from './faults.ts';
 import { refusalCode } from './refusals.ts';
 import { instant, keyPackId, name, productId, serverId, token } from './tokens.ts';
-import { issuingCertificate } from './terminal-server-messages.ts';
-import { ledgerWitness, MAX_EVIDENCE } from './witness.ts';
+import { MAX_EVIDENCE, ledgerWitness } from './witness.ts';
 
 /** How a command gets to the Clearinghouse, and its answer back: by RabbitMQ, as files, or spoken. */
 export const clearinghouseMethod = z.enum(['automatic', 'web', 'telephone']);
@@ -76,69 +69,6 @@ export const liaisonChangePack = contract(
     by: name,
     road: clearinghouseMethod.optional(),
   }),
-);
-
-/** What the liaison keeps, in the order in which it is read and put back: the identity, which all else hangs on, last. */
-export const liaisonTables = ['agreements', 'witnesses', 'issuing-keys', 'commands', 'identity'] as const;
-
-/** One row of what the liaison keeps. Private keys in it are sealed under the deployment's secret, and stay so. */
-export const liaisonRow = z.object({
-  table: z.enum(liaisonTables),
-  columns: z
-    .array(
-      z.object({
-        name: z.string().max(64),
-        value: z.union([z.string().max(1_048_576), z.int(), z.null()]),
-      }),
-    )
-    .max(64),
-});
-export type LiaisonRow = z.infer<typeof liaisonRow>;
-
-export const columnValue = ({ columns }: LiaisonRow, column: string): string | number | null | undefined =>
-  columns.find((c) => c.name === column)?.value;
-
-/** A place in what the liaison keeps. */
-const rowPosition = z.object({ table: z.enum(liaisonTables), row: z.int().min(0) });
-
-/** The most bytes of rows in one message, but at least one row. */
-export const MAX_LIAISON_PAGE_BYTES = 786_432;
-
-export const queryLiaisonBackup = contract(
-  'liaison.query.backup',
-  1,
-  'What the liaison keeps, row by row, after a place; for a backup.',
-  z.object({ after: rowPosition.optional() }),
-  1_024,
-);
-
-export const liaisonBackup = contract(
-  'liaison.backup',
-  1,
-  'A page of what the liaison keeps; `next` is where the next page goes on, and null at the end.',
-  z.object({ rows: z.array(liaisonRow).max(10_000), next: rowPosition.nullable() }),
-  4_194_304,
-);
-
-export const liaisonRestore = contract(
-  'liaison.restore',
-  1,
-  'An operator gives a liaison that was never activated what another kept. Nothing counts before the identity has come, which is the last row.',
-  z.object({
-    commandId: token,
-    /** How many rows were given before these, under the same command id. */
-    before: z.int().min(0),
-    rows: z.array(liaisonRow).min(1).max(10_000),
-    by: name,
-  }),
-  4_194_304,
-);
-
-export const liaisonRestored = contract(
-  'liaison.restored',
-  1,
-  'The liaison keeps the rows; `complete` says that they count now.',
-  z.object({ complete: z.boolean() }),
 );
 
 export const clearinghouseCommandState = z.discriminatedUnion('state', [
@@ -266,40 +196,4 @@ export const liaisonWitness = contract(
     /** The Clearinghouse has given a later epoch to another copy of this license server; absent: not that it is known. */
     superseded: z.literal(true).optional(),
   }),
-);
-
-export const issuingKeys = contract(
-  'keys.issuing',
-  1,
-  'The issuing keys, newest first: certificates in the clear, private keys sealed under the deployment secret.',
-  z.object({
-    keys: z
-      .array(
-        issuingCertificate.extend({
-          notBefore: instant,
-          notAfter: instant,
-          /** The PKCS#8 of the private key, sealed (base64url); null once only its certificate is kept. */
-          sealed: z.string().max(4_096).nullable(),
-        }),
-      )
-      .max(64),
-  }),
-  524_288,
-);
-
-export const deadLetter = contract(
-  'dead-letter',
-  1,
-  'A message that no one can handle: where it came in, why it was put aside, and its bytes.',
-  z.object({
-    service: z.string().max(64),
-    subject: z.string().max(512),
-    code: faultCode,
-    says: z.string().max(500),
-    deliveries: z.int().min(1),
-    bytes: z.string().max(350_000),
-    /** Base64 of at most the first 256 KiB. */
-    truncated: z.boolean(),
-  }),
-  524_288,
 );

@@ -3,7 +3,7 @@
 import type { NatsConnection } from 'nats';
 import { decode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, faultOf, type Fault } from '@calbus/contracts/faults';
-import { leaderHeartbeat } from '@calbus/contracts/inventory-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Clock } from '@calbus/runtime/clock';
 import { isJetStreamDelivery } from '@calbus/runtime/jetstream-delivery';

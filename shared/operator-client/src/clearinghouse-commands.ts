@@ -1,7 +1,7 @@
 // Commands that go to the Clearinghouse through the liaison: handed over, then followed until they end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Contact, Installable } from '@calbus/contracts/clearinghouse';
+import type { Contact, Installable } from '@calbus/contracts/purchases';
 import type { Body, Contract } from '@calbus/contracts/envelope';
 import {
   liaisonActivate,

@@ -7,7 +7,7 @@ import { decode, encode, type Body, type Contract, type Message } from '@calbus/
 import { faultOf, type FaultCode } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
 import { recordAnswers, type InventoryCommand } from '@calbus/contracts/inventory-interface';
-import { inventoryAccepted } from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted } from '@calbus/contracts/inventory-command-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { createLeaderClient } from '@calbus/inventory-client/leader-client';
 import { subscribeToLeader, type LeaderTracker } from '@calbus/inventory-client/leader-heartbeat';

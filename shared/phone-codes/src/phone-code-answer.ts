@@ -3,12 +3,12 @@
 
 import {
   clearinghouseReasons,
-  type PurchasedCals,
   type ClearinghouseAnswer,
   type ClearinghouseCommand,
   type ClearinghouseReason,
   type KeyPackClaims,
 } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals } from '@calbus/contracts/purchases';
 import type { BitReader, BitWriter } from './phone-code-bits.ts';
 import { readContents, readAgreement, writeContents, writeAgreement } from './phone-code-command.ts';
 

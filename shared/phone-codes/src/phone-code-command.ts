@@ -1,13 +1,11 @@
 // A command to the Clearinghouse in its shortest form. Pure values in, bits out; keys and signatures are the trust package's.
 
+import { agreementProgram } from '@calbus/contracts/agreement-numbers';
+import type { Contact, Installable, AgreementReference } from '@calbus/contracts/purchases';
 import {
-  agreementProgram,
   clearinghouseCommand,
   reactivationReason,
   type ClearinghouseCommand,
-  type Contact,
-  type Installable,
-  type AgreementReference,
 } from '@calbus/contracts/clearinghouse';
 import type { BitReader, BitWriter } from './phone-code-bits.ts';
 import { licensingMode } from '@calbus/contracts/tokens';

@@ -10,8 +10,8 @@ import {
   COMMAND_TYP,
   KEY_PACK_TYP,
   keyPackClaims,
-  type PurchasedCals,
 } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals } from '@calbus/contracts/purchases';
 import { bitWriter } from './phone-code-bits.ts';
 import { decodeGroups, encodeGroups } from './phone-code-groups.ts';
 import { makeCertificate, newKeyPair, publicJwk } from '@calbus/licenses/certificates';

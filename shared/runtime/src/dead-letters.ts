@@ -3,7 +3,7 @@
 import type { JetStreamClient } from 'nats';
 import { encode } from '@calbus/contracts/envelope';
 import { faultCodes, type Fault, type FaultCode } from '@calbus/contracts/faults';
-import { deadLetter } from '@calbus/contracts/liaison-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Clock } from './clock.ts';
 import { readCorrelation } from './correlation.ts';

@@ -11,7 +11,7 @@ import {
   type Stamp,
 } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { serviceFault } from '@calbus/contracts/inventory-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
 
 const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';

@@ -11,7 +11,7 @@ import {
   type Handlers,
 } from '@calbus/contracts/envelope';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
-import { serviceFault } from '@calbus/contracts/inventory-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
 import type { Clock } from './clock.ts';
 import { readCorrelation } from './correlation.ts';
 import type { DeadLetters } from './dead-letters.ts';

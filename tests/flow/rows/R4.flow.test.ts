@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { inventoryRevoke } from '@calbus/contracts/inventory-messages';
+import { inventoryRevoke } from '@calbus/contracts/inventory-command-messages';
 import { newId } from '@calbus/operator-client/client';
 import { eventually } from '@calbus/test-support/eventually';
 import { atTerminalServer, decidedBy, said } from './at-terminal-server.ts';

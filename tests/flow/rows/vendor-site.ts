@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Purchase, PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { Purchase, PurchaseAgreement } from '@calbus/contracts/purchases';
 import { productVersions } from '@calbus/contracts/versions';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { repositoryRoot } from '@calbus/local/repository';

@@ -4,7 +4,8 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { rabbitmqNames, type PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import type { PurchaseAgreement } from '@calbus/contracts/purchases';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { cryptoRandom as random } from '../../../services/clearinghouse/src/adapters/crypto-random.ts';
 import { openSigner, rootFile } from '../../../services/clearinghouse/src/adapters/key-material.ts';

@@ -3,18 +3,16 @@
 import { describeCounts } from '@calbus/cli/commands/watch';
 import { createAudit } from '@calbus/audit/audit';
 import { inboxes } from '@calbus/contracts/identities';
+import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-command-messages';
 import {
-  inventoryAccepted,
   inventoryPacks,
-  inventoryRefused,
   inventoryCurrentSettings,
-  inventoryStatus,
   inventoryTerminalServers,
   queryPacks,
   querySettings,
-  queryStatus,
   queryTerminalServers,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import type { Body, Contract, Message } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import {

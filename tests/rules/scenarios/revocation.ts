@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-messages';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
 import {
   admissionText,
   admits,

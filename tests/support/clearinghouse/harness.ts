@@ -12,12 +12,11 @@ import {
   COMMAND_TYP,
   KEY_PACK_TYP,
   keyPackClaims,
-  rabbitmqNames,
   type ClearinghouseAnswer,
   type KeyPackClaims,
-  type Purchase,
-  type PurchaseAgreement,
 } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import type { Purchase, PurchaseAgreement } from '@calbus/contracts/purchases';
 import { newId } from '@calbus/runtime/ids';
 import { eventually } from '../eventually.ts';
 import { startService, type ServiceProcess } from '../service-process.ts';

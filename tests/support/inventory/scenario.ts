@@ -1,7 +1,7 @@
 // Stories for tests: a ledger in memory on which requests are decided one after the other, as the leader would.
 
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { SettingsChange } from '@calbus/contracts/settings';

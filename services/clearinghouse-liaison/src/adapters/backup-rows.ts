@@ -2,7 +2,11 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { liaisonTables, MAX_LIAISON_PAGE_BYTES, type LiaisonRow } from '@calbus/contracts/liaison-messages';
+import {
+  liaisonTables,
+  MAX_LIAISON_PAGE_BYTES,
+  type LiaisonRow,
+} from '@calbus/contracts/liaison-backup-messages';
 import { transact } from '@calbus/runtime/sqlite';
 import type { BackupRows, RowCursor } from '../ports.ts';
 

@@ -1,6 +1,6 @@
 // Commands out, answers in, over RabbitMQ, as this license server's own user.
 
-import { rabbitmqNames } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { connectAmqp, type AmqpDelivery, type AmqpEndpoint } from '@calbus/runtime/amqp';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';

@@ -9,11 +9,10 @@ import {
   inventoryDeactivation,
   inventoryInstall,
   inventoryRefused,
-  inventoryCurrentSettings,
   inventorySettleWithheld,
   inventoryWithhold,
-  querySettings,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
 import { recordAnswers, type InventoryCommand } from '@calbus/contracts/inventory-interface';
 import { subjects } from '@calbus/contracts/subjects';
 import { createLeaderClient } from '@calbus/inventory-client/leader-client';

@@ -16,12 +16,11 @@ import {
   liaisonInstall,
   liaisonReactivate,
   liaisonRecover,
-  liaisonRestore,
   queryAgreements,
   queryLiaisonStatus,
-  queryLiaisonBackup,
   queryLiaisonWitness,
 } from '@calbus/contracts/liaison-messages';
+import { liaisonRestore, queryLiaisonBackup } from '@calbus/contracts/liaison-backup-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';
 import { agreements } from '../handlers/agreements.ts';

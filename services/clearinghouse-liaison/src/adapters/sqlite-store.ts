@@ -2,13 +2,8 @@
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import {
-  clearinghouseReason,
-  contact,
-  installable,
-  agreementReference,
-  reactivationReason,
-} from '@calbus/contracts/clearinghouse';
+import { clearinghouseReason, reactivationReason } from '@calbus/contracts/clearinghouse';
+import { contact, installable, agreementReference } from '@calbus/contracts/purchases';
 import { clearinghouseCommandState, clearinghouseMethod } from '@calbus/contracts/liaison-messages';
 import { ledgerWitness, MAX_EVIDENCE } from '@calbus/contracts/witness';
 import { transact } from '@calbus/runtime/sqlite';

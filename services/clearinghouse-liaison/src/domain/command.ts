@@ -1,11 +1,7 @@
 // A command to the Clearinghouse as the liaison keeps it, and what may be taken into the outbox.
 
-import type {
-  Contact,
-  Installable,
-  AgreementReference,
-  ReactivationReason,
-} from '@calbus/contracts/clearinghouse';
+import type { Contact, Installable, AgreementReference } from '@calbus/contracts/purchases';
+import type { ReactivationReason } from '@calbus/contracts/clearinghouse';
 import { clearinghouseReasons, type ClearinghouseReason } from '@calbus/contracts/clearinghouse';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { LiaisonCommand, ClearinghouseMethod } from '@calbus/contracts/liaison-messages';

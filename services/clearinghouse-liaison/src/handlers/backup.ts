@@ -3,12 +3,12 @@
 import {
   columnValue,
   liaisonBackup,
-  liaisonRefused,
   liaisonRestored,
   type liaisonRestore,
   type LiaisonRow,
   type queryLiaisonBackup,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/liaison-backup-messages';
+import { liaisonRefused } from '@calbus/contracts/liaison-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { BackupRows, Signer, Store } from '../ports.ts';

@@ -7,12 +7,10 @@ import {
   clearinghouseAnswer,
   KEY_PACK_TYP,
   keyPackClaims,
-  type PurchasedCals,
   type ClearinghouseAnswer,
-  type Installable,
   type KeyPackClaims,
-  type AgreementReference,
 } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals, Installable, AgreementReference } from '@calbus/contracts/purchases';
 import type { OfflineProblem } from '@calbus/contracts/offline-exchange-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault, type FaultCode } from '@calbus/contracts/faults';

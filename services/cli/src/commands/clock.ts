@@ -1,6 +1,6 @@
 // `calbus clock`: an operator's word that the leader's clock is right.
 
-import { inventoryConfirmClock } from '@calbus/contracts/inventory-messages';
+import { inventoryConfirmClock } from '@calbus/contracts/inventory-command-messages';
 import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { json, say } from '../print.ts';
 

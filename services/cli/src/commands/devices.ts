@@ -1,7 +1,7 @@
 // `calbus devices`: M1 and M2, two hardware ids are one device, and are two again.
 
 import type { Command } from 'commander';
-import { inventoryMergeDevices, inventoryUndoMerge } from '@calbus/contracts/inventory-messages';
+import { inventoryMergeDevices, inventoryUndoMerge } from '@calbus/contracts/inventory-command-messages';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { json, say } from '../print.ts';
 

@@ -6,13 +6,9 @@ import {
   queryLicenses,
   queryPacks,
   type HeldLicense,
-} from '@calbus/contracts/inventory-messages';
-import {
-  deadLetter,
-  liaisonStatus,
-  queryLiaisonStatus,
-  type LiaisonCommand,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
+import { liaisonStatus, queryLiaisonStatus, type LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { readStreamTail } from '@calbus/operator-client/stream-tail';

@@ -2,10 +2,10 @@
 
 import {
   inventoryLicenses,
-  inventoryRevoke,
   queryLicenses,
   type HeldLicense,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { inventoryRevoke } from '@calbus/contracts/inventory-command-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { day, dim, grouped, json, kindWords, plain, say } from '../print.ts';

@@ -1,10 +1,7 @@
 // `calbus settings`: what is in force, changing it, and who changed what when.
 
-import {
-  inventorySettings,
-  inventoryCurrentSettings,
-  querySettings,
-} from '@calbus/contracts/inventory-messages';
+import { inventorySettings } from '@calbus/contracts/inventory-command-messages';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { settingNames, settingsChange, type SettingsChange } from '@calbus/contracts/settings';
 import { subjects } from '@calbus/contracts/subjects';

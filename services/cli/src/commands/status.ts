@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { NatsConnection } from 'nats';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';

@@ -1,7 +1,7 @@
 // Which backup is being put back, in the leader's bucket: it is lost only with the ledger itself.
 
 import type { JetStreamClient, JetStreamManager } from 'nats';
-import { ledgerEnd } from '@calbus/contracts/inventory-messages';
+import { ledgerEnd } from '@calbus/contracts/ledger-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { jetStreamErrorOf } from '@calbus/runtime/jetstream-error';

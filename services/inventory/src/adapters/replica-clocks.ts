@@ -2,7 +2,7 @@
 
 import type { NatsConnection } from 'nats';
 import { decode } from '@calbus/contracts/envelope';
-import { leaderHeartbeat } from '@calbus/contracts/inventory-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
 import { subjects } from '@calbus/contracts/subjects';
 import { isJetStreamDelivery } from '@calbus/runtime/jetstream-delivery';
 import type { ClockWatch } from '../handlers/clock-watch.ts';

@@ -9,30 +9,30 @@ import {
   inventoryQueries,
   type InventoryQuery,
 } from '@calbus/contracts/inventory-interface';
+import { inventoryAcceptLoss, inventoryRestore, queryLedger } from '@calbus/contracts/ledger-messages';
 import {
-  inventoryAcceptLoss,
   inventoryActivation,
-  inventoryAllocate,
   inventoryConfirmClock,
   inventoryDeactivation,
-  leaderHeartbeat,
   inventoryInstall,
   inventoryMergeDevices,
   inventoryReleaseReserve,
-  inventoryRestore,
   inventoryRevoke,
   inventorySettings,
   inventorySettleWithheld,
   inventoryUndoMerge,
   inventoryWithhold,
-  queryLedger,
+} from '@calbus/contracts/inventory-command-messages';
+import { inventoryAllocate } from '@calbus/contracts/allocation-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import {
   queryLicenses,
   queryPacks,
   querySettings,
-  queryStatus,
   queryTerminalServers,
   queryTrust,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';

@@ -4,7 +4,7 @@ import {
   inventoryRefused,
   type inventoryActivation,
   type inventoryDeactivation,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { verifyChain } from '@calbus/licenses/certificates';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
-import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-command-messages';
 import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
 import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 import { activation } from './activation.ts';

@@ -5,7 +5,7 @@ import {
   inventoryAllocated,
   type Allocation,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/allocation-messages';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import type { LedgerPosition } from '@calbus/contracts/tokens';

@@ -8,7 +8,7 @@ import {
   type inventoryInstall,
   type inventorySettleWithheld,
   type inventoryWithhold,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
 import { refusals } from '@calbus/contracts/refusals';
 import { compareVersions } from '@calbus/contracts/versions';
 import { answerWith, type Answer } from '@calbus/runtime/responder';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { KeyObject } from 'node:crypto';
 import { KEY_PACK_TYP, type KeyPackClaims } from '@calbus/contracts/clearinghouse';
-import { inventoryAccepted, inventoryInstall } from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted, inventoryInstall } from '@calbus/contracts/inventory-command-messages';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
 import { signStatement } from '@calbus/licenses/statements';

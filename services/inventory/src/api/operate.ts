@@ -8,7 +8,7 @@ import {
   type inventoryRevoke,
   type inventorySettings,
   type inventoryUndoMerge,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
 import { settingsConflict, type Settings } from '@calbus/contracts/settings';

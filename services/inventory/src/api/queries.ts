@@ -1,19 +1,17 @@
 // Queries: answered by any replica from its own copy of the state, with the place at which the answer is true.
 
 import type { Message } from '@calbus/contracts/envelope';
+import { inventoryLedger, MAX_LEDGER_PAGE_BYTES, queryLedger } from '@calbus/contracts/ledger-messages';
 import {
-  inventoryLedger,
   inventoryLicenses,
   inventoryPacks,
   inventoryCurrentSettings,
-  inventoryStatus,
   inventoryTrust,
-  MAX_LEDGER_PAGE_BYTES,
-  queryLedger,
   queryLicenses,
   type HeldLicense,
   type RecordedUser,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { inventoryStatus } from '@calbus/contracts/inventory-status-messages';
 import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { fault, FaultError } from '@calbus/contracts/faults';

@@ -5,7 +5,7 @@ import {
   inventoryTerminalServers,
   type KnownTerminalServer,
   type queryTerminalServers,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { BaseState, TerminalServerCounts } from '../state/state.ts';
 

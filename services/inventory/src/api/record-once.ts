@@ -1,4 +1,4 @@
-import { inventoryAccepted } from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted } from '@calbus/contracts/inventory-command-messages';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { DecisionContext } from '../rules/decision.ts';

@@ -2,7 +2,7 @@
 // administrator who looks at a device with a license in its store wants to know all the same.
 
 import type { ExplainedStep, RecordedInputs, InputLicense } from '@calbus/contracts/explain-messages';
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { isLive } from '../rules/live-licenses.ts';
 
 const N1 = 'A presented license that is not genuine counts as nothing presented.';

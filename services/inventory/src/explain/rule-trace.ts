@@ -2,7 +2,7 @@
 // tables themselves say why a row did not.
 
 import type { DecisionFacts, ExplainedStep, RecordedInputs } from '@calbus/contracts/explain-messages';
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import {
   newLicenseAdmission,
   requestAdmission,

@@ -2,7 +2,7 @@
 // flight, so that no batch can be stored on top of a foreign one. After any outcome but a plain acknowledgement
 // the ledger is read: own nonce there = committed; absent = the same bytes again; another's valid batch = no longer leader.
 
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import { MAX_BATCH_BYTES, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import type { Clock } from '@calbus/runtime/clock';

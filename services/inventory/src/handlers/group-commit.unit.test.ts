@@ -13,7 +13,7 @@ import { createFollower } from './follow.ts';
 import { createRefusalCounter } from '../jobs/refusal-counter.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { MAX_RETURNS } from '../jobs/expiry-job.ts';
-import { inventoryAllocate, inventoryAllocated } from '@calbus/contracts/inventory-messages';
+import { inventoryAllocate, inventoryAllocated } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 
 /** A ledger in memory that does what the test says with each append: how the real one can fail is all here. */

@@ -2,12 +2,8 @@
 // takes it, and waits until an operator accepts the loss, or the ledger is whole again.
 
 import type { Body } from '@calbus/contracts/envelope';
-import {
-  inventoryRefused,
-  type inventoryAcceptLoss,
-  type inventoryRestore,
-  type LedgerEnd,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryRefused } from '@calbus/contracts/inventory-command-messages';
+import type { inventoryAcceptLoss, inventoryRestore, LedgerEnd } from '@calbus/contracts/ledger-messages';
 import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
 import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { Clock } from '@calbus/runtime/clock';

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
-import {
-  inventoryAccepted,
-  type inventoryRefused,
-  type inventoryRestore,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted, type inventoryRefused } from '@calbus/contracts/inventory-command-messages';
+import type { inventoryRestore } from '@calbus/contracts/ledger-messages';
 import { NO_HASH, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
 import { createLog } from '@calbus/runtime/log';
 import type { Answer } from '@calbus/runtime/responder';

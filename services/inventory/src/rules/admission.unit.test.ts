@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../state/limits.ts';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 

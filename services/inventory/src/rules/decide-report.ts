@@ -1,6 +1,6 @@
 // What terminal servers say of their own accord: a log-on (D5), a license of an earlier life of the ledger (N4), how they stand (T0).
 
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { unrecorded, type DecisionContext, type Decision } from './decision.ts';
 import { isLive } from './live-licenses.ts';
 import type { License } from '../state/tables/license.ts';

@@ -1,6 +1,6 @@
 // What follows from a command: records to append, and an answer. Pure: the state, the time and the dice are arguments.
 
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { refuseRequest } from './admission.ts';
 import { decideDevice } from './decide-per-device.ts';
 import { decidePerUser } from './decide-per-user.ts';

@@ -1,6 +1,6 @@
 // What a decision saw, in the form in which it is kept: enough to evaluate the tables again, and no more.
 
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type {
   DecisionFacts,
   RecordedInputs,

@@ -1,6 +1,6 @@
 // What deciding a request comes to: a recorded outcome, or one that is true as the ledger stands.
 
-import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';

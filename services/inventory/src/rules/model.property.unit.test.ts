@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { createAuditedState } from '@calbus/audit/audited-state';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { rows } from '@calbus/contracts/rows';
 import { compareVersions, productVersions, type ProductVersion } from '@calbus/contracts/versions';

@@ -1,6 +1,6 @@
 // What records have in common: where they stand, what the request that they answer is told again, what is counted by terminal server.
 
-import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RowId } from '@calbus/contracts/rows';
 import type { State, TerminalServerCounts } from './state.ts';

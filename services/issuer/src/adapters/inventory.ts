@@ -3,12 +3,8 @@
 import type { NatsConnection } from 'nats';
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import {
-  inventoryAllocate,
-  inventoryAllocated,
-  inventoryTrust,
-  queryTrust,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryAllocate, inventoryAllocated } from '@calbus/contracts/allocation-messages';
+import { inventoryTrust, queryTrust } from '@calbus/contracts/inventory-query-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { sendRequest } from '@calbus/runtime/request';
 import type { Clock } from '@calbus/runtime/clock';

@@ -5,7 +5,7 @@ import type { KeyObject } from 'node:crypto';
 
 import type { NatsConnection } from 'nats';
 import { decode, type Body } from '@calbus/contracts/envelope';
-import { issuingKeys } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { readLastValue } from '@calbus/runtime/last-value';

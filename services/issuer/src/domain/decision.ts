@@ -1,6 +1,6 @@
 // The decision that a terminal server is told, from what inventory answered.
 
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { refusals, retryAdvice, type RefusalCode } from '@calbus/contracts/refusals';

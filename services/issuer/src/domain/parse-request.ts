@@ -1,7 +1,7 @@
 // What a terminal server's message asks for, once it decodes: the part of it that inventory decides on, or a
 // refusal that needs no look into the ledger.
 
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import { factsOf, type LicenseClaims } from '@calbus/contracts/license';
 import type {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { licensesIn } from '@calbus/contracts/received-decisions';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import type { Body } from '@calbus/contracts/envelope';
-import { MAX_ALLOCATIONS, type AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import { MAX_ALLOCATIONS, type AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { parseLicenseSubject } from '@calbus/contracts/subjects';
 import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';

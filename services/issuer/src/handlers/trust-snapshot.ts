@@ -2,8 +2,8 @@
 // to a reply it chose.
 
 import { encode, type Body } from '@calbus/contracts/envelope';
-import type { inventoryTrust } from '@calbus/contracts/inventory-messages';
-import type { issuingKeys } from '@calbus/contracts/liaison-messages';
+import type { inventoryTrust } from '@calbus/contracts/inventory-query-messages';
+import type { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { MAX_BATCH_REQUESTS, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 import type { LicenseTrust } from '@calbus/licenses/verifier';
 

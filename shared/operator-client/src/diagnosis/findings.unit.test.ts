@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
-import type { InstalledPack, KnownTerminalServer } from '@calbus/contracts/inventory-messages';
+import type { InstalledPack, KnownTerminalServer } from '@calbus/contracts/inventory-query-messages';
 import { defaultSettings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';

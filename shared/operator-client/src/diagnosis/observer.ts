@@ -6,7 +6,7 @@ import {
   inventoryCurrentSettings,
   queryPacks,
   querySettings,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { openLiveCounts } from '../live-counts.ts';
 import { connectOperator, type OperatorClient } from '../client.ts';

@@ -1,7 +1,7 @@
 // The inside of a backup: what the liaison keeps, then the messages of the ledger as they are, and last what it must come to.
 
 import { createChainReader } from '@calbus/audit/chain';
-import { columnValue, liaisonRow } from '@calbus/contracts/liaison-messages';
+import { columnValue, liaisonRow } from '@calbus/contracts/liaison-backup-messages';
 import { generation, instant, name, productId, serverId, sha256 } from '@calbus/contracts/tokens';
 import { z } from 'zod';
 import { progressOf } from '../../progress.ts';

@@ -1,7 +1,11 @@
 // calbus backup: the whole license server in one file.
 
 import { existsSync, statSync } from 'node:fs';
-import { liaisonBackup, queryLiaisonBackup, type LiaisonRow } from '@calbus/contracts/liaison-messages';
+import {
+  liaisonBackup,
+  queryLiaisonBackup,
+  type LiaisonRow,
+} from '@calbus/contracts/liaison-backup-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { operatorName, type OperatorClient } from '@calbus/operator-client/client';

@@ -1,22 +1,15 @@
 // calbus restore: a backup back into a license server that has nothing.
 
 import type { Body } from '@calbus/contracts/envelope';
+import { inventoryRestore, MAX_RESTORE_BYTES, MAX_RESTORE_MESSAGES } from '@calbus/contracts/ledger-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
+import { liaisonRefused, liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import {
-  inventoryRestore,
-  inventoryStatus,
-  MAX_RESTORE_BYTES,
-  MAX_RESTORE_MESSAGES,
-  queryStatus,
-} from '@calbus/contracts/inventory-messages';
-import {
-  liaisonRefused,
   liaisonRestore,
   liaisonRestored,
-  liaisonStatus,
   MAX_LIAISON_PAGE_BYTES,
-  queryLiaisonStatus,
   type LiaisonRow,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/liaison-backup-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';

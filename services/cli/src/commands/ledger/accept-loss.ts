@@ -2,14 +2,9 @@
 
 import { createInterface } from 'node:readline/promises';
 import type { Body } from '@calbus/contracts/envelope';
-import {
-  inventoryAcceptLoss,
-  inventoryAccepted,
-  inventoryRefused,
-  inventoryStatus,
-  queryStatus,
-  type LedgerEnd,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryAcceptLoss, type LedgerEnd } from '@calbus/contracts/ledger-messages';
+import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-command-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { lossReasons } from '@calbus/contracts/witness';
