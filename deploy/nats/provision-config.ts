@@ -8,10 +8,10 @@ export const config = z
     natsUrl: natsUrls.describe('`nats://host:port` or `tls://host:port`; several, separated by commas.'),
     natsCaFile,
     provisionerSeedFile: fileContent.describe(
-      'File with the nkey seed of the identity `provisioner`, which sets up the streams of account CAL.',
+      'File with the nkey seed of the identity `provisioner`, which creates the streams of account CAL.',
     ),
     provisionerLedgerSeedFile: fileContent.describe(
-      'File with the nkey seed of the identity `provisioner-ledger`, which sets up those of account LEDGER.',
+      'File with the nkey seed of the identity `provisioner-ledger`, which creates the streams of account LEDGER.',
     ),
     ledgerMaxBytes: z.coerce
       .number()
@@ -21,9 +21,10 @@ export const config = z
       .describe('The limit of the ledger on disk. It replaces the present limit.'),
     replicas: copies
       .optional()
-      .describe(
-        'On how many nodes of a cluster each stream is kept: 3 where there are three, 1 unless it is said here or in a file.',
-      ),
-    replicasFile: fileContent.pipe(copies).optional().describe('File with that number, instead.'),
+      .describe('Number of copies of each stream in a cluster: 3 with three nodes. The default is 1.'),
+    replicasFile: fileContent
+      .pipe(copies)
+      .optional()
+      .describe('File with that number, instead of the variable.'),
   })
   .superRefine(checkTlsConsistency);

@@ -54,7 +54,9 @@ export const config = z
       .min(1)
       .max(100)
       .optional()
-      .describe('Path of a unix socket on which log-ons are reported. Without it none are reported.'),
+      .describe(
+        'Path of the unix socket for reports of log-ons. Without it the gateway receives no reports.',
+      ),
     connections: limit(2_000).describe('Maximum of connected clients.'),
     connectionsPerAddress: limit(200).describe(
       'Maximum of connected clients of one address, or of one /64 of IPv6.',

@@ -22,11 +22,11 @@ export const amqpConfig = {
   rabbitmqCaFile: certificateFile
     .optional()
     .describe(
-      'Over amqps: file with the certificates of those who may have certified RabbitMQ, in PEM. Without it, those that Node knows.',
+      'Over amqps: file with the authorities that may have certified RabbitMQ, in PEM. Without it, the authorities that Node knows.',
     ),
   rabbitmqCertificateFile: certificateFile
     .optional()
-    .describe('Over amqps, where RabbitMQ asks for one: file with our certificate, in PEM.'),
+    .describe('Over amqps, if RabbitMQ asks for one: file with the certificate of the service, in PEM.'),
   rabbitmqKeyFile: fileContent.optional().describe("File with that certificate's private key, in PEM."),
 } as const;
 

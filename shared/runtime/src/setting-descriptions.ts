@@ -40,7 +40,7 @@ export const describeSettings = (schema: z.ZodObject): readonly SettingDescripti
 export const formatHelp = (schema: z.ZodObject): string =>
   describeSettings(schema)
     .map(({ variable, about, unset }) => {
-      const then = { needed: 'needed', nothing: 'may be left out', default: 'default ' }[unset.kind];
+      const then = { needed: 'needed', nothing: 'optional', default: 'default ' }[unset.kind];
       return `  ${variable}  (${then}${unset.kind === 'default' ? unset.text : ''})\n      ${about.replaceAll('`', '')}`;
     })
     .join('\n');

@@ -17,7 +17,7 @@ const schema = z.object({
 });
 
 describe('the settings of a schema', () => {
-  test('say what is needed, what has a default, and what may be left out', () => {
+  test('say what is needed, what has a default, and what is optional', () => {
     assert.deepEqual(
       describeSettings(schema).map(({ variable, unset }) => [variable, unset]),
       [

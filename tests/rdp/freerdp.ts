@@ -1,5 +1,4 @@
-// Stock FreeRDP as a device: its name, and what it keeps in a folder of its own between connections. It runs on the terminal server
-// machine, whose Debian it is of.
+// Stock FreeRDP as a device, with a name and a folder for its license. It runs on the terminal server machine, with the same Debian.
 
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,14 +6,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ManagedProcess } from '@calbus/local/managed-process';
 import { eventually } from '@calbus/test-support/eventually';
-import type { Machine } from '../machine.ts';
+import type { Machine } from './machine.ts';
 
 export type VirtualDisplay = {
   readonly display: string;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-/** An X server without a screen, on a display that is free. */
+/** Starts Xvfb on a free display. */
 export const startVirtualDisplay = async (machine: Machine): Promise<VirtualDisplay> => {
   const tied = await machine.start(
     'Xvfb',
@@ -23,7 +22,7 @@ export const startVirtualDisplay = async (machine: Machine): Promise<VirtualDisp
   );
   let number = '';
   tied.child.stdio[3]?.on('data', (chunk: Buffer) => (number += chunk.toString()));
-  await eventually('Xvfb says its display', () => number.endsWith('\n'), { withinMs: 60_000 });
+  await eventually('Xvfb prints its display', () => number.endsWith('\n'), { withinMs: 60_000 });
   return {
     display: `:${number.trim()}`,
     [Symbol.asyncDispose]: async () => {
@@ -33,19 +32,18 @@ export const startVirtualDisplay = async (machine: Machine): Promise<VirtualDisp
 };
 
 export type Connection = {
-  /** All that the client has printed. */
+  /** The output of the client so far. */
   readonly output: () => string;
-  /** Its exit code, once it has ended by itself, as it has to within a minute. */
+  /** Waits up to a minute for the client to exit by itself. */
   readonly exitCode: () => Promise<number | null>;
-  /** Disconnects. */
   readonly disconnect: () => Promise<void>;
 };
 
 export type FreeRdpClient = {
   readonly name: string;
-  /** Its hardware id, as FreeRDP makes it of the name. */
+  /** FreeRDP derives it from the name. */
   readonly hardwareId: string;
-  /** The license it keeps; undefined where it has none. */
+  /** The stored license; undefined if there is none. */
   readonly license: () => string | undefined;
   readonly storeLicense: (license: string) => void;
   readonly connect: (
@@ -86,16 +84,16 @@ export const createFreeRdpClient = (
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       running.add(tied);
-      let said = '';
+      let output = '';
       for (const stream of [tied.child.stdout, tied.child.stderr])
-        stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
+        stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
       let closed = false;
       tied.child.once('close', () => (closed = true));
       return {
-        output: () => said,
+        output: () => output,
         exitCode: async () => {
-          // All that it printed has come.
-          await eventually('the client ends by itself', () => closed, { withinMs: 60_000 });
+          // `close` comes after the last output.
+          await eventually('the client exits by itself', () => closed, { withinMs: 60_000 });
           return (await tied.ended).code;
         },
         disconnect: () => tied.stop(),
