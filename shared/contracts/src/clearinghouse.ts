@@ -29,7 +29,6 @@ export const clearinghouseReasons = {
   NOT_RESTORABLE: 'The liaison cannot take the data of the backup.',
   PACK_TOO_SMALL: 'The key pack has fewer CALs than the command takes from it.',
 } as const;
-
 export type ClearinghouseReason = keyof typeof clearinghouseReasons;
 
 export const clearinghouseReason = z.enum(
@@ -60,7 +59,6 @@ export const reactivationReason = z.enum(
     ...(keyof typeof reactivationReasons)[],
   ],
 );
-
 export type ReactivationReason = z.infer<typeof reactivationReason>;
 
 /** Of a command of an activated license server. */
@@ -124,7 +122,6 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
     body: z.object({ keyPackId, quantity, to: z.enum(['agreement', 'other-mode']) }),
   }),
 ]);
-
 export type ClearinghouseCommand = z.infer<typeof clearinghouseCommand>;
 
 const answerStatement = {
@@ -190,7 +187,6 @@ export const clearinghouseAnswer = z.discriminatedUnion('type', [
     body: z.object({ reason: clearinghouseReason, says: z.string().max(500) }),
   }),
 ]);
-
 export type ClearinghouseAnswer = z.infer<typeof clearinghouseAnswer>;
 
 /** Header `typ` of a key pack's JWS; `x5c` as in an answer. */
@@ -204,5 +200,4 @@ export const keyPackClaims = z.object({
   issuedAt: instant,
   purchase: purchasedCals,
 });
-
 export type KeyPackClaims = z.infer<typeof keyPackClaims>;

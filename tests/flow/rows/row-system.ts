@@ -24,7 +24,8 @@ import { prepareDeployment, writeProfile, type Deployment } from '@calbus/local/
 import { repositoryRoot } from '@calbus/local/repository';
 import { startNats } from '@calbus/local/servers/nats';
 import { startRedis } from '@calbus/local/servers/redis';
-import { serviceEnvironment, type ServerUrls } from '@calbus/local/services';
+import { serviceEnvironment } from '@calbus/local/services';
+import type { ServerUrls } from '@calbus/local/start-servers';
 import type { TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/test-support/eventually';
 import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
