@@ -184,7 +184,7 @@ export const refusalsProvoked: Readonly<Record<RefusalCode, Entry>> = {
   NOT_ACTIVATED: earlier,
   NOTHING_INSTALLED_FOR_PRODUCT: earlier,
   WRONG_MODE: earlier,
-  UPGRADE_PREVENTED: notHere('needs CALs of a later version alone: tests/flow/rows, V4'),
+  UPGRADE_PREVENTED: notHere('needs CALs of a later version alone: tests/rules, V4'),
   NO_LICENSE_AVAILABLE: provoke(
     withSettings(['perUser=enforced', 'overdraft=0'], ['perUser=unmonitored'], async (site) => {
       for (let n = 1; n < 10; n += 1) await asks(site, 'ts2', { user: { ...ann, name: `user-${n}` } });
@@ -228,9 +228,9 @@ export const refusalsProvoked: Readonly<Record<RefusalCode, Entry>> = {
   NO_LOSS: recorded('inventory.accept-loss'),
   LOSS_CHANGED: notHere('needs a ledger that is lost: tests/flow/loss'),
   RESTORE_REJECTED: recorded('inventory.restore'),
-  MODE_NOT_CONFIGURED: notHere("a terminal server's own answer, which crosses nothing: tests/flow/rows, D0"),
+  MODE_NOT_CONFIGURED: notHere("a terminal server's own answer, which crosses nothing: tests/rules, D0"),
   LICENSE_SERVER_UNREACHABLE: notHere(
-    "a terminal server's own answer, which crosses nothing: tests/flow/rows, D3",
+    "a terminal server's own answer, which crosses nothing: tests/rules, D3",
   ),
 };
 

@@ -93,6 +93,12 @@ const settingsOf = (name: ServiceName, d: Deployment, s: ServerUrls): Record<str
   }
 };
 
+/** Node's compile cache, where the launcher has one: services start sooner. */
+const compileCache = (): Record<string, string> => {
+  const folder = process.env['NODE_COMPILE_CACHE'];
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
+};
+
 const spawnService = async (
   name: ServiceName,
   o: ServiceOptions,
@@ -102,6 +108,7 @@ const spawnService = async (
   try {
     const env = {
       PATH: process.env['PATH'],
+      ...compileCache(),
       ...serviceEnvironment(name, o.deployment, o.servers),
       ...(name === 'inventory' && o.awaitRestore === true ? { CALBUS_AWAIT_RESTORE: 'yes' } : {}),
       ...o.env,
