@@ -109,7 +109,7 @@ const plain = async (pem: string, dir: string, sessions: number): Promise<Conten
 
 const gateway = async (pem: string, dir: string, sessions: number): Promise<Contender> => {
   const behind = await startFakeRdpServer();
-  behind.setBehavior('says-valid');
+  behind.setBehavior('declares-valid');
   const [port = 0, nobody = 0] = await freePorts(2);
   const file = (name: string, content: string): string => {
     writeFileSync(path.join(dir, name), content, { mode: 0o600 });

@@ -1,5 +1,5 @@
-// A folder with Debian 13's xrdp, its X server and FreeRDP: their packages and what these depend on, unpacked from the mirror that this
-// machine uses already. What their installation scripts would do is done here, as far as a terminal server needs it.
+// A folder with xrdp, its X server and FreeRDP of Debian 13: the packages and their dependencies, unpacked from the host's own mirror.
+// `configure` replaces the installation scripts, as far as a terminal server needs them.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -26,12 +26,12 @@ const PACKAGES = [
   'xvfb',
 ];
 
-/** Of what these depend on, what only serves installation scripts, a graphics card, or a system that is booted. */
+/** Dependencies that only installation scripts, graphics cards or booted systems need. */
 const EXCLUDED_PACKAGES =
   /^(adduser|debconf|fonts-.*|gcc-.*-base|init-system-helpers|keyboard-configuration|libgl1-mesa-dri|libllvm.*|libsemanage.*|libsepol.*|libsystemd-shared|libvulkan1|libwayland-.*|libz3-.*|login\.defs|mawk|mesa-libgallium|mount|passwd|perl-base|ssl-cert|systemd|sysvinit-utils|udev|x11-common|xserver-common)$/;
 
 const unpack = (work: string, root: string): void => {
-  // Nothing counts as installed.
+  // An empty status file: apt then takes no package for installed.
   writeFileSync(path.join(work, 'status'), '');
   const apt = [...prepareApt(work, 'trixie'), `-oDir::State::status=${work}/status`];
   const ask = (...args: string[]): string =>
@@ -46,7 +46,7 @@ const unpack = (work: string, root: string): void => {
   mkdirSync(root);
   for (const deb of globSync('*.deb', { cwd: work }).toSorted()) {
     const files = execFileSync('dpkg-deb', ['--fsys-tarfile', deb], { cwd: work, maxBuffer: 2 ** 30 });
-    // base-files comes early: its /bin is a link, and stays one.
+    // base-files is unpacked early, and its /bin must stay a link.
     const options = [
       '--keep-directory-symlink',
       '--exclude=./usr/share/doc/*',
@@ -76,7 +76,7 @@ const configure = (root: string): void => {
   chmodSync(root, 0o755);
 };
 
-/** Nothing is at `folder` before all is. */
+/** Creates `folder` atomically. */
 export const unpackDebian13 = (folder: string): void => {
   console.log('Fetching xrdp 0.10 and FreeRDP 3 (packages of Debian 13, into a folder) …');
   mkdirSync(path.dirname(folder), { recursive: true });

@@ -119,7 +119,7 @@ before(
     const unpacked = stack.use(await unpackEarlierRelease(console.log));
     old = await earlierRelease(unpacked.root);
     const rdpServer = stack.use(await startFakeRdpServer());
-    rdpServer.setBehavior('says-valid');
+    rdpServer.setBehavior('declares-valid');
     site = stack.use(await openSite(old, rdpServer.port));
     await site.run(CLEARINGHOUSE, old);
     await Promise.all([inventory(1), inventory(2), LIAISON, ISSUER].map((i) => site.run(i, old)));

@@ -30,7 +30,7 @@ export function readOptions(args: readonly string[]): LauncherOptions {
     const dataDir =
       values.data === '' ? path.join(repositoryRoot, '.calbus') : path.resolve(here, values.data);
     if (values.rdp !== undefined && !/^[^\s:]+:[0-9]{1,5}$/.test(values.rdp))
-      throw new Error(`--rdp is the host:port of an RDP server, and "${values.rdp}" is none.`);
+      throw new Error(`--rdp is the host:port of an RDP server, but "${values.rdp}" is not.`);
     return { once: values.once, awaitRestore: values['await-restore'], rdp: values.rdp, dataDir };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -37,7 +37,7 @@ after(async () => {
 });
 
 describe('the Clearinghouse', () => {
-  test('activates, issues a key pack, repeats its answers byte for byte, and gives out no more than was bought', async () => {
+  test('activates, issues a key pack, repeats its answers byte for byte, and issues no more than was bought', async () => {
     scene.sell('1234567', 3);
     const s = await scene.licenseServer('ls1');
     const order = activateCommand(s);
@@ -89,7 +89,7 @@ describe('the Clearinghouse', () => {
     assert.deepEqual(line?.covers[0], { issued: 2, left: 1 });
   });
 
-  test('rejects what another key, another account or another epoch signed', async () => {
+  test('rejects commands signed by another key, account or epoch', async () => {
     scene.sell('2222222', 5);
     const [s, other] = [await scene.licenseServer('ls2'), await scene.licenseServer('ls3')];
     await scene.activate(s);
@@ -116,7 +116,7 @@ describe('the Clearinghouse', () => {
     assert.equal(rejectionReason(await scene.request(s, own())), 'key-pack');
   });
 
-  test('buries garbage with its reason and goes on', async () => {
+  test('sends garbage to the dead letters with its reason and continues', async () => {
     const s = await scene.licenseServer('ls1');
     const operator = await connect(scene.rabbitmq.url.replace('://', '://clearinghouse:vendor-pw@'));
     const desk = await operator.createChannel();
@@ -134,7 +134,7 @@ describe('the Clearinghouse', () => {
       assert.equal(letter.properties.headers?.[rabbitmqNames.deadReasonHeader], code);
       assert.equal(letter.content.toString(), bytes);
     }
-    // Whose account it is must be said, or it could be anybody's.
+    // Without a user id the account of the sender is unknown.
     s.channel.publish(
       rabbitmqNames.commandsExchange,
       rabbitmqNames.commandKey('ls1'),
@@ -160,7 +160,7 @@ describe('the Clearinghouse', () => {
     assert.deepEqual([count('key-pack'), count('NOT_ENOUGH_LEFT')], [5, 7]);
   });
 
-  test('one account that tries too often is told so; repeats do not count', async () => {
+  test('an account with too many commands is refused; repeats do not count', async () => {
     const s = await scene.licenseServer('ls4');
     await scene.activate(s);
     scene.sell('4444444', 1);
@@ -170,7 +170,7 @@ describe('the Clearinghouse', () => {
       assert.equal(rejectionReason(await scene.request(s, one)), 'UNKNOWN_AGREEMENT');
     for (let i = 1; i < MAX_GUESSES; i += 1)
       assert.equal(rejectionReason(await scene.request(s, ask('9999999'))), 'UNKNOWN_AGREEMENT');
-    // Guessing is over, also where the guess would be right.
+    // A right guess is refused as well.
     assert.equal(rejectionReason(await scene.request(s, ask('4444444'))), 'TOO_MANY_TRIES');
     const other = await scene.licenseServer('ls5');
     await scene.activate(other);
@@ -182,7 +182,7 @@ describe('the Clearinghouse', () => {
     assert.equal(rejectionReason(await scene.request(s, one)), 'UNKNOWN_AGREEMENT');
   });
 
-  test('keeps its keys for itself, and no secret in its log', () => {
+  test('protects its keys, and logs no secret', () => {
     for (const name of ['root.key.pem', 'signing.key.pem'])
       assert.equal(statSync(path.join(scene.dataDir, 'keys', name)).mode & 0o777, 0o600);
     assert.equal(statSync(path.join(scene.dataDir, 'clearinghouse.sqlite')).mode & 0o077, 0);

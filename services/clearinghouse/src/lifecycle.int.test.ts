@@ -1,5 +1,5 @@
-// A license server's life at the Clearinghouse, over a real RabbitMQ: activated anew, put aside, copied, recovered; every kind of
-// paper; and guessing.
+// The lifecycle of a license server at the Clearinghouse, over a real RabbitMQ: reactivation, copies, recovery, every kind of agreement,
+// and guesses.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -51,7 +51,7 @@ const cloneSeen = (s: FakeLicenseServer): number | null =>
     .find((l) => l.serverId === s.serverId)?.cloneAt ?? null;
 
 describe('a license server', () => {
-  test('is activated anew under its id; a late command is no copy, and a copy that goes on is fenced and shown', async () => {
+  test('is reactivated under its id; a late command does not prove a copy, and an active copy is fenced and reported', async () => {
     const s = await site('l1');
     scene.sell('1111111', 9);
     scene.sell('1111112', 9);
@@ -78,7 +78,7 @@ describe('a license server', () => {
     const copy = signedCommand(s, 'install', purchase('1111111', 1), { epoch: old.epoch }, old.keys);
     assert.equal(rejectionReason(await scene.request(s, copy)), 'WRONG_EPOCH');
     assert.ok((cloneSeen(s) ?? 0) > 0);
-    // It took nothing, and the right one goes on.
+    // The copy took nothing, and the right license server continues.
     const again = await ask(s, 'recover', { paper: paperOf('1111111') });
     assert.ok(again.type === 'recovered', rejectionReason(again));
     const packs = again.body.keyPacks.map(scene.readPack);
@@ -92,7 +92,7 @@ describe('a license server', () => {
     await installed(s, purchase('1111111', 5));
   });
 
-  test('that deactivated itself gets nothing, until it is activated again under its id', async () => {
+  test('gets nothing after its deactivation, until it is activated again under its id', async () => {
     const s = await site('l2');
     scene.sell('2222222', 3);
     const pack = await installed(s, purchase('2222222', 2));
@@ -110,7 +110,7 @@ describe('a license server', () => {
     await installed(s, purchase('2222222', 1));
   });
 
-  test('gives CALs back and changes their type, never more than a key pack has, and none of another', async () => {
+  test('gives CALs back and changes their type, never more than its key pack has', async () => {
     const [s, other] = [await site('l3'), await site('l4')];
     scene.sell('3333333', 6);
     const { keyPackId } = await installed(s, purchase('3333333', 6));
@@ -128,7 +128,7 @@ describe('a license server', () => {
     const into = scene.readPack(a.body.keyPack);
     assert.deepEqual(into.purchase, purchase('3333333', 3, { mode: 'per-user' }));
     assert.equal(await said(s, 'change-pack', change(2, 'other-mode')), 'PACK_TOO_SMALL');
-    // What it was given back is left again; what was changed is not.
+    // Returned CALs are on the agreement again; converted CALs are not.
     await installed(other, purchase('3333333', 2));
     assert.equal(await said(other, 'install', purchase('3333333', 1)), 'NOT_ENOUGH_LEFT');
     assert.equal(
@@ -140,7 +140,7 @@ describe('a license server', () => {
     await installed(other, purchase('3333333', 1, { mode: 'per-user' }));
   });
 
-  test('installs by every program, each with its own kind of number', async () => {
+  test('installs from every program, each with its own kind of number', async () => {
     const s = await site('l5');
     const numbers = {
       select: '5555555',
@@ -168,7 +168,7 @@ describe('a license server', () => {
     assert.equal(await said(s, 'install', purchase('12345678', 1, { program: 'open' })), 'MALFORMED');
   });
 
-  test('that guesses license codes or papers is stopped, and still may do what needs no number', async () => {
+  test('that guesses codes or agreements is stopped, and may still send commands without a number', async () => {
     const s = await site('l6');
     scene.sell('6666666', 3);
     const { keyPackId } = await installed(s, purchase('6666666', 1));

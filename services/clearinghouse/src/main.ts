@@ -33,7 +33,7 @@ await runService({
       look.get();
       return undefined;
     });
-    metrics.value('calbus_link_up', 'Whether RabbitMQ is connected, and commands are taken.', () =>
+    metrics.value('calbus_link_up', '1 if RabbitMQ is connected and commands are received, else 0.', () =>
       amqp.isUp() ? 1 : 0,
     );
   },

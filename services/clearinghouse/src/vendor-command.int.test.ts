@@ -1,4 +1,4 @@
-// The vendor's command as a process, beside the running service: what it prints and what it changes.
+// The vendor's command as a process beside the running service: its output and its effects.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -65,7 +65,7 @@ const left = (agreementNumber: string, mode = 'per-device'): number | undefined 
     ?.covers.find((c) => c.mode === mode)?.left;
 
 describe("the vendor's command", () => {
-  test('enters agreements, changes them, and does not lower them below what was issued', async () => {
+  test('enters and changes agreements, and does not lower them below the issued CALs', async () => {
     const s = await scene.licenseServer('v1');
     await scene.activate(s);
     const at = path.join(scene.dir, 'agreement.json');
@@ -83,7 +83,7 @@ describe("the vendor's command", () => {
       rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('1111111', 3)))),
       'key-pack',
     );
-    // The running service sees what was entered since.
+    // The running service sees the new entry.
     assert.match(enter(6, 'Example & Sons').stdout, /changed/);
     assert.equal(
       rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('1111111', 3)))),
@@ -105,7 +105,7 @@ describe("the vendor's command", () => {
     assert.equal(text('packs').trim().split('\n').length, 3);
   });
 
-  test('makes codes, shows one only when asked, and says who used it', async () => {
+  test('makes codes, reveals one only on request, and shows its user', async () => {
     const s = await scene.licenseServer('v2');
     await scene.activate(s);
     const made = ['--cal-version', '2003', '--mode', 'per-device', '--quantity', '2'];
@@ -120,7 +120,7 @@ describe("the vendor's command", () => {
     assert.equal(readFileSync(out, 'utf8').trim().split('\n').length, 3);
     assertUsageError(
       scene.vendor('codes', 'generate', ...made, '--count', '1', '--out', out),
-      /is there already/,
+      / exists\. Name a new file/,
       'twice',
     );
 
@@ -152,21 +152,25 @@ describe("the vendor's command", () => {
     assert.equal(rejectionReason(await back(1)), 'pack-changed');
     assert.equal(await use(), 'key-pack');
 
-    // Without its secret no code can be shown; another secret would make other codes of the same numbers.
+    // No code can be shown without the secret; another secret would make other codes of the same numbers.
     const secret = path.join(scene.dataDir, 'keys', 'codes.secret');
     renameSync(secret, `${secret}.away`);
-    assertUsageError(scene.vendor('codes', 'show', number, '--reveal'), /codes.secret is gone/, 'no secret');
     assertUsageError(
-      scene.vendor('codes', 'generate', ...made, '--count', '1'),
-      /codes.secret is gone/,
+      scene.vendor('codes', 'show', number, '--reveal'),
+      /codes.secret is missing/,
       'no secret',
     );
-    await assert.rejects(scene.start(), /codes.secret is gone/);
+    assertUsageError(
+      scene.vendor('codes', 'generate', ...made, '--count', '1'),
+      /codes.secret is missing/,
+      'no secret',
+    );
+    await assert.rejects(scene.start(), /codes.secret is missing/);
     assert.ok(!existsSync(secret));
     renameSync(`${secret}.away`, secret);
   });
 
-  test('changes the signing key of the running service; what was signed before stays good', async () => {
+  test('changes the signing key of the running service; earlier signatures stay valid', async () => {
     const s = await scene.licenseServer('v3');
     await scene.activate(s);
     scene.sell('3333333', 9);
@@ -199,12 +203,12 @@ describe("the vendor's command", () => {
       scene.readPack(a.body.keyPack);
     }
     assert.ok(service.isRunning());
-    // What was answered before is repeated as it was.
+    // Earlier answers are repeated unchanged.
     await s.put(order);
     assert.equal(await s.next(), before);
   });
 
-  test('gives a license server another account, which has the answers of the one before', async () => {
+  test('gives a license server another account, which keeps the earlier answers', async () => {
     const [s, other] = [await scene.licenseServer('v4'), await scene.licenseServer('v5')];
     await scene.activate(s);
     scene.sell('4444444', 5);
@@ -236,7 +240,7 @@ describe("the vendor's command", () => {
     );
   });
 
-  test('retires a license server for good, and leaves its CALs on their agreements only when told', async () => {
+  test('retires a license server permanently, and returns its CALs only on request', async () => {
     const s = await scene.licenseServer('v5');
     await scene.activate(s);
     scene.sell('5555555', 5);
@@ -244,9 +248,12 @@ describe("the vendor's command", () => {
       rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('5555555', 4)))),
       'key-pack',
     );
-    assertUsageError(scene.vendor('retire', s.serverId), /nothing was changed/, 'without --yes');
+    assertUsageError(scene.vendor('retire', s.serverId), /Nothing was changed/, 'without --yes');
     assert.equal(serverLine(s).standing, 'active');
-    assert.match(text('retire', s.serverId, '--yes'), /is retired: .* Its CALs stay issued: --release-cals/);
+    assert.match(
+      text('retire', s.serverId, '--yes'),
+      /is retired\. .* Its CALs stay issued\. --release-cals/,
+    );
     assert.deepEqual([serverLine(s).standing, serverLine(s).cals, left('5555555')], ['retired', 4, 1]);
     const paper = { program: 'select', agreementNumber: '5555555' };
     assert.equal(
@@ -279,12 +286,12 @@ describe("the vendor's command", () => {
     assert.deepEqual([serverLine(s).cals, left('5555555')], [0, 5]);
     assert.match(
       text('retire', s.serverId, '--yes', '--release-cals'),
-      /0 CALs are left on their agreements again/,
+      /0 CALs are back on their agreements/,
     );
     assert.equal(left('5555555'), 5);
   });
 
-  test('opens a register of every earlier release, and none of a later one', () => {
+  test('opens registers of every earlier release, and refuses one of a later release', () => {
     const dataDir = path.join(scene.dir, 'older');
     const chain = '["pem"]';
     const contact = '{"firstName":"Ada","lastName":"Example","company":"Example Ltd","country":"GB"}';
@@ -312,7 +319,7 @@ describe("the vendor's command", () => {
       const [agreement] = covers.parse(scene.asVendor('agreements', 'list', ...where));
       assert.deepEqual(agreement?.covers, [{ mode: 'per-device', quantity: 5, issued: 3, left: 2 }]);
       const ran = scene.vendor('retire', 'S'.repeat(35), '--yes', '--release-cals', ...where);
-      assert.match(ran.stdout, /3 CALs are left/);
+      assert.match(ran.stdout, /3 CALs are back/);
     }
     const later = path.join(dataDir, String(schema.length));
     const db = openSqlite(path.join(later, 'clearinghouse.sqlite'), schema);
@@ -323,9 +330,9 @@ describe("the vendor's command", () => {
       /made by a later release of calbus/,
       'a later one',
     );
-    const spoilt = path.join(dataDir, 'spoilt');
-    mkdirSync(spoilt);
-    writeFileSync(path.join(spoilt, 'clearinghouse.sqlite'), 'not a database'.repeat(100));
-    assertUsageError(scene.vendor('servers', '--data', spoilt), /not a database/, 'no database');
+    const corrupted = path.join(dataDir, 'corrupted');
+    mkdirSync(corrupted);
+    writeFileSync(path.join(corrupted, 'clearinghouse.sqlite'), 'not a database'.repeat(100));
+    assertUsageError(scene.vendor('servers', '--data', corrupted), /not a database/, 'no database');
   });
 });

@@ -1,6 +1,5 @@
-// Three workers on one queue and one register, one of them killed in each round and another started, while several license servers
-// install, give back, change the type, recover and are activated anew, each command sent once or several times. What the license
-// servers were answered is folded here, and the register must say the same.
+// Three workers on one queue and one register. In each round one of them is killed and another started. Several license servers install,
+// return, convert, recover and reactivate, and each command is sent once or several times. The register must equal the sum of the answers.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -27,11 +26,11 @@ import {
 
 const users = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6'];
 const ROUNDS = 7;
-/** With the activations no account comes to what it may have decided in a minute. */
+/** With the activations no account reaches its limit of commands a minute. */
 const IN_A_ROUND = 5;
 const seed = Number(process.env['CALBUS_TEST_SEED'] ?? randomInt(2 ** 31));
 
-/** The same seed gives the same commands; what the kills hit is chance in any case. */
+/** The same seed gives the same commands. The effect of the kills is always random. */
 const dice = (from: number) => {
   let state = from >>> 0;
   const roll = (sides: number): number => {
@@ -83,9 +82,9 @@ after(async () => {
   await scene?.[Symbol.asyncDispose]();
 });
 
-type Held = { readonly serverId: string; readonly purchase: PurchasedCals; left: number };
+type IssuedPack = { readonly serverId: string; readonly purchase: PurchasedCals; left: number };
 
-test('workers that are killed at work issue what was bought, and answer each command once', async (t) => {
+test('killed workers issue exactly the bought CALs, and answer each command once', async (t) => {
   t.diagnostic(`CALBUS_TEST_SEED=${seed}`);
   const { roll, one } = dice(seed);
   for (const { program, agreementNumber, covers } of agreements)
@@ -135,7 +134,7 @@ test('workers that are killed at work issue what was bought, and answer each com
     });
   const answered = (id: string) => scene.read([...(answers.get(id) ?? [])][0] ?? '');
 
-  const held = new Map<string, Held>();
+  const held = new Map<string, IssuedPack>();
   const told = new Map<string, number>();
   const keep = (jws: string): void => {
     const { keyPackId, serverId, purchase: p } = scene.readPack(jws);
@@ -143,7 +142,7 @@ test('workers that are killed at work issue what was bought, and answer each com
     held.set(keyPackId, { serverId, purchase: p, left: p.quantity });
   };
   const folded = new Set<string>();
-  /** What the answers of a round mean. */
+  /** Applies the answers of a round to the model. */
   const fold = (): void => {
     for (const [id, { s, jws }] of commands) {
       if (folded.has(id)) continue;
@@ -170,7 +169,7 @@ test('workers that are killed at work issue what was bought, and answer each com
     const what = roll(10);
     if (keyPackId !== undefined && pack && what < 4) {
       const to = roll(2) === 0 ? 'agreement' : 'other-mode';
-      // Now and then one more than it has.
+      // Sometimes one more than it has.
       return signedCommand(s, 'change-pack', { keyPackId, quantity: 1 + roll(pack.left + 1), to });
     }
     if (pack && what < 5) {
@@ -219,9 +218,9 @@ test('workers that are killed at work issue what was bought, and answer each com
       fold();
     }
   }
-  // All of them again, at whichever worker: the very same answers.
+  // All commands again, at any worker, get the same answers.
   for (const { s, jws } of commands.values()) await send(s, jws, 1);
-  await eventually('an answer to every sending', () => heard >= sent, { withinMs: 60_000 });
+  await eventually('an answer to every copy of a command', () => heard >= sent, { withinMs: 60_000 });
   for (const worker of workers) await worker.stop();
 
   t.diagnostic(

@@ -1,5 +1,5 @@
-// The agent on a terminal server machine of Debian's making: real PAM, unmodified xrdp, stock FreeRDP, and a real license server with five Per
-// User CALs, enforced. One story, told in order.
+// The agent on a terminal server machine: real PAM, unmodified xrdp, stock FreeRDP, and a real license server with five Per User CALs,
+// enforced. One scenario, whose tests run in order.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +10,7 @@ import { repositoryRoot } from '@calbus/local/repository';
 import { startChildProcess, type ManagedProcess } from '@calbus/local/managed-process';
 import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from '../../flow/system.ts';
+import { startVirtualDisplay } from '../freerdp.ts';
 import { startMachine, type Machine, type MachineCommandResult } from '../machine.ts';
 import { debian12, type DebianSystem } from '../packages.ts';
 
@@ -41,10 +42,10 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     const answers = async (): Promise<boolean> => (await agentCommand('status')).code === 0;
     await eventually('the agent answers', answers, patient);
   };
-  /** What PAM says of this user's account, as xrdp-sesman would ask. */
+  /** Asks PAM for this user's account, as xrdp-sesman does. */
   const account = (user: string): Promise<MachineCommandResult> =>
     machine.run('pamtester', ['xrdp-sesman', user, 'acct_mgmt']);
-  /** A log-on over RDP, up to what sesman writes about it. */
+  /** Logs on over RDP, and returns what sesman logs about it. */
   const logOn = async (user: string): Promise<string> => {
     const from = machine.log().length;
     const home = path.join(machine.dir, 'desk');
@@ -114,13 +115,13 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
   );
   after(() => stack.disposeAsync(), { timeout: 60_000 });
 
-  test('without it, PAM lets both in', async () => {
+  test('without the agent PAM lets both users in', async () => {
     for (const user of ['alice', 'bob']) assert.equal((await account(user)).code, 0);
   });
 
-  test('installed without a daemon, it warns, and nobody is let in', async () => {
+  test('installed while no agent runs: the command warns, and no user is let in', async () => {
     const asked = await agentCommand('install', 'xrdp', '--backup', machine.dir);
-    assert.deepEqual([asked.code, /say --yes/.test(asked.output)], [1, true], asked.output);
+    assert.deepEqual([asked.code, /pass --yes/.test(asked.output)], [1, true], asked.output);
     assert.equal((await account('alice')).code, 0, 'nothing was changed');
     const installed = await agentCommand('install', 'xrdp', '--backup', machine.dir, '--yes');
     assert.equal(installed.code, 0, installed.output);
@@ -131,7 +132,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.match(refused.output, /calbus: alice is refused: the license agent does not answer/);
   });
 
-  test('with it, the fifth CAL goes to alice, and bob is refused for want of one', async () => {
+  test('the fifth CAL goes to alice, and bob is refused: none is left', async () => {
     await startAgent();
     const alice = await account('alice');
     assert.equal(alice.code, 0, alice.output);
@@ -144,17 +145,8 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.doesNotMatch(stdout, /"bob"/);
   });
 
-  test('over RDP alice gets a session, and bob does not, for the reason that stands in the log', async () => {
-    const screen = await startChildProcess(
-      'Xvfb',
-      ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
-      { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
-    );
-    stack.defer(screen.stop);
-    let number = '';
-    screen.child.stdio[3]?.on('data', (chunk: Buffer) => (number += chunk.toString()));
-    await eventually('Xvfb says its display', () => number.endsWith('\n'), patient);
-    display = `:${number.trim()}`;
+  test('over RDP alice gets a session; bob gets none, and the log holds the reason', async () => {
+    display = stack.use(await startVirtualDisplay(machine)).display;
     await machine.startXrdp();
     assert.match(await logOn('alice'), /(created|reconnected) session/);
     const bob = await logOn('bob');
@@ -163,7 +155,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.doesNotMatch(bob, /created session/);
   });
 
-  test('a daemon that hangs or was killed lets nobody in, alice included', async () => {
+  test('an agent that hangs or was killed lets no user in, not even alice', async () => {
     await agent.pause();
     assert.match(await logOn('alice'), /AUTHFAIL: user=alice/);
     agent.resume();
@@ -174,7 +166,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.match(denied, /license agent does not answer/);
   });
 
-  test('NATS away: the setting for users decides, and back again all is as before', async () => {
+  test('without NATS the setting perUserWhenUnreachable decides; with NATS alice is let in again', async () => {
     await calbus('settings', 'set', 'perUserWhenUnreachable=refuse');
     await startAgent();
     const told = async (): Promise<boolean> =>
@@ -187,7 +179,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.match(await logOn('alice'), /(created|reconnected) session/);
   });
 
-  test('uninstalled, the file is as it was, and PAM decides alone', async () => {
+  test('uninstalled: the PAM file is unchanged, and PAM decides alone', async () => {
     const there = path.join(machine.dir, 'pam.d', path.basename(PAM_FILE));
     assert.notEqual(readFileSync(there, 'utf8'), readFileSync(PAM_FILE, 'utf8'));
     const removed = await agentCommand('uninstall', 'xrdp', '--backup', machine.dir, '--yes');

@@ -1,5 +1,5 @@
-// Stock FreeRDP through the gateway to an unmodified xrdp: from a first connection to a full license, and every way in which a client is
-// refused. One story, told in order, on the xrdp and the FreeRDP of one Debian.
+// Stock FreeRDP through the gateway to an unmodified xrdp: from a first connection to a full license, and every refusal. One scenario
+// whose tests run in order, with the xrdp and the FreeRDP of one Debian.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,11 +9,14 @@ import { after, before, describe, test } from 'node:test';
 import type { LicenseClaims } from '@calbus/contracts/license';
 import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/test-support/eventually';
-import { cals } from '../../flow/rows/clients.ts';
-import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
+import { cals } from '../../rules/clients.ts';
+import { startSite, type Site } from '../../rules/deployment/site.ts';
+import { openWorld } from '../../rules/deployment/world.ts';
+import { activate, install, passDays, revoke } from '../../rules/operator.ts';
+import { terminalServerId, type World } from '../../rules/world.ts';
 import { startMachine, type Machine } from '../machine.ts';
 import type { DebianSystem } from '../packages.ts';
-import { createFreeRdpClient, startVirtualDisplay, type Connection, type FreeRdpClient } from './freerdp.ts';
+import { createFreeRdpClient, startVirtualDisplay, type Connection, type FreeRdpClient } from '../freerdp.ts';
 import { startGateway, type GatewayProcess } from '../../support/session-gateway/gateway-process.ts';
 
 const user = 'alice';
@@ -33,7 +36,8 @@ const onDebian = (debian: DebianSystem): void => {
   const socketDir = mkdtempSync(path.join(tmpdir(), 'calbus-log-on-'));
   const logOnSocket = path.join(socketDir, 'gateway.sock');
   const hook = path.join(repositoryRoot, 'services/session-gateway/src/report-log-on.ts');
-  let s: RowSystem;
+  let site: Site;
+  let world: World;
   let machine: Machine;
   let gateway: GatewayProcess;
   const desks = new Map<string, FreeRdpClient>();
@@ -42,9 +46,11 @@ const onDebian = (debian: DebianSystem): void => {
   before(
     async () => {
       stack.defer(() => rmSync(socketDir, { recursive: true, force: true }));
-      s = stack.use(await startRowSystem(`rdp-gateway-${debian.version}`));
-      await s.activate();
-      await s.install(cals(1, '2003'));
+      const account = `rdp-gateway-${debian.version}`;
+      site = stack.use(await startSite([account]));
+      world = stack.use(await openWorld(site, account));
+      await activate(world);
+      await install(world, cals(1, '2003'));
       machine = stack.use(await startMachine([user], debian));
       const pam = path.join(machine.dir, 'pam.d/xrdp-sesman');
       const line = `account optional pam_exec.so quiet ${process.execPath} ${hook} ${logOnSocket}`;
@@ -63,7 +69,10 @@ const onDebian = (debian: DebianSystem): void => {
       };
       const id = terminalServerId('2003', 'per-device');
       gateway = stack.use(
-        await startGateway(s, { terminalServerId: id, rdpPort: machine.port, logOnSocket }),
+        await startGateway(
+          { profile: site.profile, now: world.now },
+          { terminalServerId: id, rdpPort: machine.port, logOnSocket },
+        ),
       );
     },
     { timeout: 180_000 },
@@ -72,10 +81,10 @@ const onDebian = (debian: DebianSystem): void => {
 
   const connect = (name: string, password = machine.password): Promise<Connection> =>
     newDesk(name).connect(gateway.port, { user, password });
-  // xrdp 0.9 and 0.10 have words of their own.
+  // xrdp 0.9 and 0.10 log different sentences.
   const SESSION = / (?:created|reconnected) session|Session in progress/;
-  const ASKED = / connection (?:received|accepted from AF_UNIX)/;
-  /** Connects, until its user has logged on. */
+  const CONNECTED = / connection (?:received|accepted from AF_UNIX)/;
+  /** Connects, and waits until the user has logged on. */
   const logsOn = async (name: string): Promise<FreeRdpClient> => {
     const granted = (): number => machine.log().split(SESSION).length;
     const [before, letIn] = [granted(), gateway.logCount('let in')];
@@ -89,10 +98,10 @@ const onDebian = (debian: DebianSystem): void => {
     await connection.disconnect();
     return newDesk(name);
   };
-  /** Connects once, is refused, and says so to its user. */
+  /** Connects, is refused, shows the reason to its user, and does not reconnect. */
   const isRefused = async (name: string, says: RegExp): Promise<void> => {
-    const asked = (): number => machine.log().split(ASKED).length;
-    const [refused, before] = [gateway.logCount('refused'), asked()];
+    const connections = (): number => machine.log().split(CONNECTED).length;
+    const [refused, before] = [gateway.logCount('refused'), connections()];
     const connection = await connect(name);
     try {
       await eventually(`${name} is refused`, () => gateway.logCount('refused') > refused, patient);
@@ -103,9 +112,9 @@ const onDebian = (debian: DebianSystem): void => {
     }
     assert.match(connection.output(), says);
     assert.equal(gateway.logCount('refused'), refused + 1, 'it does not connect again by itself');
-    assert.equal(asked(), before, 'xrdp hears nothing of it');
+    assert.equal(connections(), before, 'xrdp gets no connection');
   };
-  /** Connects, until it is decided. */
+  /** Connects, and waits for the decision. */
   const isLetIn = async (name: string): Promise<boolean> => {
     const decisions = (): number => gateway.logCount('let in') + gateway.logCount('refused');
     const [letIn, before] = [gateway.logCount('let in'), decisions()];
@@ -125,7 +134,7 @@ const onDebian = (debian: DebianSystem): void => {
   });
 
   test('another device, 91 days later: the second connection upgrades to a full license, the third presents it', async () => {
-    await s.pass(91);
+    await passDays(world, 91);
     await gateway.restart();
     const before = validations();
     const first = await logsOn('desk-1');
@@ -136,10 +145,10 @@ const onDebian = (debian: DebianSystem): void => {
     const full = second.license();
     const third = await logsOn('desk-1');
     assert.deepEqual([gateway.lastDecision('desk-1'), third.license()], ['D1', full]);
-    assert.equal(await s.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
+    assert.equal(await world.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
   });
 
-  test('the pool is exhausted: the client says so to its user, and does not connect again by itself', async () => {
+  test('no CAL is left: the client shows it to its user, and does not reconnect', async () => {
     await isRefused('desk-2', NO_CALS);
     assert.equal(gateway.lastDecision('desk-2'), 'D12 NO_LICENSE_AVAILABLE');
   });
@@ -150,7 +159,7 @@ const onDebian = (debian: DebianSystem): void => {
     assert.deepEqual([gateway.lastDecision('desk-1'), kindOf(d)], ['A1', 'full']);
   });
 
-  test('a copied license lets nobody else in: the thief is a device of its own', async () => {
+  test('a copied license admits no other device: the thief gets a temporary license of its own', async () => {
     const stolen = newDesk('desk-1').license() ?? '';
     newDesk('desk-3').storeLicense(stolen);
     const thief = await logsOn('desk-3');
@@ -159,7 +168,7 @@ const onDebian = (debian: DebianSystem): void => {
     await isRefused('desk-2', NO_CALS);
   });
 
-  test('NATS is gone: who has a full license works, who has none is told why; also after a restart', async () => {
+  test('without NATS a full license still works, and a client without one gets the reason; also after a restart', async () => {
     gateway.cutNats();
     await logsOn('desk-1');
     assert.equal(gateway.lastDecision('desk-1'), 'D1');
@@ -173,29 +182,28 @@ const onDebian = (debian: DebianSystem): void => {
     assert.equal(kindOf(await logsOn('desk-4')), 'temporary');
   });
 
-  test('a revoked license lets nobody in any more, and its CAL goes to the next', async () => {
+  test('a revoked license admits no client, and its CAL goes to the next device', async () => {
     const { jti } = claimsOf(newDesk('desk-1'));
-    const revoked = await s.calbus('revoke', jti, '--why', 'lost');
-    assert.equal(revoked.code, 0, revoked.stderr);
+    await revoke(world, jti);
     assert.equal(kindOf(await logsOn('desk-2')), 'full');
-    // A terminal server hears of a revocation soon, and not at once.
+    // The list of ended licenses reaches a terminal server with a delay.
     await eventually('desk-1 is no longer let in', async () => !(await isLetIn('desk-1')), patient);
     await isRefused('desk-1', NO_CALS);
   });
 
-  test('somebody waits for a log-on under the same name: whose it was is clear where xrdp says from where it came', async () => {
+  test('two clients of one user: a log-on is matched only if xrdp reports its address', async () => {
     const letIn = gateway.logCount('let in');
     const waits = await connect('desk-5', 'wrong');
     await eventually('it is let in', () => gateway.logCount('let in') > letIn, patient);
     const before = validations();
     const d = await logsOn('desk-6');
     assert.equal(kindOf(d), 'temporary');
-    if (debian.version === 12) assert.equal(validations(), before, 'it could be either');
+    if (debian.version === 12) assert.equal(validations(), before, 'either client could match');
     else await eventually('the license is marked validated', () => validations() > before, patient);
     await waits.disconnect();
   });
 
-  test('no password and no license in the log', () => {
+  test('the log holds no password and no license', () => {
     const log = gateway.log();
     for (const word of [machine.password, 'PRIVATE KEY', 'eyJ']) assert.ok(!log.includes(word), word);
   });

@@ -1,5 +1,4 @@
-// An RDP client for tests, as far as the gateway looks: what it sends, byte by byte, and its side of the license exchange. The
-// tests with real clients are in tests/rdp.
+// A fake RDP client, up to the end of licensing: its frames, and its side of the license exchange. tests/rdp has real clients.
 
 import { constants, createHash, createPublicKey, publicEncrypt, randomBytes } from 'node:crypto';
 import {
@@ -104,16 +103,16 @@ export const licensePdu = (
 export const blob = (type: number, data: Uint8Array): Uint8Array =>
   concat(u16le(type), u16le(data.length), data);
 
-/** As FreeRDP makes it of the client's name. */
+/** FreeRDP derives the hardware id from the client's name. */
 export const hardwareIdOf = (hostname: string): Uint8Array =>
   concat([0, 0, 1, 4], digests.md5(ascii(hostname)));
 
 export type ClientLicenseStore = { license: Uint8Array | null };
 
-/** What a licensing PDU of the server makes of the exchange; undefined where the client is done. */
 export type FakeClientLicensing = {
+  /** Takes a licensing PDU of the server. Returns the reply; undefined if the exchange is done. */
   readonly receive: (pdu: Uint8Array) => Uint8Array | undefined;
-  /** The type of the last PDU: 3 a new license, 4 an upgrade, 0xff licensing is over. */
+  /** The type of the server's last PDU: 3 new license, 4 upgrade, 0xff end of licensing. */
   readonly last: () => number;
   readonly hardwareId: string;
 };
@@ -123,7 +122,7 @@ const readBlob = (r: ReturnType<typeof reader>): Uint8Array => {
   return r.take(r.u16le());
 };
 
-/** The client's side. `bare`: answers a challenge as rdesktop does, without a header. */
+/** `bare`: answers a challenge without a header, as rdesktop does. */
 export const fakeClientLicensing = (
   hostname: string,
   store: ClientLicenseStore,
@@ -134,13 +133,13 @@ export const fakeClientLicensing = (
   const premaster = randomBytes(48);
   let keys: LicenseKeys | undefined;
   let last = 0;
-  const sealed = (data: Uint8Array): Uint8Array => {
+  const encrypt = (data: Uint8Array): Uint8Array => {
     if (!keys) throw new Error('the server sent no LICENSE_REQUEST first');
     return rc4(keys.encryption, data);
   };
-  const signed = (data: Uint8Array): Uint8Array => mac(digests, keys?.macSalt ?? new Uint8Array(16), data);
+  const macOf = (data: Uint8Array): Uint8Array => mac(digests, keys?.macSalt ?? new Uint8Array(16), data);
 
-  const requested = (r: ReturnType<typeof reader>): Uint8Array => {
+  const answerRequest = (r: ReturnType<typeof reader>): Uint8Array => {
     const serverRandom = r.take(32);
     r.u32le();
     r.take(r.u32le());
@@ -167,22 +166,22 @@ export const fakeClientLicensing = (
         0x12,
         opening,
         blob(1, store.license),
-        blob(9, sealed(hardwareId)),
-        signed(hardwareId),
+        blob(9, encrypt(hardwareId)),
+        macOf(hardwareId),
       );
     return licensePdu(0x13, opening, blob(0x0f, ascii('ann\0')), blob(0x10, ascii(`${hostname}\0`)));
   };
-  const challenged = (r: ReturnType<typeof reader>): Uint8Array => {
+  const answerChallenge = (r: ReturnType<typeof reader>): Uint8Array => {
     r.u32le();
-    const challenge = sealed(readBlob(r));
+    const challenge = encrypt(readBlob(r));
     const header = o.bare === true ? [] : [0, 1, 0, 0xff, 3, 0, ...u16le(challenge.length)];
     const response = concat(header, challenge);
-    const proof = signed(concat(response, hardwareId));
-    return licensePdu(0x15, blob(9, sealed(response)), blob(9, sealed(hardwareId)), proof);
+    const proof = macOf(concat(response, hardwareId));
+    return licensePdu(0x15, blob(9, encrypt(response)), blob(9, encrypt(hardwareId)), proof);
   };
-  const given = (r: ReturnType<typeof reader>): void => {
-    const content = sealed(readBlob(r));
-    if (hex(signed(content)) !== hex(r.take(16))) throw new Error('the license does not verify');
+  const storeLicense = (r: ReturnType<typeof reader>): void => {
+    const content = encrypt(readBlob(r));
+    if (hex(macOf(content)) !== hex(r.take(16))) throw new Error('the license does not verify');
     const inner = reader(content);
     inner.u32le();
     for (let i = 0; i < 3; i += 1) inner.take(inner.u32le());
@@ -196,9 +195,9 @@ export const fakeClientLicensing = (
       const r = reader(pdu);
       last = r.u8();
       r.take(3);
-      if (last === 1) return requested(r);
-      if (last === 2) return challenged(r);
-      if (last === 3 || last === 4) given(r);
+      if (last === 1) return answerRequest(r);
+      if (last === 2) return answerChallenge(r);
+      if (last === 3 || last === 4) storeLicense(r);
       return undefined;
     },
   };

@@ -1,4 +1,4 @@
-// An RDP server for tests, as far as the gateway looks. Behind licensing it sends back what it gets.
+// A fake RDP server, up to the end of licensing. After that it echoes.
 
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
@@ -13,13 +13,13 @@ import { encodeNegotiationFailure } from '../../../services/session-gateway/src/
 import { connectionConfirm, licensePdu } from './fake-client.ts';
 
 export type ServerBehavior =
-  'asks' | 'says-valid' | 'wants-nla' | 'answers-junk' | 'is-silent' | 'wants-its-own-licenses';
+  'requests-license' | 'declares-valid' | 'requires-nla' | 'sends-junk' | 'silent' | 'issues-licenses';
 
 export type FakeRdpServer = {
   readonly port: number;
-  /** How the next connections are treated; `asks` is xrdp 0.9, `says-valid` is 0.10.1. */
+  /** For connections from now on. xrdp 0.9 behaves as `requests-license`, 0.10.1 as `declares-valid`. */
   readonly setBehavior: (manner: ServerBehavior) => void;
-  /** Clients that sent Client Info: their number, and the address of the last. */
+  /** `number`: of clients that sent Client Info. `address`: of the last one. */
   readonly clients: () => { readonly number: number; readonly address: string | undefined };
   readonly openConnections: () => number;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
@@ -41,15 +41,15 @@ export const startFakeRdpServer = async (): Promise<FakeRdpServer> => {
   const { certificate, key } = await makeSelfSignedCertificate('played', Date.now());
   const secureContext = createSecureContext({ cert: certificate, key });
   const sockets = new Set<Socket>();
-  let manner: ServerBehavior = 'asks';
+  let behavior: ServerBehavior = 'requests-license';
   let number = 0;
   let address: string | undefined;
 
-  const talk = (socket: Socket, tls: TLSSocket, how: ServerBehavior): void => {
-    let ahead: Uint8Array = new Uint8Array(0);
+  const talk = (socket: Socket, tls: TLSSocket, current: ServerBehavior): void => {
+    let buffered: Uint8Array = new Uint8Array(0);
     let at: 'initial' | 'domain' | 'licensing' = 'initial';
     const take = (frame: Uint8Array): void => {
-      if (how === 'answers-junk') return void tls.write(concat([3, 0, 0, 9], [1, 2, 3, 4, 5]));
+      if (current === 'sends-junk') return void tls.write(concat([3, 0, 0, 9], [1, 2, 3, 4, 5]));
       if (at === 'initial') {
         at = 'domain';
         return void tls.write(connectResponse);
@@ -63,18 +63,23 @@ export const startFakeRdpServer = async (): Promise<FakeRdpServer> => {
         at = 'licensing';
         number += 1;
         address = socket.remoteAddress;
-        if (how === 'wants-its-own-licenses') return void tls.write(says(licensePdu(0x02, [0, 0, 0, 0])));
-        if (how === 'asks') return void tls.write(says(licensePdu(0x01, new Uint8Array(100))));
+        if (current === 'issues-licenses') return void tls.write(says(licensePdu(0x02, [0, 0, 0, 0])));
+        if (current === 'requests-license')
+          return void tls.write(says(licensePdu(0x01, new Uint8Array(100))));
       }
-      // What comes next may come in the same packet.
+      // The first bytes after licensing arrive in the same packet.
       tls.write(concat(valid, [3, 0, 0, 8], [0x68, 0x65, 0x79, 0x21]));
       tls.removeAllListeners('data');
       tls.pipe(tls);
     };
     tls.on('data', (chunk: Buffer) => {
-      ahead = concat(ahead, chunk);
-      for (let split = splitFrame(ahead, 65_535); split.kind === 'frame'; split = splitFrame(ahead, 65_535)) {
-        ahead = split.rest;
+      buffered = concat(buffered, chunk);
+      for (
+        let split = splitFrame(buffered, 65_535);
+        split.kind === 'frame';
+        split = splitFrame(buffered, 65_535)
+      ) {
+        buffered = split.rest;
         take(split.frame);
       }
     });
@@ -82,20 +87,20 @@ export const startFakeRdpServer = async (): Promise<FakeRdpServer> => {
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => {}).once('close', () => sockets.delete(socket));
-    const how = manner;
-    if (how === 'is-silent') return void socket.resume();
+    const current = behavior;
+    if (current === 'silent') return void socket.resume();
     socket.once('data', () => {
-      socket.write(how === 'wants-nla' ? encodeNegotiationFailure(5) : connectionConfirm(1));
+      socket.write(current === 'requires-nla' ? encodeNegotiationFailure(5) : connectionConfirm(1));
       const tls = new TLSSocket(socket, { isServer: true, secureContext });
       tls.on('error', () => {});
-      talk(socket, tls, how);
+      talk(socket, tls, current);
     });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
-    setBehavior: (m) => void (manner = m),
+    setBehavior: (next) => void (behavior = next),
     clients: () => ({ number, address }),
     openConnections: () => sockets.size,
     [Symbol.asyncDispose]: async () => {

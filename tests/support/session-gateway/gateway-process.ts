@@ -1,4 +1,4 @@
-// The session gateway as a process of its own, of a license server whose time passes, with a wire to NATS that can be cut.
+// The session gateway as a process, with the clock of its license server, and a connection to NATS that a test can cut.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,22 +19,22 @@ type LogLine = {
 
 export type GatewayProcess = {
   readonly port: number;
-  /** What it is started with. */
+  /** The settings of its next start. */
   readonly environment: () => Record<string, string>;
-  /** How it was decided on this device, last of all. */
+  /** The row of the last decision on this device, with the code of a refusal. */
   readonly lastDecision: (device: string) => string | undefined;
-  /** How often something was logged so far. */
+  /** The number of log lines with this message. */
   readonly logCount: (msg: string) => number;
   readonly log: () => string;
   readonly cutNats: () => void;
-  /** Resolves once it is connected to NATS again. */
+  /** Resolves when the gateway is connected to NATS again. */
   readonly restoreNats: () => Promise<void>;
-  /** Killed and started again, at the license server's time, on what it kept. */
+  /** Kills the gateway, and starts it with the same data and the license server's time. */
   readonly restart: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
-/** A license server, and what its clocks show. */
+/** A license server, and the time of its clocks. */
 export type LicenseServerSite = { readonly profile: Profile; readonly now: () => number };
 
 export type GatewayProcessOptions = {
@@ -51,11 +51,11 @@ export const startGateway = async (
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-gateway-'));
   const id = o.terminalServerId;
   const { hostname, port: natsPort } = new URL(s.profile.natsUrl);
-  const wire = await startFaultProxy({ host: hostname, port: Number(natsPort) });
+  const proxy = await startFaultProxy({ host: hostname, port: Number(natsPort) });
   const [port = 0] = await freePorts(1);
-  const earlier: string[] = [];
+  const earlierLines: string[] = [];
   const environment = (): Record<string, string> => ({
-    CALBUS_NATS_URL: `nats://${wire.host}:${wire.port}`,
+    CALBUS_NATS_URL: `nats://${proxy.host}:${proxy.port}`,
     CALBUS_NATS_SEED_FILE: terminalServerSeedFile(s.profile, id),
     CALBUS_CLEARINGHOUSE_ROOT_FILE: s.profile.clearinghouseRootFile,
     CALBUS_TERMINAL_SERVER_ID: id,
@@ -75,8 +75,8 @@ export const startGateway = async (
       readyWithinMs: 60_000,
     });
   let service = await start();
-  const facts = (): LogLine[] =>
-    [...earlier, ...service.lines()].flatMap((line) => {
+  const logLines = (): LogLine[] =>
+    [...earlierLines, ...service.lines()].flatMap((line) => {
       try {
         return [JSON.parse(line) as LogLine];
       } catch {
@@ -87,32 +87,32 @@ export const startGateway = async (
     port,
     environment,
     lastDecision: (device) => {
-      const last = facts().findLast((f) => f.device === device && f.row !== undefined);
+      const last = logLines().findLast((f) => f.device === device && f.row !== undefined);
       return last && (last.code === undefined ? last.row : `${last.row} ${last.code}`);
     },
-    logCount: (msg) => facts().filter((f) => f.msg === msg).length,
-    log: () => [...earlier, ...service.lines()].join('\n'),
-    cutNats: wire.cut,
+    logCount: (msg) => logLines().filter((f) => f.msg === msg).length,
+    log: () => [...earlierLines, ...service.lines()].join('\n'),
+    cutNats: proxy.cut,
     restoreNats: async () => {
-      const before = wire.forwarded('toClient');
-      wire.restore();
-      // NATS greets whoever connects.
+      const before = proxy.forwarded('toClient');
+      proxy.restore();
+      // NATS sends INFO on each new connection.
       await eventually(
-        'it is connected again',
-        () => wire.connections() > 0 && wire.forwarded('toClient') > before,
+        'the gateway is connected to NATS',
+        () => proxy.connections() > 0 && proxy.forwarded('toClient') > before,
         {
           withinMs: 30_000,
         },
       );
     },
     restart: async () => {
-      earlier.push(...service.lines());
+      earlierLines.push(...service.lines());
       await service.kill();
       service = await start();
     },
     [Symbol.asyncDispose]: async () => {
       await service.stop();
-      await wire[Symbol.asyncDispose]();
+      await proxy[Symbol.asyncDispose]();
       rmSync(dir, { recursive: true, force: true });
     },
   };

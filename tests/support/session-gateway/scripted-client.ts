@@ -1,4 +1,4 @@
-// A client that does what it is told, over a real connection with real TLS.
+// An RDP client that a test steps through, over a real connection with TLS.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -8,19 +8,19 @@ import { concat } from '../../../services/session-gateway/src/domain/bytes.ts';
 import { decodeMcs } from '../../../services/session-gateway/src/domain/mcs.ts';
 import { decodeSecuredPdu } from '../../../services/session-gateway/src/domain/security-header.ts';
 import { splitFrame } from '../../../services/session-gateway/src/domain/tpkt.ts';
-import * as played from './fake-client.ts';
+import * as fakeClient from './fake-client.ts';
 
 export type ScriptedClient = {
   readonly send: (...parts: readonly Uint8Array[]) => void;
-  /** The next frame; undefined once the other end has hung up. */
+  /** The next frame; undefined if the server closed the connection. */
   readonly nextFrame: () => Promise<Uint8Array | undefined>;
-  /** So many bytes, whatever they are. */
+  /** The next `length` bytes. */
   readonly take: (length: number) => Promise<Uint8Array>;
   readonly startTls: () => Promise<void>;
-  /** Resolves once the other end has hung up. */
+  /** Resolves when the server has closed the connection. */
   readonly closed: Promise<void>;
   readonly isClosed: () => boolean;
-  /** The stream itself; nothing is read of it here any more. */
+  /** The stream, from which the client no longer reads. */
   readonly release: () => Duplex;
   readonly disconnect: () => void;
 };
@@ -28,25 +28,25 @@ export type ScriptedClient = {
 export const connectClient = async (port: number): Promise<ScriptedClient> => {
   const socket: Socket = connect({ host: '127.0.0.1', port });
   let stream: Duplex = socket;
-  let ahead: Uint8Array = new Uint8Array(0);
-  let over = false;
+  let buffered: Uint8Array = new Uint8Array(0);
+  let isClosed = false;
   let wake = (): void => {};
   const listen = (s: Duplex): void => {
     s.on('error', () => {});
     s.on('data', (chunk: Buffer) => {
-      ahead = concat(ahead, chunk);
+      buffered = concat(buffered, chunk);
       wake();
     });
     s.on('close', () => {
-      over = true;
+      isClosed = true;
       wake();
     });
   };
-  const hungUp = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const until = async <T>(look: () => T | undefined): Promise<T | undefined> => {
     for (;;) {
       const found = look();
-      if (found !== undefined || over) return found;
+      if (found !== undefined || isClosed) return found;
       await new Promise<void>((resolve) => (wake = resolve));
     }
   };
@@ -58,14 +58,14 @@ export const connectClient = async (port: number): Promise<ScriptedClient> => {
     },
     nextFrame: () =>
       until(() => {
-        const split = splitFrame(ahead, 65_535);
+        const split = splitFrame(buffered, 65_535);
         if (split.kind !== 'frame') return undefined;
-        ahead = split.rest;
+        buffered = split.rest;
         return split.frame;
       }),
     take: async (length) => {
-      const taken = await until(() => (ahead.length < length ? undefined : ahead.subarray(0, length)));
-      ahead = ahead.subarray(taken?.length ?? 0);
+      const taken = await until(() => (buffered.length < length ? undefined : buffered.subarray(0, length)));
+      buffered = buffered.subarray(taken?.length ?? 0);
       return taken ?? new Uint8Array(0);
     },
     startTls: async () => {
@@ -75,8 +75,8 @@ export const connectClient = async (port: number): Promise<ScriptedClient> => {
       listen(tls);
       await once(tls, 'secureConnect');
     },
-    closed: hungUp,
-    isClosed: () => over,
+    closed,
+    isClosed: () => isClosed,
     release: () => {
       stream.removeAllListeners('data');
       return stream;
@@ -85,16 +85,17 @@ export const connectClient = async (port: number): Promise<ScriptedClient> => {
   };
 };
 
-/** Up to the end of TLS. */
+/** Connects, up to the end of the TLS handshake. */
 export const connectWithTls = async (port: number): Promise<ScriptedClient> => {
   const client = await connectClient(port);
-  client.send(played.connectionRequest(3, 'Cookie: mstshash=ann\r\n'));
-  if (!(await client.nextFrame())) throw new Error('hung up on after the connection request');
+  client.send(fakeClient.connectionRequest(3, 'Cookie: mstshash=ann\r\n'));
+  if (!(await client.nextFrame()))
+    throw new Error('the server closed the connection after the connection request');
   await client.startTls();
   return client;
 };
 
-/** Up to Client Info, which the gateway answers with licensing. */
+/** Connects, up to Client Info, which the gateway answers with licensing. */
 export const connectToLicensing = async (
   port: number,
   name: string,
@@ -103,21 +104,21 @@ export const connectToLicensing = async (
 ): Promise<ScriptedClient> => {
   const client = await connectWithTls(port);
   for (const frame of [
-    played.connectInitial([played.coreBlock(name)]),
-    played.erectDomain,
-    played.attachUser,
+    fakeClient.connectInitial([fakeClient.coreBlock(name)]),
+    fakeClient.erectDomain,
+    fakeClient.attachUser,
   ]) {
     client.send(frame);
-    if (frame !== played.erectDomain && !(await client.nextFrame()))
-      throw new Error('hung up on in the handshake');
+    if (frame !== fakeClient.erectDomain && !(await client.nextFrame()))
+      throw new Error('the server closed the connection in the handshake');
   }
-  for (const channel of [1007, 1003]) client.send(played.joinChannel(channel));
+  for (const channel of [1007, 1003]) client.send(fakeClient.joinChannel(channel));
   for (let joined = 0; joined < 2; joined += 1) await client.nextFrame();
-  client.send(played.clientInfo(user, password));
+  client.send(fakeClient.clientInfo(user, password));
   return client;
 };
 
-/** The licensing PDU in the next frame; undefined where it is something else, or there is none. */
+/** The licensing PDU in the next frame; undefined if there is none. */
 export const nextLicensingPdu = async (client: ScriptedClient): Promise<Uint8Array | undefined> => {
   const frame = await client.nextFrame();
   const pdu = frame ? decodeMcs(frame) : undefined;
@@ -126,18 +127,18 @@ export const nextLicensingPdu = async (client: ScriptedClient): Promise<Uint8Arr
   return secured.ok && secured.value.kind === 'license' ? secured.value.body : undefined;
 };
 
-/** The whole exchange; the type of the PDU that ended it. */
+/** Runs the license exchange to its end. Returns the type of the PDU that ended it. */
 export const runLicenseExchange = async (
   client: ScriptedClient,
   name: string,
-  store: played.ClientLicenseStore,
+  store: fakeClient.ClientLicenseStore,
 ): Promise<number> => {
-  const exchange = played.fakeClientLicensing(name, store);
+  const exchange = fakeClient.fakeClientLicensing(name, store);
   for (;;) {
     const pdu = await nextLicensingPdu(client);
-    if (!pdu) throw new Error('hung up on during licensing');
+    if (!pdu) throw new Error('the server closed the connection during licensing');
     const reply = exchange.receive(pdu);
     if (!reply) return exchange.last();
-    client.send(played.licensing(reply));
+    client.send(fakeClient.licensing(reply));
   }
 };

@@ -1,5 +1,5 @@
-// Commands in, answers out, over RabbitMQ. A command is acknowledged only after the broker has its answer, or the dead
-// letter, on disk; whatever is cut off before comes again, and the register repeats its answer.
+// Receives commands and sends answers over RabbitMQ. A command is acknowledged only when the broker has its answer or its dead letter on
+// disk. An interrupted command is delivered again, and the register repeats its answer.
 
 import type { ConfirmChannel } from 'amqplib';
 import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
@@ -40,7 +40,7 @@ const declareTopology = async (channel: ConfirmChannel): Promise<void> => {
   );
 };
 
-/** So that an answer has a place to wait in even where the license server has not been seen on this broker. */
+/** Declares the queue, so that an answer can wait for a license server that has never connected to this broker. */
 const declareAnswers = async (channel: ConfirmChannel, user: string): Promise<void> => {
   const queue = rabbitmqNames.answersQueue(user);
   await channel.assertQueue(queue, { durable: true, arguments: rabbitmqNames.answersQueueArguments });
@@ -63,7 +63,7 @@ export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink
 
   const bury = async (m: AmqpDelivery, code: string, says: string): Promise<boolean> => {
     const facts = { code, says, user: m.user ?? null, size: m.bytes.byteLength };
-    o.log.warn(facts, 'message put aside');
+    o.log.warn(facts, 'message sent to the dead letters');
     const headers = {
       [rabbitmqNames.deadReasonHeader]: code,
       [rabbitmqNames.deadSaysHeader]: says.slice(0, 500),

@@ -1,4 +1,4 @@
-// What the vendor's operators enter and see, on the same database file as the service.
+// The vendor's operators enter and read data through this, on the same database file as the service.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
@@ -154,7 +154,7 @@ export const sqliteVendorAdmin = (db: DatabaseSync): VendorAdmin => {
       transact(db, () => {
         const known = registry.serverById(serverId);
         if (!known) return false;
-        // A command that was answered under the account before may come again under this one: it is the same command.
+        // A command that was answered under the old account may be repeated under the new one.
         db.prepare(
           `INSERT OR IGNORE INTO answers (user, command_id, hash, answer, reason, answered_at)
            SELECT ?, command_id, hash, answer, reason, answered_at FROM answers WHERE user = ?`,

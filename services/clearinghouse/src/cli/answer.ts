@@ -1,4 +1,4 @@
-// The vendor answers what a person brought: a request file, or the groups of one. The same handler as for RabbitMQ, on the same register.
+// The vendor answers a request file, or its groups by telephone. Uses the same handler and register as RabbitMQ.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
@@ -41,7 +41,7 @@ const requestOf = async (what: readonly string[], spoken: boolean): Promise<stri
   if (!spoken) {
     const [file, ...more] = what;
     if (file === undefined || more.length > 0)
-      throw new Error('Name one request file, or say --spoken and the groups.');
+      throw new Error('Name one request file, or pass --spoken and the groups.');
     const read = parseOfflineFile('request', readText(file));
     if (!read.ok) throw new Error(read.says);
     return read.jws;
@@ -65,7 +65,7 @@ const lines = (groups: readonly string[]): string =>
 const answer = async (what: readonly string[], o: Options): Promise<void> => {
   const dir = o.data ?? process.env['CALBUS_DATA_DIR'];
   if (dir === undefined)
-    throw new Error("Say where the Clearinghouse's data are: --data <dir>, or CALBUS_DATA_DIR.");
+    throw new Error("Name the Clearinghouse's data directory: --data <dir>, or CALBUS_DATA_DIR.");
   if (!existsSync(registerFile(dir)) || !existsSync(rootFile(dir)))
     throw new Error(`There is no Clearinghouse in ${dir}; check --data, or start the service once.`);
   if (!token.safeParse(o.account).success)
@@ -99,9 +99,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
     if (o.spoken === true) {
       const groups = await encodeAnswer(outcome.answer, request, readFileSync(rootFile(dir), 'utf8'));
       if (!groups)
-        throw new Error(
-          'The answer is too long to be spoken, or was given in an older form: send it as a file.',
-        );
+        throw new Error('The answer is too long for the telephone, or has an older form: send it as a file.');
       if (o.json === true) return console.log(JSON.stringify({ ...facts, answer: about, groups }, null, 2));
       return console.log(
         `${command.type} of ${command.productId}, account ${o.account}: ${about}\nThe answer has ${groups.length} groups:\n${lines(groups)}`,
@@ -129,14 +127,14 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
 export const addAnswerCommand = (program: Command): void => {
   program
     .command('answer')
-    .description('answer a request that a person brought: a file, or groups over the telephone')
+    .description('answer a request file, or the groups of one by telephone')
     .argument(
       '[request...]',
       'the request file; with --spoken its groups, or none to read them from standard input',
     )
     .requiredOption(
       '--account <name>',
-      'for which account: no broker vouches for who asks here, so check the caller first',
+      'the account of the license server; no broker checks it here, so check the caller first',
     )
     .option('--spoken', 'the request is groups of letters, and so is the answer')
     .option('--out <file>', 'where the answer is written (default: calbus-answer-<command>.txt)')

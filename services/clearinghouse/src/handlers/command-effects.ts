@@ -16,8 +16,14 @@ import {
   type Rejection,
 } from '../domain/decisions.ts';
 import type { Pack, Sender, Server } from '../domain/registry.ts';
-import type { Registry } from '../ports.ts';
-import type { CommandDeps } from './command-handler.ts';
+import type { Random, Registry, Signer, Store } from '../ports.ts';
+
+export type CommandDeps = {
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly random: Random;
+  readonly now: () => number;
+};
 
 export type VerifiedCommand =
   Rejection | { readonly kind: 'command'; readonly command: ClearinghouseCommand; readonly key: string };
@@ -25,10 +31,10 @@ export type VerifiedCommand =
 export type AppliedCommand =
   Rejection | { readonly kind: ClearinghouseCommand['type']; readonly answer: string };
 
-/** What an activation would hand out; made before the transaction, since a certificate cannot be made within one. */
+/** The certificate of an activation, made before the transaction, because making it is asynchronous. */
 export type ActivationDraft = { readonly serverId: string; readonly chain: readonly string[] } | undefined;
 
-/** The id under which a license server would be activated: what it has, or a new one. */
+/** The id for an activation: the present one, or a new one. */
 const idFor = (d: CommandDeps, command: ClearinghouseCommand): string | undefined => {
   switch (command.type) {
     case 'reactivate':
@@ -211,7 +217,7 @@ export const applyCommand = (
   if (wrong?.reason === 'WRONG_EPOCH' && server && provesCopy(command, server))
     registry.recordClone(server.serverId, at);
   if (wrong) return wrong;
-  if (!server) throw new Error('a command of nobody was taken');
+  if (!server) throw new Error('a command without a sender was accepted');
   registry.recordWitness(productId, command.sequence, command.witness);
   return ofServer(w, command, server);
 };

@@ -7,22 +7,9 @@ import type { OperatorClient } from '../client.ts';
 import { openLedgerReader } from '../ledger/reader.ts';
 import { noReport, type ProgressReport } from '../progress.ts';
 import { newCloneDetector, type Clone } from './clones.ts';
+import type { DeviceHistory } from './device-history.ts';
 import { findReimagedDevices, type ReimagedDevice } from './reimaged-devices.ts';
 import type { TimeRange } from './time-range.ts';
-
-/** A device by its last record. */
-export type DeviceHistory = {
-  readonly hardwareId: string;
-  name: string;
-  user: string | null;
-  readonly firstAt: number;
-  lastAt: number;
-  /** The time of the last record of its name. */
-  nameAt: number;
-  kind: 'temporary' | 'full';
-  /** The end of its license, or the time at which an operator ended it. */
-  until: number;
-};
 
 export type IdentityReport = {
   readonly range: TimeRange;

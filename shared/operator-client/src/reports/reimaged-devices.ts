@@ -1,7 +1,7 @@
 // Reimaged devices: one device name and user under several hardware ids. The newest id appeared while an older one, which never asked
 // again, still had a license in date. No device uses the license of the older id.
 
-import type { DeviceHistory } from './identities.ts';
+import type { DeviceHistory } from './device-history.ts';
 import type { TimeRange } from './time-range.ts';
 
 export type ReimagedDevice = {

@@ -1,7 +1,8 @@
 // The options that name a purchase agreement. Its number is checked before the command connects.
 
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { purchaseProgram, type AgreementReference, type PurchaseProgram } from '@calbus/contracts/purchases';
+import { purchaseProgram, type PurchaseProgram } from '@calbus/contracts/agreement-numbers';
+import type { AgreementReference } from '@calbus/contracts/purchases';
 import { normalizeAgreementNumber, agreementNumberProblem } from '@calbus/contracts/agreement-numbers';
 
 export type AgreementOptions = { readonly program: string; readonly agreement: string };

@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option } from 'commander';
-import { agreementProgram, type Installable } from '@calbus/contracts/purchases';
+import { agreementProgram } from '@calbus/contracts/agreement-numbers';
+import type { Installable } from '@calbus/contracts/purchases';
 import { liaisonInstall } from '@calbus/contracts/liaison-messages';
 import { licenseCodeProblem, normalizeLicenseCode } from '@calbus/contracts/agreement-numbers';
 import { licensingMode } from '@calbus/contracts/tokens';

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
-import { splitGroups } from '../../../../../shared/phone-codes/src/phone-code-groups.ts';
+import { splitGroups } from '@calbus/phone-codes/phone-code-groups';
 import { importAnswer, type ImportedAnswer } from '@calbus/operator-client/offline-exchange';
 import { Problem } from '@calbus/operator-client/problem';
 import { readLiaisonStatus } from '@calbus/operator-client/queries';
