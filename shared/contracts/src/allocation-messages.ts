@@ -63,7 +63,6 @@ export const allocation = z.discriminatedUnion('kind', [
     grace,
   }),
 ]);
-
 export type Allocation = z.infer<typeof allocation>;
 
 /** The most requests one allocate command may carry; an issuer's prefetch is no larger. */
@@ -90,7 +89,6 @@ export const allocationOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('noted') }),
   z.object({ kind: z.literal('refused'), code: refusalCode }),
 ]);
-
 export type AllocationOutcome = z.infer<typeof allocationOutcome>;
 
 export const allocationAnswer = z.object({
@@ -100,7 +98,6 @@ export const allocationAnswer = z.object({
   position: ledgerPosition,
   outcome: allocationOutcome,
 });
-
 export type AllocationAnswer = z.infer<typeof allocationAnswer>;
 
 export const inventoryAllocated = contract(

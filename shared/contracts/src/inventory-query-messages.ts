@@ -70,7 +70,6 @@ export const installedPack = z.object({
   agreement: z.string().max(64),
   installedAt: instant,
 });
-
 export type InstalledPack = z.infer<typeof installedPack>;
 
 export const inventoryPacks = contract(
@@ -112,7 +111,6 @@ export const heldLicense = z.object({
   notAfter: instant,
   position: ledgerPosition,
 });
-
 export type HeldLicense = z.infer<typeof heldLicense>;
 
 export const queryTerminalServers = contract(
@@ -140,7 +138,6 @@ export const knownTerminalServer = z.object({
     .object({ version: productVersion, mode: licensingMode.nullable(), grace, at: instant })
     .optional(),
 });
-
 export type KnownTerminalServer = z.infer<typeof knownTerminalServer>;
 
 export const inventoryTerminalServers = contract(
@@ -164,7 +161,6 @@ export const recordedUser = z.object({
   notAfter: instant,
   position: ledgerPosition,
 });
-
 export type RecordedUser = z.infer<typeof recordedUser>;
 
 export const inventoryLicenses = contract(

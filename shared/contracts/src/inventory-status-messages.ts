@@ -23,12 +23,10 @@ export const poolCounts = z.object({
   /** CALs given to nobody while the Clearinghouse is asked to take them; absent: none. */
   withheld: z.int().optional(),
 });
-
 export type PoolCounts = z.infer<typeof poolCounts>;
 
 /** What a replica compares its clock with. */
 export const clockSources = ['own-elapsed', 'ledger', 'nats', 'replica'] as const;
-
 export type ClockSource = (typeof clockSources)[number];
 
 export const queryStatus = contract(

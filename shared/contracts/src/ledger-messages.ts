@@ -10,7 +10,6 @@ export const MAX_RESTORE_MESSAGES = 500;
 
 /** A place of the ledger with its hash; the ledger's end, or null where it is empty. */
 export const ledgerEnd = z.object({ generation, sequence: z.int().min(1), hash: sha256 }).nullable();
-
 export type LedgerEnd = z.infer<typeof ledgerEnd>;
 
 export const inventoryAcceptLoss = contract(

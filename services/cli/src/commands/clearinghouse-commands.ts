@@ -4,14 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Redis } from 'ioredis';
-import {
-  agreementProgram,
-  purchaseProgram,
-  type Contact,
-  type PurchaseProgram,
-  type Installable,
-  type AgreementReference,
-} from '@calbus/contracts/purchases';
+import { agreementProgram, purchaseProgram, type PurchaseProgram } from '@calbus/contracts/agreement-numbers';
+import type { Contact, Installable, AgreementReference } from '@calbus/contracts/purchases';
 import { reactivationReason, reactivationReasons } from '@calbus/contracts/clearinghouse';
 import { inventoryReleaseReserve } from '@calbus/contracts/inventory-command-messages';
 import {

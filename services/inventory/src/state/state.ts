@@ -11,11 +11,18 @@ import type { ProductVersion } from '@calbus/contracts/versions';
 import { draftExpiryIndex, ExpiryTable, type ExpiryIndex } from './tables/expiry-index.ts';
 import { DeviceTable, OwnerTable } from './tables/device-table.ts';
 import type { Device, License } from './tables/license.ts';
-import type { DeviceNameHistory } from './device-names.ts';
 import { OutcomeTable } from './tables/outcome-table.ts';
 import { draftTable, type Table } from './tables/table.ts';
 import { UserTable, type UserEntry } from './tables/user-table.ts';
 import { StringPool } from './tables/string-pool.ts';
+
+export type DeviceNameHistory = {
+  /** The last names, oldest first, each with the time at which it took the place of the one before. */
+  readonly names: readonly { readonly name: string; readonly at: number }[];
+  /** How many changes of name were recorded in the day of the last one; days are numbered from 1970. */
+  readonly day: number;
+  readonly changes: number;
+};
 
 export type Pack = {
   readonly keyPackId: string;

@@ -4,22 +4,9 @@
 import { createChainReader, type LedgerMessage } from '@calbus/audit/chain';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { TimeRange } from './time-range.ts';
+import type { DeviceHistory } from './device-history.ts';
 import { findReimagedDevices, type ReimagedDevice } from './reimaged-devices.ts';
 import { newCloneDetector, type Clone } from './clones.ts';
-
-/** A device as its last record has it. */
-export type DeviceHistory = {
-  readonly hardwareId: string;
-  name: string;
-  user: string | null;
-  readonly firstAt: number;
-  lastAt: number;
-  /** When its name was last recorded. */
-  nameAt: number;
-  kind: 'temporary' | 'full';
-  /** The end of its license; earlier where that was ended early. */
-  until: number;
-};
 
 export type IdentityReport = {
   readonly range: TimeRange;
