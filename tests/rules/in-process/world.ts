@@ -178,6 +178,7 @@ export const openWorld = async (): Promise<World> => {
       await status();
     },
     eventually,
+    send: askAny,
     query,
     command: async (contract, body) => {
       const subject = subjects.inventory.operate((await leaderTerm()) ?? 0);

@@ -21,9 +21,6 @@ const IN_CONTAINERS = ['--test-concurrency=1', '--test-timeout=900000'];
 const module = (name: string): string => new URL(name, import.meta.url).href;
 const ALWAYS = ['--test', `--test-reporter=${module('report.ts')}`, `--import=${module('watchdog.ts')}`];
 
-/** The flow tests of the rows share a vendor. */
-const VENDOR = { of: 'tests/flow/rows/', setup: 'tests/flow/rows/vendor-site.ts' };
-
 type Selection = { readonly all: readonly string[]; readonly files: readonly string[] };
 
 /** A pattern is the name of a suite, or a part of a path. */
@@ -63,10 +60,8 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(error instanceof Error ? error.message : String(error));
     return 1;
   }
-  const needsVendor = first.some((f) => f.startsWith(VENDOR.of) && suiteOf(f) === 'flow');
-  const setup = needsVendor ? [`--test-global-setup=${VENDOR.setup}`] : [];
   const parts = [
-    ...(first.length > 0 ? [[...ALL, ...setup, ...options, ...first]] : []),
+    ...(first.length > 0 ? [[...ALL, ...options, ...first]] : []),
     ...(last.length > 0 ? [[...IN_CONTAINERS, ...options, ...last]] : []),
   ];
   return await runParts(parts);
