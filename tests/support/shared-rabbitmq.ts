@@ -85,7 +85,9 @@ const claim = (folder: string): string | undefined => {
 };
 
 const mayNot = (): never => {
-  throw new Error('This RabbitMQ is shared by the run. A test that stops it starts its deployment with ownRabbitmq.');
+  throw new Error(
+    'This RabbitMQ is shared by the run. A test that stops it starts its deployment with ownRabbitmq.',
+  );
 };
 
 /**

@@ -13,7 +13,9 @@ export const amqpConfig = {
   rabbitmqUrl: z
     .string()
     .regex(/^amqps?:\/\/[^\s@/]+(\/[A-Za-z0-9._-]*)?$/, 'must be amqp://host:port, without user and password')
-    .describe('`amqp://host:port` or `amqps://host:port`, without user and password; `/name` at the end names a virtual host.'),
+    .describe(
+      '`amqp://host:port` or `amqps://host:port`, without user and password; `/name` at the end names a virtual host.',
+    ),
   rabbitmqUser: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -')
