@@ -156,5 +156,5 @@ test('when what decisions saw is gone the ledger still says what was recorded, a
   const output = await text(hw(1));
   assert.match(output, /^full license for 2003 until .*, in place of temporary license/);
   assert.match(output, /held +\S+ +temporary, validated, 2003, until .*, in date/);
-  assert.match(output, /not kept any more: that is so after 30 days/);
+  assert.match(output, /not stored: they are forgotten after 30 days/);
 });

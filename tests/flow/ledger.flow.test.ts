@@ -20,7 +20,7 @@ let clean: { readonly sequence: number; readonly time: number };
 
 const messages = async (): Promise<StoredLedgerMessage[]> => {
   const all: StoredLedgerMessage[] = [];
-  for await (const m of openLedgerReader(s.operator, 'test').read()) all.push(m);
+  for await (const m of openLedgerReader(s.operator).read()) all.push(m);
   return all;
 };
 const batchOf = (m: StoredLedgerMessage | undefined): LedgerBatch =>

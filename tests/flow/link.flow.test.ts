@@ -29,7 +29,7 @@ import {
 import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
-import { newId } from '@calbus/operator-client/client';
+import { newId } from '@calbus/operator-client/ids';
 import { readSecret } from '@calbus/operator-client/profile';
 import { CLEARINGHOUSE, LICENSE_SERVER } from '@calbus/local/deployment';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
