@@ -13,7 +13,7 @@ import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
-import type { Random } from '../rules/decision.ts';
+import type { Random } from '../rules/ruling.ts';
 import type { Head } from '../state/state.ts';
 import { accepted } from '../api/record-once.ts';
 import type { Follower } from './follow.ts';

@@ -11,7 +11,7 @@ import {
 import { NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
 import { answerWith, type Answer } from '@calbus/runtime/respond';
-import type { Random } from '../rules/decision.ts';
+import type { Random } from '../rules/ruling.ts';
 import type { Ledger, RestoreMark } from '../ports.ts';
 import { accepted } from '../api/record-once.ts';
 import { encodeBatch, hashOf, openBatch } from './chain.ts';
