@@ -1,4 +1,4 @@
-// Writes docs/configuration.md from the schemas of the services. `--check` writes nothing and exits 1 where the page differs.
+// Writes docs/configuration.md from the schemas of the services. `--check` writes nothing and exits with 1 if the page differs.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,6 +18,6 @@ const read = (): string => {
 
 if (!process.argv.includes('--check')) writeFileSync(file, wanted);
 else if (read() !== wanted) {
-  process.stderr.write('Run `npm run configuration`: docs/configuration.md is not what the schemas say.\n');
+  process.stderr.write('Run `npm run configuration`: docs/configuration.md differs from the schemas.\n');
   process.exitCode = 1;
 }

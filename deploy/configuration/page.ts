@@ -1,7 +1,7 @@
-// The reference page of every setting, out of the very schemas that refuse what is not one.
+// The reference page of every setting, from the schemas that the services check their configuration with.
 
 import type { z } from 'zod';
-import { settingsOf, type Setting } from '@calbus/runtime/settings';
+import { describeSettings, type SettingDescription } from '@calbus/runtime/setting-descriptions';
 import { config as clearinghouse } from '../../services/clearinghouse/src/config.ts';
 import { config as liaison } from '../../services/clearinghouse-liaison/src/config.ts';
 import { config as inventory } from '../../services/inventory/src/config.ts';
@@ -12,14 +12,17 @@ import { config as provision } from '../nats/provision-config.ts';
 export const configured: Readonly<Record<string, { readonly about: string; readonly schema: z.ZodObject }>> =
   {
     issuer: { about: 'Answers license requests, and signs.', schema: issuer },
-    inventory: { about: 'Keeps the ledger. One replica leads, the others follow.', schema: inventory },
+    inventory: { about: 'Holds the ledger. One replica leads, the others follow.', schema: inventory },
     'clearinghouse-liaison': {
-      about: 'Keeps the identity of this license server, and speaks to the Clearinghouse.',
+      about: 'Holds the identity of this license server, and exchanges messages with the Clearinghouse.',
       schema: liaison,
     },
-    clearinghouse: { about: "The vendor's side.", schema: clearinghouse },
+    clearinghouse: {
+      about: "The vendor's side: activates license servers and issues CALs.",
+      schema: clearinghouse,
+    },
     'session-gateway': {
-      about: 'Sits in front of an RDP server, and licenses its clients.',
+      about: 'Licenses the clients of the RDP server behind it.',
       schema: sessionGateway,
     },
     provision: {
@@ -28,21 +31,21 @@ export const configured: Readonly<Record<string, { readonly about: string; reado
     },
   };
 
-const unset = (s: Setting['unset']): string => {
+const unset = (s: SettingDescription['unset']): string => {
   switch (s.kind) {
     case 'needed':
       return '**needed**';
     case 'default':
       return `\`${s.text}\``;
     case 'nothing':
-      return 'may be left out';
+      return 'optional';
   }
 };
 
 const table = (schema: z.ZodObject): string[] => [
-  '| variable | unless set | what it is |',
+  '| variable | default | meaning |',
   '| --- | --- | --- |',
-  ...settingsOf(schema).map(
+  ...describeSettings(schema).map(
     (s) => `| \`${s.variable}\` | ${unset(s.unset)} | ${s.about.replaceAll('|', '\\|')} |`,
   ),
 ];
@@ -53,18 +56,18 @@ export const configurationPage = (): string =>
     '',
     '<!-- Generated from the schemas of the services: `npm run configuration`. -->',
     '',
-    'Each service is told by variables of its environment, and by the files that they name. All are checked before',
-    'anything is connected: a variable that begins with `CALBUS_` and is none of these, one that is missing and a value that does not',
-    'fit are refused in one sentence each, with exit code 2. Secrets are never in a variable, but in a file that it names, which the',
-    'service reads when it starts.',
+    'Each service reads its settings from variables of its environment, and from the files that they name. It checks all of them before',
+    'it connects to anything. It refuses an unknown variable that begins with `CALBUS_`, a missing variable, and a value that does not',
+    'fit. Each refusal is one sentence, and the exit code is 2. A secret is never in a variable. It is in a file that a variable names, and',
+    'the service reads the file when it starts.',
     '',
-    '| with | a service |',
+    '| option | effect |',
     '| --- | --- |',
-    '| `--help` | says what is below, of itself |',
-    '| `--check` | says whether its configuration is good, and starts nothing |',
-    '| `--print` | prints its configuration as it is in force: what was given, the defaults, and what is not set. Of secrets it prints only the names of the files |',
+    '| `--help` | shows the table below for this service |',
+    '| `--check` | checks the configuration and starts nothing |',
+    '| `--print` | prints the configuration in force: given values, defaults, and unset variables. Of a secret it prints only the name of the file |',
     '',
-    'How the health of a service is asked is in [operations.md](operations.md#health-and-metrics). The settings of the license server, which its administrator changes while it runs, are others: `calbus settings get`.',
+    'The pages about health are in [health.md](operations/health.md). An administrator changes the settings of the license server while it runs: [settings.md](operations/reference/settings.md).',
     ...Object.entries(configured).flatMap(([name, { about, schema }]) => [
       '',
       `## ${name}`,

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { repositoryRoot } from '@calbus/local/repository';
-import { settingsOf } from '@calbus/runtime/settings';
+import { describeSettings } from '@calbus/runtime/setting-descriptions';
 import { configured } from './page.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-settings-'));
@@ -31,7 +31,7 @@ const services = Object.entries(configured).filter(([name]) => name !== 'provisi
 /** What the service must be told, with the same file for everything that is in one. */
 const needed = (name: string): Record<string, string> =>
   Object.fromEntries(
-    settingsOf(configured[name]?.schema ?? assert.fail(name))
+    describeSettings(configured[name]?.schema ?? assert.fail(name))
       .filter((s) => s.unset.kind === 'needed')
       .map(({ variable }) => [variable, given[variable] ?? file]),
   );
@@ -47,7 +47,7 @@ for (const [name, { schema }] of services) {
     test('--help says each setting, also where nothing is set', () => {
       const { status, stdout } = run(name, ['--help'], {});
       assert.equal(status, 0);
-      for (const { variable, about } of settingsOf(schema)) {
+      for (const { variable, about } of describeSettings(schema)) {
         assert.ok(stdout.includes(`  ${variable}  (`), variable);
         assert.ok(stdout.includes(about.replaceAll('`', '')), variable);
       }

@@ -1,4 +1,4 @@
-// Every server's certificate, and to every part the authority that it believes.
+// Gives every server its certificate, and every part the certificate authority that it trusts.
 
 import { isIP } from 'node:net';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { ensureTls, type TlsServer } from '../tls/certificate-files.ts';
 import { writeForOwner, writeForServers, inMounted, root, write } from './folders.ts';
 import type { Node } from './nodes.ts';
 
-/** Where a server finds its own. */
+/** The paths of a server's own files. */
 export const serverTls = {
   certificateFile: inMounted('server.pem'),
   keyFile: inMounted('server.key'),
@@ -24,7 +24,7 @@ const clients = [
   'registrar',
 ];
 
-/** Names by which terminal servers outside of these networks know NATS. */
+/** The names of NATS for terminal servers outside these networks. */
 const namesOutside = (text: string): string[] => {
   const names = text
     .split(',')
@@ -33,11 +33,11 @@ const namesOutside = (text: string): string[] => {
   const wrong = names.find((name) => isIP(name) === 0 && !/^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*$/.test(name));
   if (wrong === undefined) return names;
   throw new Error(
-    `NATS_NAMES: ${JSON.stringify(wrong)} is no host name and no IP address. Write them with commas between.`,
+    `NATS_NAMES: ${JSON.stringify(wrong)} is neither a host name nor an IP address. Separate names with commas.`,
   );
 };
 
-/** Gives the servers that have a new one. `outside`: more names for NATS, with commas between them. */
+/** Returns the servers that have a new certificate. `outside`: more names for NATS, with commas between them. */
 export const handOutCertificates = async (
   nodes: readonly Node[],
   outside: string,

@@ -4,11 +4,11 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 export const root = '/setup';
-/** Where a part finds its folder. */
+/** The path of a part's folder in its container. */
 export const mounted = '/run/calbus';
 export const inMounted = (name: string): string => path.join(mounted, name);
 
-// The servers' containers run as users that we do not know. Their folders are closed by being mounted there only.
+// The user ids of the servers' containers are unknown. Only those containers mount these folders, which protects the files.
 export const writeForServers = 0o644;
 export const writeForOwner = 0o600;
 
@@ -18,7 +18,7 @@ export const write = (part: string, name: string, text: string, mode: number): v
   writeFileSync(file, text, { mode });
 };
 
-/** Copies files that were made readable by their owner only; the copies are, too. */
+/** Copies files that only their owner may read. The copies have the same mode. */
 export const handOver = (part: string, files: Readonly<Record<string, string>>): void => {
   for (const [name, from] of Object.entries(files)) copyFileSync(from, path.join(root, part, name));
 };

@@ -1,4 +1,4 @@
-// What a container's health check runs: whether the service in it is ready, and in words what it waits for. Exit code 0 or 1.
+// The health check of a container: prints whether the service is ready and what it waits for. Exit code 0 or 1.
 
 const port = process.env['CALBUS_HTTP_PORT'] ?? '8080';
 const WITHIN_MS = 4_000;

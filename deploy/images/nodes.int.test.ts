@@ -5,7 +5,7 @@ import path from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { chosenNodes } from './nodes.ts';
 
-/** One start, with the profile `cluster` or without it; gives how many nodes there are. */
+/** One start, with the profile `cluster` or without it; returns the number of nodes. */
 const deployment = (t: TestContext) => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-nodes-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
@@ -15,9 +15,9 @@ const deployment = (t: TestContext) => {
     start: (profile: 'cluster' | 'none'): number => {
       if (profile === 'cluster') writeFileSync(mark, '');
       const { length } = chosenNodes(dir, mark);
-      // What comes after it in a start.
+      // The steps of a start that follow.
       mkdirSync(path.join(dir, 'secrets'), { recursive: true });
-      assert.equal(existsSync(mark), false, 'the mark is of one start');
+      assert.equal(existsSync(mark), false, 'the mark lasts for one start');
       return length;
     },
   };
@@ -28,7 +28,7 @@ test('the number of nodes is that of the first start', (t) => {
   assert.equal(one.start('none'), 1);
   assert.equal(one.start('none'), 1);
   assert.throws(() => one.start('cluster'), /has one node of NATS.*by a backup/);
-  assert.equal(one.start('none'), 1, 'and goes on where the next start is right again');
+  assert.equal(one.start('none'), 1, 'a start with the first choice succeeds again');
 
   const three = deployment(t);
   assert.equal(three.start('cluster'), 3);
@@ -36,7 +36,7 @@ test('the number of nodes is that of the first start', (t) => {
   assert.equal(three.start('cluster'), 3);
 });
 
-test('a deployment of before there was a choice has one node', (t) => {
+test('a deployment from before this choice existed has one node', (t) => {
   const old = deployment(t);
   mkdirSync(path.join(old.dir, 'secrets'));
   assert.throws(() => old.start('cluster'), /has one node of NATS/);

@@ -1,5 +1,5 @@
-// One node of NATS or three: chosen at the first start, by the profile `cluster`, and kept. What one node holds is not taken
-// over by a cluster, and a node of three alone answers nothing, so that a start with the other choice is stopped here.
+// One node of NATS or three: the profile `cluster` chooses at the first start, and the choice is kept. A cluster does not take over
+// the data of a single node, and one node of three does not answer alone. So a start with the other choice stops here.
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -13,8 +13,8 @@ const all = [
 export type Node = (typeof all)[number];
 
 /**
- * `markFile` is put there by the profile at each start, and taken away here. Throws an Error with one sentence where the choice is
- * another than that of the first start.
+ * The profile writes `markFile` at each start, and this function removes it. Throws an Error with one sentence if the choice differs
+ * from that of the first start.
  */
 export const chosenNodes = (
   keysDir: string,
@@ -23,14 +23,14 @@ export const chosenNodes = (
   const wanted = existsSync(markFile) ? '3' : '1';
   rmSync(markFile, { force: true });
   const file = path.join(keysDir, 'nodes');
-  // Who has secrets and no such file was there before there was a choice.
+  // A deployment with secrets but without this file is older than the choice.
   const before = existsSync(path.join(keysDir, 'secrets')) ? '1' : wanted;
   const kept = existsSync(file) ? readFileSync(file, 'utf8').trim() : before;
   if (kept !== wanted)
     throw new Error(
       kept === '3'
         ? 'This deployment has three nodes of NATS: start it with --profile cluster, or COMPOSE_PROFILES=cluster.'
-        : 'This deployment has one node of NATS, whose streams a cluster does not take over: start it without the profile cluster, or bring it to three by a backup (docs/containers.md).',
+        : 'This deployment has one node of NATS, whose streams a cluster does not take over: start it without the profile cluster, or bring it to three by a backup (docs/containers/nats-cluster.md).',
     );
   writeFileSync(file, `${kept}\n`, { mode: 0o600 });
   return wanted === '3' ? all : [all[0]];

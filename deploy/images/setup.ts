@@ -1,5 +1,5 @@
-// Makes the files of a deployment in containers and hands each part its own: one folder of `root` for each, which is a
-// volume that only this part mounts. Run at every start; identities, secrets and certificates that are there and good are kept.
+// Makes the files of a deployment in containers. Each part gets its own folder of `root`, a volume that only this part mounts. Runs at
+// every start and keeps valid identities, secrets and certificates.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -32,9 +32,9 @@ const { seedFile, secretFile, configuration, ...deployment } = prepareDeployment
 const secret = readFileSync(secretFile('nats-cluster'), 'utf8').trim();
 const routes = nodes.map(({ node }) => `${node}:6222`);
 for (const { service, node } of nodes) {
-  // A node has this name on the network of the nodes only, and listens for the others nowhere else.
+  // A node has this name only on the network of the nodes, and it listens for other nodes only there.
   const cluster = { node, host: node, port: 6222, routes, secret };
-  // Beside the folder of its configuration a server finds that of the terminal servers, as here.
+  // A server finds the folder of the terminal servers beside the folder of its configuration, as here.
   const place = { host: '0.0.0.0', port: 4222, storeDir: '/data/jetstream' };
   const alone = { ...place, configDir: path.join(root, service), tls };
   const nats = configuration.nats.config(nodes.length === 1 ? alone : { ...alone, cluster });
@@ -48,7 +48,7 @@ for (const { service, node } of nodes) {
 
 const redis = [
   ...redisTls(6379, tls),
-  // It would answer loopback alone as long as the default user, who is off, has no password.
+  // Redis answers only loopback while the default user, which is disabled, has no password.
   'protected-mode no',
   'appendonly no',
   'save ""',
@@ -61,7 +61,7 @@ const rabbitmq = [
   'listeners.ssl.1 = 0.0.0.0:5671',
   `ssl_options.certfile = ${tls.certificateFile}`,
   `ssl_options.keyfile = ${tls.keyFile}`,
-  // Users are known by their passwords.
+  // Passwords authenticate the users.
   'ssl_options.verify = verify_none',
   `load_definitions = ${inMounted('definitions.json')}`,
 ];
@@ -102,7 +102,7 @@ handOver('registrar', {
   'redis-password': secretFile('redis-operator'),
 });
 const observer: Profile = {
-  // By this name all nodes are found.
+  // This name resolves to all nodes.
   natsUrl: 'tls://nats:4222',
   natsCaFile: tls.caFile,
   natsSeedFile: inMounted('observer.nk'),
@@ -133,6 +133,6 @@ const registrar: Profile = {
 for (const [part, profile] of Object.entries({ operator, observer, registrar }))
   write(part, `${part}.json`, `${JSON.stringify(profile, null, 2)}\n`, writeForOwner);
 
-console.log('Identities, secrets, certificates and the configuration of the servers are there.');
+console.log('Identities, secrets, certificates and the configuration of the servers are ready.');
 if (certified.length > 0)
-  console.log(`New certificates, which count from the next start of: ${certified.join(', ')}.`);
+  console.log(`New certificates. Restart these servers to use them: ${certified.join(', ')}.`);

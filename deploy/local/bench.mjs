@@ -5,13 +5,13 @@ await runUnderPinnedNode(
   `
 Usage: npm run bench [-- [benchmark] [options]]
 
-Measures calbus on real servers, and prints the figures beside those it wants to reach. Without a benchmark: "speed", how fast
-licenses are issued, which takes about twelve minutes. All but "regression" assert nothing; other work on the machine shows in every figure.
+Measures calbus on real servers and prints the figures beside their targets. The default benchmark is "speed": how fast licenses
+are issued. It takes about twelve minutes. Only "regression" can fail. Other work on the machine changes every figure.
 
   list     the benchmarks, with their options
   --json   the figures as JSON
   --help   this text
 `,
-  // As the launcher runs services: the process that measures is the terminal servers, and shares the machine with them.
+  // As the launcher runs services: the measuring process acts as the terminal servers and shares the machine with the services.
   ['--v8-pool-size=1'],
 );

@@ -5,7 +5,7 @@ await runUnderPinnedNode(
   `
 Usage: npm run check
 
-Checks types (tsc), lint and the architecture's rules (oxlint), formatting (prettier), and that the generated contracts
-are those of the sources. Runs all of them, then says one line for each. Exit: 0 all good, 1 something is not.
+Checks types (tsc), lint (oxlint), words and arrows of the house (tidy), formatting (prettier), and that generated files match
+their sources. Runs all checks, then prints one line for each. Exit: 0 all passed, 1 a check failed.
 `,
 );

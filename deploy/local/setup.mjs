@@ -1,5 +1,5 @@
-// What `npm start`, `npm test` and the other npm scripts do before anything else, on any Node from 18 on and without a single
-// dependency: install the packages when they are missing or out of date, then go on under the Node that package.json pins.
+// What `npm start`, `npm test` and the other npm scripts run this first, on any Node from 18 on and without
+// dependencies: it installs missing or outdated packages, then continues under the Node that package.json pins.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ async function installPackages() {
     process.stderr.write('Installing the packages that package-lock.json names (npm ci) …\n');
     const started = Date.now();
     const flags = ['ci', '--loglevel=error', '--no-audit', '--no-fund'];
-    // npm names its own program when it runs a script; a plain `node deploy/local/start.mjs` takes npm from the PATH.
+    // npm names its own program when it runs a script. Without npm, as in `node deploy/local/start.mjs`, npm comes from the PATH.
     const npm = process.env.npm_execpath;
     const asScript = npm !== undefined && /\.c?js$/.test(npm) && existsSync(npm);
     const [command, args] = asScript ? [process.execPath, [npm, ...flags]] : ['npm', flags];
@@ -58,7 +58,7 @@ async function installPackages() {
 
 function packagesAreCurrent() {
   if (existsSync(stampFile)) return readFileSync(stampFile, 'utf8') === lockDigest();
-  // Somebody ran `npm ci` by hand: npm's own record, newer than the lock file, says that it finished.
+  // After `npm ci` by hand, npm's own record is newer than the lock file.
   const record = path.join(modules, '.package-lock.json');
   if (!existsSync(record) || statSync(record).mtimeMs < statSync(lockFile).mtimeMs) return false;
   writeFileSync(stampFile, lockDigest());
@@ -69,7 +69,7 @@ function lockDigest() {
   return createHash('sha256').update(readFileSync(lockFile)).digest('hex');
 }
 
-// `npm ci` empties node_modules first, so two of them at once break each other. The lock names its holder: a dead one's is taken over.
+// `npm ci` empties node_modules first, so two concurrent runs break each other. The lock names its holder; the lock of a dead holder is taken over.
 async function withInstallLock(install) {
   const file = path.join(root, '.calbus', 'npm-ci.lock');
   mkdirSync(path.dirname(file), { recursive: true });
@@ -92,7 +92,7 @@ async function withInstallLock(install) {
 
 function holderIsAlive(file) {
   try {
-    // Between its creation and its writing the file is empty for a moment: a young file has a living holder.
+    // A new file is empty until its holder has written to it, so the holder of a young file counts as alive.
     if (Date.now() - statSync(file).mtimeMs < 2000) return true;
     process.kill(Number(readFileSync(file, 'utf8')), 0);
     return true;
@@ -118,7 +118,7 @@ function pinnedNode() {
   );
 }
 
-// Signals go on to the child, which decides; its end is ours. The channel tells the child when this process is killed outright.
+// Forwards signals to the child and ends with it. The channel tells the child if this process is killed.
 function run(node, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(node, args, { cwd: process.cwd(), stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });

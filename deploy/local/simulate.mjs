@@ -5,8 +5,8 @@ await runUnderPinnedNode(
   `
 Usage: npm run simulate [-- options]
 
-Tells stories of a whole license server in virtual time, each from its seed, with faults of every kind, and checks what must
-always be true. The last line is "violations: N". Exit: 0 none, 1 some, 2 an option is wrong.
+Runs scenarios of a whole license server in virtual time, each from its seed, with faults of every kind, and checks the
+invariants. The last line is "violations: N". Exit: 0 none, 1 some, 2 an option is wrong.
 
   --seeds <n>     how many (2000)
   --from <seed>   the first of them (1)

@@ -1,4 +1,4 @@
-// Three nodes as they are rendered here: every stream has three copies, and what was acknowledged outlives the node that led.
+// Three nodes with rendered configurations: every stream has three copies, and acknowledged messages survive the loss of the leading node.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -9,13 +9,13 @@ import { connect, nkeyAuthenticator } from 'nats';
 import { identities } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { eventually } from '@calbus/testkit/eventually';
-import { testNatsCluster } from '@calbus/testkit/servers';
+import { eventually } from '@calbus/test-support/eventually';
+import { testNatsCluster } from '@calbus/test-support/servers';
 import { natsConfig } from './config.ts';
 import { ensureKeys, seedFile } from './keys.ts';
 import { provision } from './provision.ts';
 
-test('three nodes keep what was acknowledged when the one that led is killed, and take it back', async (t) => {
+test('three nodes keep acknowledged messages when the leading node is killed, and accept it again', async (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const keys = ensureKeys(directory, ['ts1']);
@@ -37,7 +37,7 @@ test('three nodes keep what was acknowledged when the one that led is killed, an
     reconnectTimeWait: 100,
   });
   t.after(() => nc.close());
-  assert.deepEqual(nc.info?.connect_urls ?? [], [], 'a node hands out no addresses');
+  assert.deepEqual(nc.info?.connect_urls ?? [], [], 'a node does not advertise addresses');
   const jsm = await nc.jetstreamManager({ checkAPI: false, timeout: 1_000 });
   const js = nc.jetstream();
   const info = () => jsm.streams.info(streams.ledger.name);
@@ -58,7 +58,7 @@ test('three nodes keep what was acknowledged when the one that led is killed, an
     `${led} killed; the next append was acknowledged after ${Math.round(performance.now() - from)} ms`,
   );
   assert.ok(seq >= 6);
-  // Right after the loss JetStream may say for a moment that it is not there.
+  // Right after the loss JetStream may report for a moment that it is unavailable.
   const stored = (seq: number): Promise<string> =>
     eventually(
       `message ${seq}`,
@@ -74,7 +74,7 @@ test('three nodes keep what was acknowledged when the one that led is killed, an
   );
 });
 
-test('a secret or a name that is none is refused before anything is written', () => {
+test('an invalid secret or name is refused before any file is written', () => {
   const keys = ensureKeys(mkdtempSync(path.join(tmpdir(), 'calbus-keys-')), []);
   const cluster = { node: 'n1', host: '127.0.0.1', port: 1, routes: ['127.0.0.1:1'], secret: 'x'.repeat(16) };
   const render = (change: Partial<typeof cluster>): string =>

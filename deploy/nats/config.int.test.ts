@@ -8,8 +8,8 @@ import { connect, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { identities, terminalServerPermissions, type Role } from '@calbus/contracts/identities';
 import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { eventually } from '@calbus/testkit/eventually';
-import { testNats } from '@calbus/testkit/servers';
+import { eventually } from '@calbus/test-support/eventually';
+import { testNats } from '@calbus/test-support/servers';
 import { freePorts } from '@calbus/local/ports';
 import { createUser } from 'nkeys.js';
 import { natsConfig } from './config.ts';
@@ -29,7 +29,7 @@ const site = async (t: TestContext, terminalServerIds: string[]) => {
       servers: server.url,
       authenticator: nkeyAuthenticator(bytes(readFileSync(seed, 'utf8').trim())),
       inboxPrefix: inbox,
-      // A connection that meets a reload may be closed without a word, which the driver hears only when this has passed.
+      // NATS may close a connection silently during a reload. The driver notices only after this timeout.
       timeout: 1_000,
     });
     t.after(() => nc.close());
@@ -99,7 +99,7 @@ test("a terminal server's request is queued in account CAL, and decisions and tr
   assert.deepEqual({ num_pending, num_ack_pending }, { num_pending: 0, num_ack_pending: 0 });
 });
 
-test('provisioning makes what streams.ts says, twice is harmless, and nothing that is stricter is loosened', async (t) => {
+test('provisioning creates the streams of streams.ts, is idempotent, and never loosens a stricter setting', async (t) => {
   const s = await site(t, []);
   await s.setUp();
   const made = Object.keys(streams).length + 1;
@@ -115,7 +115,7 @@ test('provisioning makes what streams.ts says, twice is harmless, and nothing th
     [planned.deny_delete, planned.deny_purge, planned.discard, planned.compression, planned.max_msg_size],
     [true, true, 'new', 's2', streams.ledger.maxMessageBytes],
   );
-  // An operator bounds the ledger, and lifts the limit on the size of one message.
+  // An operator limits the ledger and removes the limit on the message size.
   await jsm.streams.update(streams.ledger.name, { max_bytes: 10_000_000, max_msg_size: -1 });
   s.lines.length = 0;
   await s.setUp();
@@ -141,7 +141,7 @@ test("the ledger's storage is limited, and the limit raised and lowered, by prov
   assert.equal(await limit(), 2_000_000);
 });
 
-test('a stream of the same name that is not ours stops provisioning with a sentence', async (t) => {
+test('a foreign stream with the same name stops provisioning with a sentence', async (t) => {
   const s = await site(t, []);
   const nc = await s.role('provisioner-ledger');
   const jsm = await nc.jetstreamManager({ checkAPI: false });
@@ -149,7 +149,7 @@ test('a stream of the same name that is not ours stops provisioning with a sente
   await assert.rejects(s.setUp(), /The stream CAL_LEDGER exists with subjects something\.else/);
 });
 
-test('a provisioner whose key the server does not know is told so', async (t) => {
+test('provisioning with a key that the server does not know fails with a sentence', async (t) => {
   const s = await site(t, []);
   const other = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(other, { recursive: true, force: true }));
@@ -167,7 +167,7 @@ test('a provisioner whose key the server does not know is told so', async (t) =>
   );
 });
 
-test('a server that is not there is waited for, but not for ever', async () => {
+test('provisioning waits for an absent server until its timeout', async () => {
   const [port] = await freePorts(1);
   const seed = new TextDecoder().decode(createUser().getSeed());
   const before = performance.now();
@@ -185,7 +185,7 @@ test('a server that is not there is waited for, but not for ever', async () => {
   assert.ok(waited > 600 && waited < 2_500, `${waited} ms`);
 });
 
-test('a terminal server added by rendering again and SIGHUP may ask, while the others stay connected', async (t) => {
+test('a terminal server added by rendering and SIGHUP may send requests, while the others stay connected', async (t) => {
   const s = await site(t, ['ts1']);
   await s.setUp();
   const ts1 = await s.terminalServer('ts1');
@@ -208,7 +208,7 @@ test('a terminal server added by rendering again and SIGHUP may ask, while the o
   assert.equal(disconnected, 0);
 });
 
-test('seeds are readable by their owner alone and are kept', (t) => {
+test('only their owner may read seeds, and existing seeds are kept', (t) => {
   const directory = mkdtempSync(path.join(tmpdir(), 'calbus-keys-'));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   const first = ensureKeys(directory, ['ts1']);
@@ -220,10 +220,10 @@ test('seeds are readable by their owner alone and are kept', (t) => {
   assert.equal(files.length, Object.keys(identities).length + 1);
   for (const file of files) assert.equal(statSync(file).mode & 0o777, 0o600, file);
   writeFileSync(seedFile(directory, 'issuer'), 'nonsense');
-  assert.throws(() => ensureKeys(directory, []), /issuer\.nk holds no nkey seed/);
+  assert.throws(() => ensureKeys(directory, []), /issuer\.nk does not hold the nkey seed/);
 });
 
-test('ids and keys that are none are refused before anything is written', () => {
+test('invalid ids and keys are refused before any file is written', () => {
   const directory = path.join(tmpdir(), 'calbus-never-made');
   assert.throws(() => ensureKeys(directory, ['../up']), /cannot be the id of a terminal server/);
   assert.equal(existsSync(directory), false);

@@ -1,6 +1,6 @@
-// The configuration of a nats-server, rendered from the tables of the contracts: its accounts, one nkey user for each role
-// and each terminal server with exactly its subjects, and what account CAL offers to account TS. Terminal servers come and go
-// while it runs: their users stand in a file of their own, which `calbus terminal-server` writes, and which the server reads again when told
+// Renders the configuration of a nats-server from the tables of the contracts: the accounts, one nkey user with exactly its subjects for
+// each role and each terminal server, and the exports of account CAL to account TS. Terminal servers are added and removed
+// while NATS runs: their users are in a separate file, which `calbus terminal-server` writes, and which the server reads again when told
 // to; connections that stay allowed stay up.
 
 import { exportsToTerminalServers, identities, roles, type Role } from '@calbus/contracts/identities';
@@ -14,24 +14,24 @@ export type PublicKeys = {
   readonly terminalServers: Readonly<Record<string, string>>;
 };
 
-/** One node among several that hold the streams together. */
+/** One node of a cluster. */
 export type ClusterPlace = {
-  /** Its name, which no other node has. */
+  /** The name of this node, unique in the cluster. */
   readonly node: string;
-  /** Where it listens for the other nodes. */
+  /** The address at which it listens for the other nodes. */
   readonly host: string;
   readonly port: number;
-  /** host:port of every node, its own included. */
+  /** host:port of every node, including this one. */
   readonly routes: readonly string[];
-  /** Known to the nodes alone: whoever joins the cluster can read and write everything. 16 characters at least, of letters, digits, _ and -. */
+  /** A secret of the nodes: a process that joins the cluster can read and write everything. At least 16 letters, digits, _ and -. */
   readonly secret: string;
 };
 
-/** Files in PEM; the server reads them at its start and at each SIGHUP. */
+/** PEM files. The server reads them at its start and at each SIGHUP. */
 export type NatsTlsFiles = {
   readonly certificateFile: string;
   readonly keyFile: string;
-  /** Who may have certified the other nodes. Asked for only in a cluster, where each node shows the others its certificate. */
+  /** The certificate authority of the other nodes. Used only in a cluster, where the nodes present certificates to each other. */
   readonly caFile: string;
 };
 
@@ -40,28 +40,28 @@ export type NatsConfigOptions = {
   /** -1 lets the server choose; `portsFileDir` then says which. */
   readonly port: number;
   readonly storeDir: string;
-  /** Every append on disk before its ack. Needs nats-server 2.10; older ones refuse to start with it. */
+  /** NATS acknowledges an append only when it is on disk. Needs nats-server 2.10; older versions refuse to start with it. */
   readonly syncAlways: boolean;
   readonly keys: PublicKeys;
   /**
-   * The file with the terminal servers' users, from the folder of the configuration: the server knows no other way to name it. Without
-   * one they are those of `keys`, for good.
+   * The file with the terminal servers' users, relative to the folder of the configuration, as nats-server requires. Without
+   * it the terminal servers are those of `keys`, for good.
    */
   readonly terminalServersFile?: string | undefined;
   readonly portsFileDir?: string;
-  /** Bytes JetStream may use on disk and in memory; the server's own defaults otherwise. */
+  /** The bytes that JetStream may use on disk and in memory. Default: the server's own defaults. */
   readonly maxFileBytes?: number;
   readonly maxMemoryBytes?: number;
-  /** Speaks TLS only, with clients and with the other nodes; in the clear where it is absent. */
+  /** If present, the server accepts only TLS, from clients and from other nodes. */
   readonly tls?: NatsTlsFiles;
-  /** Absent where the server stands alone. */
+  /** Absent for a single server. */
   readonly cluster?: ClusterPlace;
 };
 
 /** The largest contract is 4 MiB (the list of key packs); streams set narrower limits of their own. */
 export const MAX_PAYLOAD = 4 * 1024 * 1024 + 65_536;
 
-/** A client that has gone silent without a word is let go after two of these; until then what is asked of its queue group may be asked of it. */
+/** NATS drops a silent client after two missed pings. Until then NATS may still route requests of its queue group to it. */
 const PING_EVERY = '10s';
 
 const accounts: readonly Account[] = ['TS', 'CAL', 'LEDGER', 'SYS'];
@@ -96,7 +96,7 @@ const exported = (kind: string, subjects: readonly string[]): string[] =>
 const imported = (kind: string, subjects: readonly string[]): string[] =>
   subjects.map((subject) => `      { ${kind}: { account: CAL, subject: ${quoted(subject)} } }`);
 
-/** What crosses between accounts: only between TS and CAL. */
+/** Exports and imports between accounts: only TS and CAL share subjects. */
 const crossings = (account: Account): string[] => {
   const { services, streams } = exportsToTerminalServers;
   if (account === 'CAL') {
@@ -117,7 +117,7 @@ const accountBlock = (account: Account, o: NatsConfigOptions): string =>
     '  }',
   ].join('\n');
 
-// A handshake may take its time where many come at once, as after a restart.
+// Many clients connect at once after a restart, so a handshake may be slow.
 const tlsBlock = (
   indent: string,
   { certificateFile, keyFile }: NatsTlsFiles,
@@ -132,7 +132,7 @@ const tlsBlock = (
     '}',
   ].map((line) => `${indent}${line}`);
 
-// Clients know all nodes from their own configuration: addresses that a server hands out may not be reachable for them.
+// Clients know all nodes from their own configuration. They may not reach the addresses that a server advertises.
 const clusterBlock = (
   { node, host, port, routes, secret }: ClusterPlace,
   tls: NatsTlsFiles | undefined,
@@ -140,7 +140,7 @@ const clusterBlock = (
   if (!token.safeParse(node).success)
     throw new Error(`${JSON.stringify(node)} cannot be the name of a node.`);
   if (!/^[A-Za-z0-9_-]{16,}$/.test(secret))
-    throw new Error('The secret of the cluster is none: 16 letters, digits, _ and - at least.');
+    throw new Error('The secret of the cluster is invalid: it needs at least 16 letters, digits, _ and -.');
   return [
     `server_name: ${quoted(node)}`,
     'cluster {',
@@ -155,7 +155,7 @@ const clusterBlock = (
   ];
 };
 
-/** The configuration file's text. Throws an Error with one sentence where a key or an id is none. */
+/** The configuration file's text. Throws an Error with one sentence if a key or an id is invalid. */
 export const natsConfig = (o: NatsConfigOptions): string =>
   [
     '# Rendered by calbus. Change the tables of the contracts and render again, not this file.',

@@ -1,5 +1,5 @@
-// The identities' keys: one nkey seed a file, readable by its owner alone. A seed that is there is kept, so
-// that running this again changes nobody's identity.
+// The keys of the identities: one nkey seed per file, which only its owner may read. An existing seed is kept, so a repeated run changes
+// no identity.
 
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -24,14 +24,14 @@ const publicKeyOf = (file: string): string => {
       throw new Error(`${file} cannot be read; run this as the user it belongs to.`, { cause: error });
     }
   }
-  throw new Error(`${file} holds no nkey seed of a user; delete it to have a new one made.`);
+  throw new Error(`${file} does not hold the nkey seed of a user. Delete it, and a new one is made.`);
 };
 
-/** Makes the seed where there is none; gives the public key. */
+/** Makes the seed if it is missing. Returns the public key. */
 const keep = (file: string): string => {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   try {
-    // Exclusive, so that of two at once one makes the key and both read it.
+    // Exclusive: of two concurrent runs one makes the key and both read it.
     writeFileSync(file, `${new TextDecoder().decode(createUser().getSeed())}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
@@ -39,7 +39,7 @@ const keep = (file: string): string => {
   return publicKeyOf(file);
 };
 
-/** Makes what is missing in `directory`; throws an Error with one sentence where an id is none or a file holds no seed. */
+/** Makes what is missing in `directory`; throws an Error with one sentence if an id is invalid or a file holds no seed. */
 export const ensureKeys = (directory: string, terminalServerIds: readonly string[]): PublicKeys => {
   for (const id of terminalServerIds) assertTerminalServerId(id);
   const keptRoles = roles.map((role) => [role, keep(seedFile(directory, role))] as const);

@@ -1,5 +1,5 @@
-// Makes the streams and the request queue's consumer as streams.ts plans them, in both accounts. Running it
-// again is harmless: what is there is kept, and made stricter where the plan is stricter.
+// Creates the streams and the consumer of the request queue as streams.ts plans them, in both accounts. It is idempotent: existing
+// streams are kept, and made stricter if the plan is stricter.
 
 import {
   AckPolicy,
@@ -12,29 +12,29 @@ import {
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identities } from '@calbus/contracts/identities';
 import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/streams';
-import { jetStreamErrorOf, orMissing } from '@calbus/runtime/jetstream-error';
+import { jetStreamErrorOf, undefinedIfMissing } from '@calbus/runtime/jetstream-error';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
-import { natsTls } from '@calbus/trust/tls-options';
-import { changeTo, requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-settings';
+import { natsTlsOptions } from '@calbus/runtime/nats-tls';
+import { planStreamChange, requestsConsumerLimits, streamConfig } from '@calbus/runtime/stream-config';
 
 export type ProvisionOptions = {
   readonly servers: readonly string[];
-  /** Over TLS: who may have certified the server, in PEM. Without it, those that Node knows. */
+  /** The certificate authority of the server in PEM, for TLS. Default: the authorities that Node trusts. */
   readonly ca?: string | undefined;
   /** The nkey seeds of the two provisioner identities. */
   readonly seeds: { readonly provisioner: string; readonly 'provisioner-ledger': string };
   /** Copies of each stream: 1 on a single node, 3 on a cluster. */
   readonly replicas: number;
-  /** The ledger's limit on disk, in bytes, instead of the one it has; an operator may raise and lower it so. */
+  /** A new limit of the ledger on disk in bytes. An operator may raise and lower the limit with it. */
   readonly ledgerMaxBytes?: number;
-  /** Gets one line for each thing made, changed or found as planned. */
+  /** Called with one line for each stream or consumer: created, changed, or as planned. */
   readonly say: (line: string) => void;
-  /** How long to wait for the server (30 s), and for a cluster's nodes to find each other and elect their leaders (90 s). */
+  /** Timeouts: for the server (30 s), and for a cluster to elect its leaders (90 s). */
   readonly withinMs?: number;
 };
 
 const NOT_FOUND = 404;
-/** JetStream is still starting, has no leader yet, or too few peers so far. */
+/** JetStream is starting, has no leader yet, or has too few peers. */
 const NOT_YET: ReadonlySet<number> = new Set([10_005, 10_008, 10_009, 10_074]);
 
 const apiErrorOf = (error: unknown): { code: number; errCode: number; says: string } => {
@@ -72,7 +72,7 @@ const limitLedger = async (
   const { config, state } = await patiently(deadline, what, () => jsm.streams.info(name));
   if (config.max_bytes === maxBytes) return;
   if (maxBytes < state.bytes)
-    throw new Error(`${what} holds ${state.bytes} bytes already; a limit of ${maxBytes} would be none.`);
+    throw new Error(`${what} holds ${state.bytes} bytes already. A limit of ${maxBytes} is too low.`);
   await patiently(deadline, what, () => jsm.streams.update(name, { max_bytes: maxBytes }));
   o.say(`${what}: may use ${maxBytes} bytes.`);
 };
@@ -84,13 +84,13 @@ const provisionStream = async (
   deadline: number,
 ): Promise<void> => {
   const what = `Stream ${plan.name}`;
-  const info = await orMissing(patiently(deadline, what, () => jsm.streams.info(plan.name)));
+  const info = await undefinedIfMissing(patiently(deadline, what, () => jsm.streams.info(plan.name)));
   if (info === undefined) {
-    await patiently(deadline, what, () => jsm.streams.add(settingsOf(plan, o.replicas)));
+    await patiently(deadline, what, () => jsm.streams.add(streamConfig(plan, o.replicas)));
     o.say(`${what}: made. ${plan.about}`);
     return;
   }
-  const change = changeTo(info.config, plan, o.replicas);
+  const change = planStreamChange(info.config, plan, o.replicas);
   switch (change.kind) {
     case 'none':
       o.say(`${what}: there, as planned or stricter.`);
@@ -111,9 +111,9 @@ const provisionConsumer = async (
 ): Promise<void> => {
   const { stream, name } = requestsConsumer;
   const what = `Consumer ${name} of ${stream}`;
-  const found = await orMissing(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
+  const found = await undefinedIfMissing(patiently(deadline, what, () => jsm.consumers.info(stream, name)));
   if (found && (found.config.deliver_subject || found.config.ack_policy !== AckPolicy.Explicit)) {
-    throw new Error(`${what} exists and is not calbus's; delete it, then run this again.`);
+    throw new Error(`${what} exists and does not belong to calbus. Delete it, then run this again.`);
   }
   const wanted = requestsConsumerLimits;
   if (found && Object.entries(wanted).every(([k, v]) => found.config[k as keyof typeof wanted] === v)) {
@@ -141,7 +141,7 @@ const mayYetAnswer: ReadonlySet<string> = new Set([
   ErrorCode.Timeout,
 ]);
 
-/** The client's own wait for the first connection has no end, so this one knocks by itself. */
+/** The driver waits forever for the first connection, so this function makes its own attempts. */
 const connectAs = async (
   role: 'provisioner' | 'provisioner-ledger',
   o: ProvisionOptions,
@@ -150,7 +150,7 @@ const connectAs = async (
   for (;;) {
     try {
       return await connect({
-        ...natsTls(o.servers, o.ca),
+        ...natsTlsOptions(o.servers, o.ca),
         servers: [...o.servers],
         name: role,
         authenticator: nkeyAuthenticator(new TextEncoder().encode(o.seeds[role])),
@@ -173,7 +173,7 @@ const connectAs = async (
   }
 };
 
-/** Throws an Error with one sentence where the server is away, refuses, or has a stream of the same name that is not ours. */
+/** Throws an Error with one sentence if the server is unreachable, refuses, or has a foreign stream with the same name. */
 export const provision = async (o: ProvisionOptions): Promise<void> => {
   const deadline = performance.now() + (o.withinMs ?? (o.replicas > 1 ? 90_000 : 30_000));
   for (const role of ['provisioner', 'provisioner-ledger'] as const) {

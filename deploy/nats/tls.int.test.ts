@@ -1,4 +1,4 @@
-// NATS over TLS, as its configuration is rendered here, against everything of ours that connects to it.
+// NATS over TLS with rendered configurations, against every kind of client of calbus.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,9 +14,9 @@ import { freePorts } from '@calbus/local/ports';
 import type { NatsPlace } from '@calbus/local/servers/nats';
 import { connectNats } from '@calbus/runtime/nats';
 import { connect as connectTerminalServer } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile, testNats, testNatsCluster } from '@calbus/testkit/servers';
-import { testAuthority } from '@calbus/testkit/tls';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile, testNats, testNatsCluster } from '@calbus/test-support/servers';
+import { testAuthority } from '@calbus/test-support/tls-certificates';
 import { natsConfig } from './config.ts';
 import { ensureKeys, seedFile, terminalServerSeedFile } from './keys.ts';
 import { provision } from './provision.ts';
@@ -41,12 +41,12 @@ const at = async (host: string): Promise<string> => `tls://${host}:${(await serv
 
 type Outcome = { readonly connected: boolean; readonly says: string };
 
-/** As a service connects: the first that happens, a connection or a sentence in the log. */
+/** Connects as a service does. Resolves with the first event: a connection or a line in the log. */
 const asService = (url: string, ca: string | undefined): Promise<Outcome> =>
   new Promise((resolve, reject) => {
     const end = new AbortController();
     const warn = (facts: object): void => {
-      if (!('says' in facts)) return; // a machine that is slow: it is tried again
+      if (!('says' in facts)) return; // the machine is slow: try again
       end.abort();
       resolve({ connected: false, says: String(facts.says) });
     };
@@ -60,12 +60,12 @@ const asService = (url: string, ca: string | undefined): Promise<Outcome> =>
   });
 
 describe('a service', () => {
-  test('connects where the certificate is under the authority and names the host or its address', async () => {
+  test('connects if the authority issued the certificate and it names the host or its address', async () => {
     for (const host of ['localhost', '127.0.0.1'])
       assert.deepEqual(await asService(await at(host), ours.ca), { connected: true, says: '' }, host);
   });
 
-  test('does not connect under another authority, nor under none that Node knows, and says so', async () => {
+  test('does not connect if another authority or an unknown one issued the certificate, and says so', async () => {
     for (const ca of [others.ca, undefined]) {
       const { connected, says } = await asService(await at('localhost'), ca);
       assert.equal(connected, false);
@@ -73,7 +73,7 @@ describe('a service', () => {
     }
   });
 
-  test('does not connect to a server that is certified for another host, and says so', async () => {
+  test('does not connect if the certificate names another host, and says so', async () => {
     const named = async (name: string, host: string): Promise<Outcome> => {
       const authority = await testAuthority();
       const tls = await authority.certify([name]);
@@ -94,7 +94,7 @@ describe('a service', () => {
     }
   });
 
-  test('does not connect to a server whose certificate is out of date, and says so', async () => {
+  test('does not connect if the certificate has expired, and says so', async () => {
     using authority = await testAuthority();
     const tls = await authority.certify(['localhost'], -1);
     await using late = await testNats({
@@ -105,7 +105,7 @@ describe('a service', () => {
     assert.match(says, /certificate is out of date/);
   });
 
-  test('does not speak in the clear where it was told to speak TLS', async () => {
+  test('does not connect without TLS if TLS is configured', async () => {
     await using plain = await testNats({
       config: (place) => natsConfig({ ...place, syncAlways: true, keys }),
     });
@@ -117,7 +117,7 @@ describe('a service', () => {
   });
 });
 
-test('the server answers nobody who speaks in the clear', async () => {
+test('the server answers no client without TLS', async () => {
   const { port } = await server();
   const heard = await new Promise<string>((resolve, reject) => {
     const socket = connectPlain({ host: '127.0.0.1', port });
@@ -131,7 +131,7 @@ test('the server answers nobody who speaks in the clear', async () => {
   assert.doesNotMatch(heard, /PONG/);
 });
 
-test('provisioning says what is wrong with TLS at once, and works where nothing is', async () => {
+test('provisioning reports TLS problems at once, and works with a good certificate', async () => {
   const seeds = {
     provisioner: seedOf(seedFile(directory, 'provisioner')),
     'provisioner-ledger': seedOf(seedFile(directory, 'provisioner-ledger')),
@@ -142,7 +142,7 @@ test('provisioning says what is wrong with TLS at once, and works where nothing 
   await run(ours.ca);
 });
 
-test('a terminal server connects with the authority, and says why where it does not', async () => {
+test('a terminal server connects with the right authority, and says why it does not with another', async () => {
   const seed = seedOf(terminalServerSeedFile(directory, 'ts1'));
   const servers = await at('localhost');
   const options = { servers, seed, terminalServerId: 'ts1', version: '2003', roots: [] } as const;
@@ -160,7 +160,7 @@ test('a terminal server connects with the authority, and says why where it does 
   );
 });
 
-test('an operator connects with the authority of the profile, and is told what to do where it is another', async () => {
+test('an operator connects with the authority of the profile, and learns what to do with another', async () => {
   const profile: Profile = {
     natsUrl: await at('localhost'),
     natsCaFile: ours.caFile,
@@ -179,7 +179,7 @@ test('an operator connects with the authority of the profile, and is told what t
   await assert.rejects(connectOperator(none), /\/nowhere\/ca\.pem cannot be read/);
 });
 
-test('a new certificate counts after SIGHUP; who is connected stays so, and is told why it cannot connect again', async (t) => {
+test('the server uses a new certificate after SIGHUP; connected clients stay connected and learn why they cannot reconnect', async (t) => {
   using authority = await testAuthority();
   using later = await testAuthority();
   const tls = await authority.certify(['localhost']);
@@ -208,19 +208,23 @@ test('a new certificate counts after SIGHUP; who is connected stays so, and is t
   writeFileSync(tls.keyFile, readFileSync(next.keyFile));
   writeFileSync(tls.certificateFile, readFileSync(next.certificateFile));
   process.kill(renewed.pid, 'SIGHUP');
-  await eventually('the new one is shown', async () => (await asService(url, later.ca)).connected, LONG);
+  await eventually(
+    'the server presents the new certificate',
+    async () => (await asService(url, later.ca)).connected,
+    LONG,
+  );
   await nc.flush();
   assert.equal(disconnected, 0);
 
   await renewed.restart();
   await eventually(
-    'the log says why there is no connection any more',
+    'the log says why the connection was lost',
     () => said.some((says) => says.includes('not under the authority in CALBUS_NATS_CA_FILE')),
     LONG,
   );
 });
 
-test('nodes speak TLS with each other, and a stranger who knows the secret is no node', async (t) => {
+test('nodes use TLS with each other, and a process with the secret but without a certificate cannot join', async (t) => {
   let place: NatsPlace['cluster'];
   await using cluster = await testNatsCluster({
     config: (p) => {

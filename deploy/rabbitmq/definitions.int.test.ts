@@ -1,10 +1,10 @@
-// What a license server's user may not do on the broker, tried on a real one.
+// The permissions of a license server's user on the broker, tried on a real broker.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { connect, type ConfirmChannel } from 'amqplib';
-import { link } from '@calbus/contracts/clearinghouse';
-import { oncePerFile, testRabbitmq } from '@calbus/testkit/servers';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import { oncePerFile, testRabbitmq } from '@calbus/test-support/servers';
 import { rabbitDefinitions } from './definitions.ts';
 
 const accounts = {
@@ -15,9 +15,9 @@ const accounts = {
   ],
 };
 const broker = oncePerFile(() => testRabbitmq({ definitions: rabbitDefinitions(accounts) }));
-const own = link.answersQueue('one');
-const others = link.answersQueue('two');
-const queue = { durable: true, arguments: link.answersQueueArguments };
+const own = rabbitmqNames.answersQueue('one');
+const others = rabbitmqNames.answersQueue('two');
+const queue = { durable: true, arguments: rabbitmqNames.answersQueueArguments };
 
 /** The reply code with which the broker closes the channel after `act`; undefined when it allows it. */
 const refusal = async (
@@ -35,7 +35,7 @@ const refusal = async (
     try {
       await act(channel);
       await channel.waitForConfirms();
-      await channel.checkExchange('amq.direct'); // the broker works in order: by its answer the refusal has come
+      await channel.checkExchange('amq.direct'); // the broker works in order: a refusal arrives before this answer
       return undefined;
     } catch {
       return await closed;
@@ -54,36 +54,56 @@ type Row = readonly [what: string, act: (c: ConfirmChannel) => unknown, code?: n
 
 const allowed: readonly Row[] = [
   ['declare its own answers queue', (c) => c.assertQueue(own, queue)],
-  ['bind it with its own key', (c) => c.bindQueue(own, link.answersExchange, own)],
+  ['bind it with its own key', (c) => c.bindQueue(own, rabbitmqNames.answersExchange, own)],
   ['read it', (c) => c.get(own)],
-  ['publish a command under its own key', put(link.commandsExchange, link.commandKey('one'), 'one')],
-  ['see that the commands exchange is there', (c) => c.checkExchange(link.commandsExchange)],
+  [
+    'publish a command under its own key',
+    put(rabbitmqNames.commandsExchange, rabbitmqNames.commandKey('one'), 'one'),
+  ],
+  ['check that the commands exchange exists', (c) => c.checkExchange(rabbitmqNames.commandsExchange)],
 ];
 
 const refused: readonly Row[] = [
   ["read another's answers", (c) => c.get(others), 403],
   ["consume another's answers", (c) => c.consume(others, () => {}), 403],
   ["purge another's answers", (c) => c.purgeQueue(others), 403],
-  ["declare another's answers queue", (c) => c.assertQueue(link.answersQueue('three'), queue), 403],
-  ["bind its own queue with another's key", (c) => c.bindQueue(own, link.answersExchange, others), 403],
-  ['bind its own queue with a wildcard', (c) => c.bindQueue(own, link.answersExchange, '#'), 403],
-  ['bind its own queue to the commands', (c) => c.bindQueue(own, link.commandsExchange, '#'), 403],
-  ['bind its own queue to the dead letters', (c) => c.bindQueue(own, link.deadExchange, '#'), 403],
-  ["publish under another's key", put(link.commandsExchange, link.commandKey('two'), 'one'), 403],
-  ["publish as another's account", put(link.commandsExchange, link.commandKey('one'), 'two'), 406],
-  ['publish an answer to itself', put(link.answersExchange, own), 403],
-  ['publish an answer to another', put(link.answersExchange, others), 403],
-  ['publish a dead letter as another', put(link.deadExchange, link.commandKey('two')), 403],
-  ['publish straight to a queue', put('', link.commandsQueue), 403],
-  ['read the commands', (c) => c.get(link.commandsQueue), 403],
-  ['read the dead letters', (c) => c.get(link.deadQueue), 403],
-  ['bind the commands queue', (c) => c.bindQueue(link.commandsQueue, link.answersExchange, own), 403],
+  ["declare another's answers queue", (c) => c.assertQueue(rabbitmqNames.answersQueue('three'), queue), 403],
   [
-    'unbind the commands queue',
-    (c) => c.unbindQueue(link.commandsQueue, link.commandsExchange, link.commandKeys),
+    "bind its own queue with another's key",
+    (c) => c.bindQueue(own, rabbitmqNames.answersExchange, others),
     403,
   ],
-  ['delete the commands queue', (c) => c.deleteQueue(link.commandsQueue), 403],
+  ['bind its own queue with a wildcard', (c) => c.bindQueue(own, rabbitmqNames.answersExchange, '#'), 403],
+  ['bind its own queue to the commands', (c) => c.bindQueue(own, rabbitmqNames.commandsExchange, '#'), 403],
+  ['bind its own queue to the dead letters', (c) => c.bindQueue(own, rabbitmqNames.deadExchange, '#'), 403],
+  [
+    "publish under another's key",
+    put(rabbitmqNames.commandsExchange, rabbitmqNames.commandKey('two'), 'one'),
+    403,
+  ],
+  [
+    "publish as another's account",
+    put(rabbitmqNames.commandsExchange, rabbitmqNames.commandKey('one'), 'two'),
+    406,
+  ],
+  ['publish an answer to itself', put(rabbitmqNames.answersExchange, own), 403],
+  ['publish an answer to another', put(rabbitmqNames.answersExchange, others), 403],
+  ['publish a dead letter as another', put(rabbitmqNames.deadExchange, rabbitmqNames.commandKey('two')), 403],
+  ['publish straight to a queue', put('', rabbitmqNames.commandsQueue), 403],
+  ['read the commands', (c) => c.get(rabbitmqNames.commandsQueue), 403],
+  ['read the dead letters', (c) => c.get(rabbitmqNames.deadQueue), 403],
+  [
+    'bind the commands queue',
+    (c) => c.bindQueue(rabbitmqNames.commandsQueue, rabbitmqNames.answersExchange, own),
+    403,
+  ],
+  [
+    'unbind the commands queue',
+    (c) =>
+      c.unbindQueue(rabbitmqNames.commandsQueue, rabbitmqNames.commandsExchange, rabbitmqNames.commandKeys),
+    403,
+  ],
+  ['delete the commands queue', (c) => c.deleteQueue(rabbitmqNames.commandsQueue), 403],
   ['declare a queue of its own choosing', (c) => c.assertQueue('mine'), 403],
   ['declare an exchange', (c) => c.assertExchange('calbus.mine', 'topic'), 403],
 ];
@@ -97,23 +117,29 @@ describe('the user of one license server', () => {
 
 test('the Clearinghouse may do what its service does', async () => {
   const act = async (c: ConfirmChannel): Promise<void> => {
-    await c.assertQueue(link.commandsQueue, { durable: true, arguments: link.commandsQueueArguments });
-    await c.assertQueue(link.deadQueue, { durable: true, arguments: link.deadQueueArguments });
+    await c.assertQueue(rabbitmqNames.commandsQueue, {
+      durable: true,
+      arguments: rabbitmqNames.commandsQueueArguments,
+    });
+    await c.assertQueue(rabbitmqNames.deadQueue, {
+      durable: true,
+      arguments: rabbitmqNames.deadQueueArguments,
+    });
     await c.assertQueue(others, queue);
-    await c.bindQueue(others, link.answersExchange, others);
-    c.publish(link.answersExchange, others, Buffer.from('x'), { userId: 'vendor' });
+    await c.bindQueue(others, rabbitmqNames.answersExchange, others);
+    c.publish(rabbitmqNames.answersExchange, others, Buffer.from('x'), { userId: 'vendor' });
   };
   assert.equal(await refusal('vendor', 'v', act), undefined);
 });
 
-test("nobody gets in as the user that RabbitMQ ships with, without a password, or with another user's", async () => {
+test("RabbitMQ's default user, a missing password and another user's password are refused", async () => {
   const { url } = await broker();
   for (const who of ['guest:guest', 'one:', 'one:2', 'vendor:1', ':'])
     await assert.rejects(connect(url.replace('://', `://${who}@`)), who);
   await assert.rejects(connect(url), 'guest, by default');
 });
 
-test('no user reaches another virtual host, or may declare or delete what is not of calbus', async () => {
+test('no user reaches another virtual host, or may declare or delete foreign queues and exchanges', async () => {
   const { url } = await broker();
   for (const who of ['one:1', 'two:2', 'vendor:v']) {
     for (const vhost of ['other', 'test', '%2Fother'])
@@ -123,23 +149,29 @@ test('no user reaches another virtual host, or may declare or delete what is not
       ['declare a queue', (c) => c.assertQueue('mine')],
       ['delete an exchange of the broker', (c) => c.deleteExchange('amq.topic')],
       ['publish to an exchange of the broker', put('amq.topic', 'x')],
-      ['listen to what the broker traces', (c) => c.bindQueue(link.commandsQueue, 'amq.rabbitmq.trace', '#')],
+      [
+        'listen to what the broker traces',
+        (c) => c.bindQueue(rabbitmqNames.commandsQueue, 'amq.rabbitmq.trace', '#'),
+      ],
     ];
     for (const [what, act] of acts) assert.equal(await refusal(user, password, act), 403, `${who}: ${what}`);
   }
 });
 
-test('a license server cannot have answers, commands or dead letters of others moved to itself', async () => {
+test('a license server cannot redirect answers, commands or dead letters of others to itself', async () => {
   const moved: readonly Row[] = [
     [
       'another dead-letter exchange',
       (c) => c.assertQueue(own, { ...queue, deadLetterExchange: 'amq.topic' }),
     ],
     ['its queue declared otherwise', (c) => c.assertQueue(own, { durable: false })],
-    ['exchange bound to exchange', (c) => c.bindExchange(link.answersExchange, link.commandsExchange, '#')],
-    ['the commands exchange deleted', (c) => c.deleteExchange(link.commandsExchange)],
-    ['the answers exchange deleted', (c) => c.deleteExchange(link.answersExchange)],
-    ['the dead letters purged', (c) => c.purgeQueue(link.deadQueue)],
+    [
+      'exchange bound to exchange',
+      (c) => c.bindExchange(rabbitmqNames.answersExchange, rabbitmqNames.commandsExchange, '#'),
+    ],
+    ['the commands exchange deleted', (c) => c.deleteExchange(rabbitmqNames.commandsExchange)],
+    ['the answers exchange deleted', (c) => c.deleteExchange(rabbitmqNames.answersExchange)],
+    ['the dead letters purged', (c) => c.purgeQueue(rabbitmqNames.deadQueue)],
     ["another's queue deleted", (c) => c.deleteQueue(others)],
   ];
   for (const [what, act] of moved) {
@@ -148,7 +180,7 @@ test('a license server cannot have answers, commands or dead letters of others m
   }
 });
 
-test('a user name that could be taken for a pattern is refused', () => {
+test('a user name that could act as a pattern is refused', () => {
   const licenseServers = [{ user: 'a.*', password: 'x' }];
   assert.throws(() => rabbitDefinitions({ ...accounts, licenseServers }), /cannot be a RabbitMQ user/);
 });

@@ -1,12 +1,12 @@
-// The definitions of the RabbitMQ between license servers and the Clearinghouse: who may do what, and the exchanges and
-// queues, so that a fresh broker takes commands before anyone has connected. Each side declares its own again when it connects.
+// The definitions of the RabbitMQ between license servers and the Clearinghouse: permissions, exchanges and
+// queues. So a fresh broker accepts commands before any client has connected. Each side declares its own queues again when it connects.
 //
 // A license server's user may publish commands under its own key only, and read, declare and bind its own answers queue
 // only. It may write the dead exchange because declaring a queue with a dead-letter exchange needs that right; what it
 // publishes there itself can only carry its own name.
 
 import { randomBytes } from 'node:crypto';
-import { link } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import {
   rabbitUser,
   type RabbitBinding,
@@ -68,26 +68,26 @@ export const rabbitDefinitions = (
       );
   }
   const own = (user: string) => {
-    const answers = link.answersQueue(user);
+    const answers = rabbitmqNames.answersQueue(user);
     return {
       answers,
       permission: {
         user,
         vhost,
         configure: exactly(answers),
-        write: exactly(link.commandsExchange, link.deadExchange, answers),
-        read: exactly(link.answersExchange, answers),
+        write: exactly(rabbitmqNames.commandsExchange, rabbitmqNames.deadExchange, answers),
+        read: exactly(rabbitmqNames.answersExchange, answers),
       },
       topics: [
         {
           user,
           vhost,
-          exchange: link.commandsExchange,
-          write: exactly(link.commandKey(user)),
+          exchange: rabbitmqNames.commandsExchange,
+          write: exactly(rabbitmqNames.commandKey(user)),
           read: nothing,
         },
-        { user, vhost, exchange: link.answersExchange, write: nothing, read: exactly(answers) },
-        { user, vhost, exchange: link.deadExchange, write: exactly(answers), read: nothing },
+        { user, vhost, exchange: rabbitmqNames.answersExchange, write: nothing, read: exactly(answers) },
+        { user, vhost, exchange: rabbitmqNames.deadExchange, write: exactly(answers), read: nothing },
       ],
     };
   };
@@ -101,16 +101,20 @@ export const rabbitDefinitions = (
       ...owned.map((o) => o.permission),
     ],
     topic_permissions: owned.flatMap((o) => o.topics),
-    exchanges: [link.commandsExchange, link.answersExchange, link.deadExchange].map(exchange),
+    exchanges: [
+      rabbitmqNames.commandsExchange,
+      rabbitmqNames.answersExchange,
+      rabbitmqNames.deadExchange,
+    ].map(exchange),
     queues: [
-      queue(link.commandsQueue, link.commandsQueueArguments),
-      queue(link.deadQueue, link.deadQueueArguments),
-      ...owned.map((o) => queue(o.answers, link.answersQueueArguments)),
+      queue(rabbitmqNames.commandsQueue, rabbitmqNames.commandsQueueArguments),
+      queue(rabbitmqNames.deadQueue, rabbitmqNames.deadQueueArguments),
+      ...owned.map((o) => queue(o.answers, rabbitmqNames.answersQueueArguments)),
     ],
     bindings: [
-      binding(link.commandsExchange, link.commandsQueue, link.commandKeys),
-      binding(link.deadExchange, link.deadQueue, '#'),
-      ...owned.map((o) => binding(link.answersExchange, o.answers, o.answers)),
+      binding(rabbitmqNames.commandsExchange, rabbitmqNames.commandsQueue, rabbitmqNames.commandKeys),
+      binding(rabbitmqNames.deadExchange, rabbitmqNames.deadQueue, '#'),
+      ...owned.map((o) => binding(rabbitmqNames.answersExchange, o.answers, o.answers)),
     ],
   };
 };

@@ -1,4 +1,4 @@
-// The road to RabbitMQ over TLS: the Clearinghouse's process against a real RabbitMQ whose certificates this test makes.
+// RabbitMQ over TLS: the Clearinghouse's process against a real RabbitMQ with certificates of this test.
 
 import assert from 'node:assert/strict';
 import { webcrypto } from 'node:crypto';
@@ -10,8 +10,8 @@ import 'reflect-metadata'; // @peculiar/x509 expects it
 import * as x509 from '@peculiar/x509';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testRabbitmq, type TestRabbitmq } from '@calbus/testkit/servers';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { testRabbitmq, type TestRabbitmq } from '@calbus/test-support/servers';
 import { rabbitDefinitions } from './definitions.ts';
 
 const DAY = 86_400_000;
@@ -105,7 +105,7 @@ const start = async (host: string, ready: RegExp, env: Record<string, string>): 
 };
 const CONNECTED = /RabbitMQ: connected/;
 
-/** Starts it, waits for the sentence, and sees that there is no connection. */
+/** Starts the process, waits for the sentence, and checks that there is no connection. */
 const refuses = async (host: string, sentence: RegExp, env: Record<string, string>): Promise<void> => {
   const service = await start(host, sentence, env);
   await service.kill();
@@ -115,11 +115,11 @@ const refuses = async (host: string, sentence: RegExp, env: Record<string, strin
 describe('RabbitMQ over TLS', () => {
   const trusting = { CALBUS_RABBITMQ_CA_FILE: path.join(dir, 'ours.pem') };
 
-  test('connects where the certificate is under the authority and names the host', async () => {
+  test('connects if the authority issued the certificate and it names the host', async () => {
     await start('localhost', CONNECTED, trusting);
   });
 
-  test('shows a certificate of its own where it has one', async () => {
+  test('presents its own certificate if it has one', async () => {
     const { certificate, key } = await certify(ours, 'clearinghouse', Date.now() + DAY);
     const own = {
       CALBUS_RABBITMQ_CERTIFICATE_FILE: file('client.pem', certificate),
@@ -145,7 +145,7 @@ describe('RabbitMQ over TLS', () => {
     await refuses('localhost', /certificate is out of date/, trusting);
   });
 
-  test('a file that holds no certificate is refused before anything connects', async () => {
+  test('a file without a certificate is refused before the process connects', async () => {
     await assert.rejects(
       start('localhost', CONNECTED, { CALBUS_RABBITMQ_CA_FILE: file('none.pem', 'nothing') }),
       /CALBUS_RABBITMQ_CA_FILE: must hold a certificate in PEM/,

@@ -1,13 +1,13 @@
-// Redis over TLS, as it is configured here, against inventory's and the operator's connections.
+// Redis over TLS with the rendered configuration, against the connections of inventory and the operator.
 
 import assert from 'node:assert/strict';
 import { connect as connectPlain } from 'node:net';
 import { after, describe, test, type TestContext } from 'node:test';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
 import { openRedis } from '../../services/inventory/src/adapters/redis-connection.ts';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile, testRedis } from '@calbus/testkit/servers';
-import { testAuthority } from '@calbus/testkit/tls';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile, testRedis } from '@calbus/test-support/servers';
+import { testAuthority } from '@calbus/test-support/tls-certificates';
 import { redisUsers } from './users.ts';
 
 const LONG = { withinMs: 60_000, everyMs: 50 };
@@ -50,7 +50,7 @@ const refuses = async (
 };
 
 describe('Redis over TLS', () => {
-  test('inventory and operators connect where the certificate is under the authority and names the host', async (t) => {
+  test('inventory and operators connect if the authority issued the certificate and it names the host', async (t) => {
     const { port, url } = await server();
     assert.match(url, /^rediss:/);
     const place = `rediss://localhost:${port}`;
@@ -79,7 +79,7 @@ describe('Redis over TLS', () => {
     await refuses(t, `rediss://localhost:${late.port}`, authority.ca, /certificate is out of date/);
   });
 
-  test('in the clear nobody is answered', async () => {
+  test('Redis answers no client without TLS', async () => {
     const { port } = await server();
     const heard = await new Promise<Buffer>((resolve) => {
       const socket = connectPlain({ host: '127.0.0.1', port }, () => socket.write('PING\r\n'));

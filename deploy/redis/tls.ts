@@ -1,4 +1,4 @@
-// The lines of Redis' configuration by which it speaks TLS and nothing else. Clients are known by user and password, not by certificates.
+// The lines of Redis' configuration that permit only TLS. User and password authenticate clients, not certificates.
 
 export type RedisTlsFiles = { readonly certificateFile: string; readonly keyFile: string };
 

@@ -1,13 +1,13 @@
-// What each Redis user may not do, tried on a real one: every command that Redis has, by every user, and keys that are not theirs.
+// The permissions of each Redis user, tried on a real Redis: every command by every user, and foreign keys.
 
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Redis } from 'ioredis';
-import { oncePerFile, testRedis } from '@calbus/testkit/servers';
+import { oncePerFile, testRedis } from '@calbus/test-support/servers';
 import { redisUsers } from './users.ts';
 
 const passwords = { inventory: 'i'.repeat(43), operator: 'o'.repeat(43) };
-// Beside calbus' users one who may ask what there is to be tried.
+// An additional user that may list the commands and users.
 const users = [...redisUsers(passwords), 'auditor on >auditor ~* &* +@all'];
 const server = oncePerFile(() => testRedis({ users }));
 type Who = keyof typeof passwords;
@@ -28,7 +28,7 @@ const open = async (username: string, password: string): Promise<Redis & AsyncDi
 };
 const as = (who: Who): Promise<Redis & AsyncDisposable> => open(who, passwords[who]);
 
-/** 'NOPERM' where the user may not; otherwise what Redis answers, or the beginning of its error. */
+/** 'NOPERM' if the user lacks the permission; else Redis' answer, or the beginning of its error. */
 const attempt = async (redis: Redis, command: string, ...args: string[]): Promise<string> => {
   try {
     return String(await redis.call(command, ...args));
@@ -37,7 +37,7 @@ const attempt = async (redis: Redis, command: string, ...args: string[]): Promis
   }
 };
 
-/** Every command, subcommands with a bar, as Redis itself names them. */
+/** Every command in Redis' own spelling, subcommands with a bar. */
 const everyCommand = async (): Promise<string[]> => {
   await using auditor = await open('auditor', 'auditor');
   const listed = (await auditor.call('COMMAND', 'LIST')) as string[];
@@ -46,7 +46,7 @@ const everyCommand = async (): Promise<string[]> => {
   return [...new Set([...listed, ...sub])].map((c) => c.toLowerCase()).toSorted();
 };
 
-/** What a user may call at all, by Redis' own rules, on a key that is calbus'. */
+/** The commands that Redis permits a user on a key of calbus. */
 const mayCall = async (who: Who, commands: readonly string[]): Promise<Set<string>> => {
   await using auditor = await open('auditor', 'auditor');
   const allowed = new Set<string>();
@@ -117,8 +117,8 @@ const foreign = [
   ['eval', 'return redis.call("set", KEYS[1], "1")', '1', 'other'],
 ] as const;
 
-suite('what the users of Redis may do', () => {
-  test('nobody gets in without a name, with a wrong password, or as the default user', async () => {
+suite('permissions of the Redis users', () => {
+  test('a missing name, a wrong password and the default user are refused', async () => {
     const { port } = await server();
     const nobody = new Redis(port, '127.0.0.1', { enableReadyCheck: false, retryStrategy: () => null });
     nobody.on('error', () => {});
@@ -141,13 +141,13 @@ suite('what the users of Redis may do', () => {
   });
 
   for (const who of ['inventory', 'operator'] as const) {
-    test(`${who} is refused whatever steers the server`, async () => {
+    test(`${who} may not administer the server`, async () => {
       await using redis = await as(who);
       for (const [command, ...args] of dangerous)
         assert.match(await attempt(redis, command, ...args), /^NOPERM/, [command, ...args].join(' '));
     });
 
-    test(`${who} is refused every key that is not of calbus`, async () => {
+    test(`${who} may not touch foreign keys`, async () => {
       await using redis = await as(who);
       for (const [command, ...args] of foreign)
         assert.match(await attempt(redis, command, ...args), /^(NOPERM|ERR)/, [command, ...args].join(' '));
@@ -155,7 +155,7 @@ suite('what the users of Redis may do', () => {
       assert.equal(await auditor.exists('other'), 0);
     });
 
-    test(`of all commands that Redis has, ${who} may call those that read, or write, data; none that is for administrators`, async () => {
+    test(`of all commands that Redis has, ${who} may call commands that read or write data, and no administrator's command`, async () => {
       const commands = await everyCommand();
       assert.ok(commands.length > 200, `${commands.length} commands`);
       const allowed = await mayCall(who, commands);
@@ -176,13 +176,13 @@ suite('what the users of Redis may do', () => {
     });
   }
 
-  test('the operator is refused whatever writes', async () => {
+  test('the operator may not write', async () => {
     await using redis = await as('operator');
     for (const [command, ...args] of writes)
       assert.match(await attempt(redis, command, ...args), /^NOPERM/, [command, ...args].join(' '));
   });
 
-  test('each may do what it does: inventory writes and clears counts, the operator reads them', async () => {
+  test('each user may do its work: inventory writes and clears counts, the operator reads them', async () => {
     await using inventory = await as('inventory');
     await using operator = await as('operator');
     const script = 'redis.call("HSET", KEYS[1], "sequence", ARGV[1]) return 1';

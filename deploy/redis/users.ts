@@ -1,14 +1,14 @@
-// Who may do what in Redis, in the words of its access control list: inventory writes the counts, operators read them.
+// Redis' access control list: inventory writes the live counts, operators read them.
 
 import { createHash } from 'node:crypto';
 
-/** So that its configuration holds no password. The passwords are random, so that nobody finds one by its hash. */
+/** The configuration holds hashes instead of passwords. The passwords are random, so no attacker finds one from its hash. */
 const hashed = (password: string): string => `#${createHash('sha256').update(password).digest('hex')}`;
 
-/** The others hold such commands, too: to cut off other clients or to keep them waiting, to empty everything, to list all keys. */
+/** The permitted categories also contain these commands, which disconnect or block other clients, delete everything, or list all keys. */
 const safe = '-@admin -@dangerous';
 
-/** The default user, whom a client without a password would be, is off. */
+/** The default user, which a client without a password would be, is disabled. */
 export const redisUsers = (passwords: {
   readonly inventory: string;
   readonly operator: string;

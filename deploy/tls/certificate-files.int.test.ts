@@ -1,4 +1,4 @@
-// Certificates over the years: who is certified anew when, and whom a client that has not been started again still believes.
+// Certificates over many years: when they are renewed, and which certificates a client trusts that was not restarted.
 
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
@@ -31,7 +31,7 @@ const believes = (authorities: string, kept: TlsFiles, name: string): boolean =>
   );
 };
 
-test('what is there is kept, and readable by its owner only', async (t) => {
+test('existing files are kept, and only their owner may read them', async (t) => {
   const directory = folder(t);
   const first = await ensureTls(directory, servers, start);
   assert.deepEqual(first.made, ['nats', 'redis']);
@@ -42,7 +42,7 @@ test('what is there is kept, and readable by its owner only', async (t) => {
   for (const file of files) assert.equal(statSync(path.join(directory, file)).mode & 0o777, 0o600, file);
 });
 
-test('a certificate is made anew when less than a third of its time is left, or for other names, or where it is none', async (t) => {
+test('a certificate is renewed if less than a third of its time is left, if its names change, or if it is invalid', async (t) => {
   const directory = folder(t);
   const first = await ensureTls(directory, servers, start);
   const late = await ensureTls(directory, servers, start + (SERVER_DAYS * DAY * 2) / 3 + DAY);
@@ -56,7 +56,7 @@ test('a certificate is made anew when less than a third of its time is left, or 
   assert.deepEqual((await ensureTls(directory, more, start + 250 * DAY)).made, ['redis']);
 });
 
-test('over thirty years a client started again once a year believes every server started again once a year', async (t) => {
+test('for thirty years, clients that restart once a year trust servers that restart once a year', async (t) => {
   const directory = folder(t);
   let told = '';
   let showing: TlsFiles | undefined;
@@ -64,7 +64,7 @@ test('over thirty years a client started again once a year believes every server
   for (let month = 0; month < 30 * 12; month += 1) {
     const now = start + month * 30 * DAY;
     const kept = await ensureTls(directory, servers, now);
-    // Clients and servers are started again once a year, half a year apart.
+    // Clients and servers restart once a year, half a year apart.
     if (month % 12 === 0) told = kept.authorities;
     if (month % 12 === 6) showing = kept;
     for (const name of Object.keys(servers)) {
@@ -74,15 +74,15 @@ test('over thirty years a client started again once a year believes every server
     }
     for (const a of authoritiesIn(kept.authorities)) {
       seen.add(a.fingerprint256);
-      assert.ok(now < a.validToDate.getTime(), `month ${month}: an authority that has ended`);
+      assert.ok(now < a.validToDate.getTime(), `month ${month}: an expired authority`);
     }
   }
   assert.ok(seen.size >= (30 * 365) / AUTHORITY_DAYS, `${seen.size} authorities`);
 });
 
-test('an authority that is none is not replaced behind the back of those who believe it', async (t) => {
+test('an invalid authority is reported and never replaced, because clients trust it', async (t) => {
   const directory = folder(t);
   await ensureTls(directory, servers, start);
   writeFileSync(path.join(directory, 'authority-1.pem'), 'nothing');
-  await assert.rejects(ensureTls(directory, servers, start), /put them back from a copy, or delete both/);
+  await assert.rejects(ensureTls(directory, servers, start), /Restore them from a copy, or delete both/);
 });

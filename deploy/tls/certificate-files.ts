@@ -1,5 +1,5 @@
-// The TLS certificates of a deployment's servers, kept in a folder: made where they are missing, and made anew in time. Run at
-// every start of a deployment; whoever runs it says which servers have new ones and must be started again.
+// The TLS certificates of a deployment's servers in a folder. Missing ones are made, and old ones are renewed in time. Runs at every start
+// of a deployment. The caller reports which servers have new certificates and must restart.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,51 +7,51 @@ import {
   certifyServer,
   makeAuthority,
   tlsFacts,
-  type Certified,
-  type Lifetime,
+  type CertifiedKey,
+  type ValidityPeriod,
   type TlsFacts,
-} from '@calbus/trust/tls-certificates';
+} from '@calbus/licenses/tls-certificates';
 
 const DAY = 86_400_000;
-/** Clocks differ: what is made now is good since a little while. */
+/** Clocks differ, so a new certificate is valid from a short time before now. */
 const EARLIER_MS = 3_600_000;
 export const AUTHORITY_DAYS = 3_650;
 export const SERVER_DAYS = 365;
 
 export type TlsServer = {
-  /** Host names and IP addresses under which it is reached. */
+  /** The host names and IP addresses of the server. */
   readonly names: readonly string[];
-  /** Of the nodes of a cluster, which connect to each other. */
+  /** True for the nodes of a cluster, which connect to each other. */
   readonly alsoClient?: boolean;
 };
 
 export type TlsFiles = {
-  /** PEM: every authority that may have certified one of the servers. */
+  /** PEM: every authority whose certificates the servers may present. */
   readonly authorities: string;
-  readonly servers: Readonly<Record<string, Certified>>;
-  /** Those whose certificate was made now. */
+  readonly servers: Readonly<Record<string, CertifiedKey>>;
+  /** The servers whose certificate was made by this call. */
   readonly made: readonly string[];
 };
 
-type Authority = Certified & { readonly facts: TlsFacts };
+type Authority = CertifiedKey & { readonly facts: TlsFacts };
 
-const lifetime = (now: number, days: number): Lifetime => ({
+const lifetime = (now: number, days: number): ValidityPeriod => ({
   notBefore: now - EARLIER_MS,
   notAfter: now + days * DAY,
 });
 
-/** More than a third of its time is left. */
-const isGood = ({ notBefore, notAfter }: Lifetime, now: number): boolean =>
+/** True if more than a third of its time is left. */
+const isGood = ({ notBefore, notAfter }: ValidityPeriod, now: number): boolean =>
   now >= notBefore && notAfter - now > (notAfter - notBefore) / 3;
 
-const read = (stem: string): Certified | undefined => {
+const read = (stem: string): CertifiedKey | undefined => {
   const [certificate, key] = [`${stem}.pem`, `${stem}.key`];
   if (!existsSync(certificate) || !existsSync(key)) return undefined;
   return { certificate: readFileSync(certificate, 'utf8'), key: readFileSync(key, 'utf8') };
 };
 
-/** The certificate last, so that one that is there has its key beside it. */
-const write = (stem: string, { certificate, key }: Certified): void => {
+/** Writes the certificate last, so that an existing certificate always has its key. */
+const write = (stem: string, { certificate, key }: CertifiedKey): void => {
   for (const [file, text] of [
     [`${stem}.key`, key],
     [`${stem}.pem`, certificate],
@@ -69,15 +69,15 @@ const readAuthority = (stem: string): Authority => {
   const facts = kept && tlsFacts(kept);
   if (kept && facts?.paired === true) return { ...kept, facts };
   throw new Error(
-    `${stem}.pem and ${stem}.key are no certificate and its key: put them back from a copy, or delete both and start every part again.`,
+    `${stem}.pem and ${stem}.key are not a certificate and its key. Restore them from a copy, or delete both and restart every part.`,
   );
 };
 
 type Authorities = { readonly known: readonly Authority[]; readonly signing: Authority };
 
 /**
- * All that are in date are believed, and the oldest that outlives what it certifies is the one that does: so the next one is known
- * everywhere years before it certifies anything, and the one before it as long as a server shows its certificate.
+ * Parts trust every valid authority. The oldest authority that outlives the new certificate issues it. So every part knows the next
+ * authority years before it issues a certificate, and trusts the previous one as long as a server presents its certificates.
  */
 const keepAuthorities = async (dir: string, now: number): Promise<Authorities> => {
   const numbers = readdirSync(dir)
@@ -99,14 +99,14 @@ const keepAuthorities = async (dir: string, now: number): Promise<Authorities> =
   }
   const { notAfter } = lifetime(now, SERVER_DAYS);
   const signing = known.find(({ facts }) => facts.notBefore <= now && facts.notAfter >= notAfter);
-  if (!signing) throw new Error(`No authority in ${dir} is in date: set the clock right, and start again.`);
+  if (!signing) throw new Error(`No authority in ${dir} is valid now: set the clock right, and start again.`);
   return { known, signing };
 };
 
 const sameNames = (a: readonly string[], b: readonly string[]): boolean =>
   JSON.stringify([...a].sort()) === JSON.stringify([...b].sort());
 
-const stillServes = (kept: Certified, s: TlsServer, authority: Authority, now: number): boolean => {
+const stillServes = (kept: CertifiedKey, s: TlsServer, authority: Authority, now: number): boolean => {
   const facts = tlsFacts(kept);
   return (
     facts !== undefined &&
@@ -118,7 +118,7 @@ const stillServes = (kept: Certified, s: TlsServer, authority: Authority, now: n
   );
 };
 
-/** Makes what is missing in `directory`. Throws an Error with one sentence where an authority's files hold none. */
+/** Makes what is missing in `directory`. Throws an Error with one sentence if an authority's files are invalid. */
 export const ensureTls = async (
   directory: string,
   servers: Readonly<Record<string, TlsServer>>,
@@ -127,7 +127,7 @@ export const ensureTls = async (
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const { known, signing: authority } = await keepAuthorities(directory, now);
   const made: string[] = [];
-  const certified: Record<string, Certified> = {};
+  const certified: Record<string, CertifiedKey> = {};
   for (const [name, server] of Object.entries(servers)) {
     const stem = path.join(directory, name);
     const kept = read(stem);

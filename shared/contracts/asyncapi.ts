@@ -1,7 +1,7 @@
 // The catalogue as an AsyncAPI 3.0 document: one channel for each subject, one for each party's inbox, and who sends and
 // receives on them.
 
-import { exchanges, parties, roads, type Exchange, type Party } from './src/catalogue.ts';
+import { exchanges, parties, transports, type Exchange, type Party } from './src/catalogue.ts';
 import type { Contract } from './src/envelope.ts';
 import { described, jsonSchema } from './json-schemas.ts';
 
@@ -28,7 +28,7 @@ const messagesOf = (messages: readonly Contract[]): Json =>
 
 const channel = (e: Exchange): Json => ({
   address: e.subject,
-  description: roads[e.road],
+  description: transports[e.transport],
   parameters: parametersOf(e.subject),
   messages: messagesOf(e.messages),
 });

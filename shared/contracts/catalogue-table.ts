@@ -8,13 +8,13 @@ const typesOf = (messages: readonly Contract[]): string => messages.map((c) => `
 
 export const catalogueTable = (): string =>
   [
-    '| subject | road | from | to | messages | answers |',
+    '| subject | transport | from | to | messages | answers |',
     '| --- | --- | --- | --- | --- | --- |',
     ...exchanges.map((e) =>
       [
         '',
         `\`${e.subject}\``,
-        e.road,
+        e.transport,
         e.from.join(', '),
         e.to.join(', '),
         typesOf(e.messages),

@@ -1,15 +1,15 @@
-// docs/errors.md and docs/operations.md say what the code says.
+// docs/errors.md and docs/operations/reference say what the code says.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
-import { carryProblems } from './src/carry-messages.ts';
+import { offlineProblems } from './src/offline-exchange-messages.ts';
 import { clearinghouseReasons } from './src/clearinghouse.ts';
 import { exchanges } from './src/catalogue.ts';
 import { eventNames, events } from './src/events.ts';
 import { faultCodes, faults } from './src/faults.ts';
-import { refusalCodes, refusals, retryOf } from './src/refusals.ts';
+import { refusalCodes, refusals, retryAdvice } from './src/refusals.ts';
 import { identities } from './src/identities.ts';
 import { settingNames } from './src/settings.ts';
 import { subjects } from './src/subjects.ts';
@@ -19,10 +19,9 @@ const pageOf = (name: string): string =>
 
 const repository = path.join(import.meta.dirname, '..', '..');
 
-/** The rows of the one table under a heading, cell by cell. */
-const tableUnder = (heading: string, page = pageOf('errors.md')): string[][] => {
-  const [, section = ''] = page.split(`## ${heading}\n`);
-  const rows = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+/** The rows of the only table in a text, cell by cell. */
+const tableOf = (text: string): string[][] => {
+  const rows = text.split('\n').filter((line) => line.startsWith('|'));
   return rows.slice(2).map((line) =>
     line
       .slice(1, -1)
@@ -31,10 +30,16 @@ const tableUnder = (heading: string, page = pageOf('errors.md')): string[][] => 
   );
 };
 
+/** The table under a heading of docs/errors.md. */
+const tableUnder = (heading: string): string[][] => {
+  const [, section = ''] = pageOf('errors.md').split(`## ${heading}\n`);
+  return tableOf(section.split('\n## ')[0] ?? '');
+};
+
 suite('docs/errors.md', () => {
   test('has every refusal, in order, with its meaning, whether to ask again, and what to do', () => {
     const expected = refusalCodes.map((code) => {
-      const { again, afterSeconds } = retryOf(code);
+      const { again, afterSeconds } = retryAdvice(code);
       const when = {
         never: 'never',
         'after-change': 'after a change',
@@ -61,7 +66,7 @@ suite('docs/errors.md', () => {
 
   for (const [heading, closed] of [
     ['What the Clearinghouse rejects', clearinghouseReasons],
-    ['What is not carried', carryProblems],
+    ['What is not carried', offlineProblems],
   ] as const)
     test(`has every reason under "${heading}", in order, with its meaning and something to do`, () => {
       const rows = tableUnder(heading);
@@ -73,16 +78,16 @@ suite('docs/errors.md', () => {
     });
 });
 
-test('docs/operations.md has every event, in order', () => {
+test('docs/operations/reference/events.md has every event, in order', () => {
   assert.deepEqual(
-    tableUnder('Events', pageOf('operations.md')),
+    tableOf(pageOf('operations/reference/events.md')),
     eventNames.map((name) => [name, String(events[name].number ?? ''), events[name].says, events[name].todo]),
   );
 });
 
-test('docs/operations.md has every setting', () => {
+test('docs/operations/reference/settings.md has every setting', () => {
   assert.deepEqual(
-    tableUnder('Settings', pageOf('operations.md')).map(([name]) => name),
+    tableOf(pageOf('operations/reference/settings.md')).map(([name]) => name),
     settingNames.map((name) => `\`${name}\``),
   );
 });

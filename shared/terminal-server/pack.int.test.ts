@@ -1,5 +1,5 @@
-// The package as somebody gets it: packed, put into an empty folder with what it says it depends on and nothing else, used as its
-// README shows, with its types, and as the command it brings along.
+// The package as a user installs it: packed, in an empty folder with only its declared dependencies, used as its README shows, with its
+// types, and with its command.
 
 import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
@@ -18,10 +18,15 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { testBus } from '@calbus/testkit/deployment';
+import { testBus } from '@calbus/test-support/nats-bus';
 import { repositoryRoot } from '@calbus/local/repository';
 import { pack } from './pack.ts';
-import { facts, grant, playLicenseServer, rootPem } from './src/played-license-server.ts';
+import {
+  licenseFacts,
+  grantOutcome,
+  startFakeLicenseServer,
+  rootPem,
+} from '@calbus/test-support/terminal-server/fake-license-server';
 
 const consumer = realpathSync(mkdtempSync(path.join(tmpdir(), 'calbus-consumer-')));
 const installed = path.join(consumer, 'node_modules/@calbus/terminal-server');
@@ -38,7 +43,7 @@ before(() => {
   const file = pack(consumer);
   mkdirSync(installed, { recursive: true });
   execFileSync('tar', ['-xzf', file, '-C', installed, '--strip-components=1']);
-  // As an installation does, from what is on this machine: versions are pinned in the repository's lock file.
+  // Installs from the packages of this machine. The repository's lock file pins the versions.
   for (const name of [...Object.keys(manifest().dependencies), '@types/node', 'undici-types']) {
     const to = path.join(consumer, 'node_modules', name);
     mkdirSync(path.dirname(to), { recursive: true });
@@ -50,7 +55,7 @@ before(() => {
 });
 after(() => rmSync(consumer, { recursive: true, force: true }));
 
-/** The first example of the README, with what it needs around it. */
+/** The first example of the README, completed to a program. */
 const example = (): string => {
   const readme = readFileSync(path.join(installed, 'README.md'), 'utf8');
   const code = /```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
@@ -58,7 +63,7 @@ const example = (): string => {
   return code;
 };
 
-test('it brings JavaScript and types, and nothing that is to be compiled', () => {
+test('it contains JavaScript and types, and nothing to compile', () => {
   const files = execFileSync('find', [installed, '-type', 'f'], { encoding: 'utf8' }).trim().split('\n');
   assert.ok(files.length > 20);
   for (const file of files) assert.match(file, /\.(js|d\.ts|json|md)$/);
@@ -68,13 +73,13 @@ test('it brings JavaScript and types, and nothing that is to be compiled', () =>
     for (const place of [types, js]) assert.ok(place && existsSync(path.join(installed, place)), place);
 });
 
-test('its example runs, and its types say what it is', async () => {
+test('its example compiles and runs', async () => {
   await using bus = await testBus(['ts1']);
   const code = example();
   const around = [
     `import { readFileSync } from 'node:fs';`,
     `const [seed, rootPem] = ['seed', 'root.pem'].map((f) => readFileSync(f, 'utf8').trim()) as [string, string];`,
-    `const hardwareId = '${facts(1).hardwareId}';`,
+    `const hardwareId = '${licenseFacts(1).hardwareId}';`,
   ];
   const main = [
     ...around,
@@ -98,14 +103,14 @@ test('its example runs, and its types say what it is', async () => {
   const tsc = path.join(repositoryRoot, 'node_modules/.bin/tsc');
   const checked = spawnSync(tsc, ['-p', consumer], { encoding: 'utf8' });
   assert.equal(checked.stdout, '');
-  const ls = await playLicenseServer(await bus.connectAs('issuer'), 'ts1');
-  await using _ended = { [Symbol.asyncDispose]: ls.end };
-  ls.answers.request = () => grant(facts(1));
-  // Not in this process: it plays the license server meanwhile.
+  const ls = await startFakeLicenseServer(await bus.connectAs('issuer'), 'ts1');
+  await using _ended = { [Symbol.asyncDispose]: ls.stop };
+  ls.answers.request = () => grantOutcome(licenseFacts(1));
+  // In another process, because this one is the fake license server.
   const ran = await promisify(execFile)(process.execPath, ['main.ts'], { cwd: consumer });
   assert.match(ran.stdout, /^let in by A1\n$/);
   assert.equal(ran.stderr, '');
-  assert.equal(ls.took.request[0]?.device.name, 'desk-1');
+  assert.equal(ls.received.request[0]?.device.name, 'desk-1');
 });
 
 test('its command runs', () => {

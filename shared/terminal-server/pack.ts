@@ -1,5 +1,5 @@
-// Makes the package for a terminal server that lives elsewhere: JavaScript and types, with calbus's own parts inside, since Node runs no
-// TypeScript within node_modules. Usage: npm run pack -w @calbus/terminal-server -- [folder]
+// Makes the npm package of the library: JavaScript and types, with calbus's own packages inside, because Node runs no TypeScript
+// within node_modules. Usage: npm run pack -w @calbus/terminal-server -- [folder]
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -20,7 +20,7 @@ import { z } from 'zod';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const shared = path.dirname(here);
 const root = path.dirname(shared);
-const inside = ['contracts', 'trust'] as const;
+const inside = ['contracts', 'licenses', 'runtime'] as const;
 const entries = ['client', 'file-store', 'memory-store'] as const;
 const agent = 'agent/main';
 
@@ -56,28 +56,43 @@ const compile = (to: string): void => {
   rmSync(file);
 };
 
-/** What was imported by a package's name stands beside it now. */
+/** Imports by package name become relative imports of the copies inside the package. */
 const bringInside = (dist: string): void => {
   for (const name of globSync('**/*.{js,d.ts}', { cwd: dist })) {
     const file = path.join(dist, name);
     const text = readFileSync(file, 'utf8');
     const changed = text
       .replaceAll(
-        /(["'])@calbus\/([a-z]+)\/([a-z-]+)\1/g,
+        /(["'])@calbus\/([a-z-]+)\/([a-z-]+)\1/g,
         (_whole, quote: string, part: string, module: string) => {
           const to = path.posix.relative(path.posix.dirname(name), `${part}/src/${module}.js`);
           return `${quote}${to.startsWith('.') ? to : `./${to}`}${quote}`;
         },
       )
-      // The compiler does so in JavaScript only.
+      // The compiler rewrites the extensions in JavaScript only.
       .replaceAll(/(["'])(\.[^"'\n]*)\.ts\1/g, '$1$2.js$1');
     if (changed !== text) writeFileSync(file, changed);
   }
 };
 
-const publicManifest = (): object => {
+/** What the compiled files import, with the versions that the packages declare. */
+const dependenciesOf = (dist: string): Record<string, string> => {
+  const declared: Record<string, string> = Object.assign(
+    {},
+    ...['terminal-server', ...inside].map((part) => manifestOf(part).dependencies),
+  );
+  const code = globSync('**/*.js', { cwd: dist }).map((file) => readFileSync(path.join(dist, file), 'utf8'));
+  const imported = (name: string): boolean =>
+    code.some((text) => text.includes(`'${name}'`) || text.includes(`'${name}/`));
+  return Object.fromEntries(
+    Object.entries(declared)
+      .filter(([name]) => imported(name))
+      .sort(([a], [b]) => a.localeCompare(b)),
+  );
+};
+
+const publicManifest = (dist: string): object => {
   const own = manifestOf('terminal-server');
-  const dependencies = Object.assign({}, own.dependencies, ...inside.map((p) => manifestOf(p).dependencies));
   return {
     name: '@calbus/terminal-server',
     version: own.version,
@@ -93,11 +108,7 @@ const publicManifest = (): object => {
     ),
     bin: { 'calbus-agent': `./dist/terminal-server/src/${agent}.js` },
     files: ['dist'],
-    dependencies: Object.fromEntries(
-      Object.entries(dependencies as Record<string, string>)
-        .filter(([name]) => !name.startsWith('@calbus/'))
-        .sort(([a], [b]) => a.localeCompare(b)),
-    ),
+    dependencies: dependenciesOf(dist),
   };
 };
 
@@ -108,7 +119,7 @@ export const pack = (folder: string): string => {
     const dist = path.join(staging, 'dist');
     compile(dist);
     bringInside(dist);
-    writeFileSync(path.join(staging, 'package.json'), `${JSON.stringify(publicManifest(), null, 2)}\n`);
+    writeFileSync(path.join(staging, 'package.json'), `${JSON.stringify(publicManifest(dist), null, 2)}\n`);
     cpSync(path.join(here, 'README.md'), path.join(staging, 'README.md'));
     mkdirSync(folder, { recursive: true });
     const said = execFileSync('npm', ['pack', '--json', '--pack-destination', path.resolve(folder)], {

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { encode } from '@calbus/contracts/envelope';
 import { inventoryDecisionFacts, type DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { createLog } from '@calbus/runtime/log';
 import { systemRandom as dice } from '../../services/inventory/src/adapters/system-random.ts';
 import { decide as decideOne } from '../../services/inventory/src/rules/decide.ts';
@@ -19,7 +19,7 @@ import { createFollower } from '../../services/inventory/src/handlers/follow.ts'
 import { chunksOf, newDigest } from '../../services/inventory/src/handlers/snapshot-bytes.ts';
 import type { Ledger } from '../../services/inventory/src/ports.ts';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
-import { history } from './history.ts';
+import { history } from './sample-history.ts';
 
 const BATCH = 256;
 const BATCHES = 200;

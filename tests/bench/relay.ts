@@ -12,10 +12,10 @@ import { connect, createServer } from 'node:tls';
 import { createUser } from 'nkeys.js';
 import { freePorts } from '@calbus/local/ports';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { selfSignedForTls } from '@calbus/trust/self-signed';
-import { playServer } from '../rdp/played-server.ts';
-import { introduced, licensed } from '../rdp/scripted-client.ts';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { makeSelfSignedCertificate } from '@calbus/licenses/self-signed-certificate';
+import { startFakeRdpServer } from '../support/session-gateway/fake-rdp-server.ts';
+import { connectToLicensing, runLicenseExchange } from '../support/session-gateway/scripted-client.ts';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
 import { spentBy } from './processes.ts';
 
@@ -108,8 +108,8 @@ const plain = async (pem: string, dir: string, sessions: number): Promise<Conten
 };
 
 const gateway = async (pem: string, dir: string, sessions: number): Promise<Contender> => {
-  const behind = await playServer();
-  behind.behave('says-valid');
+  const behind = await startFakeRdpServer();
+  behind.setBehavior('declares-valid');
   const [port = 0, nobody = 0] = await freePorts(2);
   const file = (name: string, content: string): string => {
     writeFileSync(path.join(dir, name), content, { mode: 0o600 });
@@ -136,8 +136,8 @@ const gateway = async (pem: string, dir: string, sessions: number): Promise<Cont
     readyWithinMs: 60_000,
   });
   const opening = Array.from({ length: sessions }, async (_, i) => {
-    const client = await introduced(port, `desk-${i}`);
-    await licensed(client, `desk-${i}`, { license: null });
+    const client = await connectToLicensing(port, `desk-${i}`);
+    await runLicenseExchange(client, `desk-${i}`, { license: null });
     await client.take(8);
     return client.release();
   });
@@ -163,7 +163,7 @@ export const relay: Benchmark = {
     const megabytes = (2 * chunks * sessions * CHUNK) / 1_000_000;
     const dir = mkdtempSync(path.join(tmpdir(), 'calbus-bench-relay-'));
     try {
-      const { certificate, key } = await selfSignedForTls('bench', Date.now());
+      const { certificate, key } = await makeSelfSignedCertificate('bench', Date.now());
       const pem = `${certificate}\n${key}`;
       writeFileSync(path.join(dir, 'tls.pem'), pem, { mode: 0o600 });
       say(`The plain proxy, with ${sessions} sessions …`);

@@ -9,12 +9,12 @@ import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { repositoryRoot } from '@calbus/local/repository';
 import { nodeOptionsOf } from '@calbus/local/services';
 import { streams } from '@calbus/contracts/streams';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testRedis } from '@calbus/testkit/servers';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { testRedis } from '@calbus/test-support/servers';
 import { optionOf, type Benchmark, type Figure } from './benchmark.ts';
-import { appendAll, history } from './history.ts';
+import { appendAll, history } from './sample-history.ts';
 import { bytesIn, residentBytes } from './processes.ts';
 
 const MB = 1e6;

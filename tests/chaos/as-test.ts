@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import { seedFrom } from '../seed.ts';
+import { seedFrom } from '../support/seed.ts';
 import { tableOf, type Report } from './report.ts';
 import { runChaos, type RunOptions } from './run.ts';
 

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import type { Installable } from '@calbus/contracts/clearinghouse';
+import type { Installable } from '@calbus/contracts/purchases';
 import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import type { Deployment } from '@calbus/local/deployment';

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { streams } from '@calbus/contracts/streams';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import type { CuttableWire } from '@calbus/testkit/cut';
+import type { FaultProxy } from '@calbus/test-support/fault-proxy';
 import type { Dice } from './dice.ts';
 import type { CacheDump } from './checker/history.ts';
 import type { Member } from './member.ts';
@@ -90,9 +90,9 @@ const restart: Doing = async (g, m) => {
 /** One thing done to some wires, and undone. */
 const onWires = async (
   g: Grip,
-  wires: readonly CuttableWire[],
+  wires: readonly FaultProxy[],
   hold: readonly [number, number],
-  act: (wire: CuttableWire) => void,
+  act: (wire: FaultProxy) => void,
   member?: Member,
 ): Promise<void> => {
   for (const wire of wires) act(wire);
@@ -106,8 +106,8 @@ const delay: Doing = (g, m) => {
   const ms = g.dice.between(200, 1_500);
   return onWires(g, m.nats, [2_000, 5_000], (w) => w.delay(ms), m);
 };
-const swallowAnswers: Doing = (g, m) => onWires(g, m.nats, [2_500, 5_000], (w) => w.swallow('toClient'), m);
-const swallowRequests: Doing = (g, m) => onWires(g, m.nats, [2_500, 5_000], (w) => w.swallow('toServer'), m);
+const swallowAnswers: Doing = (g, m) => onWires(g, m.nats, [2_500, 5_000], (w) => w.drop('toClient'), m);
+const swallowRequests: Doing = (g, m) => onWires(g, m.nats, [2_500, 5_000], (w) => w.drop('toServer'), m);
 
 const to = (role: Role, kind: string, doing: Doing, more: Partial<Fault> = {}): Fault => ({
   kind: `${role}: ${kind}`,

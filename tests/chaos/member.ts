@@ -4,16 +4,16 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { ServiceName } from '@calbus/local/services';
-import type { CuttableWire } from '@calbus/testkit/cut';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import type { FaultProxy } from '@calbus/test-support/fault-proxy';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 
 export type Member = {
   /** Such as inventory-2. */
   readonly name: string;
   readonly service: ServiceName;
   /** To each node of NATS. */
-  readonly nats: readonly CuttableWire[];
-  readonly redis: CuttableWire | undefined;
+  readonly nats: readonly FaultProxy[];
+  readonly redis: FaultProxy | undefined;
   /** The present life; undefined between two. */
   readonly life: () => ServiceProcess | undefined;
   /** What all its lives printed. */
@@ -30,8 +30,8 @@ export type MemberOptions = {
   readonly name: string;
   readonly service: ServiceName;
   readonly env: Readonly<Record<string, string>>;
-  readonly nats: readonly CuttableWire[];
-  readonly redis?: CuttableWire;
+  readonly nats: readonly FaultProxy[];
+  readonly redis?: FaultProxy;
 };
 
 const READY_MS = 90_000;

@@ -1,6 +1,6 @@
 // Remembers every request and every answer: those that the terminal servers were given, and those an operator overheard.
 
-import { openDecisions } from '@calbus/contracts/decisions';
+import { decodeDecisions } from '@calbus/contracts/received-decisions';
 import type { FaultCode } from '@calbus/contracts/faults';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '@calbus/operator-client/client';
@@ -46,7 +46,7 @@ export const createRecorder = (operator: OperatorClient): Recorder => {
   };
   operator.nc.subscribe(subjects.decision.all, {
     callback: (error, m) => {
-      const told = error ? undefined : openDecisions(m.data);
+      const told = error ? undefined : decodeDecisions(m.data);
       if (!told?.ok) return;
       for (const d of told.message.decisions) heard(d);
       for (const { code } of told.message.faults) faultsSent.set(code, (faultsSent.get(code) ?? 0) + 1);

@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { newAudit } from '@calbus/audit/audit';
+import { createAudit } from '@calbus/audit/audit';
 import { check } from './checker/check.ts';
 import { foldOf, readLedger } from './ledger.ts';
 import { newFold, open, moveTo, pools } from './checker/fold.ts';
@@ -146,7 +146,7 @@ const settle = async (r: Running): Promise<LedgerMessage[]> => {
 
 /** The ledger read once more by the rules that operators use; it shares nothing with the checker's. */
 const secondReading = (ledger: readonly LedgerMessage[]): Violation[] => {
-  const audit = newAudit();
+  const audit = createAudit();
   for (const message of ledger) audit.take(message);
   const damage = audit.damage.first.map(
     (d) => ({ invariant: 'I10', detail: `audit: ${JSON.stringify(d)}` }) as const,

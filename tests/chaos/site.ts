@@ -13,7 +13,7 @@ import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { startNats, startNatsCluster, type NatsCluster } from '@calbus/local/servers/nats';
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
-import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
+import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-proxy';
 import { agreement, firstPacks, terminalServers } from './agreement.ts';
 import { buy } from './buy.ts';
 import { adminUser, openCacheAdmin, type CacheAdmin } from './cache.ts';
@@ -27,7 +27,7 @@ export type Site = {
   readonly rabbitmq: ManagedServer;
   readonly members: readonly Member[];
   /** Of all terminal servers, to each node of NATS. */
-  readonly terminalServerWires: readonly CuttableWire[];
+  readonly terminalServerWires: readonly FaultProxy[];
   readonly operator: OperatorClient;
   readonly profile: Profile;
   readonly deployment: Deployment;
@@ -77,12 +77,12 @@ export const startSite = async (o: SiteOptions): Promise<Site> => {
     await provisionNats(nats.url, deployment, nodes.length);
     say(`nats-server, redis-server and rabbitmq-server run, in ${dataDir}`);
 
-    const wireTo = async (server: ManagedServer): Promise<CuttableWire> => {
-      const wire = await cuttableWire(server);
+    const wireTo = async (server: ManagedServer): Promise<FaultProxy> => {
+      const wire = await startFaultProxy(server);
       undo.push(() => wire[Symbol.asyncDispose]());
       return wire;
     };
-    const wiresToNats = (): Promise<CuttableWire[]> => Promise.all(nodes.map(wireTo));
+    const wiresToNats = (): Promise<FaultProxy[]> => Promise.all(nodes.map(wireTo));
     const ownFolder = (name: string): string => {
       const folder = path.join(dataDir, name);
       mkdirSync(folder, { recursive: true });

@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decode } from '@calbus/contracts/envelope';
-import { inventoryHead, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { AHEAD } from './cache.ts';
@@ -41,9 +42,9 @@ const termOf = (m: Member): number => {
 export const watchSite = (site: Site): Watch => {
   const inventories = site.members.filter((m) => m.service === 'inventory');
   let sequence = 0;
-  site.operator.nc.subscribe(subjects.inventory.head, {
+  site.operator.nc.subscribe(subjects.inventory.heartbeat, {
     callback: (_error, m) => {
-      const decoded = decode([inventoryHead], m.data);
+      const decoded = decode([leaderHeartbeat], m.data);
       if (decoded.ok) sequence = Math.max(sequence, decoded.message.body.sequence);
     },
   });

@@ -9,8 +9,8 @@ import { provisionNats } from '@calbus/local/startup';
 import { readSecret } from '@calbus/operator-client/profile';
 import { connect, type Decision, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { hw, startSystem, type System } from './system.ts';
 
 let s: System;

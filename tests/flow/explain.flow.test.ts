@@ -7,8 +7,8 @@ import type { Explanation } from '@calbus/contracts/explain-messages';
 import { streams } from '@calbus/contracts/streams';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { hw, startSystem, type System } from './system.ts';
 
 /** In nanoseconds. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readLiveCounts } from '@calbus/operator-client/live-counts';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 let s: System;
@@ -137,7 +137,7 @@ describe('the first license', () => {
     assert.equal(broken.code, 1);
     assert.match(
       broken.stderr,
-      /^calbus: .*admit\.json is not what a terminal server keeps .*Put back a copy.*\n$/,
+      /^calbus: .*admit\.json is not the store of a terminal server .*Restore a copy.*\n$/,
     );
     assert.equal(readFileSync(store, 'utf8'), 'junk');
   });
@@ -212,7 +212,7 @@ describe('the first license', () => {
     }
   });
 
-  test('Redis restarted empty: licenses are issued all the same, and the counts come back', async () => {
+  test('Redis restarted empty: licenses are still issued, and the counts come back', async () => {
     await s.servers.redis.kill();
     const ts = await connectTerminalServer(s.profile, 'ts1');
     try {

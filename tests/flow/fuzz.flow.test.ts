@@ -11,11 +11,12 @@ import type { NatsConnection } from 'nats';
 import { exchanges, type Exchange } from '@calbus/contracts/catalogue';
 import { decode } from '@calbus/contracts/envelope';
 import type { Role } from '@calbus/contracts/identities';
-import { inventoryStatus, queryStatus, serviceFault } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { startSystem, type System } from './system.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -126,7 +127,7 @@ const sendAll = async (
 };
 
 const asked = (e: Exchange): e is Exchange & { answers: NonNullable<Exchange['answers']> } =>
-  e.road === 'ask' && e.answers !== undefined;
+  e.transport === 'ask' && e.answers !== undefined;
 
 describe('spoilt messages', () => {
   test('of every command and query get an answer of the catalogue, or a fault with a closed code', async (t) => {

@@ -5,16 +5,17 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectAmqp } from 'amqplib';
-import { link } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { identities, roles, terminalServerPermissions, type Permissions } from '@calbus/contracts/identities';
-import { inventoryHead, inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { encode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { readSecret } from '@calbus/operator-client/profile';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { LICENSE_SERVER } from '@calbus/local/deployment';
-import type { Who } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
+import type { TestIdentity } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
@@ -45,7 +46,7 @@ const garbage: readonly Uint8Array[] = [
       body: {},
     }),
   ),
-  encode(inventoryHead, { id: 'x', sentAt: 1 }, { term: -1 } as never),
+  encode(leaderHeartbeat, { id: 'x', sentAt: 1 }, { term: -1 } as never),
 ];
 
 /** Every subject of calbus that this identity may publish to, made concrete; answers to others' inboxes and the servers' own API are tried elsewhere. */
@@ -84,8 +85,8 @@ describe('garbage', () => {
     await ts.request({ device: { hardwareId: hw(1), name: 'd' } });
     const before = await state();
     const published = new Set<string>();
-    const everybody: [Permissions, Who][] = [
-      ...roles.map((r): [Permissions, Who] => [identities[r], r]),
+    const everybody: [Permissions, TestIdentity][] = [
+      ...roles.map((r): [Permissions, TestIdentity] => [identities[r], r]),
       [terminalServerPermissions('ts2'), { terminalServer: 'ts2' }],
     ];
     for (const [who, identity] of everybody) {
@@ -108,7 +109,7 @@ describe('garbage', () => {
         return [
           `issuer ${subjects.license.request('ts2').replace('request', 'status')}`,
           `issuer ${subjects.trust.request('ts2')}`,
-          `issuer ${subjects.inventory.head}`,
+          `issuer ${subjects.inventory.heartbeat}`,
           `inventory ${subjects.inventory.allocate(before.term)}`,
           `inventory ${subjects.inventory.install(before.term)}`,
           `inventory ${subjects.inventory.activation(before.term)}`,
@@ -160,9 +161,14 @@ describe('garbage', () => {
     );
     const channel = await model.createConfirmChannel();
     for (const bytes of garbage)
-      channel.publish(link.commandsExchange, link.commandKey(LICENSE_SERVER), Buffer.from(bytes), {
-        userId: LICENSE_SERVER,
-      });
+      channel.publish(
+        rabbitmqNames.commandsExchange,
+        rabbitmqNames.commandKey(LICENSE_SERVER),
+        Buffer.from(bytes),
+        {
+          userId: LICENSE_SERVER,
+        },
+      );
     await channel.waitForConfirms();
     await model.close();
     const log = s.services.get('clearinghouse')?.logFile ?? '';

@@ -8,8 +8,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { RequestStrategy } from 'nats';
 import type { ReadinessReport } from '@calbus/runtime/readiness';
 import { serviceNames, type ServiceName } from '@calbus/local/services';
-import { eventually } from '@calbus/testkit/eventually';
-import { expressions, namesIn, dashboardQueries } from '../../deploy/prometheus/watched.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { expressions, namesIn, dashboardQueries } from '../../deploy/prometheus/monitoring.ts';
 import { startSystem, type System } from './system.ts';
 
 const within = { withinMs: 90_000, everyMs: 100 };

@@ -4,12 +4,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { newAudit } from '@calbus/audit/audit';
+import { createAudit } from '@calbus/audit/audit';
 import { openLedgerReader, type StoredLedgerMessage } from '@calbus/operator-client/ledger/reader';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { ledgerBatch, type LedgerBatch } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
@@ -182,7 +182,7 @@ describe('calbus ledger', () => {
 
   test('altered bytes of this very ledger are damage, at the place where it shows', async () => {
     const all = await messages();
-    const audit = newAudit();
+    const audit = createAudit();
     for (const m of all) {
       const altered =
         m.sequence === 3 ? text(new TextDecoder().decode(m.bytes).replace('"term":1', '"term":2')) : m.bytes;

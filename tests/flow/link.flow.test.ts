@@ -10,14 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, test } from 'node:test';
 import { connect, type ChannelModel } from 'amqplib';
 import { compactVerify, importX509 } from 'jose';
-import { link } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import type { Body, Contract } from '@calbus/contracts/envelope';
-import {
-  inventoryPacks,
-  inventoryStatus,
-  queryPacks,
-  queryStatus,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryPacks, queryPacks } from '@calbus/contracts/inventory-query-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import {
   liaisonChangePack,
   liaisonDeactivate,
@@ -27,10 +23,10 @@ import {
   liaisonRecover,
   liaisonRefused,
   liaisonStatus,
-  liaisonTaken,
-  issuingKeys,
-  queryLiaison,
+  liaisonAccepted,
+  queryLiaisonStatus,
 } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/operator-client/client';
@@ -38,23 +34,23 @@ import { readSecret } from '@calbus/operator-client/profile';
 import { CLEARINGHOUSE, LICENSE_SERVER } from '@calbus/local/deployment';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
-import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-proxy';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { dice } from '../chaos/dice.ts';
-import { seedFrom } from '../seed.ts';
-import { runMain } from './run-main.ts';
+import { seedFrom } from '../support/seed.ts';
+import { runMain } from '../support/command.ts';
 import { filesIn, filesThat, formsOf, formsOfCode, holdsAny, holdsPrivateKey } from './secrets-at-rest.ts';
 import { hw, startSystem, type System } from './system.ts';
 
 const seed = seedFrom('CALBUS_LINK_SEED');
 const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 7);
 const chance = dice(seed);
-const answersQueue = link.answersQueue(LICENSE_SERVER);
+const answersQueue = rabbitmqNames.answersQueue(LICENSE_SERVER);
 const copies = { commands: 'calbus.copies.commands', answers: 'calbus.copies.answers' };
 
 let s: System;
-let wire: CuttableWire;
+let wire: FaultProxy;
 const ends = new Map<ServiceName, ServiceProcess>();
 /** The clock of the license server's site is moved by so much. */
 let offsetSeconds = 0;
@@ -90,7 +86,7 @@ before(async () => {
   codes = made.stdout.trim().split('\n');
   assert.equal(codes.length, 60, made.stderr);
   const { host, port } = s.servers.rabbitmq;
-  wire = await cuttableWire({ host, port });
+  wire = await startFaultProxy({ host, port });
   for (const name of ['clearinghouse-liaison', 'clearinghouse', 'inventory', 'issuer'] as const) {
     await s.services.get(name)?.stop();
     await start(name);
@@ -117,7 +113,7 @@ const told = async <C extends Contract>(
   const whole = { ...body, commandId: newId(), by } as unknown as Body<C>;
   const subject = subjects.liaison.command(name);
   try {
-    const { type } = await s.operator.askAny(subject, c, whole, [liaisonTaken, liaisonRefused]);
+    const { type } = await s.operator.askAny(subject, c, whole, [liaisonAccepted, liaisonRefused]);
     return type;
   } catch {
     return 'unknown'; // killed just now; if it has taken it, the outbox shows it
@@ -126,7 +122,7 @@ const told = async <C extends Contract>(
 const packs = async () =>
   (await s.operator.ask(subjects.inventory.query('operator', 'packs'), queryPacks, {}, inventoryPacks)).packs;
 const outbox = () =>
-  s.operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus);
+  s.operator.ask(subjects.liaison.query('operator', 'status'), queryLiaisonStatus, {}, liaisonStatus);
 
 const contact = { firstName: 'Ann', lastName: 'Admin', company: 'Example', country: 'Sampleland' };
 const anyPaper = () =>
@@ -198,8 +194,8 @@ const copyAll = (): Promise<void> =>
   onBroker(CLEARINGHOUSE, async (model) => {
     const channel = await model.createChannel();
     for (const queue of Object.values(copies)) await channel.assertQueue(queue, { durable: true });
-    await channel.bindQueue(copies.commands, link.commandsExchange, link.commandKeys);
-    await channel.bindQueue(copies.answers, link.answersExchange, '#');
+    await channel.bindQueue(copies.commands, rabbitmqNames.commandsExchange, rabbitmqNames.commandKeys);
+    await channel.bindQueue(copies.answers, rabbitmqNames.answersExchange, '#');
   });
 
 /** What passed since the last look, in its order. */
@@ -218,8 +214,8 @@ const put = (who: typeof LICENSE_SERVER | typeof CLEARINGHOUSE, messages: readon
     const channel = await model.createConfirmChannel();
     const [exchange, key] =
       who === LICENSE_SERVER
-        ? [link.commandsExchange, link.commandKey(LICENSE_SERVER)]
-        : [link.answersExchange, answersQueue];
+        ? [rabbitmqNames.commandsExchange, rabbitmqNames.commandKey(LICENSE_SERVER)]
+        : [rabbitmqNames.answersExchange, answersQueue];
     for (const bytes of messages) channel.publish(exchange, key, bytes, { userId: who, persistent: true });
     await channel.waitForConfirms();
   });
@@ -258,12 +254,12 @@ const faults: Record<string, () => Promise<void>> = {
     wire.restore();
   },
   'what is sent is lost': async () => {
-    wire.swallow('toServer');
+    wire.drop('toServer');
     await sleep(chance.between(200, 1_000));
     wire.restore();
   },
   'what comes is lost': async () => {
-    wire.swallow('toClient');
+    wire.drop('toClient');
     await sleep(chance.between(200, 1_000));
     wire.restore();
   },
@@ -291,7 +287,7 @@ const faults: Record<string, () => Promise<void>> = {
   'the exchange for commands is deleted': async () => {
     // What is published then closes its sender's channel, 404 NOT_FOUND.
     await onBroker(CLEARINGHOUSE, async (model) => {
-      await (await model.createChannel()).deleteExchange(link.commandsExchange);
+      await (await model.createChannel()).deleteExchange(rabbitmqNames.commandsExchange);
     });
     await commands['install']?.();
     await sleep(chance.between(200, 800));
@@ -458,7 +454,7 @@ const looksForSecrets = async (): Promise<string> => {
 
   const used = codes.slice(0, codesUsed).flatMap(formsOfCode);
   const places = within((text) => holdsAny(text, used));
-  // docs/operations.md says so: a command holds its code while it travels, and RabbitMQ's files do for a while after.
+  // docs/operations/keys.md says so: a command holds its code while it travels, and RabbitMQ's files do for a while after.
   assert.deepEqual(outside(places, /^rabbitmq\/mnesia\//), [], 'license codes in the clear');
   const unused = codes.slice(codesUsed).flatMap(formsOfCode);
   assert.deepEqual(

@@ -6,15 +6,15 @@ import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import { subjects } from '@calbus/contracts/subjects';
 import { openLiveCounts } from '@calbus/operator-client/live-counts';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { readSecret } from '@calbus/operator-client/profile';
 import type { ServiceName } from '@calbus/local/services';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { putBack, whileStopped, wipe } from './ledger-on-disk.ts';
 import { hw, startSystem, type System } from './system.ts';
 

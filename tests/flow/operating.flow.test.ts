@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { streams } from '@calbus/contracts/streams';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 let s: System;

@@ -9,7 +9,7 @@ import { provisionNats } from '@calbus/local/startup';
 import { readSecret } from '@calbus/operator-client/profile';
 import { connect, type Decision, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 let s: System;

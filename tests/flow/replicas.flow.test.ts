@@ -4,15 +4,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
-import { newChain } from '@calbus/audit/chain';
+import { createChainReader } from '@calbus/audit/chain';
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { ServiceName } from '@calbus/local/services';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { readLedger } from '../chaos/ledger.ts';
 import { hw, startSystem, type System } from './system.ts';
 
@@ -41,7 +41,7 @@ const readRecords = async (): Promise<{
 }> => {
   const nc = await s.connectAs('inventory-ledger');
   try {
-    const chain = newChain((damage) => assert.fail(`${damage.sequence}: ${damage.says}`));
+    const chain = createChainReader((damage) => assert.fail(`${damage.sequence}: ${damage.says}`));
     const links = (await readLedger(nc)).map((m) => ({ sequence: m.sequence, link: chain.follow(m) }));
     return {
       records: links.flatMap(({ sequence, link }) =>

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from './system.ts';
 
 const HOSTILE = '=cmd|"/c calc"!A1';

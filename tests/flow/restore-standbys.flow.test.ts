@@ -6,11 +6,11 @@ import { after, before, test } from 'node:test';
 import { readdirSync, renameSync, rmSync, mkdirSync, writeFileSync, cpSync } from 'node:fs';
 import path from 'node:path';
 import { provisionNats } from '@calbus/local/startup';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
-import { runMain } from './run-main.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
+import { runMain } from '../support/command.ts';
 import { startSystem, type System } from './system.ts';
 
 let s: System;

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { repositoryRoot } from '@calbus/local/repository';
-import { runMain, type Ran } from './run-main.ts';
+import { runMain, type CommandResult } from '../support/command.ts';
 import { startSystem, type System } from './system.ts';
 
 let s: System;
@@ -31,7 +31,7 @@ const refused = async (...args: string[]): Promise<string> => {
   return stderr;
 };
 const account = 'license-server';
-const vendor = (...args: string[]): Promise<Ran> =>
+const vendor = (...args: string[]): Promise<CommandResult> =>
   runMain('services/clearinghouse/src/cli/main.ts', [
     'answer',
     ...args,

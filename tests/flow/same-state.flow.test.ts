@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { runMain } from './run-main.ts';
+import { runMain } from '../support/command.ts';
 import { startSystem, type System } from './system.ts';
 
 type Road = 'automatic' | 'web' | 'telephone';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
+import { newKeyPair, privateKeyToPem } from '@calbus/licenses/certificates';
 import { formsOfCode, holdsAny, holdsPrivateKey } from './secrets-at-rest.ts';
 
 const code = 'ABCDE-FGHJK-LMNPQ-RSTUV-WXYZ2';

@@ -8,17 +8,17 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testRedis } from '@calbus/testkit/servers';
+import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-proxy';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { testRedis } from '@calbus/test-support/servers';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-stopping-'));
 const rootFile = path.join(dir, 'root.pem');
 writeFileSync(rootFile, 'no certificate is checked here');
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-type Site = { readonly bus: TestBus; readonly redis: ManagedServer; readonly wire: CuttableWire };
+type Site = { readonly bus: TestBus; readonly redis: ManagedServer; readonly wire: FaultProxy };
 
 const startInventory = ({ bus, redis, wire }: Site): Promise<ServiceProcess> =>
   startService({
@@ -44,8 +44,8 @@ const strikes: readonly (readonly [string, (s: Site) => void | Promise<void>, nu
   ['NATS has stood still for seconds', ({ bus }) => bus.server.pause(), LATER_MS],
   ['NATS is gone', ({ bus }) => bus.server.kill(), 0],
   ['NATS is slow', ({ wire }) => wire.delay(700), 0],
-  ['nothing that is sent reaches NATS', ({ wire }) => wire.swallow('toServer'), 0],
-  ['nothing that NATS sends has arrived for seconds', ({ wire }) => wire.swallow('toClient'), LATER_MS],
+  ['nothing that is sent reaches NATS', ({ wire }) => wire.drop('toServer'), 0],
+  ['nothing that NATS sends has arrived for seconds', ({ wire }) => wire.drop('toClient'), LATER_MS],
   ['Redis stands still', ({ redis }) => redis.pause(), 0],
 ];
 
@@ -53,7 +53,7 @@ for (const [what, strike, waits] of strikes)
   test(`${what}: told to stop, inventory ends with 0`, async () => {
     await using bus = await testBus([]);
     await using redis = await testRedis();
-    await using wire = await cuttableWire(bus.server);
+    await using wire = await startFaultProxy(bus.server);
     const inventory = await startInventory({ bus, redis, wire });
     try {
       await strike({ bus, redis, wire });

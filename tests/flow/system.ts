@@ -25,9 +25,9 @@ import { startNats, startNatsCluster, type NatsCluster } from '@calbus/local/ser
 import { startRabbitmq } from '@calbus/local/servers/rabbitmq';
 import { startRedis } from '@calbus/local/servers/redis';
 import type { Servers } from '@calbus/local/start-servers';
-import { inboxOf, type Who } from '@calbus/testkit/deployment';
-import { startService as startAlone, type ServiceProcess } from '@calbus/testkit/process';
-import { runMain, type Ran } from './run-main.ts';
+import { inboxOf, type TestIdentity } from '@calbus/test-support/nats-bus';
+import { startService as startAlone, type ServiceProcess } from '@calbus/test-support/service-process';
+import { runMain, type CommandResult } from '../support/command.ts';
 
 /** The hardware id of the n-th device. */
 export const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
@@ -49,11 +49,11 @@ export type System = {
   /** Activates, installs and issues as `npm start` does; whether there had been a ledger before. */
   readonly firstLicense: (say?: (line: string) => void) => Promise<boolean>;
   /** A connection to NATS as this identity; the caller closes it. */
-  readonly connectAs: (who: Who) => Promise<NatsConnection>;
+  readonly connectAs: (who: TestIdentity) => Promise<NatsConnection>;
   /** One more process of a service, that nobody starts again; killed with the system. */
   readonly startAnother: (name: ServiceName, env?: Record<string, string>) => Promise<ServiceProcess>;
   /** Runs `calbus …`; exit code and what it printed. */
-  readonly calbus: (...args: string[]) => Promise<Ran>;
+  readonly calbus: (...args: string[]) => Promise<CommandResult>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 

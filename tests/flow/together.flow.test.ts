@@ -2,7 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { licenseDecisions, licenseRequests, MOST_TOGETHER } from '@calbus/contracts/terminal-server-messages';
+import {
+  licenseDecisions,
+  licenseRequests,
+  MAX_BATCH_REQUESTS,
+} from '@calbus/contracts/terminal-server-messages';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
@@ -60,7 +64,7 @@ test('a hundred devices at once come in a few messages, and each gets a license 
     DEVICES,
   );
   const sizes = messages.map((m) => m.decisions);
-  assert.equal(sizes.length, Math.ceil(DEVICES / MOST_TOGETHER), `${sizes.join()} decisions a message`);
+  assert.equal(sizes.length, Math.ceil(DEVICES / MAX_BATCH_REQUESTS), `${sizes.join()} decisions a message`);
   assert.ok(
     messages.every((m) => m.signed),
     'one signature for each message',

@@ -1,5 +1,5 @@
-// A folder with Debian 13's xrdp, its X server and FreeRDP: their packages and what these depend on, unpacked from the mirror that this
-// machine uses already. What their installation scripts would do is done here, as far as a terminal server needs it.
+// A folder with xrdp, its X server and FreeRDP of Debian 13: the packages and their dependencies, unpacked from the host's own mirror.
+// `configure` replaces the installation scripts, as far as a terminal server needs them.
 
 import { execFileSync } from 'node:child_process';
 import {
@@ -15,7 +15,7 @@ import {
 import path from 'node:path';
 import { prepareApt } from '@calbus/local/debian';
 
-const wanted = [
+const PACKAGES = [
   'base-files',
   'base-passwd',
   'busybox-static',
@@ -26,12 +26,12 @@ const wanted = [
   'xvfb',
 ];
 
-/** Of what these depend on, what only serves installation scripts, a graphics card, or a system that is booted. */
-const LEFT_OUT =
+/** Dependencies that only installation scripts, graphics cards or booted systems need. */
+const EXCLUDED_PACKAGES =
   /^(adduser|debconf|fonts-.*|gcc-.*-base|init-system-helpers|keyboard-configuration|libgl1-mesa-dri|libllvm.*|libsemanage.*|libsepol.*|libsystemd-shared|libvulkan1|libwayland-.*|libz3-.*|login\.defs|mawk|mesa-libgallium|mount|passwd|perl-base|ssl-cert|systemd|sysvinit-utils|udev|x11-common|xserver-common)$/;
 
 const unpack = (work: string, root: string): void => {
-  // Nothing counts as installed.
+  // An empty status file: apt then takes no package for installed.
   writeFileSync(path.join(work, 'status'), '');
   const apt = [...prepareApt(work, 'trixie'), `-oDir::State::status=${work}/status`];
   const ask = (...args: string[]): string =>
@@ -41,12 +41,12 @@ const unpack = (work: string, root: string): void => {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
   ask('update');
-  const all = ask('--simulate', '--no-install-recommends', 'install', ...wanted).matchAll(/^Inst (\S+)/gm);
-  ask('download', ...[...all].map(([, name = '']) => name).filter((name) => !LEFT_OUT.test(name)));
+  const all = ask('--simulate', '--no-install-recommends', 'install', ...PACKAGES).matchAll(/^Inst (\S+)/gm);
+  ask('download', ...[...all].map(([, name = '']) => name).filter((name) => !EXCLUDED_PACKAGES.test(name)));
   mkdirSync(root);
   for (const deb of globSync('*.deb', { cwd: work }).toSorted()) {
     const files = execFileSync('dpkg-deb', ['--fsys-tarfile', deb], { cwd: work, maxBuffer: 2 ** 30 });
-    // base-files comes early: its /bin is a link, and stays one.
+    // base-files is unpacked early, and its /bin must stay a link.
     const options = [
       '--keep-directory-symlink',
       '--exclude=./usr/share/doc/*',
@@ -56,7 +56,7 @@ const unpack = (work: string, root: string): void => {
   }
 };
 
-const setUp = (root: string): void => {
+const configure = (root: string): void => {
   const at = (place: string): string => path.join(root, place);
   const there = (command: string, ...args: string[]): unknown =>
     execFileSync('chroot', [root, command, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
@@ -76,7 +76,7 @@ const setUp = (root: string): void => {
   chmodSync(root, 0o755);
 };
 
-/** Nothing is at `folder` before all is. */
+/** Creates `folder` atomically. */
 export const unpackDebian13 = (folder: string): void => {
   console.log('Fetching xrdp 0.10 and FreeRDP 3 (packages of Debian 13, into a folder) …');
   mkdirSync(path.dirname(folder), { recursive: true });
@@ -84,7 +84,7 @@ export const unpackDebian13 = (folder: string): void => {
   const root = path.join(work, 'root');
   try {
     unpack(work, root);
-    setUp(root);
+    configure(root);
     renameSync(root, folder);
   } finally {
     rmSync(work, { recursive: true, force: true });

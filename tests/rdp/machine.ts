@@ -1,5 +1,5 @@
-// A terminal server machine: Debian's PAM and an unmodified xrdp, with users, PAM files, configuration and /run of its own in a mount
-// namespace. Nothing of the machine underneath changes, and several can run side by side. Its network is the one outside.
+// A terminal server machine in a mount namespace: Debian's PAM and an unmodified xrdp, with its own users, PAM files, configuration and
+// /run. The host does not change, and several machines can run side by side. The machine shares the host's network.
 
 import { execFile, spawnSync } from 'node:child_process';
 import {
@@ -22,27 +22,27 @@ import {
   type ManagedProcessOptions,
   type ManagedProcess,
 } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
-import type { Debian } from './packages.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import type { DebianSystem } from './packages.ts';
 
-export type Ran = { readonly code: number; readonly out: string };
+export type MachineCommandResult = { readonly code: number; readonly output: string };
 
 export type Machine = {
-  /** A folder that is the same inside and outside. */
+  /** A folder with the same path on the host. */
   readonly dir: string;
-  /** Where its xrdp listens, outside as well. */
+  /** The port of its xrdp, also on the host. */
   readonly port: number;
   readonly password: string;
-  /** Runs a command there, with nothing in its environment but a PATH. */
-  readonly run: (command: string, args: readonly string[], input?: string) => Promise<Ran>;
-  /** Starts one there that ends with the machine. */
+  /** Runs a command on the machine. Its environment holds only PATH. */
+  readonly run: (command: string, args: readonly string[], input?: string) => Promise<MachineCommandResult>;
+  /** Starts a process on the machine, which ends with the machine. */
   readonly start: (
     command: string,
     args: readonly string[],
     options?: Partial<ManagedProcessOptions>,
   ) => Promise<ManagedProcess>;
   readonly startXrdp: () => Promise<void>;
-  /** What xrdp-sesman has written about log-ons and sessions. */
+  /** The log of xrdp-sesman. */
   readonly log: () => string;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
@@ -50,10 +50,10 @@ export type Machine = {
 const FIRST_UID = 58_431;
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 
-const edit = (file: string, change: (text: string) => string): void =>
+const editFile = (file: string, change: (text: string) => string): void =>
   writeFileSync(file, change(readFileSync(file, 'utf8')));
 
-const listens = (port: number, host: string): Promise<boolean> =>
+const isListening = (port: number, host: string): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect({ host, port });
     socket.once('error', () => resolve(false));
@@ -63,10 +63,10 @@ const listens = (port: number, host: string): Promise<boolean> =>
     });
   });
 
-export const startMachine = async (users: readonly string[], { root }: Debian): Promise<Machine> => {
+export const startMachine = async (users: readonly string[], { root }: DebianSystem): Promise<Machine> => {
   const there = (place: string): string => path.join(root, place);
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-machine-'));
-  // A user's session must be able to reach its home.
+  // A user's session must reach its home.
   chmodSync(dir, 0o755);
   const at = (name: string): string => path.join(dir, name);
   const [port = 0, sesmanPort = 0, display = 0] = await freePorts(3);
@@ -84,29 +84,29 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
   });
   for (const name of ['passwd', 'group', 'shadow'] as const) {
     cpSync(there(`etc/${name}`), at(name));
-    edit(at(name), (text) => `${text.trimEnd()}\n${entries.map((e) => e[name]).join('\n')}\n`);
+    editFile(at(name), (text) => `${text.trimEnd()}\n${entries.map((e) => e[name]).join('\n')}\n`);
   }
   cpSync(there('etc/pam.d'), at('pam.d'), { recursive: true, verbatimSymlinks: true });
   cpSync(there('etc/xrdp'), at('xrdp'), { recursive: true, verbatimSymlinks: true });
-  edit(at('xrdp/xrdp.ini'), (text) =>
+  editFile(at('xrdp/xrdp.ini'), (text) =>
     text
       .replace(/^port=3389$/m, `port=tcp://127.0.0.1:${port}`)
       .replace(/^security_layer=.*$/m, 'security_layer=tls')
       .replace(/^LogFile=.*$/m, `LogFile=${at('xrdp.log')}`),
   );
-  edit(at('xrdp/sesman.ini'), (text) =>
+  editFile(at('xrdp/sesman.ini'), (text) =>
     text
       .replace(/^ListenPort=.*$/m, `ListenPort=${sesmanPort}`)
       .replace(/^X11DisplayOffset=.*$/m, `X11DisplayOffset=${display}`)
       .replace(/^#MaxDisplayNumber=.*$/m, `MaxDisplayNumber=${display + 50}`)
       .replace(/^LogFile=.*$/m, `LogFile=${at('sesman.log')}`),
   );
-  // A session is nothing but its X server.
+  // A session consists of its X server.
   writeFileSync(at('xrdp/startwm.sh'), '#!/bin/sh\nexec sleep 100000\n', { mode: 0o755 });
 
   const script = [
     'set -e',
-    // What is the same there as here: this folder, what PAM runs of this repository, and the kernel's own.
+    // The machine shares with the host: temporary files, this repository for PAM's hooks, and the kernel's file systems.
     ...(root === '/' ? [] : [tmpdir(), repositoryRoot, '/proc', '/dev']).map(
       (same) => `mkdir -p ${there(same)} && mount --rbind ${same} ${there(same)}`,
     ),
@@ -126,9 +126,9 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
     ['--mount', '--pid', '--fork', '--kill-child=SIGKILL', 'sh', '-c', script],
     { env: { PATH }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
-  let said = '';
+  let output = '';
   for (const stream of [machine.child.stdout, machine.child.stderr])
-    stream?.setEncoding('utf8').on('data', (text: string) => (said += text));
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
   const started: ManagedProcess[] = [];
   const dispose = async (): Promise<void> => {
     for (const process of started) await process.stop();
@@ -148,7 +148,7 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
     await eventually('the machine is up', () => existsSync(at('up')), patient);
   } catch (error) {
     await dispose();
-    throw new Error(`The machine does not start: ${said}`, { cause: error });
+    throw new Error(`The machine does not start: ${output}`, { cause: error });
   }
   return {
     dir,
@@ -157,9 +157,9 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
     run: (command, args, input = '') =>
       new Promise((resolve) => {
         const child = execFile('nsenter', inside(command, args), { env: { PATH } }, (error, out, err) =>
-          resolve({ code: error ? Number(error.code ?? -1) : 0, out: out + err }),
+          resolve({ code: error ? Number(error.code ?? -1) : 0, output: out + err }),
         );
-        child.stdin?.on('error', () => undefined); // it may end without reading
+        child.stdin?.on('error', () => undefined); // the command may end without reading
         child.stdin?.end(input);
       }),
     start: async (command, args, options) => {
@@ -173,10 +173,10 @@ export const startMachine = async (users: readonly string[], { root }: Debian): 
     },
     startXrdp: async () => {
       writeFileSync(at('xrdp-wanted'), '');
-      // xrdp-sesman listens at a port, since 0.10 at a socket, of which its log tells.
+      // xrdp-sesman listens on a port; since 0.10 on a socket, which its log reports.
       const both = async (): Promise<boolean> =>
-        (await listens(port, '127.0.0.1')) &&
-        (/ Sesman now listening on /.test(log()) || (await listens(sesmanPort, '::1')));
+        (await isListening(port, '127.0.0.1')) &&
+        (/ Sesman now listening on /.test(log()) || (await isListening(sesmanPort, '::1')));
       await eventually('xrdp listens', both, patient);
     },
     log,

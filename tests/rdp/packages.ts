@@ -1,5 +1,5 @@
-// What these tests did not make themselves: PAM with its tester, xrdp with its X server, and FreeRDP, from Debian. Those of Debian 12 are
-// installed, where this machine is one; those of Debian 13 are unpacked into a folder. Elsewhere the tests are skipped, and say why.
+// Debian packages for these tests: PAM with pamtester, xrdp with its X server, and FreeRDP. Those of Debian 12 are installed if the host
+// is Debian 12; those of Debian 13 are unpacked into a folder. On other hosts the tests are skipped with the reason.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -8,15 +8,15 @@ import { canInstallPackages, installPackages, isDebian } from '@calbus/local/deb
 import { repositoryRoot } from '@calbus/local/repository';
 import { unpackDebian13 } from './debian-13.ts';
 
-export type Debian = {
+export type DebianSystem = {
   readonly version: 12 | 13;
-  /** Where its files are: this machine's own, or a folder. */
+  /** The root of its files: `/`, or a folder. */
   readonly root: string;
   /** Its FreeRDP client. */
   readonly client: string;
 };
 
-const needed = {
+const REQUIRED_FILES = {
   '/usr/bin/pamtester': 'pamtester',
   '/usr/sbin/xrdp': 'xrdp',
   '/usr/lib/xorg/modules/libxorgxrdp.so': 'xorgxrdp',
@@ -24,21 +24,21 @@ const needed = {
   '/usr/bin/Xvfb': 'xvfb',
 };
 
-/** Why no terminal server machine can be made at all; undefined where one can. */
-const whyNoMachine = (): string | undefined => {
-  if (!canInstallPackages()) return 'users and PAM are made for a test by root alone';
+/** Why the host cannot run a terminal server machine; undefined if it can. */
+const machineProblem = (): string | undefined => {
+  if (!canInstallPackages()) return 'only root can make users and PAM files for a test';
   if (spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status !== 0)
-    return 'users, PAM and xrdp have files of their own in a mount namespace, which may not be made here';
+    return 'a terminal server machine needs a mount namespace, and the host does not permit one';
   return undefined;
 };
 
-/** xrdp 0.9 and FreeRDP 2, once they are installed; or why they cannot be had here. */
-export const debian12 = async (): Promise<Debian | string> => {
+/** Installs xrdp 0.9 and FreeRDP 2. Returns the reason if the host cannot have them. */
+export const debian12 = async (): Promise<DebianSystem | string> => {
   if (!isDebian() || !/^VERSION_ID="12"$/m.test(readFileSync('/etc/os-release', 'utf8')))
-    return 'PAM, xrdp 0.9 and FreeRDP 2 are taken from Debian 12, and this is another system';
-  const why = whyNoMachine();
+    return 'PAM, xrdp 0.9 and FreeRDP 2 come from Debian 12, and the host is another system';
+  const why = machineProblem();
   if (why !== undefined) return why;
-  const missing = Object.entries(needed).filter(([file]) => !existsSync(file));
+  const missing = Object.entries(REQUIRED_FILES).filter(([file]) => !existsSync(file));
   if (missing.length > 0)
     await installPackages(
       missing.map(([, name]) => name),
@@ -47,17 +47,16 @@ export const debian12 = async (): Promise<Debian | string> => {
   return { version: 12, root: '/', client: 'xfreerdp' };
 };
 
-/** xrdp 0.10 and FreeRDP 3, once they are unpacked; or why they cannot be had here. */
-export const debian13 = async (): Promise<Debian | string> => {
-  if (!isDebian())
-    return "xrdp 0.10 and FreeRDP 3 are taken from Debian's mirror, and this is another system";
-  const why = whyNoMachine();
+/** Unpacks xrdp 0.10 and FreeRDP 3. Returns the reason if the host cannot have them. */
+export const debian13 = async (): Promise<DebianSystem | string> => {
+  if (!isDebian()) return "xrdp 0.10 and FreeRDP 3 come from Debian's mirror, and the host is another system";
+  const why = machineProblem();
   if (why !== undefined) return why;
   const root = path.join(repositoryRoot, '.calbus', 'servers', 'debian-13');
   try {
     if (!existsSync(root)) unpackDebian13(root);
   } catch (error) {
-    // Where everything is to be tried, that it cannot be is a failure.
+    // CI must run every test.
     if (process.env['CI'] !== undefined) throw error;
     return `xrdp 0.10 and FreeRDP 3 cannot be fetched: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -6,16 +6,19 @@ import { inboxes } from '@calbus/contracts/identities';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createLog } from '@calbus/runtime/log';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { startSite, type Peer, type Site } from './site.ts';
-import { everySubject } from './universe.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
+import { startSecurityHarness, type Peer, type SecurityHarness } from './harness.ts';
+import { allSubjects } from './expected-permissions.ts';
 
-const site = oncePerFile(startSite);
+const site = oncePerFile(startSecurityHarness);
 const callers = [inboxes.operator, inboxes.observer];
 const inAnyInbox = (subject: string): boolean => callers.some((inbox) => subject.startsWith(`${inbox}.`));
 
-const answering = async (s: Site, name: 'issuer' | 'inventory' | 'clearinghouse-liaison'): Promise<Peer> => {
+const answering = async (
+  s: SecurityHarness,
+  name: 'issuer' | 'inventory' | 'clearinghouse-liaison',
+): Promise<Peer> => {
   const peer = await s.as(name);
   const log = createLog('test', 'silent');
   const endpoints = createEndpoints();
@@ -33,7 +36,7 @@ suite('service discovery', () => {
       for (const who of ['observer', 'operator'] as const) {
         const caller = await s.as(who);
         const sent = service.nc.stats().outMsgs;
-        for (const reply of everySubject.filter((subject) => !inAnyInbox(subject)))
+        for (const reply of allSubjects.filter((subject) => !inAnyInbox(subject)))
           for (const verb of ['PING', 'INFO', 'STATS'])
             caller.nc.publish(`$SRV.${verb}.${name}`, undefined, { reply });
         for (const verb of ['PING', 'INFO', 'STATS']) caller.nc.publish(`$SRV.${verb}`);

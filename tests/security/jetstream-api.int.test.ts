@@ -4,14 +4,20 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { streams } from '@calbus/contracts/streams';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { accountOf, everybody, startSite, type Site, type Who } from './site.ts';
+import { oncePerFile } from '@calbus/test-support/servers';
+import {
+  accountOf,
+  allIdentities,
+  startSecurityHarness,
+  type SecurityHarness,
+  type Identity,
+} from './harness.ts';
 
-const site = oncePerFile(startSite);
+const site = oncePerFile(startSecurityHarness);
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 
 /** What each stream holds and is, as the provisioners see it. */
-const survey = async (s: Site): Promise<unknown> => {
+const survey = async (s: SecurityHarness): Promise<unknown> => {
   const seen: unknown[] = [];
   for (const who of ['provisioner', 'provisioner-ledger'] as const) {
     const { nc } = await s.as(who);
@@ -78,7 +84,11 @@ const redirecting = (name: string): Attempt[] =>
   });
 
 /** Answers: 'refused' by permission, 'error <code>' by JetStream, or 'done'. */
-const attempt = async (s: Site, who: Who, attempts: readonly Attempt[]): Promise<Map<string, string>> => {
+const attempt = async (
+  s: SecurityHarness,
+  who: Identity,
+  attempts: readonly Attempt[],
+): Promise<Map<string, string>> => {
   const { nc, refused, settle } = await s.as(who);
   const outcomes = new Map<string, string>();
   for (const { subject, body } of attempts) {
@@ -99,7 +109,7 @@ const attempt = async (s: Site, who: Who, attempts: readonly Attempt[]): Promise
 suite('no identity can destroy, loosen or redirect a stream', () => {
   const all = Object.values(streams);
 
-  for (const who of everybody) {
+  for (const who of allIdentities) {
     test(`${who} asks to delete, purge, copy, replace and move every stream: refused by permission`, async () => {
       const s = await site();
       const before = await survey(s);
@@ -109,7 +119,7 @@ suite('no identity can destroy, loosen or redirect a stream', () => {
     });
   }
 
-  for (const who of everybody.filter((w) => w !== 'inventory-ledger')) {
+  for (const who of allIdentities.filter((w) => w !== 'inventory-ledger')) {
     test(`${who} asks to have any stream delivered to a subject of its choice: refused by permission`, async () => {
       const s = await site();
       const before = await survey(s);

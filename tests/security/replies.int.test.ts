@@ -7,19 +7,21 @@ import { isDeepStrictEqual } from 'node:util';
 import { headers, type MsgHdrs } from 'nats';
 import { decode, encode } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
-import { inventoryAccepted, inventoryHead, inventoryInstall } from '@calbus/contracts/inventory-messages';
-import { issuingKeys, liaisonActivate } from '@calbus/contracts/liaison-messages';
+import { inventoryAccepted, inventoryInstall } from '@calbus/contracts/inventory-command-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
+import { liaisonActivate } from '@calbus/contracts/liaison-messages';
 import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import { systemClock } from '@calbus/runtime/clock';
-import { deliveredByJetStream } from '@calbus/runtime/delivered';
+import { isJetStreamDelivery } from '@calbus/runtime/jetstream-delivery';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond } from '@calbus/runtime/respond';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { accountOf, everybody, startSite, type Peer, type Who } from './site.ts';
-import { everySubject, mayPublish } from './universe.ts';
+import { answerWith, respond, type Answer } from '@calbus/runtime/responder';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
+import { accountOf, allIdentities, startSecurityHarness, type Peer, type Identity } from './harness.ts';
+import { allSubjects, mayPublish } from './expected-permissions.ts';
 
-const site = oncePerFile(startSite);
+const site = oncePerFile(startSecurityHarness);
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const someHeaders = (fields: Record<string, string>): MsgHdrs => {
   const h = headers();
@@ -55,19 +57,17 @@ const responder = (peer: Peer, subject: string, callers: string) => {
   const handled: string[] = [];
   const putAside: Fault[] = [];
   const dead = { put: async ({ fault }: { fault: Fault }) => putAside.push(fault) > 0 };
+  const take = ({ id }: { readonly id: string }): Answer => {
+    handled.push(id);
+    return answerWith(inventoryAccepted, { position: { generation: 'g', sequence: 1 }, repeated: false });
+  };
   respond(
     { nc: peer.nc, clock: systemClock, log: createLog('test', 'silent'), dead },
     {
       subject,
       contracts: [inventoryInstall, liaisonActivate],
       callers,
-      handle: async (message) => {
-        handled.push(message.id);
-        return answerWith(inventoryAccepted, {
-          position: { generation: 'g', sequence: 1 },
-          repeated: false,
-        });
-      },
+      handlers: { [inventoryInstall.type]: take, [liaisonActivate.type]: take },
     },
   );
   return { handled, putAside };
@@ -185,7 +185,7 @@ suite('a terminal server names replies that are not its own', () => {
 });
 
 suite('a service of account CAL names replies that are not its own', () => {
-  const inCal = everybody.filter((who) => accountOf(who) === 'CAL');
+  const inCal = allIdentities.filter((who) => accountOf(who) === 'CAL');
 
   test('nothing that any identity of CAL or TS publishes, with the ledger or the leader as reply, reaches account LEDGER', async () => {
     const s = await site();
@@ -195,10 +195,10 @@ suite('a service of account CAL names replies that are not its own', () => {
       await taken(ledger, 'KV_CAL_LEADER'),
     ];
     const before = await count();
-    const outside: Who[] = [...inCal, 'ts1', 'ts2'];
+    const outside: Identity[] = [...inCal, 'ts1', 'ts2'];
     for (const who of outside) {
       const { nc, settle } = await s.as(who);
-      for (const subject of mayPublish[who].filter((x) => everySubject.includes(x))) {
+      for (const subject of mayPublish[who].filter((x) => allSubjects.includes(x))) {
         for (const reply of ['cal.v1.ledger', '$KV.CAL_LEADER.leader', '$JS.API.STREAM.DELETE.CAL_LEDGER']) {
           nc.publish(subject, bytes('{}'), { reply });
         }
@@ -324,14 +324,14 @@ suite('a service of account CAL names replies that are not its own', () => {
     const beacons: { id: string; passedOver: boolean }[] = [];
     operator.nc.subscribe('cal.v1.inventory.head', {
       callback: (_error, m) => {
-        const decoded = decode([inventoryHead], m.data);
-        if (decoded.ok) beacons.push({ id: decoded.message.id, passedOver: deliveredByJetStream(m) });
+        const decoded = decode([leaderHeartbeat], m.data);
+        if (decoded.ok) beacons.push({ id: decoded.message.id, passedOver: isJetStreamDelivery(m) });
       },
     });
     await operator.settle();
     const beacon = (id: string, term: number): Uint8Array =>
       encode(
-        inventoryHead,
+        leaderHeartbeat,
         { id, sentAt: 1 },
         {
           term,
@@ -373,7 +373,7 @@ suite('a service of account CAL names replies that are not its own', () => {
     issuer.nc.publish('cal.v1.dead.issuer', bytes('{}'), { reply: 'cal.v1.inventory.head' });
     await issuer.settle();
     const [m] = await eventually('it lands', () => heard, { accept: (h) => h.length > 0 });
-    const decoded = decode([inventoryHead], m?.data ?? new Uint8Array());
+    const decoded = decode([leaderHeartbeat], m?.data ?? new Uint8Array());
     assert.equal(decoded.ok ? 'a head' : decoded.fault.code, 'NOT_AN_ENVELOPE');
   });
 

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { newKeyPair, privateKeyToPem } from '@calbus/trust/certificates';
+import { newKeyPair, privateKeyToPem } from '@calbus/licenses/certificates';
 import { createUser } from 'nkeys.js';
 import { repositoryRoot } from '@calbus/local/repository';
 import { holdsPrivateKey } from '../flow/secrets-at-rest.ts';

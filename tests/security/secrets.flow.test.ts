@@ -8,8 +8,8 @@ import { after, before, test } from 'node:test';
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { serviceEnvironment, serviceNames, type ServiceName } from '@calbus/local/services';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
 import {
   filesIn,
   filesThat,
@@ -18,7 +18,7 @@ import {
   holdsAny,
   holdsPrivateKey,
 } from '../flow/secrets-at-rest.ts';
-import { runMain, type Ran } from '../flow/run-main.ts';
+import { runMain, type CommandResult } from '../support/command.ts';
 import { hw, startSystem, type System } from '../flow/system.ts';
 
 let s: System;
@@ -29,13 +29,13 @@ const printed: [name: string, text: string][] = [];
 const licenses: string[] = [];
 
 const file = (name: string): string => path.join(s.deployment.dataDir, name);
-const note = (name: string, { stdout, stderr, ...ran }: Ran): Ran => {
+const note = (name: string, { stdout, stderr, ...ran }: CommandResult): CommandResult => {
   printed.push([name, stdout + stderr]);
   return { stdout, stderr, ...ran };
 };
-const calbus = async (...args: string[]): Promise<Ran> =>
+const calbus = async (...args: string[]): Promise<CommandResult> =>
   note(`calbus ${args.join(' ')}`, await s.calbus(...args));
-const registrar = async (...args: string[]): Promise<Ran> =>
+const registrar = async (...args: string[]): Promise<CommandResult> =>
   note(
     `terminal-server ${args.join(' ')}`,
     await runMain('services/cli/src/main.ts', [
@@ -232,7 +232,7 @@ test('the configuration of the servers and the profiles hold no secret: hashes a
   const meant = /^(secrets\/|clearinghouse\/keys\/|ts[34]\.nk$)/;
   const holding = filesThat(s.deployment.dataDir, (text) => holdsPrivateKey(text) || holdsAny(text, forms));
   const elsewhere = holding.filter((f) => !meant.test(f));
-  // A command to the Clearinghouse holds its code while it travels (docs/operations.md).
+  // A command to the Clearinghouse holds its code while it travels (docs/operations/keys.md).
   assert.deepEqual(
     elsewhere.filter((f) => !f.startsWith('rabbitmq/mnesia/')),
     [],

@@ -6,11 +6,11 @@ import { suite, test } from 'node:test';
 import { connect, nkeyAuthenticator } from 'nats';
 import { createUser } from 'nkeys.js';
 import { exchanges } from '@calbus/contracts/catalogue';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { everybody, startSite } from './site.ts';
-import { everySubject, everySubscription, mayPublish, maySubscribe } from './universe.ts';
+import { oncePerFile } from '@calbus/test-support/servers';
+import { allIdentities, startSecurityHarness } from './harness.ts';
+import { allSubjects, allSubscriptions, mayPublish, maySubscribe } from './expected-permissions.ts';
 
-const site = oncePerFile(startSite);
+const site = oncePerFile(startSecurityHarness);
 const body = new TextEncoder().encode('x');
 
 const refusedOf = (refused: ReadonlySet<string>, operation: string): string[] =>
@@ -20,33 +20,33 @@ const refusedOf = (refused: ReadonlySet<string>, operation: string): string[] =>
     .toSorted();
 
 suite('nobody reaches a subject that is not theirs', () => {
-  for (const who of everybody) {
-    test(`${who} publishes to its own subjects; all others of ${everySubject.length} are refused`, async () => {
+  for (const who of allIdentities) {
+    test(`${who} publishes to its own subjects; all others of ${allSubjects.length} are refused`, async () => {
       const { nc, refused, settle } = await (await site()).as(who);
-      for (const subject of everySubject) nc.publish(subject, body);
+      for (const subject of allSubjects) nc.publish(subject, body);
       await settle();
       const allowed = new Set(mayPublish[who]);
-      const expected = everySubject.filter((s) => !allowed.has(s)).toSorted();
-      assert.ok([...allowed].every((s) => everySubject.includes(s)));
+      const expected = allSubjects.filter((s) => !allowed.has(s)).toSorted();
+      assert.ok([...allowed].every((s) => allSubjects.includes(s)));
       assert.deepEqual(refusedOf(refused, 'publish'), expected);
     });
 
-    test(`${who} hears its own subjects; all others of ${everySubscription.length} are refused`, async () => {
+    test(`${who} hears its own subjects; all others of ${allSubscriptions.length} are refused`, async () => {
       const { nc, refused, settle } = await (await site()).as(who);
-      for (const subject of everySubscription) nc.subscribe(subject, { callback: () => {} });
+      for (const subject of allSubscriptions) nc.subscribe(subject, { callback: () => {} });
       await settle();
       const allowed = new Set(maySubscribe(who));
-      const expected = everySubscription.filter((s) => !allowed.has(s)).toSorted();
-      assert.ok([...allowed].every((s) => everySubscription.includes(s)));
+      const expected = allSubscriptions.filter((s) => !allowed.has(s)).toSorted();
+      assert.ok([...allowed].every((s) => allSubscriptions.includes(s)));
       assert.deepEqual(refusedOf(refused, 'subscription'), expected);
     });
 
     test(`${who} gains nothing by subscribing as a member of a queue group`, async () => {
       const { nc, refused, settle } = await (await site()).as(who);
-      for (const subject of everySubscription) nc.subscribe(subject, { queue: 'q', callback: () => {} });
+      for (const subject of allSubscriptions) nc.subscribe(subject, { queue: 'q', callback: () => {} });
       await settle();
       const allowed = new Set(maySubscribe(who));
-      const expected = everySubscription.filter((s) => !allowed.has(s)).toSorted();
+      const expected = allSubscriptions.filter((s) => !allowed.has(s)).toSorted();
       assert.deepEqual(refusedOf(refused, 'subscription'), expected);
     });
   }
@@ -59,7 +59,7 @@ suite('nobody reaches a subject that is not theirs', () => {
       name: 'LOW_STOCK',
       service: 'issuer',
     };
-    const tried = new Set(everySubject);
+    const tried = new Set(allSubjects);
     const missing = exchanges
       .map((e) =>
         Object.entries(concrete).reduce((text, [name, value]) => text.replace(`{${name}}`, value), e.subject),

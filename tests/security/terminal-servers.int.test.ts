@@ -7,15 +7,15 @@ import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { subjects } from '@calbus/contracts/subjects';
 import { prepareDeployment } from '@calbus/local/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { startAdmissionSite, type AdmissionSite, type Watched } from './admission-site.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
+import { startAdmissionHarness, type AdmissionHarness, type WatchedConnection } from './admission-harness.ts';
 
-const site = oncePerFile(startAdmissionSite);
+const site = oncePerFile(startAdmissionHarness);
 const within = { withinMs: 60_000 };
 
 /** Publishes into the request queue, one after the other, until it is told to stop; gives how many were stored, and how often one failed. */
-const load = (ts: Watched, id: string) => {
+const load = (ts: WatchedConnection, id: string) => {
   let goOn = true;
   const done = (async () => {
     const js = ts.nc.jetstream();
@@ -40,9 +40,9 @@ const errorOf = (ran: { readonly stdout: string }): string =>
   (JSON.parse(ran.stdout) as { error?: { code: string } }).error?.code ?? 'none';
 
 type Listed = { id: string; publicKey: string; connected: boolean | null; lastHeard: number | null };
-const listed = async (s: AdmissionSite): Promise<Listed[]> =>
+const listed = async (s: AdmissionHarness): Promise<Listed[]> =>
   (JSON.parse((await s.registrar('list', '--json')).stdout) as { terminalServers: Listed[] }).terminalServers;
-const seedOf = (s: AdmissionSite, id: string): string => s.deployment.seedFile({ terminalServer: id });
+const seedOf = (s: AdmissionHarness, id: string): string => s.deployment.seedFile({ terminalServer: id });
 
 suite('terminal servers come and go while NATS runs', () => {
   test('under load one is admitted, works and is removed; the others lose no connection', async (t) => {
@@ -244,7 +244,7 @@ suite('terminal servers come and go while NATS runs', () => {
 });
 
 test('three nodes: admitted on all, removed on all, and a node that was away catches up', async () => {
-  await using s = await startAdmissionSite({ cluster: true });
+  await using s = await startAdmissionHarness({ cluster: true });
   const ts1 = await s.connectAs('ts1', seedOf(s, 'ts1'), s.nodes[0]?.url);
   const seedFile = s.file('ts3.nk');
   const added = await s.registrar('add', 'ts3', '--out', seedFile, '--json');

@@ -1,7 +1,7 @@
 // What must be true of a story, whatever happened in it. The ledger is read twice, by the audit's rules and by the chaos suite's
 // fold, and never by the service's own, which is in turn compared with them.
 
-import { newAudit } from '@calbus/audit/audit';
+import { createAudit } from '@calbus/audit/audit';
 import type { Decision } from '@calbus/terminal-server/request-client';
 import { poolCounts } from '../../services/inventory/src/rules/stock.ts';
 import { isDeepStrictEqual } from 'node:util';
@@ -122,7 +122,7 @@ const leadership = ({ inventories, now }: Evidence, f: Fold): string[] => {
 };
 
 export const check = (e: Evidence): string[] => {
-  const audit = newAudit();
+  const audit = createAudit();
   for (const message of e.nats.stored) audit.take(message);
   const verdict = checkHistory(asHistory(e));
   const { fold } = verdict;

@@ -7,7 +7,7 @@ import {
   inventoryAllocate,
   type Allocation,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseFacts } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import {
@@ -19,10 +19,10 @@ import {
 } from '@calbus/contracts/terminal-server-messages';
 import type { Clock } from '@calbus/runtime/clock';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { headBook, type Head } from '@calbus/runtime/head-beacon';
+import { createLeaderTracker, type LeaderHeartbeat } from '@calbus/inventory-client/leader-heartbeat';
 import type { Log } from '@calbus/runtime/log';
 import { createMetrics } from '@calbus/runtime/metrics';
-import type { Answer } from '@calbus/runtime/respond';
+import type { Answer } from '@calbus/runtime/responder';
 import {
   createRequestClient,
   type RequestClient,
@@ -44,7 +44,7 @@ import { keepSnapshots } from '../../services/inventory/src/handlers/snapshots.t
 import { startingPoint } from '../../services/inventory/src/handlers/starting-point.ts';
 import type { Restoring } from '../../services/inventory/src/handlers/restore.ts';
 import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
-import { countIssuer } from '../../services/issuer/src/adapters/metrics.ts';
+import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
 import { handleBatch, type RequestDeps } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger, SnapshotStore } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
@@ -179,7 +179,7 @@ export const newInventory = (w: World, name: string): Inventory => {
       const beat = (): void => {
         if (over) return;
         const { generation, sequence, hash, time, trustRevision } = follower.state.head;
-        nats.publish(p.wire, subjects.inventory.head, {
+        nats.publish(p.wire, subjects.inventory.heartbeat, {
           term,
           replica,
           generation,
@@ -187,7 +187,7 @@ export const newInventory = (w: World, name: string): Inventory => {
           hash,
           time,
           trustRevision,
-        } satisfies Head);
+        } satisfies LeaderHeartbeat);
         w.scheduler.after(BEACON, actor, beat);
       };
       beat();
@@ -272,7 +272,7 @@ const signed = (facts: LicenseFacts): string =>
   `unsigned.${Buffer.from(JSON.stringify(claimsOf(facts))).toString('base64url')}.unsigned`;
 
 /** Nobody looks at them: one for all issuers of a simulation. */
-const counts = countIssuer(createMetrics(), createEndpoints());
+const counts = issuerMetrics(createMetrics(), createEndpoints());
 
 const LANES = 2;
 const MOST = 16;
@@ -282,14 +282,14 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
   newProcess(w, name, (p, clock, signal) => {
     const { actor, wire } = p;
     const { nats, mutation } = w;
-    const book = headBook(clock);
-    nats.subscribe(actor, wire, subjects.inventory.head, (body) => book.take(body as Head));
+    const book = createLeaderTracker(clock);
+    nats.subscribe(actor, wire, subjects.inventory.heartbeat, (body) => book.record(body as LeaderHeartbeat));
     const askLeader = async (items: readonly Allocation[]): Promise<readonly AllocationAnswer[]> => {
       const { term } = book.leader();
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       let forget: () => void = () => {};
       const next = new Promise<never>((_resolve, reject) => {
-        forget = book.onNextLeader(() => reject(new FaultError(fault('NOT_LEADER'))));
+        forget = book.onLeaderChange(() => reject(new FaultError(fault('NOT_LEADER'))));
       });
       const command = { message: { body: { items: copyOf(items) } }, term };
       const asked = nats.ask(actor, wire, subject, command, 3_000);
@@ -306,25 +306,25 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
       dead: { put: () => Promise.resolve(true) },
       inventory: {
         position: () => {
-          const h = book.head();
+          const h = book.latest();
           return h && { generation: h.generation, sequence: h.sequence };
         },
         allocate: askLeader,
       },
       terminalServers: {
-        decide: (decisions, { together }) => {
+        publishDecisions: (decisions, { together }) => {
           for (const d of decisions) decided(copyOf(d));
           const [first] = decisions;
           if (first && together)
             tell(first.terminalServerId, encode(licenseDecisions, stamp(), { decisions: [...decisions] }));
           else for (const d of decisions) tell(d.terminalServerId, encode(licenseDecision, stamp(), d));
         },
-        fault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
+        publishFault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
       signer: {
         sign: (facts) => ({ license: signed(facts), anew: true }),
-        signTogether: () => undefined,
-        check: () => ({ ok: false, why: 'none is presented' }),
+        signBatch: () => undefined,
+        verify: () => ({ ok: false, why: 'none is presented' }),
       },
     };
     const lane = async (): Promise<void> => {

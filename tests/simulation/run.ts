@@ -1,10 +1,11 @@
 // One story of calbus from a seed: load, faults, and at the end, when all faults are over, what must be true.
 
 import { faultOf } from '@calbus/contracts/faults';
+import { inventoryRevoke } from '@calbus/contracts/inventory-command-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Log } from '@calbus/runtime/log';
 import type { Decision } from '@calbus/terminal-server/request-client';
-import { memorySnapshots } from '../../services/inventory/src/adapters/memory-snapshots.ts';
+import { memorySnapshots } from '../support/inventory/memory-snapshots.ts';
 import type { Leading } from '../../services/inventory/src/handlers/leadership.ts';
 import type { Follower } from '../../services/inventory/src/handlers/follow.ts';
 import { revoke } from '../../services/inventory/src/api/operate.ts';
@@ -209,8 +210,9 @@ export const tell = async (seed: number, mutation: Mutation = {}, logs = false):
     if (!leading || held.size === 0) return;
     const licenseId = chance.oneOf([...held]);
     const body = { commandId: `revoke-${licenseId}`, licenseId, by: 'simulation', why: '' };
-    const command = { id: w.newId(), type: 'inventory.revoke', version: 1, correlationId: 'c', sentAt: 0 };
-    revoke(leading.commit, { ...command, causationId: null, body }).then(
+    const { type, version } = inventoryRevoke;
+    const stamp = { id: w.newId(), correlationId: 'c', causationId: null, sentAt: 0 };
+    revoke(leading.commit, { ...stamp, type, version, body }).then(
       (answer) => happened('code' in (answer.body as object) ? 'a revocation is refused' : 'R1'),
       () => happened('a revocation is not answered'),
     );

@@ -3,7 +3,7 @@
 
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
 import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
-import type { Queued } from '../../services/issuer/src/ports.ts';
+import type { QueuedMessage } from '../../services/issuer/src/ports.ts';
 import type { AppendOutcome, LeaderClaim, LeaderKey, Ledger } from '../../services/inventory/src/ports.ts';
 import type { Actor, Chance, Scheduler } from './scheduler.ts';
 
@@ -239,21 +239,26 @@ export const newNats = (
     }
   };
 
-  const queuedOf = (wire: Wire, m: Message, wallOffset: number): Queued => ({
+  const queuedOf = (wire: Wire, m: Message, wallOffset: number): QueuedMessage => ({
     subject: m.subject,
     bytes: m.bytes,
     storedAt: m.storedAt + wallOffset,
     deliveries: m.deliveries,
-    working: () => send(wire, server, () => (m.due = scheduler.now() + ACK_WAIT)),
-    done: () => send(wire, server, () => (queue = queue?.filter((q) => q !== m))),
-    again: (delayMs) =>
+    extendAckWait: () => send(wire, server, () => (m.due = scheduler.now() + ACK_WAIT)),
+    acknowledge: () => send(wire, server, () => (queue = queue?.filter((q) => q !== m))),
+    retry: (delayMs) =>
       send(wire, server, () => {
         m.due = scheduler.now() + delayMs;
         scheduler.after(delayMs, server, offer);
       }),
   });
   /** Takes what is ready; waits for the first message up to a second, as a pull does. */
-  const fetch = (actor: Actor, wire: Wire, most: number, wallOffset: () => number): Promise<Queued[]> =>
+  const fetch = (
+    actor: Actor,
+    wire: Wire,
+    most: number,
+    wallOffset: () => number,
+  ): Promise<QueuedMessage[]> =>
     new Promise((resolve, reject) => {
       scheduler.after(1_500, actor, () => reject(new Error('timeout')));
       let open = true;

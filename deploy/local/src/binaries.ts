@@ -1,4 +1,4 @@
-// Where the servers are on this machine, and how they come to it where they are not.
+// Finds the servers' binaries on this machine, and installs or fetches missing ones.
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants, globSync } from 'node:fs';
 import path from 'node:path';
@@ -12,19 +12,19 @@ import {
 } from './debian.ts';
 import { repositoryRoot } from './repository.ts';
 
-/** What calbus runs on. */
+/** The servers that calbus needs. */
 export const binaryNames = ['nats-server', 'redis-server', 'rabbitmq-server', 'epmd'] as const;
-/** PostgreSQL is only what the benchmark compares calbus with. */
+/** PostgreSQL serves only the benchmark's comparison. */
 export type BinaryName = (typeof binaryNames)[number] | 'postgres';
 /** Absolute paths. epmd, Erlang's port mapper, comes with RabbitMQ's Erlang; we run our own. */
 export type Binaries = Readonly<Record<BinaryName, string>>;
 
-/** Older ones refuse `sync_interval: always`, without which an acknowledged license can be lost on power failure. */
+/** Older versions refuse `sync_interval: always`, without which an acknowledged license can be lost on power failure. */
 export const oldestNats = [2, 10] as const;
 const natsCache = path.join(repositoryRoot, '.calbus', 'servers', 'nats-server');
 
 /**
- * Finds the servers, fetching or installing what is missing where it may; `say` gets one line for each thing it fetches.
+ * Finds the servers, and fetches or installs missing ones if it may. `say` gets one line for each thing it fetches.
  * Throws an Error whose message tells a user exactly what to run where it may not.
  */
 export async function ensureServers(
@@ -67,12 +67,12 @@ export function findBinary(name: BinaryName): string | undefined {
 }
 
 function searchFolders(name: BinaryName): string[] {
-  // Debian puts no server on the PATH, since several versions may stand side by side.
+  // Debian does not put PostgreSQL's server on the PATH, because several versions may be installed.
   if (name === 'postgres') return [...postgresFolders(), ...foldersOf(name)];
   return foldersOf(name);
 }
 
-/** The newest version comes first. */
+/** Newest version first. */
 function postgresFolders(): string[] {
   const version = (folder: string): number => Number(/(\d+)\/bin$/.exec(folder)?.[1]);
   return globSync('/usr/lib/postgresql/[0-9]*/bin').sort((a, b) => version(b) - version(a));
@@ -83,7 +83,7 @@ function foldersOf(name: BinaryName): string[] {
     .split(path.delimiter)
     .filter((folder) => path.isAbsolute(folder));
   const usual = ['/usr/local/sbin', '/usr/sbin', '/opt/homebrew/sbin', '/opt/homebrew/bin'];
-  // Debian's /usr/sbin/rabbitmq-server calls su(1) to become another user; the one it wraps runs as whoever starts it.
+  // Debian's /usr/sbin/rabbitmq-server calls su(1) to change the user; the program that it wraps keeps the caller's user.
   const first = name === 'rabbitmq-server' ? ['/usr/lib/rabbitmq/bin'] : [];
   return [...first, ...onPath, ...usual];
 }
@@ -122,7 +122,7 @@ function found(name: BinaryName, wanted: readonly BinaryName[]): string {
 
 function howToInstall(names: readonly string[]): string {
   const list = names.join(' and ');
-  // What the benchmark compares calbus with is in none of calbus' containers.
+  // calbus's containers do not include the benchmark's servers.
   const isCompared = names.every((name) => name === 'postgresql');
   const needs = `${isCompared ? 'The benchmark' : 'calbus'} needs ${list}`;
   const retry = isCompared

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isNewEnoughNatsVersion } from './binaries.ts';
 
-// 2.9 refuses to start with `sync_interval`, so it must never be taken for usable.
+// 2.9 refuses to start with `sync_interval`, so it must never count as usable.
 for (const [printed, usable] of [
   ['nats-server: v2.9.10', false],
   ['nats-server: v2.10.0', true],

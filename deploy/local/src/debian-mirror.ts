@@ -3,7 +3,7 @@ export type Mirror = { readonly uri: string; readonly signedBy: string | undefin
 /**
  * The Debian mirror that a machine's apt sources name, for asking the same mirror for another suite. `files` are the contents of
  * sources.list and sources.list.d; one-line (`.list`) and deb822 (`.sources`) forms, see sources.list(5). Only a whole archive
- * counts, so security and third-party sources are passed over: its path ends in /debian and its component is main.
+ * counts: its path ends in /debian and its component is main. Security and third-party sources are skipped.
  */
 export function debianMirror(
   files: readonly { readonly name: string; readonly text: string }[],
@@ -33,7 +33,7 @@ function stanzas(text: string): Mirror[] {
     const usable = field('Types').includes('deb') && field('Components').includes('main');
     if (!usable || field('Enabled')[0] === 'no') return [];
     const [signedBy] = field('Signed-By');
-    // A key written into the stanza itself is no path; apt's trusted keys serve then.
+    // A key inside the stanza is not a path. Then apt's trusted keys apply.
     const keyring = signedBy?.startsWith('/') ? signedBy : undefined;
     return field('URIs').map((uri) => ({ uri, signedBy: keyring }));
   });

@@ -5,7 +5,7 @@ import { debianMirror } from './debian-mirror.ts';
 const sources = (text: string): { name: string; text: string }[] => [{ name: 'a.sources', text }];
 const list = (text: string): { name: string; text: string }[] => [{ name: 'a.list', text }];
 
-test('takes the whole archive of a deb822 file, with its keyring, and passes over security and other sources', () => {
+test('takes the whole archive of a deb822 file, with its keyring, and skips security and other sources', () => {
   const text = `Types: deb
 URIs: http://mirror.example/security/debian-security
 Suites: bookworm-security
@@ -30,7 +30,7 @@ Signed-By: /usr/share/keyrings/archive.gpg
   });
 });
 
-test('passes over a stanza that is switched off, and a key written into the file is no keyring', () => {
+test('skips a disabled stanza; a key inside the file is not a keyring', () => {
   const off = 'Enabled: no\nTypes: deb\nURIs: http://off.example/debian\nSuites: x\nComponents: main\n';
   assert.equal(debianMirror(sources(off)), undefined);
   const inline =
@@ -51,7 +51,7 @@ deb [arch=amd64 signed-by=/k.gpg] http://b.example/pub/debian/ bookworm non-free
   assert.deepEqual(debianMirror(list(text)), { uri: 'http://b.example/pub/debian', signedBy: '/k.gpg' });
 });
 
-test('knows none where none is named', () => {
+test('finds no mirror if the sources name none', () => {
   assert.equal(debianMirror([]), undefined);
   assert.equal(debianMirror(list('deb http://archive.example/ubuntu noble main\n')), undefined);
 });

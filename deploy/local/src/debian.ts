@@ -1,4 +1,4 @@
-// Servers from Debian packages: a newer nats-server into a folder of ours without root, the others through apt-get as root.
+// Servers from Debian packages: a newer nats-server in a private folder without root, the others by apt-get as root.
 import { spawn } from 'node:child_process';
 import {
   existsSync,
@@ -15,7 +15,7 @@ import path from 'node:path';
 import { debianMirror } from './debian-mirror.ts';
 import { repositoryRoot } from './repository.ts';
 
-// Debian 12's own nats-server is 2.9; this suite's is 2.10 and runs there as it is.
+// Debian 12 has nats-server 2.9. The nats-server of this suite is 2.10 and runs unchanged on Debian 12.
 const natsSuite = 'trixie';
 const installScript = path.join(repositoryRoot, 'deploy', 'local', 'install-debian.sh');
 
@@ -48,7 +48,7 @@ export async function installPackages(
 }
 
 /**
- * Unpacks a newer Debian suite's nats-server into `folder`, leaving the machine's own packages and lists alone. Needs no root.
+ * Unpacks the nats-server of a newer Debian suite into `folder`, leaving the machine's own packages and lists alone. Needs no root.
  * Safe beside another run doing the same: each works in a folder of its own and the first one's result is kept.
  */
 export async function fetchNatsServer(folder: string, say: (line: string) => void): Promise<void> {
@@ -78,7 +78,7 @@ export async function fetchNatsServer(folder: string, say: (line: string) => voi
   }
 }
 
-// apt with lists and sources of its own: nothing of the machine's configuration changes.
+// apt runs with private lists and sources, so the machine's configuration does not change.
 export function prepareApt(work: string, suite: string): string[] {
   const mirror = debianMirror(readAptSources());
   if (mirror === undefined) {
@@ -100,9 +100,9 @@ export function prepareApt(work: string, suite: string): string[] {
     '-oDir::Cache::srcpkgcache=',
     '-oAcquire::Languages=none',
     '-oAcquire::Retries=3',
-    // A list that cannot be fetched is an error here, not a warning.
+    // Makes a list that cannot be fetched an error instead of a warning.
     '-oAPT::Update::Error-Mode=any',
-    // The sandbox user may not write into a folder of ours.
+    // apt's sandbox user may not write into this folder.
     `-oAPT::Sandbox::User=${process.getuid?.() === 0 ? 'root' : ''}`,
   ];
 }
@@ -119,13 +119,13 @@ function readAptSources(): { name: string; text: string }[] {
 }
 
 function moveInto(from: string, to: string): void {
-  // What is there is unusable (too old, or half of something): it was looked at before.
+  // The present file was checked before and is unusable: too old or incomplete.
   const old = `${from}-old`;
   if (existsSync(to)) renameSync(to, old);
   try {
     renameSync(from, to);
   } catch (error) {
-    // Another run's rename came first: its result is as good as ours.
+    // Another run renamed its copy first; that copy is equally good.
     if (!existsSync(to)) throw error;
   }
 }

@@ -1,4 +1,4 @@
-// The files of a local deployment: identities, passwords, the deployment's secret, the operator's profile. What is there is kept.
+// The files of a local deployment: identities, passwords, the deployment's secret, the operator's profile. Existing files are kept.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ import { ensureKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
-import type { ServerUrls } from './services.ts';
+import type { ServerUrls } from './start-servers.ts';
 
 export type LocalTerminalServer = { readonly mode: LicensingMode; readonly version: ProductVersion };
 
@@ -31,11 +31,11 @@ export type Deployment = {
   readonly dataDir: string;
   readonly seedFile: (who: Role | { readonly terminalServer: string }) => string;
   readonly secretFile: (name: SecretName) => string;
-  /** Where the Clearinghouse puts its root certificate. */
+  /** The path of the Clearinghouse's root certificate. */
   readonly rootFile: string;
-  /** Those with an identity here. Others may be admitted; what was removed is not among them. */
+  /** The terminal servers with an identity in this deployment. Removed ones are not among them. */
   readonly terminalServers: Readonly<Record<string, LocalTerminalServer>>;
-  /** Which terminal servers may connect, as `calbus terminal-server` keeps it. */
+  /** The file of the terminal servers that may connect, maintained by `calbus terminal-server` keeps it. */
   readonly admittedDir: string;
   readonly configuration: ServerConfiguration & {
     readonly nats: Required<ServerConfiguration['nats']>;
@@ -53,7 +53,7 @@ const secretNames = [
 ] as const;
 export type SecretName = (typeof secretNames)[number];
 
-/** Terminal servers that a deployment begins with are admitted once: whoever was removed stays out. */
+/** The first terminal servers of a deployment are admitted once, so a removed one stays removed. */
 const admit = (
   dir: string,
   publicKeys: Readonly<Record<string, string>>,
@@ -62,12 +62,12 @@ const admit = (
   const begun = (): Record<string, { publicKey: string; since: number }> =>
     Object.fromEntries(Object.entries(publicKeys).map(([id, publicKey]) => [id, { publicKey, since }]));
   const admitted = admissionListExists(dir) ? readAdmissionList(dir) : begun();
-  // Written again each time, since what a terminal server may do can change with a version.
+  // Written at every start, because a new version may change the permissions of a terminal server.
   writeAdmissionList(dir, admitted);
   return Object.fromEntries(Object.entries(admitted).map(([id, { publicKey }]) => [id, publicKey]));
 };
 
-/** Makes what is missing under `dataDir`. Nothing is started. `admittedDir`: where NATS reads who may connect. */
+/** Makes missing files under `dataDir`. Nothing is started. `admittedDir`: the file from which NATS reads the permitted users. */
 export const prepareDeployment = (
   dataDir: string,
   terminalServers: Readonly<Record<string, LocalTerminalServer>>,

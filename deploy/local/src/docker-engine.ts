@@ -1,13 +1,13 @@
-// Whether tests in containers can run on this machine.
+// Finds out whether tests in containers can run on this machine.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const exec = promisify(execFile);
 
-/** `required`: without an engine that answers the tests in containers fail; otherwise they are skipped. */
+/** `required`: the tests in containers fail without a Docker engine. Default: they are skipped. */
 export const CONTAINERS = 'CALBUS_TEST_CONTAINERS';
 
-/** Why no test in containers can run here, in a sentence; undefined where they can. */
+/** Why tests in containers cannot run here, in a sentence; undefined if they can. */
 export const engineProblem = async (): Promise<string | undefined> => {
   try {
     await exec('docker', ['version', '--format', '{{.Server.Version}}'], { timeout: 20_000 });

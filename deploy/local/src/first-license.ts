@@ -1,12 +1,12 @@
-// The main job, in front of the user: from the papers of a purchase to a CAL on a device, one line a step with its reason.
+// The main job in front of the user, from a purchase agreement to a CAL on a device. Prints one line with a reason for each step.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { purchaseAgreement } from '@calbus/contracts/purchases';
 import type { Body } from '@calbus/contracts/envelope';
-import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import { grouped, modeName } from '@calbus/cli/print';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { activate, install } from '@calbus/operator-client/clearinghouse-commands';
 import { connectTerminalServer, describeDecision } from '@calbus/operator-client/terminal-server-connection';
@@ -21,9 +21,9 @@ export type FirstLicenseOptions = {
   readonly operator: OperatorClient;
   readonly redis: Redis;
   readonly profile: Profile;
-  /** The sample agreement: where it stands, and its text. */
+  /** The sample agreement: its path and its text. */
   readonly sample: { readonly file: string; readonly text: string };
-  /** Enters an agreement at the Clearinghouse, as its vendor would. */
+  /** Enters an agreement at the Clearinghouse as the vendor does. */
   readonly addAgreement: (file: string) => Promise<void>;
   readonly say: (line: string) => void;
 };
@@ -32,7 +32,7 @@ const hardwareId = (n: number): string => `00000104${n.toString(16).padStart(32,
 const PER_DEVICE = 'ts1';
 const PER_USER = 'ts2';
 
-/** Shows the counts once they stand at `sequence` or later. */
+/** Shows the counts when they have reached `sequence` or later. */
 const counts = async (f: FirstLicenseOptions, sequence: number): Promise<void> => {
   for (let i = 0; i < 100; i += 1) {
     const live = await readLiveCounts(f.redis).catch(() => undefined);
@@ -40,7 +40,7 @@ const counts = async (f: FirstLicenseOptions, sequence: number): Promise<void> =
       return f.say(`             counts: ${describeCounts(live)}`);
     await sleep(50);
   }
-  f.say('             counts: Redis does not answer; licenses are issued all the same.');
+  f.say('             counts: Redis does not answer; licenses are still issued.');
 };
 
 const step = async (f: FirstLicenseOptions, what: string, decided: Promise<Decision>): Promise<Decision> => {
@@ -60,7 +60,7 @@ const statusOf = (f: FirstLicenseOptions): Promise<Status> =>
 
 const LEAD_MS = 15_000;
 
-/** A replica leads, or says why it does not; undefined where it takes too long, which the next step tells. */
+/** Waits until a replica leads or reports why it cannot. Undefined after a timeout, which the next step reports. */
 const untilStanding = async (f: FirstLicenseOptions): Promise<Status | undefined> => {
   for (const deadline = performance.now() + LEAD_MS; performance.now() < deadline; await sleep(100)) {
     const now = await statusOf(f);
@@ -69,25 +69,25 @@ const untilStanding = async (f: FirstLicenseOptions): Promise<Status | undefined
   return undefined;
 };
 
-/** What an interrupted start had asked of the Clearinghouse goes on by itself; asking it again would buy twice. */
+/** Waits for Clearinghouse commands of an interrupted start. They continue by themselves, and a repeat would buy twice. */
 const untilOutboxIsEmpty = async (f: FirstLicenseOptions): Promise<void> => {
   for (;;) {
     const { commands } = await f.operator.ask(
       subjects.liaison.query('operator', 'status'),
-      queryLiaison,
+      queryLiaisonStatus,
       {},
       liaisonStatus,
     );
     const open = commands.filter((c) => c.state.state !== 'done' && c.state.state !== 'rejected');
     if (open.length === 0) return;
-    f.say(`Waiting for what was asked of the Clearinghouse before: ${open.map((c) => c.about).join('; ')}.`);
+    f.say(`Waiting for earlier commands to the Clearinghouse: ${open.map((c) => c.about).join('; ')}.`);
     await sleep(1_000);
   }
 };
 
 const buy = async (f: FirstLicenseOptions, before: Status): Promise<void> => {
   const agreement = purchaseAgreement.parse(JSON.parse(f.sample.text));
-  f.say(`The papers of the purchase (${f.sample.file}):`);
+  f.say(`The purchase agreement (${f.sample.file}):`);
   for (const line of f.sample.text.trim().split('\n')) f.say(`    ${line}`);
   if (!before.activation) {
     await f.addAgreement(f.sample.file);
@@ -103,7 +103,7 @@ const buy = async (f: FirstLicenseOptions, before: Status): Promise<void> => {
     const activated = await activate(f.operator, contact, (c) => f.say(`  activate: ${c.state.state}`));
     if (activated.state.state === 'done')
       f.say(
-        `The license server is activated as ${grouped(activated.state.serverId ?? '')}, so that it may issue full licenses.`,
+        `The license server is activated as ${grouped(activated.state.serverId ?? '')}, so it may issue full licenses.`,
       );
   }
   for (const { version, mode, quantity } of agreement.covers) {
@@ -157,18 +157,18 @@ const perUser = async (f: FirstLicenseOptions): Promise<void> => {
   }
 };
 
-/** Does what is not done yet: an interrupted first run goes on where it stopped. True where there was nothing to do: the ledger holds everything, or is lost. */
+/** Does the remaining steps, so that an interrupted first run continues. True if there was nothing to do: the ledger has everything, or is lost. */
 export const runFirstLicense = async (f: FirstLicenseOptions): Promise<boolean> => {
   const loss = (await untilStanding(f))?.loss;
   if (loss?.evidence.some((e) => e.from === 'restore')) {
-    f.say('The ledger waits for a backup: npx calbus restore <file>. Nothing is issued before.');
+    f.say('The ledger waits for a backup: calbus restore <file>. Until then it issues nothing.');
     return true;
   }
   if (loss) {
     f.say(
-      'Something of the ledger is lost, so nothing is issued. `npx calbus status` says what was seen of it. Put',
+      'Something of the ledger is lost, so nothing is issued. `calbus status` says what was seen of it. Put',
     );
-    f.say('the folder nats/ back from a copy, or accept the loss: npx calbus ledger accept-loss --why "..."');
+    f.say('the folder nats/ back from a copy, or accept the loss: calbus ledger accept-loss --why "..."');
     return true;
   }
   await untilOutboxIsEmpty(f);

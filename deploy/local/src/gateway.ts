@@ -6,7 +6,7 @@ import { freePorts, isFree, loopback } from './ports.ts';
 import { startService } from './services.ts';
 
 const TERMINAL_SERVER = 'ts1';
-/** RDP's own, with a one before it. */
+/** RDP's port with a leading 1. */
 const USUAL_PORT = 13_389;
 /** The path of a unix socket has a limit. */
 const LONGEST_SOCKET = 100;

@@ -1,21 +1,21 @@
-// One way out for the launcher, whatever the reason: stop what was started, in reverse, once, with a deadline.
+// The launcher's only shutdown path: stops everything that was started, once, in reverse order, with a deadline.
 import { exitWithParent } from './parent-process.ts';
 
 export type Lifetime = {
-  /** Aborted when the end begins; hand it to whatever takes long to start. */
+  /** Aborted when the shutdown begins. Pass it to everything that is slow to start. */
   readonly signal: AbortSignal;
-  /** Resolves when somebody asks for the end. */
+  /** Resolves when the shutdown is requested. */
   readonly ending: Promise<void>;
-  /** Registers what to do at the end; the last registered is done first. */
+  /** Registers a shutdown step. The last registered step runs first. */
   readonly onEnd: (name: string, stop: () => unknown) => void;
-  /** Begins the end (or joins it) and resolves when all is stopped. Does not exit. */
+  /** Begins or joins the shutdown. Resolves when everything has stopped. Does not exit. */
   readonly end: () => Promise<void>;
 };
 
 const deadlineMs = 30_000;
 const hurryAfterMs = 2000;
 
-/** `say` is told what does not stop. An uncaught error ends everything and makes the exit code 1. */
+/** `say` receives the names of parts that do not stop. An uncaught error begins the shutdown and sets exit code 1. */
 export function openLifetime(say: (line: string) => void): Lifetime {
   const abort = new AbortController();
   const stops: { name: string; stop: () => unknown }[] = [];
@@ -40,14 +40,14 @@ export function openLifetime(say: (line: string) => void): Lifetime {
     clearTimeout(timer);
   };
   const ask = (): void => {
-    // npm, its shell and the terminal may each hand on the same Ctrl-C; a later one means "now".
+    // npm, its shell and the terminal may each forward the same Ctrl-C. A later one means "at once".
     if (askedAt !== 0 && Date.now() - askedAt > hurryAfterMs) process.exit(1);
     askedAt ||= Date.now();
-    abort.abort(new Error('calbus was told to stop while it was starting.'));
+    abort.abort(new Error('calbus was stopped while it was starting.'));
   };
   const fail = (error: unknown): void => {
     say(
-      `calbus stops, because of an error that nothing handled: ${error instanceof Error ? error.message : String(error)}`,
+      `calbus stops because of an unhandled error: ${error instanceof Error ? error.message : String(error)}`,
     );
     process.exitCode = 1;
     ask();

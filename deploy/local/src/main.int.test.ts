@@ -1,12 +1,12 @@
-// `npm start` as a user meets it: the entry script on a data directory of its own, ended in every way there is.
+// `npm start` as a user runs it: the entry script on its own data directory, ended in every possible way.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { eventually } from '@calbus/testkit/eventually';
-import { isGone } from '@calbus/testkit/gone';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
+import { eventually } from '@calbus/test-support/eventually';
+import { hasExited } from '@calbus/test-support/process-exit';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
 
 const startScript = path.resolve(import.meta.dirname, '../start.mjs');
 const names = ['nats', 'redis', 'rabbitmq'];
@@ -18,8 +18,8 @@ function place(): Place {
   return {
     dataDir,
     async [Symbol.asyncDispose]() {
-      // kill -9 of a launcher is one of the tests: its servers may still be on their way out.
-      await eventually('the servers to be gone', () => serverPids(dataDir).every(isGone));
+      // One test kills a launcher by kill -9, so its servers may still be ending.
+      await eventually('the servers to be gone', () => serverPids(dataDir).every(hasExited));
       rmSync(dataDir, { recursive: true, force: true });
     },
   };
@@ -52,12 +52,12 @@ test('Ctrl-C stops every server in order, exits 0, and the next start uses the s
   await using launcher = await launch(here.dataDir, isUp);
   const pids = serverPids(here.dataDir);
   assert.equal(pids.length, 4); // three servers and RabbitMQ's port mapper
-  assert.deepEqual(pids.filter(isGone), []);
+  assert.deepEqual(pids.filter(hasExited), []);
   const before = ports(here.dataDir);
 
   assert.deepEqual(await launcher.kill('SIGINT'), { code: 0, signal: null });
   assert.deepEqual(
-    pids.filter((pid) => !isGone(pid)),
+    pids.filter((pid) => !hasExited(pid)),
     [],
   );
   assert.deepEqual(serverPids(here.dataDir), []);
@@ -67,7 +67,7 @@ test('Ctrl-C stops every server in order, exits 0, and the next start uses the s
   assert.deepEqual(ports(here.dataDir), before);
 });
 
-test('told to stop while the servers start, it leaves none of them', async () => {
+test('a stop during the start of the servers leaves none of them', async () => {
   await using here = place();
   await using launcher = await launch(here.dataDir, /^Starting NATS/);
   await eventually('the servers to have been started', () => serverPids(here.dataDir).length === 4, {
@@ -76,32 +76,32 @@ test('told to stop while the servers start, it leaves none of them', async () =>
   const pids = serverPids(here.dataDir);
   const asked = performance.now();
   assert.deepEqual(await launcher.kill('SIGINT'), { code: 0, signal: null });
-  assert.ok(performance.now() - asked < 3000, 'it waits for no server to come up before it stops it');
+  assert.ok(performance.now() - asked < 3000, 'it stops a server without waiting for its start');
   assert.deepEqual(
-    pids.filter((pid) => !isGone(pid)),
+    pids.filter((pid) => !hasExited(pid)),
     [],
   );
 });
 
-test('a second launcher on the same data says who has it and touches nothing', async () => {
+test('a second launcher on the same data names the first one and changes nothing', async () => {
   await using here = place();
   await using launcher = await launch(here.dataDir, isUp);
   await using second = await launch(here.dataDir, /already runs/);
   assert.equal((await second.ended).code, 1);
   assert.match(second.stdout(), /already runs on .*process \d+.*stop it.*--data/);
-  assert.deepEqual(serverPids(here.dataDir).filter(isGone), []);
+  assert.deepEqual(serverPids(here.dataDir).filter(hasExited), []);
   assert.equal((await launcher.stop()).code, 0);
 });
 
-test('kill -9 of the entry script takes the launcher and the servers along', async () => {
+test('kill -9 of the entry script also ends the launcher and the servers', async () => {
   await using here = place();
   await using launcher = await launch(here.dataDir, isUp);
   const pids = serverPids(here.dataDir);
   await launcher.kill('SIGKILL');
-  await eventually('the servers to be gone', () => pids.every(isGone), { withinMs: 15_000 });
+  await eventually('the servers to be gone', () => pids.every(hasExited), { withinMs: 15_000 });
 });
 
-test('kill -9 of the launcher itself: the next start finds the data free and works', async () => {
+test('after kill -9 of the launcher the next start takes the data directory and works', async () => {
   await using here = place();
   await using launcher = await launch(here.dataDir, isUp);
   const holder = Number(readFileSync(path.join(here.dataDir, 'run', 'launcher.pid'), 'utf8'));
@@ -120,7 +120,7 @@ test('a server that dies ends the run with a sentence and exit code 1', async ()
   assert.match(launcher.stdout(), /^redis ended by itself \(SIGKILL\); its log is .*redis\.log\.$/m);
 });
 
-test('an option that it does not know is refused in a sentence', async () => {
+test('an unknown option is refused with a sentence', async () => {
   await using here = place();
   await using launcher = await launch(here.dataDir, /--help/, ['--no-such-thing']);
   assert.equal((await launcher.ended).code, 1);

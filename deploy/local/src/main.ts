@@ -1,5 +1,6 @@
-// `npm start`: servers, then services, then the job in front of the user; and one way out. Started by start.mjs.
+// `npm start`: starts servers, then services, then does the main job in front of the user. start.mjs runs it.
 import { binaryNames, ensureServers } from './binaries.ts';
+import { closingLines } from './closing-lines.ts';
 import { prepareDeployment } from './deployment.ts';
 import { startGateway } from './gateway.ts';
 import { runStartup } from './startup.ts';
@@ -15,7 +16,7 @@ try {
   const directory = takeRunDirectory(options.dataDir);
   lifetime.onEnd('the run directory', directory.release);
   const leftovers = await directory.stopLeftovers();
-  if (leftovers.length > 0) say(`Stopped what an earlier run left behind: ${leftovers.join(', ')}.`);
+  if (leftovers.length > 0) say(`Stopped processes of an earlier run: ${leftovers.join(', ')}.`);
   await ensureServers(binaryNames, say);
   say('Starting NATS, Redis and RabbitMQ …');
   const deployment = prepareDeployment(options.dataDir, {
@@ -38,19 +39,15 @@ try {
     if (options.rdp !== undefined && !lifetime.signal.aborted)
       await startGateway(options.rdp, { deployment, servers, directory, lifetime, say });
   };
-  // Ctrl-C in the middle of it ends it at once; whatever it has not done, the next start does.
+  // Ctrl-C ends it at once; the next start does the remaining steps.
   await Promise.race([work(), lifetime.ending]);
   if (!options.once && !lifetime.signal.aborted) {
     say('');
-    say('calbus runs until Ctrl-C. In another terminal:');
-    say(
-      '  npx calbus status      leader, ledger, stock      npx calbus watch      live counts and decisions',
-    );
-    say('  npx calbus licenses    who holds what             npx calbus --help     everything else');
+    for (const line of closingLines(options.dataDir)) say(line);
     await lifetime.ending;
   }
 } catch (error) {
-  // An end that was asked for is no failure, wherever it interrupted us.
+  // A requested shutdown is not a failure, at any step.
   if (!lifetime.signal.aborted) {
     say(error instanceof Error ? error.message : String(error));
     process.exitCode = 1;

@@ -14,27 +14,27 @@ export type ManagedProcessOptions = {
 export type ManagedProcess = {
   readonly child: ChildProcess;
   readonly pid: number;
-  /** Settles when the process has ended, by itself or not; never rejects. */
+  /** Resolves when the process has ended for any reason. Never rejects. */
   readonly ended: Promise<ProcessExit>;
   readonly isRunning: () => boolean;
-  /** SIGTERM, and SIGKILL after `graceMs`; resolves when it has ended. Harmless when it has. */
+  /** SIGTERM, and SIGKILL after `graceMs`; resolves when the process has ended. Harmless after its end. */
   readonly stop: (graceMs?: number) => Promise<void>;
   /** Sends the signal (SIGKILL by default) and resolves when the process has ended. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
-  /** Resolves when every thread of it stands still: one that still runs could answer what is sent after the pause. */
+  /** Resolves when every thread is stopped, because a running thread could answer a message sent after the pause. */
   readonly pause: () => Promise<void>;
   readonly resume: () => void;
 };
 
-// On Linux the kernel kills the child when its parent dies, kill -9 included; setpriv is part of every Debian. Where it is
-// not, an ordinary end of the parent still ends its children, and the next start looks for what a kill -9 left.
+// On Linux the kernel kills the child when its parent dies, kill -9 included; setpriv is part of every Debian. Without
+// it, an ordinary end of the parent still ends its children, and the next start ends the processes that a kill -9 left.
 const setpriv =
   process.platform === 'linux' && existsSync('/usr/bin/setpriv') ? '/usr/bin/setpriv' : undefined;
 const living = new Set<ChildProcess>();
 let watching = false;
 
 /**
- * Starts a process in a session of its own, so that a terminal's Ctrl-C reaches only its parent, which stops it in order.
+ * Starts a process in its own session, so that a terminal's Ctrl-C reaches only the parent, which stops it in order.
  * Rejects when it cannot be started at all.
  */
 export async function startChildProcess(
@@ -55,7 +55,7 @@ export async function startChildProcess(
     child.once('spawn', resolve);
     child.once('error', reject);
   });
-  child.on('error', () => {}); // a signal that came too late is no fault
+  child.on('error', () => {}); // the process has already ended
   watch(child);
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} started without a process id.`);
@@ -70,7 +70,7 @@ export async function startChildProcess(
     isRunning,
     async stop(graceMs = 10_000) {
       signal('SIGTERM');
-      signal('SIGCONT'); // a paused process acts on nothing but SIGKILL
+      signal('SIGCONT'); // a paused process reacts only to SIGKILL
       const timer = setTimeout(() => signal('SIGKILL'), graceMs);
       await ended;
       clearTimeout(timer);
@@ -99,12 +99,12 @@ function killLiving(): void {
 
 function standsStill(pid: number): boolean {
   const threads = `/proc/${pid}/task`;
-  if (!existsSync(threads)) return true; // no such listing on this system: the signal has been sent, more cannot be known
+  if (!existsSync(threads)) return true; // this system has no such listing; the signal has been sent
   try {
     return readdirSync(threads).every((thread) =>
       /^State:\s+[TtZ]/m.test(readFileSync(`${threads}/${thread}/status`, 'utf8')),
     );
   } catch {
-    return false; // a thread ended between the listing and the look
+    return false; // the thread ended after the listing
   }
 }

@@ -8,7 +8,7 @@ test('--rdp is a host and a port, or is refused in a sentence', () => {
   for (const wrong of ['127.0.0.1', ':3389', 'farm:rdp', 'a b:1'])
     assert.throws(
       () => readOptions(['--rdp', wrong]),
-      /--rdp is the host:port of an RDP server, and .* is none\. /,
+      /--rdp is the host:port of an RDP server, but .* is not\. /,
     );
   assert.throws(() => readOptions(['--rpd', 'x']), /`npm start -- --help` shows the options\.$/);
 });

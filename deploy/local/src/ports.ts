@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 export const loopback = '127.0.0.1';
 
 /**
- * `count` different ports of the loopback address that are free at this moment; whoever uses one must be ready to find it taken.
+ * `count` different loopback ports that are free at this moment. A caller must expect that another process takes one.
  * They lie below the range from which the kernel takes the ports of outgoing connections: in that range a client that reconnects
  * to a server which is down can be given the server's own port, connect to itself, and keep the server from coming back.
  */

@@ -1,4 +1,4 @@
 import path from 'node:path';
 
-/** The absolute path of the repository, from this file's own place in it. */
+/** The absolute path of the repository. */
 export const repositoryRoot = path.resolve(import.meta.dirname, '../../..');

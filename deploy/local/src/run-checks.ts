@@ -1,4 +1,4 @@
-// `npm run check`: every check, then one line for each. Nothing stops at the first failure, so one run shows all there is to fix.
+// `npm run check`: runs every check, then prints one line for each. It does not stop at a failure, so one run shows all of them.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { exitWithParent } from './parent-process.ts';
@@ -38,7 +38,7 @@ process.exitCode = outcomes.every((outcome) => outcome.passed) ? 0 : 1;
 function run({ name, command, args }: Check): Promise<Outcome> {
   const started = performance.now();
   return new Promise((resolve) => {
-    // The pinned Node comes first on the PATH: some tools are scripts that start whatever `node` they find.
+    // The pinned Node is first on the PATH, because some tools are scripts that start `node` from the PATH.
     const env = {
       ...process.env,
       PATH: `${path.dirname(process.execPath)}${path.delimiter}${process.env['PATH'] ?? ''}`,

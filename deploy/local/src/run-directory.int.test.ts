@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
-import { isGone } from '@calbus/testkit/gone';
+import { hasExited } from '@calbus/test-support/process-exit';
 import { takeRunDirectory } from './run-directory.ts';
 import { startChildProcess } from './managed-process.ts';
 
@@ -15,7 +15,7 @@ function freshData(): string {
 }
 
 test(
-  'ends what is left of an earlier run, and only what carries this data directory',
+  'ends processes of an earlier run, and only those of this data directory',
   { skip: process.platform !== 'linux' },
   async () => {
     const dataDir = freshData();
@@ -27,18 +27,18 @@ test(
     const ours = await sleeper(path.join(dataDir, 'nats'));
     const neighbours = await sleeper(`${dataDir}-other/nats`);
     const directory = takeRunDirectory(dataDir);
-    // Both ids stand in the file, as when the system has given a dead server's id to somebody else.
+    // The file holds both ids, as when the system reuses the process id of a dead server.
     writeFileSync(directory.pidFile('nats'), `${ours.pid}\n${neighbours.pid}\n`);
 
     assert.deepEqual(await directory.stopLeftovers(), [`nats (${ours.pid})`]);
-    assert.equal(isGone(ours.pid), true);
-    assert.equal(isGone(neighbours.pid), false);
+    assert.equal(hasExited(ours.pid), true);
+    assert.equal(hasExited(neighbours.pid), false);
     await neighbours.kill();
     directory.release();
   },
 );
 
-test('remembers ports, and takes a damaged memory for none', () => {
+test('remembers ports, and ignores a damaged file', () => {
   const dataDir = freshData();
   const directory = takeRunDirectory(dataDir);
   assert.deepEqual(directory.rememberedPorts(), {});
@@ -50,7 +50,7 @@ test('remembers ports, and takes a damaged memory for none', () => {
   }
 });
 
-test('a dead holder, and one whose id belongs to another program now, give way', () => {
+test('the lock of a dead holder, and of one whose id another program has, is taken over', () => {
   const dataDir = freshData();
   const holder = path.join(dataDir, 'run', 'launcher.pid');
   takeRunDirectory(dataDir);

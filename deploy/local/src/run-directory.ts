@@ -1,4 +1,4 @@
-// `<data>/run`: what one start must know of another: who runs now, which ports were used, which processes were left behind.
+// `<data>/run`: the facts that one start leaves for the next: the running launcher, the ports, the processes.
 import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,13 +10,13 @@ export type RunDirectory = {
   readonly pidFile: (name: string) => string;
   readonly rememberedPorts: () => Ports;
   readonly rememberPorts: (ports: Ports) => void;
-  /** Ends the processes that a killed launcher left behind in this data directory; answers what it ended. */
+  /** Ends the processes that a killed launcher left behind in this data directory. Returns their names. */
   readonly stopLeftovers: () => Promise<readonly string[]>;
-  /** Lets another launcher have the directory. */
+  /** Releases the directory for another launcher. */
   readonly release: () => void;
 };
 
-/** Takes the data directory for this process. Throws a sentence when another launcher has it. */
+/** Locks the data directory for this process. Throws an Error with one sentence if another launcher has it. */
 export function takeRunDirectory(dataDir: string): RunDirectory {
   const folder = path.join(dataDir, 'run');
   const portsFile = path.join(folder, 'ports.json');
@@ -64,12 +64,12 @@ function takeHolderFile(file: string, dataDir: string): void {
 }
 
 function isLauncher(pid: number): boolean {
-  // Process ids are used again: one that is alive need not be a launcher any more.
+  // The system reuses process ids: a living process need not be a launcher.
   const commandLine = readProc(pid, 'cmdline');
   return commandLine === undefined ? isAlive(pid) : commandLine.includes('deploy/local/src/main.ts');
 }
 
-// Every process that we start for a data directory carries the directory in its environment; helpers have no other trace of it.
+// Every process that the launcher starts carries the data directory in its environment. Helper processes have no other trace of it.
 function isOurs(pid: number, dataDir: string): boolean {
   const environment = readProc(pid, 'environ')?.split('\0') ?? [];
   return environment.some((entry) => entry.startsWith(`${dataMark}=${dataDir}${path.sep}`));
@@ -95,7 +95,7 @@ async function end(pid: number): Promise<boolean> {
 }
 
 function isAlive(pid: number): boolean {
-  // A zombie has ended; it only waits for its parent to notice.
+  // A zombie has ended; its parent has not reaped it yet.
   if (/^State:\s+Z/m.test(readProc(pid, 'status') ?? '')) return false;
   try {
     process.kill(pid, 0);
@@ -123,6 +123,6 @@ function readPorts(file: string): Ports {
       entries.filter((entry): entry is [string, number] => Number.isInteger(entry[1])),
     );
   } catch {
-    return {}; // half written, or edited: other ports do as well
+    return {}; // incomplete or edited: other ports are equally good
   }
 }

@@ -1,5 +1,5 @@
-// The services of a local deployment, each as its own process. One that ends by itself is started again, as an
-// operator's supervisor would: nothing that calbus does needs a service to live on.
+// The services of a local deployment, each as its own process. A service that ends unexpectedly is restarted, as an operator's
+// supervisor does. calbus needs no single service process to survive.
 
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CLEARINGHOUSE, LICENSE_SERVER, type Deployment } from './deployment.ts';
 import { repositoryRoot } from './repository.ts';
 import { dataMark } from './servers/managed-server.ts';
-import type { Servers } from './start-servers.ts';
+import type { Servers, ServerUrls } from './start-servers.ts';
 import { startChildProcess, type ManagedProcess } from './managed-process.ts';
 
 export const serviceNames = ['clearinghouse', 'inventory', 'clearinghouse-liaison', 'issuer'] as const;
-/** The session gateway runs only where somebody asks for it. */
+/** The session gateway runs only on request. */
 export type ServiceName = (typeof serviceNames)[number] | 'session-gateway';
 
 export type LocalService = {
@@ -28,24 +28,21 @@ export type ServiceOptions = {
   readonly signal: AbortSignal;
   /** An empty ledger waits for a backup. */
   readonly awaitRestore?: boolean;
-  /** Settings beside those that a service needs. */
+  /** Additional settings. */
   readonly env?: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
 };
 
 const READY_MS = 30_000;
-const MOST_RESTARTS = 5;
+const MAX_RESTARTS = 5;
 
-/** One helper for V8 instead of four: a full collection of garbage would else take the cores from the one thread that does a service's work. */
+/** One V8 helper thread instead of four. Otherwise a full garbage collection takes the cores from the service's main thread. */
 const EVERY_SERVICE = '--v8-pool-size=1';
-/** Inventory holds all licenses in memory: the space for what is new does not grow with it. */
+/** Inventory holds all licenses in memory. The space for new objects must not grow with them. */
 const INVENTORY = '--max-semi-space-size=16';
 
 export const nodeOptionsOf = (name: ServiceName): string =>
   name === 'inventory' ? `${EVERY_SERVICE} ${INVENTORY}` : EVERY_SERVICE;
-
-/** Where the servers are; who only runs services need not have started them. */
-export type ServerUrls = { readonly [name in keyof Servers]: Pick<Servers[name], 'url'> };
 
 /** The settings of one service in this deployment, and how Node is to run it. */
 export const serviceEnvironment = (
@@ -96,6 +93,12 @@ const settingsOf = (name: ServiceName, d: Deployment, s: ServerUrls): Record<str
   }
 };
 
+/** Node's compile cache, where the launcher has one: services start sooner. */
+const compileCache = (): Record<string, string> => {
+  const folder = process.env['NODE_COMPILE_CACHE'];
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
+};
+
 const spawnService = async (
   name: ServiceName,
   o: ServiceOptions,
@@ -105,6 +108,7 @@ const spawnService = async (
   try {
     const env = {
       PATH: process.env['PATH'],
+      ...compileCache(),
       ...serviceEnvironment(name, o.deployment, o.servers),
       ...(name === 'inventory' && o.awaitRestore === true ? { CALBUS_AWAIT_RESTORE: 'yes' } : {}),
       ...o.env,
@@ -123,7 +127,7 @@ const spawnService = async (
   }
 };
 
-/** Resolves when the log says that it has started after `from`; rejects with its last lines when the service ended or took too long. */
+/** Resolves when the log shows a start after `from`; rejects with its last lines if the service ended or the timeout passed. */
 const untilReady = async (
   name: ServiceName,
   tied: ManagedProcess,
@@ -144,7 +148,7 @@ const untilReady = async (
   }
 };
 
-/** Starts one service and resolves when it has started; what others must do for it to be ready is theirs. */
+/** Starts one service and resolves when it has started. Readiness may need other services. */
 export const startService = async (name: ServiceName, o: ServiceOptions): Promise<LocalService> => {
   const dir = path.join(o.deployment.dataDir, name);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -159,7 +163,7 @@ export const startService = async (name: ServiceName, o: ServiceOptions): Promis
       if (stopping || o.signal.aborted) return;
       restarts += 1;
       const how = signal ?? `exit code ${String(code)}`;
-      if (restarts > MOST_RESTARTS) {
+      if (restarts > MAX_RESTARTS) {
         o.say(`${name} ended again (${how}) and is not started any more; its log is ${logFile}.`);
         return;
       }

@@ -14,19 +14,22 @@ export type Servers = {
   readonly rabbitmq: ManagedServer;
 };
 
-/** Where it is noted that RabbitMQ has carried a command and its answer. */
+/** The addresses of the servers. The caller need not have started them. */
+export type ServerUrls = { readonly [name in keyof Servers]: Pick<Servers[name], 'url'> };
+
+/** The file that records that RabbitMQ has carried a command and its answer. */
 export const settledFile = (dataDir: string): string => path.join(dataDir, 'rabbitmq', 'settled');
 
 /**
- * A RabbitMQ that is killed within moments of its first start can come back with queues that take nothing. Until it has carried
- * anything its data is worth nothing either: the outbox sends again, and the Clearinghouse repeats its answers.
+ * A RabbitMQ that is killed right after its first start can come back with queues that accept no messages. Before it has carried a
+ * message its data has no value: the outbox sends again, and the Clearinghouse repeats its answers.
  */
 const discardUnsettled = (dataDir: string): void => {
   if (!existsSync(settledFile(dataDir)))
     rmSync(path.join(dataDir, 'rabbitmq'), { recursive: true, force: true });
 };
 
-/** Starts the three side by side, on the ports of the last start where these are free, and registers their stop. */
+/** Starts the three servers concurrently, on the ports of the last start if these are free. Registers their shutdown. */
 export async function startServers(
   dataDir: string,
   configuration: ServerConfiguration,
@@ -46,7 +49,7 @@ export async function startServers(
       ...(preferredPort === undefined ? {} : { preferredPort }),
     };
   };
-  // Each is registered when it is up, and one that is still starting ends with the lifetime's signal.
+  // A server is registered when it is up. The lifetime's signal ends a server that is still starting.
   const keep = async (starting: Promise<ManagedServer>): Promise<ManagedServer> => {
     const server = await starting;
     lifetime.onEnd(server.name, server.stop);
@@ -57,7 +60,7 @@ export async function startServers(
     keep(startRedis({ ...options('redis'), ...configuration.redis })),
     keep(startRabbitmq({ ...options('rabbitmq'), ...configuration.rabbitmq })),
   ] as const;
-  // All must have come up or failed before anybody stops them, or one would be started after the stop.
+  // Waits for all of them, so that no server starts after the shutdown.
   await Promise.allSettled(starting);
   const [nats, redis, rabbitmq] = await Promise.all(starting);
   run.rememberPorts({ nats: nats.port, redis: redis.port, rabbitmq: rabbitmq.port });

@@ -1,4 +1,4 @@
-// From running servers to the main job: streams, services, the first licenses, and how to go on.
+// The steps from running servers to the main job: streams, services, first licenses, and hints for the user.
 
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ export type StartupOptions = {
   readonly say: (line: string) => void;
 };
 
-/** `url`: of one server, or of all nodes of a cluster, with commas between them. */
+/** `url`: the address of one server, or of all nodes of a cluster, separated by commas. */
 export const provisionNats = (url: string, d: Deployment, replicas = 1): Promise<void> =>
   provision({
     servers: url.split(','),

@@ -128,9 +128,12 @@ export const checkArrows = (
   if (from === undefined)
     return [{ file, line: 1, problem: 'no room holds this file', say: 'add its room to the README' }];
   const allowed = arrows.get(from) ?? new Set();
+  // "services/*" permits each room under services.
+  const permits = (to: string): boolean =>
+    allowed.has(to) || [...allowed].some((a) => a.endsWith('/*') && to.startsWith(a.slice(0, -1)));
   return imports.flatMap(({ line, target }) => {
     const to = roomOf(target, arrows);
-    return to === undefined || to === from || allowed.has(to)
+    return to === undefined || to === from || permits(to)
       ? []
       : [{ file, line, problem: `${from} imports ${to}`, say: 'this arrow is not in the README' }];
   });

@@ -74,7 +74,7 @@ describe('tidy finds', () => {
   });
   test('an arrow that the README does not have, and a file without a room', () => {
     const arrows = readArrows(
-      '## Which room may import which\n\n| room | may import |\n| - | - |\n| `a` | `b` |\n| `b` | none |\n| `a/pure` | none |\n\n## Next\n\n| `b` | `a` |\n',
+      '## Which room may import which\n\n| room | may import |\n| - | - |\n| `a` | `b` |\n| `b` | none |\n| `d` | `a/*` |\n| `a/pure` | none |\n\n## Next\n\n| `b` | `a` |\n',
     );
     assert.deepEqual(checkArrows('a/x.ts', [{ line: 1, target: 'b/y.ts' }], arrows), []);
     assert.deepEqual(brief(checkArrows('b/y.ts', [{ line: 3, target: 'a/x.ts' }], arrows)), [
@@ -83,6 +83,7 @@ describe('tidy finds', () => {
     assert.deepEqual(brief(checkArrows('a/pure/z.ts', [{ line: 1, target: 'b/y.ts' }], arrows)), [
       '1: a/pure imports b',
     ]);
+    assert.deepEqual(checkArrows('d/w.ts', [{ line: 1, target: 'a/pure/z.ts' }], arrows), []);
     assert.equal(checkArrows('c/z.ts', [], arrows).length, 1);
   });
   test('tests in an image', () => {

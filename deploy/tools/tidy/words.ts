@@ -59,6 +59,7 @@ export const fieldNouns = new Set([
   'licensing',
   'backend-licensing',
   'metering',
+  'monitoring',
   'logging',
   'routing',
   'string',

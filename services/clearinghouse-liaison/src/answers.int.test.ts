@@ -6,18 +6,19 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { DatabaseSync } from 'node:sqlite';
-import { ANSWER_TYP, KEY_PACK_TYP, type Purchase } from '@calbus/contracts/clearinghouse';
+import { ANSWER_TYP, KEY_PACK_TYP } from '@calbus/contracts/clearinghouse';
+import type { Purchase } from '@calbus/contracts/purchases';
 import { newId } from '@calbus/runtime/ids';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
-import { signStatement } from '@calbus/trust/statements';
+import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
+import { signStatement } from '@calbus/licenses/statements';
 import { openSigner } from './adapters/license-server-key.ts';
 import { schema } from './adapters/schema.ts';
-import { sqliteStore } from './adapters/store.ts';
-import type { Request } from './domain/command.ts';
-import { handleAnswer, type AnswerOutcome } from './handlers/answer.ts';
+import { sqliteStore } from './adapters/sqlite-store.ts';
+import type { CommandRequest } from './domain/command.ts';
+import { handleAnswer, type AnswerOutcome } from './handlers/clearinghouse-answer.ts';
 import type { Signer, Store } from './ports.ts';
-import { authority, over, span } from './test-authority.ts';
+import { newVendor, expiredSpan, validSpan } from '@calbus/test-support/clearinghouse-liaison/vendor-keys';
 
 const SERVER = 'S'.repeat(35);
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-answers-'));
@@ -30,8 +31,8 @@ const bought: Purchase = {
   quantity: 2,
 };
 
-const vendor = await authority('Vendor');
-const stranger = await authority('Stranger');
+const vendor = await newVendor('Vendor');
+const stranger = await newVendor('Stranger');
 let db: DatabaseSync;
 let store: Store;
 let signer: Signer;
@@ -60,9 +61,9 @@ const saysOf = (commandId: string): string => {
   return state?.state === 'rejected' ? state.says : '';
 };
 
-const ask = (request: Request): string => {
+const ask = (request: CommandRequest): string => {
   const commandId = newId();
-  store.take((sequence) => ({
+  store.addCommand((sequence) => ({
     commandId,
     sequence,
     request,
@@ -102,7 +103,7 @@ describe('an answer', () => {
         certificate: await vendor.certify(SERVER, signer.publicX()),
         privateKey: rogue.privateKey,
       },
-      ...span,
+      ...validSpan,
     });
     const bad: [string, string][] = [
       [stranger.sign(ANSWER_TYP, good), 'NOT_AN_ENVELOPE'],
@@ -154,7 +155,7 @@ describe('an answer', () => {
       [[await stranger.certify(SERVER, signer.publicX())], /The certificate: /],
       [[await vendor.certify(SERVER, x)], /not for this license server/],
       [[await vendor.certify('T'.repeat(35), signer.publicX())], /not for this license server/],
-      [[await vendor.certify(SERVER, signer.publicX(), over)], /not in date/],
+      [[await vendor.certify(SERVER, signer.publicX(), expiredSpan)], /not in date/],
     ] as const) {
       const id = ask({ kind: 'activate', contact });
       const jws = vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId: SERVER, epoch: 1, chain }));
@@ -213,7 +214,7 @@ describe('an answer', () => {
       [{ key_pack_id: claims.keyPackId, key_pack: keyPack }],
     );
     assert.deepEqual(
-      store.answered().map((a) => a.answered.kind),
+      store.answeredCommands().map((a) => a.answered.kind),
       ['activated', 'key-pack'],
     );
   });
@@ -224,14 +225,14 @@ describe('an answer', () => {
     const anew = (): string => {
       const commandId = newId();
       const reason = 'certificate-corrupt';
-      store.take((sequence) => ({
+      store.addCommand((sequence) => ({
         commandId,
         sequence,
         request: { kind: 'reactivate', reason, paper, serverId: SERVER },
         road: 'automatic',
         by: 'ada',
         askedAt: Date.now(),
-        jws: signer.signAnew({
+        jws: signer.signWithNextKey({
           id: commandId,
           version: 1,
           issuedAt: 1,
@@ -247,8 +248,8 @@ describe('an answer', () => {
       return commandId;
     };
     const answers = [
-      async () => ({ serverId: 'T'.repeat(35), epoch: 2, x: signer.nextX() ?? '' }),
-      async () => ({ serverId: SERVER, epoch: 1, x: signer.nextX() ?? '' }),
+      async () => ({ serverId: 'T'.repeat(35), epoch: 2, x: signer.nextPublicX() ?? '' }),
+      async () => ({ serverId: SERVER, epoch: 1, x: signer.nextPublicX() ?? '' }),
       async () => ({ serverId: SERVER, epoch: 2, x: signer.publicX() }),
     ];
     for (const of of answers) {
@@ -260,13 +261,13 @@ describe('an answer', () => {
       assert.deepEqual([signer.publicX(), JSON.stringify(store.activation())], before);
     }
     const id = anew();
-    const [x, old] = [signer.nextX() ?? '', signer.publicX()];
+    const [x, old] = [signer.nextPublicX() ?? '', signer.publicX()];
     const chain = [await vendor.certify(SERVER, x)];
     const good = vendor.sign(ANSWER_TYP, answer(id, 'activated', { serverId: SERVER, epoch: 2, chain }));
     assert.equal(seen(handle(good)), 'answered');
     assert.equal(seen(handle(good)), 'repeated');
     assert.notEqual(signer.publicX(), old);
-    assert.deepEqual([signer.publicX(), store.activation()?.epoch, signer.nextX()], [x, 2, undefined]);
+    assert.deepEqual([signer.publicX(), store.activation()?.epoch, signer.nextPublicX()], [x, 2, undefined]);
     // The answer to the activation before it, and a key pack of that time to what is asked now.
     assert.ok(firstAnswers.length === 2);
     for (const jws of firstAnswers) assert.equal(seen(handle(jws)), 'repeated');
@@ -283,8 +284,8 @@ describe('an answer', () => {
 
   test('to a command that was kept by a transaction that was undone: no key is left of it', () => {
     assert.throws(() =>
-      store.take(() => {
-        signer.signAnew({
+      store.addCommand(() => {
+        signer.signWithNextKey({
           id: 'x',
           version: 1,
           issuedAt: 1,
@@ -298,7 +299,7 @@ describe('an answer', () => {
         throw new Error('the disk is full');
       }),
     );
-    assert.equal(signer.nextX(), undefined);
+    assert.equal(signer.nextPublicX(), undefined);
   });
 
   test('to other bytes under the same id is none to the command', () => {
@@ -314,7 +315,7 @@ describe('an answer', () => {
     const keyPack = vendor.sign(KEY_PACK_TYP, { ...claims, purchase: bought });
     const recover = ask({ kind: 'recover', paper: { program, agreementNumber } });
     handle(vendor.sign(ANSWER_TYP, answer(recover, 'recovered', { keyPacks: [keyPack], more: 7 })));
-    const kept = store.answered().find(({ command }) => command.commandId === recover)?.answered;
+    const kept = store.answeredCommands().find(({ command }) => command.commandId === recover)?.answered;
     assert.ok(kept?.kind === 'recovered');
     assert.equal(kept.more, 7);
   });
@@ -339,7 +340,7 @@ describe('an answer', () => {
 
   test('to a license code: the code is nowhere in the clear, and the same command is still known', () => {
     const code = 'ABCDE'.repeat(5);
-    const request: Request = { kind: 'install', purchase: { program: 'retail', code } };
+    const request: CommandRequest = { kind: 'install', purchase: { program: 'retail', code } };
     const id = ask(request);
     assert.deepEqual(store.command(id)?.request, request);
     handle(vendor.sign(ANSWER_TYP, answer(id, 'rejected', rejected)));

@@ -1,7 +1,12 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { amqpConfig } from '@calbus/runtime/amqp';
-import { clearinghouseRootFile, commonConfig, deploymentSecretFile, tlsAgrees } from '@calbus/runtime/config';
+import {
+  clearinghouseRootFile,
+  commonConfig,
+  deploymentSecretFile,
+  checkTlsConsistency,
+} from '@calbus/runtime/config';
 
 export const config = z
   .object({
@@ -11,6 +16,6 @@ export const config = z
     clearinghouseRootFile,
     deploymentSecretFile,
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);
 
 export const databaseFile = (dataDir: string): string => path.join(dataDir, 'liaison.sqlite');

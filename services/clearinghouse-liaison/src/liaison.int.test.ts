@@ -9,45 +9,45 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { connect } from 'amqplib';
 import type { NatsConnection } from 'nats';
-import { link, type Purchase } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import type { Purchase } from '@calbus/contracts/purchases';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
   inventoryActivation,
-  inventoryHead,
   inventoryInstall,
   inventoryRefused,
-  inventorySettingsAre,
   inventorySettleWithheld,
-  querySettings,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import {
-  deadLetter,
-  issuingKeys,
   liaisonActivate,
   liaisonInstall,
   liaisonRefused,
   liaisonStatus,
-  liaisonTaken,
-  queryLiaison,
+  liaisonAccepted,
+  queryLiaisonStatus,
   type LiaisonCommand,
 } from '@calbus/contracts/liaison-messages';
 import { defaultSettings } from '@calbus/contracts/settings';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import { systemClock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testRabbitmq, type TestRabbitmq } from '@calbus/testkit/servers';
-import { keyPairFromPem, verifyChain } from '@calbus/trust/certificates';
-import { issuingKeyContext, unseal } from '@calbus/trust/seal';
+import { answerWith, respond, type Answer } from '@calbus/runtime/responder';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { testRabbitmq, type TestRabbitmq } from '@calbus/test-support/servers';
+import { keyPairFromPem, verifyChain } from '@calbus/licenses/certificates';
+import { issuingKeyContext, decrypt } from '@calbus/licenses/encryption';
 import { rabbitDefinitions } from '../../../deploy/rabbitmq/definitions.ts';
 
 const here = import.meta.dirname;
@@ -119,33 +119,36 @@ const playInventory = (): void => {
     subject: subjects.inventory.activation(4),
     contracts: [inventoryActivation],
     callers,
-    handle: async (m) => record(m.body.commandId, m.body.serverId),
+    handlers: { [inventoryActivation.type]: ({ body }) => record(body.commandId, body.serverId) },
   });
   respond(deps, {
     subject: subjects.inventory.install(4),
     contracts: [inventoryInstall, inventorySettleWithheld],
     callers,
-    handle: async (m) =>
-      m.type === inventoryInstall.type && 'keyPack' in m.body
-        ? record(m.body.commandId, m.body.keyPack)
-        : answerWith(inventoryAccepted, { position: { generation: 'g1', sequence: 1 }, repeated: true }),
+    handlers: {
+      [inventoryInstall.type]: ({ body }) => record(body.commandId, body.keyPack),
+      [inventorySettleWithheld.type]: () =>
+        answerWith(inventoryAccepted, { position: { generation: 'g1', sequence: 1 }, repeated: true }),
+    },
   });
   respond(deps, {
     subject: subjects.inventory.query('clearinghouse-liaison', 'settings'),
     contracts: [querySettings],
     callers,
-    handle: async () =>
-      answerWith(inventorySettingsAre, {
-        position: { generation: 'g1', sequence: 1 },
-        settings: { ...defaultSettings, serverVersion: '2016' },
-        changes: [],
-      }),
+    handlers: {
+      [querySettings.type]: () =>
+        answerWith(inventoryCurrentSettings, {
+          position: { generation: 'g1', sequence: 1 },
+          settings: { ...defaultSettings, serverVersion: '2016' },
+          changes: [],
+        }),
+    },
   });
   const head = { replica: 'r', generation: 'g1', sequence: 7, hash: '0'.repeat(64), trustRevision: 1 };
   beacon = setInterval(() => {
     if (term === undefined) return;
     const body = { ...head, term, time: Date.now() };
-    leader.publish(subjects.inventory.head, encode(inventoryHead, stamp(), body));
+    leader.publish(subjects.inventory.heartbeat, encode(leaderHeartbeat, stamp(), body));
   }, 100);
 };
 
@@ -159,23 +162,23 @@ const purchase = (quantity: number, agreementNumber = '1234567'): Purchase => ({
 });
 
 const activate = async (commandId: string) =>
-  await ask(
+  await sendRequest(
     operator,
     subjects.liaison.command('activate'),
     liaisonActivate,
     stamp(),
     { commandId, contact, by: 'ada' },
-    [liaisonTaken, liaisonRefused],
+    [liaisonAccepted, liaisonRefused],
     3_000,
   );
 const install = async (commandId: string, what: Purchase) =>
-  await ask(
+  await sendRequest(
     operator,
     subjects.liaison.command('install'),
     liaisonInstall,
     stamp(),
     { commandId, purchase: what, by: 'ada' },
-    [liaisonTaken, liaisonRefused],
+    [liaisonAccepted, liaisonRefused],
     3_000,
   );
 type Asked = Awaited<ReturnType<typeof install>>;
@@ -184,7 +187,7 @@ const outcomeOf = (a: Asked): string =>
 
 const status = async (): Promise<Body<typeof liaisonStatus>> => {
   const subject = subjects.liaison.query('operator', 'status');
-  return (await ask(operator, subject, queryLiaison, stamp(), {}, [liaisonStatus], 3_000)).body;
+  return (await sendRequest(operator, subject, queryLiaisonStatus, stamp(), {}, [liaisonStatus], 3_000)).body;
 };
 const stateOf = async (commandId: string): Promise<LiaisonCommand['state']> => {
   const found = (await status()).commands.find((c) => c.commandId === commandId);
@@ -208,7 +211,7 @@ const keys = async (): Promise<Body<typeof issuingKeys>> => {
 };
 const asVendor = (...args: string[]): string => {
   const data = ['--data', path.join(dir, 'clearinghouse')];
-  const command = path.join(vendorDir, 'clearinghouse.mjs');
+  const command = path.join(vendorDir, 'src/cli/main.ts');
   return execFileSync(process.execPath, [command, ...args, ...data], { encoding: 'utf8' });
 };
 const packsIssued = (): number => (JSON.parse(asVendor('packs', '--json')) as unknown[]).length;
@@ -254,7 +257,7 @@ describe('the liaison', () => {
       checked.chain.map((c) => c.commonName),
       ['unactivated', 'unactivated'],
     );
-    const pem = unseal(secret, issuingKeyContext(key.kid), key.sealed ?? '');
+    const pem = decrypt(secret, issuingKeyContext(key.kid), key.sealed ?? '');
     assert.ok(pem && keyPairFromPem(pem.toString()).publicKey.equals(checked.leaf.publicKey));
     const s = await status();
     assert.equal(s.activation, null);
@@ -384,8 +387,8 @@ describe('the liaison', () => {
   test('garbage and answers to nobody become dead letters with a reason, and it goes on', async () => {
     const mq = await connect(rabbitmq.url.replace('://', '://clearinghouse:vendor-pw@'));
     const channel = await mq.createConfirmChannel();
-    const queue = link.answersQueue('site1');
-    channel.publish(link.answersExchange, queue, Buffer.from('not an answer'));
+    const queue = rabbitmqNames.answersQueue('site1');
+    channel.publish(rabbitmqNames.answersExchange, queue, Buffer.from('not an answer'));
     await channel.waitForConfirms();
     await mq.close();
     const letter = await eventually('a dead letter', async () => {

@@ -1,24 +1,24 @@
 import { identities, inboxes } from '@calbus/contracts/identities';
-import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { countDeadLetters, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { connectNats, endNats, linkWrong, watchLink } from '@calbus/runtime/nats';
-import { amqpPlace } from '@calbus/runtime/amqp';
+import { connectNats, closeNats, connectionProblem, watchConnection } from '@calbus/runtime/nats';
+import { amqpEndpoint } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { version } from '@calbus/runtime/version';
 import { openClearinghouseLink } from './adapters/clearinghouse-link.ts';
 import { openSigner } from './adapters/license-server-key.ts';
-import { sqliteKeptRows } from './adapters/kept-rows.ts';
-import { countAnswers, showLiaison } from './adapters/metrics.ts';
+import { sqliteBackupRows } from './adapters/backup-rows.ts';
+import { countAnswers, liaisonMetrics } from './adapters/metrics.ts';
 import { natsInventory } from './adapters/nats-inventory.ts';
 import { natsKeyBucket } from './adapters/nats-key-bucket.ts';
 import { schema } from './adapters/schema.ts';
-import { serve } from './adapters/serve.ts';
-import { sqliteStore } from './adapters/store.ts';
+import { startResponders } from './adapters/responders.ts';
+import { sqliteStore } from './adapters/sqlite-store.ts';
 import { config, databaseFile } from './config.ts';
-import { handleAnswer } from './handlers/answer.ts';
-import { startWork } from './handlers/work.ts';
+import { handleAnswer } from './handlers/clearinghouse-answer.ts';
+import { startJobs } from './handlers/jobs.ts';
 
 const name = 'clearinghouse-liaison';
 
@@ -35,37 +35,37 @@ await runService({
     const { inbox } = identities[name];
     const { natsUrl: servers, natsCaFile: ca, natsSeedFile: seed } = c;
     const nc = await connectNats({ servers, ca, seed, name, inbox, log, signal });
-    onStop('the NATS connection', () => endNats(nc));
+    onStop('the NATS connection', () => closeNats(nc));
     const inventory = natsInventory(nc, clock, log);
     const bucket = natsKeyBucket(nc, clock);
-    const dead = natsDeadLetters(nc.jetstream(), name, clock, log, countDead(metrics));
-    readiness.needs('nats', linkWrong(watchLink(nc, log)));
+    const dead = natsDeadLetters(nc.jetstream(), name, clock, log, countDeadLetters(metrics));
+    readiness.needs('nats', connectionProblem(watchConnection(nc, log)));
     readiness.needs('inventory', inventory.wrong);
 
     const answering = { store, signer, root: c.clearinghouseRootFile, now };
     const outlet = await openClearinghouseLink({
-      ...amqpPlace(c),
+      ...amqpEndpoint(c),
       log,
       clock,
       dead,
       handle: countAnswers(metrics, (bytes) => handleAnswer(answering, bytes)),
-      onApplied: () => work.answered(),
+      onApplied: () => work.answerApplied(),
       onUp: () => work.linkUp(),
     });
-    const work = startWork({ store, signer, bucket, inventory, outlet, clock, log, signal });
+    const work = startJobs({ store, signer, bucket, inventory, outlet, clock, log, signal });
     onStop('the rounds', () => work.ended);
     onStop('the link', () => outlet.close());
-    const take = { store, signer, inventory, now, onTaken: work.taken };
-    const restoring = { kept: sqliteKeptRows(db), store, signer, onRestored: work.taken };
-    const carried = { ...answering, onApplied: work.answered };
+    const take = { store, signer, inventory, now, onAccepted: work.commandAccepted };
+    const restoring = { kept: sqliteBackupRows(db), store, signer, onRestored: work.commandAccepted };
+    const carried = { ...answering, onApplied: work.answerApplied };
     readiness.shows('rabbitmq', () =>
       outlet.isUp()
         ? undefined
         : 'RabbitMQ is not connected, and what is asked of the Clearinghouse waits: start it, or check CALBUS_RABBITMQ_URL.',
     );
-    showLiaison(metrics, { store, outlet, clock });
+    liaisonMetrics(metrics, { store, outlet, clock });
     const endpoints = createEndpoints();
-    serve({ nc, clock, log, dead, endpoints }, take, carried, store, outlet, restoring);
+    startResponders({ nc, clock, log, dead, endpoints }, take, carried, store, outlet, restoring);
     const description = 'The identity of this license server, and what it asks of the Clearinghouse.';
     const callers = [inboxes.operator, inboxes.observer];
     answerDiscovery({ nc, name, version, description, callers, endpoints, log });

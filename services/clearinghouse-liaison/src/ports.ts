@@ -1,29 +1,31 @@
 // What the handlers need of the outside.
 
-import type { ClearinghouseCommand, ClearinghouseReason, Contact } from '@calbus/contracts/clearinghouse';
+import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
+import type { Contact } from '@calbus/contracts/purchases';
 import type { Message, Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
-import type { issuingKeys, LiaisonRow } from '@calbus/contracts/liaison-messages';
+import type { issuingKeys } from '@calbus/contracts/issuing-keys';
+import type { LiaisonRow } from '@calbus/contracts/liaison-backup-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LedgerWitness } from '@calbus/contracts/witness';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import type { inventoryHead } from '@calbus/contracts/inventory-messages';
-import type { Activation, Command, State } from './domain/command.ts';
+import type { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import type { Activation, Command, CommandState } from './domain/command.ts';
 import type { IssuingKey, ServerCertificate } from './domain/issuing-keys.ts';
 
 /** What inventory is told, once the Clearinghouse has answered. */
-export type AnsweredPack = { readonly keyPackId: string; readonly keyPack: string };
-export type Answered =
+export type IssuedPack = { readonly keyPackId: string; readonly keyPack: string };
+export type AnswerResult =
   | ({ readonly kind: 'activated' } & Omit<Activation, 'deactivated'>)
-  | ({ readonly kind: 'key-pack' } & AnsweredPack)
+  | ({ readonly kind: 'key-pack' } & IssuedPack)
   | { readonly kind: 'deactivated' }
   | {
       readonly kind: 'recovered';
-      readonly packs: readonly AnsweredPack[];
+      readonly packs: readonly IssuedPack[];
       /** How many more there are than one answer has. */
       readonly more?: number | undefined;
     }
-  | { readonly kind: 'pack-changed'; readonly keyPackId: string; readonly into: AnsweredPack | null }
+  | { readonly kind: 'pack-changed'; readonly keyPackId: string; readonly into: IssuedPack | null }
   /** The Clearinghouse has not taken the CALs that inventory withholds. */
   | { readonly kind: 'not-taken'; readonly reason: ClearinghouseReason; readonly says: string };
 
@@ -32,37 +34,37 @@ export type Store = {
   readonly activation: () => Activation | null;
   /** How far the ledger was seen, the furthest of each generation; the one seen last first. */
   readonly witnesses: () => readonly LedgerWitness[];
-  readonly keepWitness: (witness: LedgerWitness, at: number) => void;
+  readonly recordWitness: (witness: LedgerWitness, at: number) => void;
   /** Whether inventory has once recorded an activation of this license server. */
   readonly activationRecorded: () => boolean;
   readonly command: (commandId: string) => Command | undefined;
   /** The newest first. */
-  readonly newest: (limit: number) => readonly Command[];
+  readonly newestCommands: (limit: number) => readonly Command[];
   /** Waiting, held or sent, in their order. */
-  readonly open: () => readonly Command[];
+  readonly openCommands: () => readonly Command[];
   /** Of those: which inventory was not asked about yet, and must be before they leave. */
-  readonly unprepared: () => readonly Command[];
+  readonly unpreparedCommands: () => readonly Command[];
   readonly markPrepared: (commandId: string) => void;
   /** Answered and not yet recorded by inventory, in their order. */
-  readonly answered: () => readonly { readonly command: Command; readonly answered: Answered }[];
+  readonly answeredCommands: () => readonly { readonly command: Command; readonly answered: AnswerResult }[];
   /** Installs whose key pack inventory has refused. */
-  readonly refusedPacks: () => readonly { readonly command: Command; readonly pack: AnsweredPack }[];
+  readonly refusedPacks: () => readonly { readonly command: Command; readonly pack: IssuedPack }[];
   /** The commands by which CALs of such a key pack go back. */
-  readonly givenBack: () => readonly Command[];
+  readonly packReturns: () => readonly Command[];
   /** Keeps a new command. `make` gets its sequence. */
-  readonly take: (make: (sequence: number) => Command) => Command;
+  readonly addCommand: (make: (sequence: number) => Command) => Command;
   readonly markSent: (commandId: string, at: number) => void;
   /** Applies an answer in one transaction, once: false where the command was answered before. */
-  readonly apply: (
+  readonly applyAnswer: (
     commandId: string,
-    state: State,
-    answered: Answered | null,
+    state: CommandState,
+    answered: AnswerResult | null,
     within?: () => void,
   ) => boolean;
   /** What inventory said. */
-  readonly settle: (commandId: string, state: State) => void;
+  readonly settleCommand: (commandId: string, state: CommandState) => void;
   /** Inventory has refused what a command needs before it leaves. */
-  readonly refuse: (commandId: string, state: State) => void;
+  readonly refuseCommand: (commandId: string, state: CommandState) => void;
   /** The key packs that the Clearinghouse has issued, oldest first; each is a statement that names its paper. */
   readonly keyPacks: () => readonly string[];
   /** Who had the license server activated. */
@@ -74,14 +76,14 @@ export type Store = {
 };
 
 /** A place in what the liaison keeps. */
-export type RowPlace = { readonly table: LiaisonRow['table']; readonly row: number };
+export type RowCursor = { readonly table: LiaisonRow['table']; readonly row: number };
 
 /** Everything that the liaison keeps, row by row. */
-export type KeptRows = {
+export type BackupRows = {
   /** A page after a place; `next` is null at the end. */
-  readonly read: (after: RowPlace | undefined) => {
+  readonly read: (after: RowCursor | undefined) => {
     readonly rows: readonly LiaisonRow[];
-    readonly next: RowPlace | null;
+    readonly next: RowCursor | null;
   };
   /** What these rows have and this release does not know. */
   readonly unknownColumn: (rows: readonly LiaisonRow[]) => string | undefined;
@@ -95,39 +97,39 @@ export type Signer = {
   readonly publicX: () => string;
   readonly sign: (command: ClearinghouseCommand) => string;
   /** Signs by a new key, kept beside the one in force until `adopt`; the next one takes its place. */
-  readonly signAnew: (command: ClearinghouseCommand) => string;
+  readonly signWithNextKey: (command: ClearinghouseCommand) => string;
   /** The `x` of the new key's public JWK. */
-  readonly nextX: () => string | undefined;
+  readonly nextPublicX: () => string | undefined;
   /** The new key is in force. Within the transaction that applies the answer. */
-  readonly adopt: () => void;
+  readonly adoptNextKey: () => void;
   /** Whether a key that was sealed for a license server opens under this deployment's secret. */
-  readonly opens: (sealed: string) => boolean;
+  readonly canDecrypt: (sealed: string) => boolean;
   /** The Clearinghouse's certificate of this license server. */
   readonly certificateOf: (activation: Activation) => ServerCertificate;
   /** Makes an issuing key under it, or under one of our own where there is none in date. */
   readonly newIssuingKey: (activation: Activation | null, at: number) => Promise<IssuingKey>;
 };
 
-export type Outlet = {
+export type CommandLink = {
   readonly isUp: () => boolean;
   readonly send: (command: Command) => Promise<'stored' | 'unroutable' | 'unknown'>;
 };
 
-export type Recorded =
+export type RecordOutcome =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'refused'; readonly code: RefusalCode; readonly says: string }
   | { readonly kind: 'faulted'; readonly fault: Fault };
 
-export type Head = Body<typeof inventoryHead>;
+export type LedgerHead = Body<typeof leaderHeartbeat>;
 
 export type Inventory = {
   /** The newest beacon heard; undefined before the first. */
-  readonly head: () => Head | undefined;
-  readonly record: (term: number, command: Command, answered: Answered) => Promise<Recorded>;
+  readonly head: () => LedgerHead | undefined;
+  readonly record: (term: number, command: Command, answered: AnswerResult) => Promise<RecordOutcome>;
   /** Up to which version key packs can be installed; undefined where nobody answers. */
   readonly serverVersion: () => Promise<ProductVersion | undefined>;
   /** Withholds the CALs of a key pack that the command is about. */
-  readonly withhold: (term: number, command: Command) => Promise<Recorded>;
+  readonly withhold: (term: number, command: Command) => Promise<RecordOutcome>;
 };
 
 export type IssuingKeys = Message<typeof issuingKeys>['body'];

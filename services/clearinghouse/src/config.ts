@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { amqpConfig } from '@calbus/runtime/amqp';
-import { serviceConfig, tlsAgrees } from '@calbus/runtime/config';
+import { serviceConfig, checkTlsConsistency } from '@calbus/runtime/config';
 
 export const config = z
   .object({
@@ -15,7 +15,7 @@ export const config = z
       .describe("The vendor's name in its certificates; used when they are made."),
     ...amqpConfig,
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);
 
 /** The register within a data directory; the vendor's command opens the same file. */
 export const registerFile = (dataDir: string): string => path.join(dataDir, 'clearinghouse.sqlite');

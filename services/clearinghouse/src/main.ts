@@ -1,4 +1,4 @@
-import { amqpPlace } from '@calbus/runtime/amqp';
+import { amqpEndpoint } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { cryptoRandom as random } from './adapters/crypto-random.ts';
@@ -19,7 +19,7 @@ await runService({
     const signer = await openSigner(c.dataDir, c.vendor, hasCodes(db), clock.now());
     const deps = { store: sqliteStore(db), signer, random, now: clock.now };
     const amqp = await openCommandsLink({
-      ...amqpPlace(c),
+      ...amqpEndpoint(c),
       log,
       clock,
       handle: countCommands(metrics, clock, (delivery) => handleCommand(deps, delivery)),
@@ -33,7 +33,7 @@ await runService({
       look.get();
       return undefined;
     });
-    metrics.value('calbus_link_up', 'Whether RabbitMQ is connected, and commands are taken.', () =>
+    metrics.value('calbus_link_up', '1 if RabbitMQ is connected and commands are received, else 0.', () =>
       amqp.isUp() ? 1 : 0,
     );
   },

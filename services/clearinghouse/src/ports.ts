@@ -1,67 +1,62 @@
-// What the handlers need of the outside.
+// The ports of the handlers.
 
-import type {
-  ClearinghouseCommand,
-  ClearinghouseReason,
-  Paper,
-  Purchase,
-  PurchaseAgreement,
-} from '@calbus/contracts/clearinghouse';
+import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
+import type { AgreementReference, Purchase, PurchaseAgreement } from '@calbus/contracts/purchases';
 import type { CoverCount, EnterDecision } from './domain/agreements.ts';
 import type { KeyedCheck } from './domain/codes.ts';
 import type { Code, Cover, Pack, Server } from './domain/registry.ts';
 
 export type StoredAnswer = { readonly hash: string; readonly answer: string };
-/** `reason`: why the command was rejected, or null. */
+/** `reason`: the reason of a rejection, or null. */
 export type NewAnswer = StoredAnswer & { readonly reason: ClearinghouseReason | null };
 
-/** The register within one transaction: what is read stays true until it commits, and all of it commits or nothing. */
+/** The register within one transaction: reads stay valid until the commit, and the transaction is atomic. */
 export type Registry = {
   readonly answerOf: (user: string, commandId: string) => StoredAnswer | undefined;
   readonly storeAnswer: (user: string, commandId: string, kept: NewAnswer, at: number) => void;
   /** Commands of this account decided since `since` (epoch milliseconds). */
   readonly tries: (user: string, since: number) => number;
-  /** Those of them that were rejected for one of these reasons. */
+  /** Of those, the commands that were rejected for one of these reasons. */
   readonly rejections: (user: string, reasons: readonly ClearinghouseReason[], since: number) => number;
   readonly server: (productId: string) => Server | undefined;
   readonly serverById: (serverId: string) => Server | undefined;
   readonly addServer: (server: Server) => void;
-  /** Puts a license server in the place of what is kept under its id, and its key packs under its epoch. */
+  /** Replaces the license server with this id, and moves its key packs to its epoch. */
   readonly replaceServer: (server: Server) => void;
-  /** A command of an earlier epoch, issued since the one in force began: there is a copy of the license server. */
+  /** Records that a copy of the license server exists: a command of an earlier epoch, issued in the epoch in force. */
   readonly recordClone: (serverId: string, at: number) => void;
-  /** The last witness a license server sent: how far its ledger was. One of an earlier command than the last takes nothing back. */
+  /** Records the position of a license server's ledger. A witness of an earlier command changes nothing. */
   readonly recordWitness: (
     productId: string,
     sequence: number,
     witness: ClearinghouseCommand['witness'],
   ) => void;
   readonly findCover: (purchase: Purchase) => Cover;
-  /** Takes the CALs off the agreement and keeps the pack. Throws where fewer are left: a decision on stale facts. */
+  /** Takes the CALs from the agreement and stores the key pack. Throws if too few are left: the decision used stale data. */
   readonly issuePack: (pack: Pack) => void;
   readonly pack: (keyPackId: string) => Pack | undefined;
-  /** Of a license server: the key packs on a paper, and how many there are on any. Those without CALs are left out. */
-  readonly packsOn: (serverId: string, paper: Paper) => readonly Pack[];
+  /** The key packs of a license server on an agreement, and the number of all its key packs. Empty key packs are left out. */
+  readonly packsOn: (serverId: string, paper: AgreementReference) => readonly Pack[];
   /**
-   * As many of them as one answer may have, first those that were not handed out in this epoch yet, and how many of the latter are left
-   * for the next time. Remembers that they were handed out.
+   * The key packs for one answer, first those that were not handed out in this epoch, and the number that remains for the next answer.
+   * Records that they were handed out.
    */
   readonly takePacksToRecover: (
     serverId: string,
     epoch: number,
-    paper: Paper,
+    paper: AgreementReference,
     at: number,
   ) => { readonly packs: readonly Pack[]; readonly more: number };
   readonly packCount: (serverId: string) => number;
   /**
-   * Takes CALs out of a pack; they are left on its agreement again. Throws where it has fewer. The license code of a box may be used
-   * again once all its CALs are back.
+   * Returns CALs of a key pack to its agreement. Throws if the key pack has too few. The license code of a box may be used again when
+   * all its CALs are back.
    */
   readonly returnCals: (pack: Pack, quantity: number) => void;
-  /** Takes CALs out of a pack, and keeps a new one of the other type with as many. Throws where it has fewer. */
+  /** Moves CALs of a key pack into a new key pack of the other type. Throws if the key pack has too few. */
   readonly convertCals: (pack: Pack, into: Pack) => void;
   readonly code: (number: number) => Code | undefined;
-  /** Keeps the pack of a license code, and that the code is used. Throws where it was. */
+  /** Stores the key pack of a license code and marks the code as used. Throws if it was used before. */
   readonly useCode: (code: Code, pack: Pack) => void;
 };
 
@@ -77,9 +72,9 @@ export type AgreementLine = {
 };
 
 export type ServerLine = Omit<Server, 'chain' | 'key' | 'epochSince'> & {
-  /** How far its ledger was when it last asked for something. */
+  /** The position of its ledger at its last command. */
   readonly witness: ClearinghouseCommand['witness'];
-  /** When a command came last that only a copy of it can have sent. */
+  /** The time of the last command that only a copy can have sent. */
   readonly cloneAt: number | null;
   readonly keyPacks: number;
   readonly cals: number;
@@ -93,18 +88,18 @@ export type CodeLine = Code['contents'] & {
   readonly usedBy: string | null;
 };
 
-/** What the vendor's operators see and enter. */
+/** The data that the vendor's operators read and enter. */
 export type VendorAdmin = {
   readonly enter: (agreement: PurchaseAgreement, at: number) => EnterDecision;
   readonly agreements: () => readonly AgreementLine[];
   readonly servers: () => readonly ServerLine[];
   readonly packs: () => readonly Pack[];
-  /** Makes so many codes, each with these contents; gives their numbers. */
+  /** Makes codes with these contents. Returns their numbers. */
   readonly addCodes: (contents: Code['contents'], count: number, at: number) => readonly number[];
   readonly codes: () => readonly CodeLine[];
-  /** For good; undefined where there is none with this id. `releaseCals`: its CALs are left on their agreements again. */
+  /** Retires it permanently. Undefined if the id is unknown. `releaseCals`: its CALs go back to their agreements. */
   readonly retire: (serverId: string, releaseCals: boolean) => { readonly calsReleased: number } | undefined;
-  /** Under another account, which has the answers of the one before too. False where there is no such license server. */
+  /** Changes the account and copies the answers of the earlier one. False if there is no such license server. */
   readonly moveAccount: (serverId: string, user: string) => boolean;
 };
 

@@ -1,5 +1,5 @@
-// Random stories of two license servers and their vendor, on the real register: every command goes through the handler, and is
-// foretold by a model that knows nothing of how the register counts. It has only papers and key packs, and adds up.
+// Random scenarios of two license servers and their vendor on the real register. Every command goes through the handler. A model that
+// has only agreements and key packs, and adds them up, predicts each answer.
 
 import assert from 'node:assert/strict';
 import { createHmac, randomInt } from 'node:crypto';
@@ -12,19 +12,20 @@ import {
   clearinghouseAnswer,
   COMMAND_TYP,
   keyPackClaims,
-  link,
   MAX_RECOVERED,
   type ClearinghouseAnswer,
   type KeyPackClaims,
 } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { newKeyPair, publicJwk, type KeyPair } from '@calbus/trust/certificates';
-import { signJws } from '@calbus/trust/jws';
+import { newKeyPair, publicJwk, type KeyPair } from '@calbus/licenses/certificates';
+import { signJws } from '@calbus/licenses/jws';
 import { sqliteVendorAdmin } from './adapters/vendor-admin.ts';
 import { schema } from './adapters/schema.ts';
 import { sqliteStore } from './adapters/store.ts';
 import { formatCode } from './domain/codes.ts';
-import { handleCommand, type CommandDeps } from './handlers/command-handler.ts';
+import type { CommandDeps } from './handlers/command-effects.ts';
+import { handleCommand } from './handlers/command-handler.ts';
 import type { AgreementLine, VendorAdmin, Signer } from './ports.ts';
 
 const seed = Number(process.env['CALBUS_TEST_SEED'] ?? randomInt(2 ** 31));
@@ -39,7 +40,7 @@ const BOX = 3;
 const CODES = 3;
 const version = '2003' as const;
 const check = (text: string): Uint8Array => createHmac('sha256', 'secret').update(text).digest();
-/** Says what it would sign: whether signatures hold is tested where they are made. */
+/** Returns the claims instead of a signature. Other tests check signatures. */
 const seal: Signer = {
   codeCheck: check,
   answer: (payload) => JSON.stringify(clearinghouseAnswer.parse(payload)),
@@ -58,7 +59,7 @@ type Side = {
   readonly user: string;
   readonly productId: string;
   keys: KeyPair;
-  /** The key and the epoch before the last activation: what a copy still has. */
+  /** The key and the epoch before the last activation, which a copy still has. */
   before: { readonly keys: KeyPair; readonly epoch: number } | undefined;
   serverId: string;
   epoch: number;
@@ -71,7 +72,7 @@ let files = 0;
 const world = () => {
   files += 1;
   const db = openSqlite(path.join(dir, `${files}.sqlite`), schema);
-  // What is lost when the machine stops is not what is tested here.
+  // This test does not check durability.
   db.exec('PRAGMA synchronous = OFF');
   let now = 1_000_000_000_000;
   let made = 0;
@@ -100,7 +101,7 @@ const world = () => {
   const put = async (user: string, jws: string): Promise<string> => {
     const outcome = await handleCommand(deps, {
       bytes: Buffer.from(jws, 'latin1'),
-      routingKey: link.commandKey(user),
+      routingKey: rabbitmqNames.commandKey(user),
       user,
     });
     assert.ok(outcome.kind === 'answer');
@@ -114,7 +115,7 @@ const world = () => {
     of: object = {},
     keys = s.keys,
   ): Promise<ClearinghouseAnswer> => {
-    // So slowly that no limit on tries is met.
+    // Slow enough for the limits on commands.
     now += 600_000;
     const epoch = type === 'activate' || type === 'reactivate' ? {} : { epoch: s.epoch };
     const server = type === 'activate' ? {} : { serverId: s.serverId };
@@ -137,7 +138,7 @@ const paperOf = (paper: string) =>
   paper.startsWith('CODE-') ? { program: 'retail', agreementNumber: paper } : select(paper);
 
 class Model {
-  /** What the papers say, by number and type. */
+  /** The agreements by number and type. */
   readonly papers = new Map<string, Map<Mode, number>>();
   readonly converted = new Map<string, number>();
   readonly packs: Pack[] = [];
@@ -195,7 +196,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Why a command of this license server is refused before it is looked at; undefined where it is not. */
+/** The reason for which a command of this license server is refused by its sender alone; else undefined. */
 const barred = (s: Side): string | undefined =>
   s.standing === 'none'
     ? 'UNKNOWN_SENDER'
@@ -224,7 +225,7 @@ const keep = (m: Model, s: Side, text: string): void => {
 };
 
 const sideOf = (w: World, i: number): Side => w.sides[i] ?? assert.fail();
-/** A paper by which this license server has, or had, something; else any. */
+/** An agreement of this license server, present or past; else any. */
 const paperAt = (m: Model, s: Side, at: number): string => {
   const own = m.packs.filter((p) => p.owner === s).map((p) => p.paper);
   return own[at % (own.length + 1)] ?? PAPERS[at % PAPERS.length] ?? '';
@@ -295,7 +296,7 @@ const run = async (w: World, m: Model, x: Step): Promise<string> => {
     }
     case 'change': {
       const s = sideOf(w, x.side);
-      // Most often one of its own; now and then another's, an empty one, or none.
+      // Usually one of its own; sometimes another's, an empty one, or none.
       const own = m.packs.filter((p) => p.owner === s && p.left > 0);
       const some = [...own, ...own, ...own, ...m.packs];
       const pack = some[x.pick % (some.length + 1)];
@@ -309,7 +310,7 @@ const run = async (w: World, m: Model, x: Step): Promise<string> => {
       pack.left -= x.quantity;
       if (x.to === 'agreement') {
         assert.equal(a.body.keyPack, null);
-        // An empty box is as it was made: its code is a new one, whatever was changed in it.
+        // An empty box is like new: its code is usable again.
         if (pack.paper.startsWith('CODE-') && m.issued(pack.paper) === 0) return 'code given back';
         return 'given back';
       }
@@ -434,7 +435,7 @@ const agrees = (w: World, m: Model): void => {
   );
 };
 
-test('the register says what papers and key packs add up to, whatever happens', async (t) => {
+test('the register always equals the sums of agreements and key packs', async (t) => {
   t.diagnostic(`CALBUS_TEST_SEED=${seed}`);
   const happened = new Map<string, number>();
   await fc.assert(
@@ -469,10 +470,10 @@ test('the register says what papers and key packs add up to, whatever happens', 
     'refused',
     'NOT_ENOUGH_LEFT',
   ])
-    assert.ok(happened.has(what), `no story had: ${what}`);
+    assert.ok(happened.has(what), `no scenario had: ${what}`);
 });
 
-test('more key packs than one answer has come in parts, each once in an epoch', async () => {
+test('more key packs than fit in one answer come in several, each once in an epoch', async () => {
   const w = world();
   const s = sideOf(w, 0);
   const m = new Model();

@@ -1,14 +1,18 @@
-// What the vendor's command says to whoever uses it wrongly.
+// The errors of the vendor's command for wrong use.
 
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { complains, openScene, type Scene } from './scene.ts';
+import {
+  assertUsageError,
+  startClearinghouseHarness,
+  type ClearinghouseHarness,
+} from '@calbus/test-support/clearinghouse/harness';
 
-let scene: Scene;
+let scene: ClearinghouseHarness;
 before(async () => {
-  scene = await openScene(['u1']);
+  scene = await startClearinghouseHarness(['u1']);
   // Makes keys and register.
   const service = await scene.start();
   await service.stop();
@@ -23,7 +27,7 @@ const text = (...args: readonly string[]): string => {
   return stdout;
 };
 
-test("the vendor's command says one sentence to whoever uses it wrongly, and changes nothing", () => {
+test("the vendor's command answers wrong use with one sentence and changes nothing", () => {
   const nowhere = path.join(scene.dir, 'nowhere');
   const file = (name: string, content: string): string => {
     const at = path.join(scene.dir, name);
@@ -66,13 +70,13 @@ test("the vendor's command says one sentence to whoever uses it wrongly, and cha
     [['codes', 'generate', ...made, '--quantity', '1', '--count', '1e3'], /--count must be a whole number/],
     [
       ['codes', 'generate', ...made, '--quantity', '1', '--count', '1', '--out', file('taken', '')],
-      /is there already/,
+      / exists\. Name a new file/,
     ],
     [['codes', 'show', '77'], /There is no code with the number 77/],
     [['codes', 'show', 'x'], /must be a whole number/],
     [['retire'], /missing required argument/],
     [['retire', 'ABC', '--yes'], /has 35 letters and digits/],
-    [['retire', id], /Say --yes if you mean it; nothing was changed/],
+    [['retire', id], /Pass --yes to confirm\. Nothing was changed/],
     [['retire', id, '--yes'], /There is no license server AAAAA-/],
     [['account', id], /missing required argument 'account'/],
     [['account', id, 'a b'], /1 to 64 letters, digits, hyphens and underscores/],
@@ -82,7 +86,7 @@ test("the vendor's command says one sentence to whoever uses it wrongly, and cha
     [['answer', 'ABCDE', '--spoken', '--account', 'v1'], /./],
     [['answer', file('r.txt', 'hello'), '--account', 'a b'], /An account is 1 to 64/],
   ];
-  for (const [args, says] of rows) complains(scene.vendor(...args), says, args.join(' '));
+  for (const [args, says] of rows) assertUsageError(scene.vendor(...args), says, args.join(' '));
   assert.ok(!existsSync(nowhere));
   assert.deepEqual(scene.asVendor('agreements', 'list'), []);
   assert.deepEqual(scene.asVendor('codes', 'list'), []);

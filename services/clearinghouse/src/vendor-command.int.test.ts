@@ -1,4 +1,4 @@
-// The vendor's command as a process, beside the running service: what it prints and what it changes.
+// The vendor's command as a process beside the running service: its output and its effects.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
@@ -6,16 +6,25 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import type { ServiceProcess } from '@calbus/testkit/process';
-import { newKeyPair } from '@calbus/trust/certificates';
-import { openJws } from '@calbus/trust/jws';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
+import { newKeyPair } from '@calbus/licenses/certificates';
+import { openJws } from '@calbus/licenses/jws';
 import { schema } from './adapters/schema.ts';
-import { command, complains, openScene, purchase, reason, type Ran, type Scene, type Site } from './scene.ts';
+import {
+  signedCommand,
+  assertUsageError,
+  startClearinghouseHarness,
+  purchase,
+  rejectionReason,
+  type CommandResult,
+  type ClearinghouseHarness,
+  type FakeLicenseServer,
+} from '@calbus/test-support/clearinghouse/harness';
 
-let scene: Scene;
+let scene: ClearinghouseHarness;
 let service: ServiceProcess;
 before(async () => {
-  scene = await openScene(['v1', 'v2', 'v3', 'v4', 'v5']);
+  scene = await startClearinghouseHarness(['v1', 'v2', 'v3', 'v4', 'v5']);
   service = await scene.start();
 });
 after(async () => {
@@ -39,7 +48,7 @@ const serverLines = z.array(
     cals: z.int(),
   }),
 );
-const serverLine = (s: Site) => {
+const serverLine = (s: FakeLicenseServer) => {
   const line = serverLines.parse(scene.asVendor('servers')).find((l) => l.serverId === s.serverId);
   return line ?? assert.fail(`no line for ${s.serverId}`);
 };
@@ -56,11 +65,11 @@ const left = (agreementNumber: string, mode = 'per-device'): number | undefined 
     ?.covers.find((c) => c.mode === mode)?.left;
 
 describe("the vendor's command", () => {
-  test('enters agreements, changes them, and does not lower them below what was issued', async () => {
-    const s = await scene.site('v1');
-    await scene.activated(s);
+  test('enters and changes agreements, and does not lower them below the issued CALs', async () => {
+    const s = await scene.licenseServer('v1');
+    await scene.activate(s);
     const at = path.join(scene.dir, 'agreement.json');
-    const enter = (quantity: number, company = 'Example Ltd'): Ran => {
+    const enter = (quantity: number, company = 'Example Ltd'): CommandResult => {
       const covered = [{ version: '2003', mode: 'per-device', quantity }];
       writeFileSync(
         at,
@@ -70,11 +79,17 @@ describe("the vendor's command", () => {
     };
     assert.match(enter(4).stdout, /Agreement select 1111111 added\./);
     assert.match(enter(4).stdout, /nothing changed/);
-    assert.equal(reason(await scene.asked(s, command(s, 'install', purchase('1111111', 3)))), 'key-pack');
-    // The running service sees what was entered since.
+    assert.equal(
+      rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('1111111', 3)))),
+      'key-pack',
+    );
+    // The running service sees the new entry.
     assert.match(enter(6, 'Example & Sons').stdout, /changed/);
-    assert.equal(reason(await scene.asked(s, command(s, 'install', purchase('1111111', 3)))), 'key-pack');
-    complains(
+    assert.equal(
+      rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('1111111', 3)))),
+      'key-pack',
+    );
+    assertUsageError(
       enter(5),
       /6 CALs \(2003, per-device\) were issued on this agreement already; it cannot cover fewer/,
       'lowered',
@@ -90,9 +105,9 @@ describe("the vendor's command", () => {
     assert.equal(text('packs').trim().split('\n').length, 3);
   });
 
-  test('makes codes, shows one only when asked, and says who used it', async () => {
-    const s = await scene.site('v2');
-    await scene.activated(s);
+  test('makes codes, reveals one only on request, and shows its user', async () => {
+    const s = await scene.licenseServer('v2');
+    await scene.activate(s);
     const made = ['--cal-version', '2003', '--mode', 'per-device', '--quantity', '2'];
     const [first] = z
       .array(z.object({ number: z.int(), code: z.string(), quantity: z.int() }))
@@ -103,9 +118,9 @@ describe("the vendor's command", () => {
     assert.match(text('codes', 'generate', ...made, '--count', '3', '--out', out), /3 codes written to /);
     assert.equal(statSync(out).mode & 0o777, 0o600);
     assert.equal(readFileSync(out, 'utf8').trim().split('\n').length, 3);
-    complains(
+    assertUsageError(
       scene.vendor('codes', 'generate', ...made, '--count', '1', '--out', out),
-      /is there already/,
+      / exists\. Name a new file/,
       'twice',
     );
 
@@ -116,9 +131,10 @@ describe("the vendor's command", () => {
     assert.ok(text('codes', 'show', number, '--reveal').includes(first.code));
 
     const code = first.code.replaceAll('-', '');
-    const use = async () => reason(await scene.asked(s, command(s, 'install', { program: 'retail', code })));
-    const a = await scene.asked(s, command(s, 'install', { program: 'retail', code }));
-    assert.ok(a.type === 'key-pack', reason(a));
+    const use = async () =>
+      rejectionReason(await scene.request(s, signedCommand(s, 'install', { program: 'retail', code })));
+    const a = await scene.request(s, signedCommand(s, 'install', { program: 'retail', code }));
+    assert.ok(a.type === 'key-pack', rejectionReason(a));
     const { keyPackId, purchase: bought } = scene.readPack(a.body.keyPack);
     assert.deepEqual(bought, {
       program: 'retail',
@@ -130,31 +146,35 @@ describe("the vendor's command", () => {
     assert.equal(await use(), 'CODE_ALREADY_USED');
     assert.match(text('codes', 'show', number), new RegExp(grouped(s.serverId)));
     const back = (quantity: number) =>
-      scene.asked(s, command(s, 'change-pack', { keyPackId, quantity, to: 'agreement' }));
-    assert.equal(reason(await back(1)), 'pack-changed');
+      scene.request(s, signedCommand(s, 'change-pack', { keyPackId, quantity, to: 'agreement' }));
+    assert.equal(rejectionReason(await back(1)), 'pack-changed');
     assert.equal(await use(), 'CODE_ALREADY_USED');
-    assert.equal(reason(await back(1)), 'pack-changed');
+    assert.equal(rejectionReason(await back(1)), 'pack-changed');
     assert.equal(await use(), 'key-pack');
 
-    // Without its secret no code can be shown; another secret would make other codes of the same numbers.
+    // No code can be shown without the secret; another secret would make other codes of the same numbers.
     const secret = path.join(scene.dataDir, 'keys', 'codes.secret');
     renameSync(secret, `${secret}.away`);
-    complains(scene.vendor('codes', 'show', number, '--reveal'), /codes.secret is gone/, 'no secret');
-    complains(
-      scene.vendor('codes', 'generate', ...made, '--count', '1'),
-      /codes.secret is gone/,
+    assertUsageError(
+      scene.vendor('codes', 'show', number, '--reveal'),
+      /codes.secret is missing/,
       'no secret',
     );
-    await assert.rejects(scene.start(), /codes.secret is gone/);
+    assertUsageError(
+      scene.vendor('codes', 'generate', ...made, '--count', '1'),
+      /codes.secret is missing/,
+      'no secret',
+    );
+    await assert.rejects(scene.start(), /codes.secret is missing/);
     assert.ok(!existsSync(secret));
     renameSync(`${secret}.away`, secret);
   });
 
-  test('changes the signing key of the running service; what was signed before stays good', async () => {
-    const s = await scene.site('v3');
-    await scene.activated(s);
+  test('changes the signing key of the running service; earlier signatures stay valid', async () => {
+    const s = await scene.licenseServer('v3');
+    await scene.activate(s);
     scene.sell('3333333', 9);
-    const order = command(s, 'install', purchase('3333333', 1));
+    const order = signedCommand(s, 'install', purchase('3333333', 1));
     const signer = (jws: string): string =>
       z.object({ x5c: z.array(z.string()) }).parse(openJws(jws)?.header).x5c[0] ?? '';
     await s.put(order);
@@ -174,7 +194,7 @@ describe("the vendor's command", () => {
     assert.match(text('keys', 'list'), /signing\.pem .* no more/);
     assert.equal(statSync(path.join(scene.dataDir, 'keys', told.name)).mode & 0o777, 0o600);
 
-    await s.put(command(s, 'install', purchase('3333333', 1)));
+    await s.put(signedCommand(s, 'install', purchase('3333333', 1)));
     const next = await s.next();
     assert.notEqual(signer(next), signer(before));
     for (const jws of [before, next]) {
@@ -183,16 +203,16 @@ describe("the vendor's command", () => {
       scene.readPack(a.body.keyPack);
     }
     assert.ok(service.isRunning());
-    // What was answered before is repeated as it was.
+    // Earlier answers are repeated unchanged.
     await s.put(order);
     assert.equal(await s.next(), before);
   });
 
-  test('gives a license server another account, which has the answers of the one before', async () => {
-    const [s, other] = [await scene.site('v4'), await scene.site('v5')];
-    await scene.activated(s);
+  test('gives a license server another account, which keeps the earlier answers', async () => {
+    const [s, other] = [await scene.licenseServer('v4'), await scene.licenseServer('v5')];
+    await scene.activate(s);
     scene.sell('4444444', 5);
-    const order = command(s, 'install', purchase('4444444', 2));
+    const order = signedCommand(s, 'install', purchase('4444444', 2));
     await s.put(order);
     const answer = await s.next();
     assert.match(
@@ -202,41 +222,60 @@ describe("the vendor's command", () => {
     assert.equal(serverLine(s).user, 'v5');
     await other.put(order);
     assert.equal(await other.next(), answer);
-    const more = command(s, 'install', purchase('4444444', 1));
-    assert.equal(reason(await scene.asked(s, more)), 'WRONG_SENDER');
-    assert.equal(reason(await scene.asked(other, command(s, 'install', purchase('4444444', 1)))), 'key-pack');
+    const more = signedCommand(s, 'install', purchase('4444444', 1));
+    assert.equal(rejectionReason(await scene.request(s, more)), 'WRONG_SENDER');
+    assert.equal(
+      rejectionReason(await scene.request(other, signedCommand(s, 'install', purchase('4444444', 1)))),
+      'key-pack',
+    );
     assert.equal(left('4444444'), 2);
     assert.deepEqual(scene.asVendor('account', s.serverId, 'v4'), {
       result: 'moved',
       serverId: s.serverId,
       account: 'v4',
     });
-    assert.equal(reason(await scene.asked(s, command(s, 'install', purchase('4444444', 1)))), 'key-pack');
+    assert.equal(
+      rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('4444444', 1)))),
+      'key-pack',
+    );
   });
 
-  test('retires a license server for good, and leaves its CALs on their agreements only when told', async () => {
-    const s = await scene.site('v5');
-    await scene.activated(s);
+  test('retires a license server permanently, and returns its CALs only on request', async () => {
+    const s = await scene.licenseServer('v5');
+    await scene.activate(s);
     scene.sell('5555555', 5);
-    assert.equal(reason(await scene.asked(s, command(s, 'install', purchase('5555555', 4)))), 'key-pack');
-    complains(scene.vendor('retire', s.serverId), /nothing was changed/, 'without --yes');
+    assert.equal(
+      rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('5555555', 4)))),
+      'key-pack',
+    );
+    assertUsageError(scene.vendor('retire', s.serverId), /Nothing was changed/, 'without --yes');
     assert.equal(serverLine(s).standing, 'active');
-    assert.match(text('retire', s.serverId, '--yes'), /is retired: .* Its CALs stay issued: --release-cals/);
+    assert.match(
+      text('retire', s.serverId, '--yes'),
+      /is retired\. .* Its CALs stay issued\. --release-cals/,
+    );
     assert.deepEqual([serverLine(s).standing, serverLine(s).cals, left('5555555')], ['retired', 4, 1]);
     const paper = { program: 'select', agreementNumber: '5555555' };
-    assert.equal(reason(await scene.asked(s, command(s, 'install', purchase('5555555', 1)))), 'RETIRED');
     assert.equal(
-      reason(
-        await scene.asked(
+      rejectionReason(await scene.request(s, signedCommand(s, 'install', purchase('5555555', 1)))),
+      'RETIRED',
+    );
+    assert.equal(
+      rejectionReason(
+        await scene.request(
           s,
-          command(s, 'activate', { contact: { firstName: 'A', lastName: 'B', company: 'C', country: 'GB' } }),
+          signedCommand(s, 'activate', {
+            contact: { firstName: 'A', lastName: 'B', company: 'C', country: 'GB' },
+          }),
         ),
       ),
       'RETIRED',
     );
     const fresh = newKeyPair();
     assert.equal(
-      reason(await scene.asked(s, command(s, 'reactivate', { reason: 'redeployed', paper }, {}, fresh))),
+      rejectionReason(
+        await scene.request(s, signedCommand(s, 'reactivate', { reason: 'redeployed', paper }, {}, fresh)),
+      ),
       'RETIRED',
     );
     assert.deepEqual(scene.asVendor('retire', grouped(s.serverId), '--yes', '--release-cals'), {
@@ -247,12 +286,12 @@ describe("the vendor's command", () => {
     assert.deepEqual([serverLine(s).cals, left('5555555')], [0, 5]);
     assert.match(
       text('retire', s.serverId, '--yes', '--release-cals'),
-      /0 CALs are left on their agreements again/,
+      /0 CALs are back on their agreements/,
     );
     assert.equal(left('5555555'), 5);
   });
 
-  test('opens a register of every earlier release, and none of a later one', () => {
+  test('opens registers of every earlier release, and refuses one of a later release', () => {
     const dataDir = path.join(scene.dir, 'older');
     const chain = '["pem"]';
     const contact = '{"firstName":"Ada","lastName":"Example","company":"Example Ltd","country":"GB"}';
@@ -280,16 +319,20 @@ describe("the vendor's command", () => {
       const [agreement] = covers.parse(scene.asVendor('agreements', 'list', ...where));
       assert.deepEqual(agreement?.covers, [{ mode: 'per-device', quantity: 5, issued: 3, left: 2 }]);
       const ran = scene.vendor('retire', 'S'.repeat(35), '--yes', '--release-cals', ...where);
-      assert.match(ran.stdout, /3 CALs are left/);
+      assert.match(ran.stdout, /3 CALs are back/);
     }
     const later = path.join(dataDir, String(schema.length));
     const db = openSqlite(path.join(later, 'clearinghouse.sqlite'), schema);
     db.exec(`PRAGMA user_version = ${schema.length + 1}`);
     db.close();
-    complains(scene.vendor('servers', '--data', later), /made by a later release of calbus/, 'a later one');
-    const spoilt = path.join(dataDir, 'spoilt');
-    mkdirSync(spoilt);
-    writeFileSync(path.join(spoilt, 'clearinghouse.sqlite'), 'not a database'.repeat(100));
-    complains(scene.vendor('servers', '--data', spoilt), /not a database/, 'no database');
+    assertUsageError(
+      scene.vendor('servers', '--data', later),
+      /made by a later release of calbus/,
+      'a later one',
+    );
+    const corrupted = path.join(dataDir, 'corrupted');
+    mkdirSync(corrupted);
+    writeFileSync(path.join(corrupted, 'clearinghouse.sqlite'), 'not a database'.repeat(100));
+    assertUsageError(scene.vendor('servers', '--data', corrupted), /not a database/, 'no database');
   });
 });

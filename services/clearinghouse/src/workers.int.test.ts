@@ -1,6 +1,5 @@
-// Three workers on one queue and one register, one of them killed in each round and another started, while several license servers
-// install, give back, change the type, recover and are activated anew, each command sent once or several times. What the license
-// servers were answered is folded here, and the register must say the same.
+// Three workers on one queue and one register. In each round one of them is killed and another started. Several license servers install,
+// return, convert, recover and reactivate, and each command is sent once or several times. The register must equal the sum of the answers.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -9,20 +8,29 @@ import { randomInt } from 'node:crypto';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { bought, link, type Bought } from '@calbus/contracts/clearinghouse';
-import { eventually } from '@calbus/testkit/eventually';
-import type { ServiceProcess } from '@calbus/testkit/process';
-import { openJws } from '@calbus/trust/jws';
-import { newKeyPair } from '@calbus/trust/certificates';
-import { activate, command, openScene, purchase, reason, type Scene, type Site } from './scene.ts';
+import { purchasedCals, type PurchasedCals } from '@calbus/contracts/purchases';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import { eventually } from '@calbus/test-support/eventually';
+import type { ServiceProcess } from '@calbus/test-support/service-process';
+import { openJws } from '@calbus/licenses/jws';
+import { newKeyPair } from '@calbus/licenses/certificates';
+import {
+  activateCommand,
+  signedCommand,
+  startClearinghouseHarness,
+  purchase,
+  rejectionReason,
+  type ClearinghouseHarness,
+  type FakeLicenseServer,
+} from '@calbus/test-support/clearinghouse/harness';
 
 const users = ['w1', 'w2', 'w3', 'w4', 'w5', 'w6'];
 const ROUNDS = 7;
-/** With the activations no account comes to what it may have decided in a minute. */
+/** With the activations no account reaches its limit of commands a minute. */
 const IN_A_ROUND = 5;
 const seed = Number(process.env['CALBUS_TEST_SEED'] ?? randomInt(2 ** 31));
 
-/** The same seed gives the same commands; what the kills hit is chance in any case. */
+/** The same seed gives the same commands. The effect of the kills is always random. */
 const dice = (from: number) => {
   let state = from >>> 0;
   const roll = (sides: number): number => {
@@ -57,30 +65,30 @@ const packLines = z.array(
     keyPackId: z.string(),
     serverId: z.string(),
     epoch: z.int(),
-    purchase: bought.extend({ quantity: z.int() }),
+    purchase: purchasedCals.extend({ quantity: z.int() }),
   }),
 );
 const codeLines = z.array(
   z.object({ number: z.int(), usedAt: z.int().nullable(), usedBy: z.string().nullable() }),
 );
 
-let scene: Scene;
+let scene: ClearinghouseHarness;
 const workers: ServiceProcess[] = [];
 before(async () => {
-  scene = await openScene(users);
+  scene = await startClearinghouseHarness(users);
 });
 after(async () => {
   for (const worker of workers) await worker.kill();
   await scene?.[Symbol.asyncDispose]();
 });
 
-type Held = { readonly serverId: string; readonly purchase: Bought; left: number };
+type IssuedPack = { readonly serverId: string; readonly purchase: PurchasedCals; left: number };
 
-test('workers that are killed at work issue what was bought, and answer each command once', async (t) => {
+test('killed workers issue exactly the bought CALs, and answer each command once', async (t) => {
   t.diagnostic(`CALBUS_TEST_SEED=${seed}`);
   const { roll, one } = dice(seed);
   for (const { program, agreementNumber, covers } of agreements)
-    scene.enter({
+    scene.addAgreement({
       program,
       agreementNumber,
       company: 'Example Ltd',
@@ -97,13 +105,13 @@ test('workers that are killed at work issue what was bought, and answer each com
     .parse(scene.asVendor('codes', 'generate', ...contents, '--count', '8'))
     .map(({ code }) => code.replaceAll('-', ''));
 
-  const commands = new Map<string, { readonly s: Site; readonly jws: string }>();
+  const commands = new Map<string, { readonly s: FakeLicenseServer; readonly jws: string }>();
   const answers = new Map<string, Set<string>>();
   let heard = 0;
-  const sites = await Promise.all(users.map(scene.site));
+  const sites = await Promise.all(users.map(scene.licenseServer));
   for (const s of sites)
     await s.channel.consume(
-      link.answersQueue(s.user),
+      rabbitmqNames.answersQueue(s.user),
       (m) => {
         if (!m) return;
         heard += 1;
@@ -114,7 +122,7 @@ test('workers that are killed at work issue what was bought, and answer each com
       { noAck: true },
     );
   let sent = 0;
-  const send = async (s: Site, jws: string, times: number): Promise<void> => {
+  const send = async (s: FakeLicenseServer, jws: string, times: number): Promise<void> => {
     commands.set(idOf(jws), { s, jws });
     for (let i = 0; i < times; i += 1) await s.put(jws);
     sent += times;
@@ -126,7 +134,7 @@ test('workers that are killed at work issue what was bought, and answer each com
     });
   const answered = (id: string) => scene.read([...(answers.get(id) ?? [])][0] ?? '');
 
-  const held = new Map<string, Held>();
+  const held = new Map<string, IssuedPack>();
   const told = new Map<string, number>();
   const keep = (jws: string): void => {
     const { keyPackId, serverId, purchase: p } = scene.readPack(jws);
@@ -134,13 +142,13 @@ test('workers that are killed at work issue what was bought, and answer each com
     held.set(keyPackId, { serverId, purchase: p, left: p.quantity });
   };
   const folded = new Set<string>();
-  /** What the answers of a round mean. */
+  /** Applies the answers of a round to the model. */
   const fold = (): void => {
     for (const [id, { s, jws }] of commands) {
       if (folded.has(id)) continue;
       folded.add(id);
       const a = answered(id);
-      told.set(reason(a), (told.get(reason(a)) ?? 0) + 1);
+      told.set(rejectionReason(a), (told.get(rejectionReason(a)) ?? 0) + 1);
       if (a.type === 'key-pack') keep(a.body.keyPack);
       if (a.type === 'pack-changed') {
         const pack = held.get(a.body.keyPackId);
@@ -155,30 +163,30 @@ test('workers that are killed at work issue what was bought, and answer each com
       }
     }
   };
-  const next = (s: Site): string => {
+  const next = (s: FakeLicenseServer): string => {
     const own = [...held].filter(([, h]) => h.serverId === s.serverId && h.left > 0);
     const [keyPackId, pack] = one(own) ?? [];
     const what = roll(10);
     if (keyPackId !== undefined && pack && what < 4) {
       const to = roll(2) === 0 ? 'agreement' : 'other-mode';
-      // Now and then one more than it has.
-      return command(s, 'change-pack', { keyPackId, quantity: 1 + roll(pack.left + 1), to });
+      // Sometimes one more than it has.
+      return signedCommand(s, 'change-pack', { keyPackId, quantity: 1 + roll(pack.left + 1), to });
     }
     if (pack && what < 5) {
       const { program, agreementNumber } = pack.purchase;
-      return command(s, 'recover', { paper: { program, agreementNumber } });
+      return signedCommand(s, 'recover', { paper: { program, agreementNumber } });
     }
-    if (what < 7) return command(s, 'install', { program: 'retail', code: one(codes) });
+    if (what < 7) return signedCommand(s, 'install', { program: 'retail', code: one(codes) });
     const { program, agreementNumber, covers } = one(agreements) ?? agreements[0];
     const mode = one(Object.keys(covers));
-    return command(s, 'install', purchase(agreementNumber, 1 + roll(9), { program, mode }));
+    return signedCommand(s, 'install', purchase(agreementNumber, 1 + roll(9), { program, mode }));
   };
   const neverMore = (): void => {
     for (const a of agreementLines.parse(scene.asVendor('agreements', 'list')))
       for (const c of a.covers) assert.ok(c.issued >= 0 && c.left >= 0 && c.issued + c.left === c.quantity);
   };
 
-  for (const s of sites) await send(s, activate(s), 2);
+  for (const s of sites) await send(s, activateCommand(s), 2);
   await allAnswered();
   fold();
   let kills = 0;
@@ -205,14 +213,14 @@ test('workers that are killed at work issue what was bought, and answer each com
       const { program, agreementNumber } = some.purchase;
       anew.keys = newKeyPair();
       const body = { reason: 'redeployed', paper: { program, agreementNumber } };
-      await send(anew, command(anew, 'reactivate', body), 2);
+      await send(anew, signedCommand(anew, 'reactivate', body), 2);
       await allAnswered();
       fold();
     }
   }
-  // All of them again, at whichever worker: the very same answers.
+  // All commands again, at any worker, get the same answers.
   for (const { s, jws } of commands.values()) await send(s, jws, 1);
-  await eventually('an answer to every sending', () => heard >= sent, { withinMs: 60_000 });
+  await eventually('an answer to every copy of a command', () => heard >= sent, { withinMs: 60_000 });
   for (const worker of workers) await worker.stop();
 
   t.diagnostic(
@@ -228,7 +236,7 @@ test('workers that are killed at work issue what was bought, and answer each com
     new Map(packs.map((p) => [p.keyPackId, [p.serverId, p.purchase.quantity]])),
     new Map([...held].map(([id, h]) => [id, [h.serverId, h.left]])),
   );
-  const inUse = (of: (p: Bought) => boolean): number =>
+  const inUse = (of: (p: PurchasedCals) => boolean): number =>
     [...held.values()].filter((h) => of(h.purchase)).reduce((sum, h) => sum + h.left, 0);
   const lines = agreementLines.parse(scene.asVendor('agreements', 'list'));
   for (const { program, agreementNumber, covers } of lines)

@@ -12,25 +12,24 @@ import { encode } from '@calbus/contracts/envelope';
 import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAccepted,
-  inventoryHead,
-  inventoryLicenses,
   inventoryMergeDevices,
   inventoryRefused,
   inventoryRevoke,
   inventoryUndoMerge,
-  queryLicenses,
-} from '@calbus/contracts/inventory-messages';
-import { deadLetter } from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryLicenses, queryLicenses } from '@calbus/contracts/inventory-query-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
 import { subjects } from '@calbus/contracts/subjects';
 import { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond, type Answer } from '@calbus/runtime/respond';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService } from '@calbus/testkit/process';
-import { testRedis } from '@calbus/testkit/servers';
+import { answerWith, respond, type Answer } from '@calbus/runtime/responder';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService } from '@calbus/test-support/service-process';
+import { testRedis } from '@calbus/test-support/servers';
 
 const main = path.resolve(import.meta.dirname, 'main.ts');
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-cli-'));
@@ -180,30 +179,36 @@ const leading = async (answer: (type: string) => Answer) => {
   const log = createLog('test', 'silent');
   const dead = { put: () => Promise.resolve(true) };
   const deps = { nc, clock: systemClock, log, dead };
-  const operate = [inventoryRevoke, inventoryMergeDevices, inventoryUndoMerge];
-  respond<(typeof operate)[number]>(deps, {
+  const take = ({ type, body }: { type: string; body: unknown }): Answer => {
+    commands.push({ type, body });
+    return answer(type);
+  };
+  respond(deps, {
     subject: subjects.inventory.operate(3),
-    contracts: operate,
+    contracts: [inventoryRevoke, inventoryMergeDevices, inventoryUndoMerge],
     callers: inboxes.operator,
-    handle: async ({ type, body }) => {
-      commands.push({ type, body });
-      return answer(type);
+    handlers: {
+      [inventoryRevoke.type]: take,
+      [inventoryMergeDevices.type]: take,
+      [inventoryUndoMerge.type]: take,
     },
   });
   respond(deps, {
     subject: subjects.inventory.query('operator', 'licenses'),
     contracts: [queryLicenses],
     callers: inboxes.operator,
-    handle: async ({ body }) =>
-      answerWith(inventoryLicenses, {
-        position,
-        licenses: body.license === 'L-1' ? [license] : [],
-        more: false,
-      }),
+    handlers: {
+      [queryLicenses.type]: ({ body }) =>
+        answerWith(inventoryLicenses, {
+          position,
+          licenses: body.license === 'L-1' ? [license] : [],
+          more: false,
+        }),
+    },
   });
   const head = { term: 3, replica: 'r1', ...position, hash: '0'.repeat(64), time: 1, trustRevision: 0 };
   const beacon = setInterval(
-    () => nc.publish(subjects.inventory.head, encode(inventoryHead, { id: 'h', sentAt: 1 }, head)),
+    () => nc.publish(subjects.inventory.heartbeat, encode(leaderHeartbeat, { id: 'h', sentAt: 1 }, head)),
     100,
   );
   return {

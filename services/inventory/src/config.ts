@@ -4,14 +4,14 @@ import {
   clearinghouseRootFile,
   commonConfig,
   fileContent,
-  tlsAgrees,
+  checkTlsConsistency,
 } from '@calbus/runtime/config';
 
 export const config = z
   .object({
     ...commonConfig,
     natsLedgerSeedFile: fileContent.describe(
-      'File with the nkey seed of the second identity: the one that may write the ledger, and answers nobody.',
+      'File with the nkey seed of the second identity: the one that may write the ledger and answers no requests.',
     ),
     redisUrl: z
       .string()
@@ -23,7 +23,7 @@ export const config = z
     redisCaFile: certificateFile
       .optional()
       .describe(
-        'Over rediss: file with the certificates of those who may have certified Redis, in PEM. Without it, those that Node knows.',
+        'Over rediss: file with the authorities that may have certified Redis, in PEM. Without it, the authorities that Node knows.',
       ),
     redisUser: z.string().min(1).default('default').describe('The account at Redis.'),
     redisPasswordFile: fileContent.optional().describe("File with that account's password."),
@@ -34,20 +34,20 @@ export const config = z
       .min(1)
       .default(20_000)
       .describe(
-        'A snapshot of the state is made about every so many records; the same at every replica, so that they can compare.',
+        'Number of records from one snapshot of the state to the next. All replicas need the same value, because they compare their snapshots.',
       ),
     dataDir: z
       .string()
       .min(1)
       .optional()
       .describe(
-        'Where this replica keeps how far it has seen the ledger; a folder of its own. Without it there is one witness less.',
+        'Folder for the witness of the ledger, one for each replica. Without it there is one witness less.',
       ),
     awaitRestore: z
       .enum(['yes', 'no'])
       .default('no')
       .transform((word) => word === 'yes')
-      .describe('`yes`: an empty ledger is not begun, but waits for a backup to be put back.'),
+      .describe('`yes`: inventory does not begin an empty ledger, but waits for the restore of a backup.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);
 export type Config = z.infer<typeof config>;

@@ -1,11 +1,11 @@
 import { identities, inboxes } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
-import { countDead, natsDeadLetters } from '@calbus/runtime/dead-letters';
+import { countDeadLetters, natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { answerDiscovery } from '@calbus/runtime/discovery';
 import { createEndpoints } from '@calbus/runtime/endpoints';
-import { hearHead } from '@calbus/runtime/head-beacon';
+import { subscribeToLeader } from '@calbus/inventory-client/leader-heartbeat';
 import { newId } from '@calbus/runtime/ids';
-import { connectNats, endNats, watchLink } from '@calbus/runtime/nats';
+import { connectNats, closeNats, watchConnection } from '@calbus/runtime/nats';
 import { runService } from '@calbus/runtime/service';
 import { version } from '@calbus/runtime/version';
 import { cacheScripts } from './adapters/cache-scripts.ts';
@@ -62,7 +62,7 @@ await runService({
       inbox: identities.inventory.inbox,
       seed: c.natsSeedFile,
     });
-    onStop('the NATS connection', () => endNats(nc));
+    onStop('the NATS connection', () => closeNats(nc));
     const redis = openRedis(c, log);
     onStop('the Redis connection', () => redis.disconnect());
 
@@ -84,7 +84,7 @@ await runService({
     const cache = redisCache(cacheScripts(redis), state, clock, log, signal, mayReplace);
     onStop('the cache', () => cache.ended);
 
-    const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log, countDead(metrics));
+    const dead = natsDeadLetters(nc.jetstream(), 'inventory', clock, log, countDeadLetters(metrics));
     const watch = watchClock(clock, log);
     const storage = watchStorage(natsLedgerServer(jsm, c.clockOffset), watch, clock, log, signal);
     onStop('the look at the storage', () => storage.ended);
@@ -146,9 +146,9 @@ await runService({
       clockOffset: c.clockOffset,
     }));
     watchReplicaClocks(nc, replica, watch);
-    const unheard = (): void => {}; // what does not decode is put aside by the issuers, which hear it too
-    const beacon = hearHead(nc, clock, unheard, unheard);
-    const links = { isUp: watchLink(nc, log), isLedgerUp: watchLink(ledgerNc, log) };
+    // The issuers put aside heartbeats that do not decode.
+    const beacon = subscribeToLeader(nc, clock);
+    const links = { isUp: watchConnection(nc, log), isLedgerUp: watchConnection(ledgerNc, log) };
     const { nearlyFull: storageNearlyFull, used: storageUsed } = storage;
     const ready = { readiness, state, leadership, beacon, cache, storageNearlyFull, ...links };
     registerReadiness({ ...ready, replica, clock });

@@ -1,6 +1,6 @@
 // What inventory's handlers need of the outside, in their own words.
 
-import type { LedgerEnd } from '@calbus/contracts/inventory-messages';
+import type { LedgerEnd } from '@calbus/contracts/ledger-messages';
 import type { LedgerWitness, WitnessName } from '@calbus/contracts/witness';
 import type { Head } from './state/state.ts';
 import type { LiveHash } from './projections/live-counts.ts';

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { clearinghouseRootFile, commonConfig, deploymentSecretFile, tlsAgrees } from '@calbus/runtime/config';
+import {
+  clearinghouseRootFile,
+  commonConfig,
+  deploymentSecretFile,
+  checkTlsConsistency,
+} from '@calbus/runtime/config';
 
 export const config = z
   .object({
@@ -12,13 +17,13 @@ export const config = z
       .min(1)
       .max(256)
       .default(256)
-      .describe('How many messages are taken from the queue at once, at most.'),
+      .describe('Maximum of messages that the issuer takes from the queue at once.'),
     lanes: z.coerce
       .number()
       .int()
       .min(1)
       .max(16)
       .default(3)
-      .describe('How many such batches are in hand side by side.'),
+      .describe('Number of such batches that the issuer handles at the same time.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);

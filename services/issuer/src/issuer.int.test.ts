@@ -12,13 +12,13 @@ import { inboxes } from '@calbus/contracts/identities';
 import {
   inventoryAllocate,
   inventoryAllocated,
-  inventoryHead,
-  inventoryTrust,
-  queryTrust,
-  serviceFault,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
-import { deadLetter, issuingKeys } from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/allocation-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import { inventoryTrust, queryTrust } from '@calbus/contracts/inventory-query-messages';
+import { serviceFault } from '@calbus/contracts/service-fault';
+import { deadLetter } from '@calbus/contracts/dead-letter';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
@@ -27,16 +27,20 @@ import { systemClock } from '@calbus/runtime/clock';
 import { natsDeadLetters } from '@calbus/runtime/dead-letters';
 import { newId } from '@calbus/runtime/ids';
 import { createLog } from '@calbus/runtime/log';
-import { answerWith, respond } from '@calbus/runtime/respond';
+import { answerWith, respond } from '@calbus/runtime/responder';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { UNACTIVATED } from '@calbus/contracts/license';
-import { testLicenseServer, type TestIssuingKey, type TestLicenseServer } from '@calbus/testkit/certificates';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { privateKeyToPem } from '@calbus/trust/certificates';
-import { openJws } from '@calbus/trust/jws';
-import { issuingKeyContext, seal } from '@calbus/trust/seal';
+import {
+  testLicenseServer,
+  type TestIssuingKey,
+  type TestLicenseServer,
+} from '@calbus/test-support/license-server-certificates';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { privateKeyToPem } from '@calbus/licenses/certificates';
+import { openJws } from '@calbus/licenses/jws';
+import { issuingKeyContext, encrypt } from '@calbus/licenses/encryption';
 
 const DAY = 86_400_000;
 const secret = 's'.repeat(40);
@@ -77,7 +81,7 @@ const publishKey = async (kid: string): Promise<void> => {
   const liaison = await bus.connectAs('clearinghouse-liaison');
   const body = {
     keys: issuing.map(({ kid, keys, chain }) => {
-      const sealed = seal(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
+      const sealed = encrypt(secret, issuingKeyContext(kid), privateKeyToPem(keys.privateKey));
       return { kid, chain, ...server.span, sealed };
     }),
   };
@@ -103,44 +107,48 @@ const playInventory = (): void => {
     subject: subjects.inventory.query('issuer', 'trust'),
     contracts: [queryTrust],
     callers: inboxes.issuer,
-    handle: async () => answerWith(inventoryTrust, { ...trust, trustRevision: answeredRevision }),
+    handlers: {
+      [queryTrust.type]: () => answerWith(inventoryTrust, { ...trust, trustRevision: answeredRevision }),
+    },
   });
   respond(deps, {
     subject: subjects.inventory.allocate(3),
     contracts: [inventoryAllocate],
     callers: inboxes.issuer,
-    handle: async (m) => {
-      if (fail) return answerWith(serviceFault, { code: fail, says: 'as the test says' });
-      asked.push(...m.body.items.map((i) => i.requestId));
-      const items = m.body.items.map((i): AllocationAnswer => ({
-        requestId: i.requestId,
-        row: 'D4',
-        decidedAt: Date.now(),
-        position: { generation: 'g1', sequence: 8 },
-        outcome:
-          i.kind !== 'license'
-            ? { kind: 'noted' }
-            : {
-                kind: 'license',
-                license: {
-                  licenseId: `l-${i.hardwareId.slice(-4)}`,
-                  licenseServerId: 'unactivated',
-                  epoch: 0,
-                  kind: 'temporary',
-                  mode: 'per-device',
-                  version: '2003',
-                  keyPackId: null,
-                  hardwareId: i.hardwareId,
-                  deviceId: 'd',
-                  deviceName: 'desk',
-                  userName: null,
-                  issuedAt: Date.now(),
-                  notAfter: Date.now() + DAY,
-                  position: { generation: 'g1', sequence: 8 },
+    handlers: {
+      [inventoryAllocate.type]: (m) => {
+        if (fail) return answerWith(serviceFault, { code: fail, says: 'as the test says' });
+        asked.push(...m.body.items.map((i) => i.requestId));
+        const items = m.body.items.map((i): AllocationAnswer => ({
+          requestId: i.requestId,
+          row: 'D4',
+          decidedAt: Date.now(),
+          position: { generation: 'g1', sequence: 8 },
+          outcome:
+            i.kind !== 'license'
+              ? { kind: 'noted' }
+              : {
+                  kind: 'license',
+                  license: {
+                    licenseId: `l-${i.hardwareId.slice(-4)}`,
+                    licenseServerId: 'unactivated',
+                    epoch: 0,
+                    kind: 'temporary',
+                    mode: 'per-device',
+                    version: '2003',
+                    keyPackId: null,
+                    hardwareId: i.hardwareId,
+                    deviceId: 'd',
+                    deviceName: 'desk',
+                    userName: null,
+                    issuedAt: Date.now(),
+                    notAfter: Date.now() + DAY,
+                    position: { generation: 'g1', sequence: 8 },
+                  },
                 },
-              },
-      }));
-      return answerWith(inventoryAllocated, { items });
+        }));
+        return answerWith(inventoryAllocated, { items });
+      },
     },
   });
 };
@@ -153,7 +161,7 @@ before(async () => {
   inventory = await bus.connectAs('inventory');
   playInventory();
   beacon = setInterval(
-    () => inventory.publish(subjects.inventory.head, encode(inventoryHead, stamp(), head)),
+    () => inventory.publish(subjects.inventory.heartbeat, encode(leaderHeartbeat, stamp(), head)),
     250,
   );
   issuer = await startService({
@@ -287,12 +295,12 @@ describe('the issuer', () => {
   });
 
   test('garbage on the beacon and on the trust subject is put aside, and changes nothing', async () => {
-    inventory.publish(subjects.inventory.head, new TextEncoder().encode('junk'));
+    inventory.publish(subjects.inventory.heartbeat, new TextEncoder().encode('junk'));
     const nc = await bus.connectAs({ terminalServer: 'ts2' });
     nc.publish(subjects.trust.request('ts2'), new TextEncoder().encode('junk'));
     await eventually('both are put aside', async () => {
       const found = (await deadLetters()).map((l) => l.subject);
-      return found.includes(subjects.inventory.head) && found.includes(subjects.trust.request('ts2'));
+      return found.includes(subjects.inventory.heartbeat) && found.includes(subjects.trust.request('ts2'));
     });
     assert.equal((await ts.request({ device: { hardwareId: hw(6), name: 'd' } })).row, 'D4');
   });
@@ -304,7 +312,7 @@ describe('the issuer', () => {
     };
     // The replica that answers is behind, so that what is trusted cannot be brought up to date.
     head.trustRevision = 2;
-    inventory.publish(subjects.inventory.head, encode(inventoryHead, stamp(), head));
+    inventory.publish(subjects.inventory.heartbeat, encode(leaderHeartbeat, stamp(), head));
     await inventory.flush();
     await publishKey('k2');
     await new Promise((r) => setTimeout(r, 3_000)); // keys are looked at every two seconds

@@ -1,14 +1,14 @@
 // What the issuer's handlers need of the outside, in their own words.
 
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import type { Body } from '@calbus/contracts/envelope';
 import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseCheck } from '@calbus/trust/licenses';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
 
 /** One message of the queue. Exactly one of the last three is called for each. */
-export type Queued = {
+export type QueuedMessage = {
   readonly subject: string;
   readonly bytes: Uint8Array;
   /** When the queue stored it, epoch milliseconds. */
@@ -16,19 +16,19 @@ export type Queued = {
   /** 1 at the first delivery. */
   readonly deliveries: number;
   /** Asks the queue for more time. */
-  readonly working: () => void;
-  readonly done: () => void;
-  readonly again: (delayMs: number) => void;
+  readonly extendAckWait: () => void;
+  readonly acknowledge: () => void;
+  readonly retry: (delayMs: number) => void;
 };
 
 /** What happens to requests, for whoever watches the service. */
-export type Counts = {
+export type RequestMetrics = {
   /** So many were taken at once. */
-  readonly batch: (size: number) => void;
-  readonly taken: (kind: 'request' | 'validated' | 'relearn' | 'stands') => void;
-  readonly late: () => void;
+  readonly batchSize: (size: number) => void;
+  readonly received: (kind: 'request' | 'validated' | 'relearn' | 'stands') => void;
+  readonly expired: () => void;
   /** It comes again. */
-  readonly again: () => void;
+  readonly retried: () => void;
   /** `ms`: since it was queued. */
   readonly decided: (decision: Body<typeof licenseDecision>, ms: number) => void;
 };
@@ -42,20 +42,20 @@ export type Inventory = {
 
 export type TerminalServers = {
   /** What was decided on requests of one message: of one by itself, of several `together`. */
-  readonly decide: (
+  readonly publishDecisions: (
     decisions: readonly Body<typeof licenseDecision>[],
     asked: { readonly id: string; readonly together: boolean },
     /** One signature for the licenses in them, where there is one. */
     signedTogether?: string,
   ) => void;
-  readonly fault: (fault: Body<typeof licenseFault>) => void;
+  readonly publishFault: (fault: Body<typeof licenseFault>) => void;
 };
 
 export type Signer = {
   /** The signed license; undefined while there is no key that may sign it. `anew`: it was not given lately, by this issuer. */
   readonly sign: (facts: LicenseFacts) => { readonly license: string; readonly anew: boolean } | undefined;
   /** One signature for licenses that were signed here; undefined where there is no key that signed them all, or nothing to be gained. */
-  readonly signTogether: (licenses: readonly string[]) => string | undefined;
+  readonly signBatch: (licenses: readonly string[]) => string | undefined;
   /** `chain`: of its issuing key, as whoever shows it gave it. `unknown` is said only until what is trusted here is newer than its being shown. */
-  readonly check: (license: string, chain?: readonly string[]) => LicenseCheck;
+  readonly verify: (license: string, chain?: readonly string[]) => LicenseCheck;
 };

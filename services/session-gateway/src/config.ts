@@ -7,11 +7,11 @@ import {
   commonConfig,
   duration,
   fileContent,
-  tlsAgrees,
+  checkTlsConsistency,
 } from '@calbus/runtime/config';
 
-/** host:port, as two. An IPv6 address stands in brackets. */
-const place = z
+/** host:port. An IPv6 address is in brackets. */
+const hostAndPort = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$/, 'must be host:port')
   .transform((text) => {
@@ -20,46 +20,54 @@ const place = z
   })
   .refine(({ port }) => port <= 65_535, 'must be host:port, with a port up to 65535');
 
-const atMost = (unless: number) => z.coerce.number().int().min(1).default(unless);
+const limit = (byDefault: number) => z.coerce.number().int().min(1).default(byDefault);
 
 export const config = z
   .object({
     ...commonConfig,
     clearinghouseRootFile,
-    terminalServerId: token.describe('The terminal server for which it asks: its identity on NATS.'),
+    terminalServerId: token.describe(
+      'The terminal server for which the gateway requests licenses: its identity on NATS.',
+    ),
     version: productVersion.describe("The terminal server's version, which CALs must serve."),
     dataDir: z
       .string()
       .min(1)
       .describe(
-        'Folder of its own, for what a terminal server keeps over restarts, and for the certificate where none is given.',
+        'Folder of its own for the state of the terminal server, and for the certificate if none is configured.',
       ),
-    listen: place.prefault('0.0.0.0:3389').describe('Where clients connect.'),
-    rdpServer: place.describe('The RDP server behind, as `host:port`.'),
+    listen: hostAndPort.prefault('0.0.0.0:3389').describe('Where clients connect.'),
+    rdpServer: hostAndPort.describe('The RDP server, as `host:port`.'),
     rdpServerCertificateFile: certificateFile
       .optional()
       .describe(
-        'File with its certificate, or that of who signed it. Needed where it is another machine: passwords go there.',
+        'File with the certificate of the RDP server or of its authority. Required if the RDP server is another machine, because passwords go there.',
       ),
     tlsCertificateFile: certificateFile
       .optional()
-      .describe('File with the certificate that clients see. Without one, one is made at the first start.'),
+      .describe(
+        'File with the certificate that clients see. Without it the gateway makes one at its first start.',
+      ),
     tlsKeyFile: fileContent.optional().describe('File with the private key of that certificate.'),
     logOnSocket: z
       .string()
       .min(1)
       .max(100)
       .optional()
-      .describe('Path of a unix socket where log-ons are reported. Without it none are.'),
-    connections: atMost(2_000).describe('How many clients may be connected.'),
-    connectionsPerAddress: atMost(200).describe(
-      'How many of one address, or of one /64 of IPv6, may be connected.',
+      .describe(
+        'Path of the unix socket for reports of log-ons. Without it the gateway receives no reports.',
+      ),
+    connections: limit(2_000).describe('Maximum of connected clients.'),
+    connectionsPerAddress: limit(200).describe(
+      'Maximum of connected clients of one address, or of one /64 of IPv6.',
     ),
-    handshakesPerAddress: atMost(30).describe(
-      'How many of one address may be between connecting and being licensed.',
+    handshakesPerAddress: limit(30).describe(
+      'Maximum of handshakes of one address: clients that are connected and not yet licensed.',
     ),
     handshakeTime: duration
       .prefault('20s')
-      .describe('How long that may take. Clients give up after about nine seconds.'),
+      .describe('Time limit of a handshake. Clients give up after about nine seconds.'),
   })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);
+
+export type Config = z.infer<typeof config>;

@@ -1,22 +1,16 @@
 import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { runService } from '@calbus/runtime/service';
-import { connect } from '@calbus/terminal-server/client';
-import { fileStore } from '@calbus/terminal-server/file-store';
-import { secureContextFor } from './adapters/certificate.ts';
-import { listenForClients } from './adapters/clients.ts';
-import { newLicensingKit, random } from './adapters/licensing-kit.ts';
+import { createGatewaySecureContext } from './adapters/tls-certificate.ts';
+import { listenForClients } from './adapters/client-listener.ts';
+import { createLicensingContext, systemRandom } from './adapters/licensing-context.ts';
 import { listenForLogOns } from './adapters/log-on-socket.ts';
-import { countGateway, showGateway } from './adapters/metrics.ts';
-import { rdpServer } from './adapters/rdp-server.ts';
-import { licensingBy } from './adapters/terminal-server.ts';
-import { asClient, asServer } from './adapters/tls.ts';
+import { createGatewayMetrics, registerGauges } from './adapters/metrics.ts';
+import { createServerConnector } from './adapters/rdp-server.ts';
+import { connectTerminalServer, createLicensing } from './adapters/terminal-server.ts';
+import { clientTls, serverTls } from './adapters/tls.ts';
 import { config } from './config.ts';
-import { createLogOns } from './handlers/log-ons.ts';
+import { createLogOnTracker } from './handlers/log-on-tracker.ts';
 import { openSession } from './handlers/session.ts';
-
-/** Clients give up about nine seconds after they connected. */
-const DECIDES_MS = 3_500;
 
 await runService({
   name: 'session-gateway',
@@ -24,48 +18,39 @@ await runService({
   start: async (c, { clock, log, metrics, onStop, readiness }) => {
     mkdirSync(c.dataDir, { recursive: true, mode: 0o700 });
     const certificate = { certificate: c.tlsCertificateFile, key: c.tlsKeyFile };
-    const secureContext = await secureContextFor(certificate, c.dataDir, clock.now());
-    const server = await connect({
-      servers: c.natsUrl,
-      ...(c.natsCaFile === undefined ? {} : { ca: c.natsCaFile }),
-      seed: c.natsSeedFile,
-      terminalServerId: c.terminalServerId,
-      mode: 'per-device',
-      version: c.version,
-      roots: [c.clearinghouseRootFile],
-      store: fileStore(path.join(c.dataDir, 'terminal-server.json')),
-      waitsMs: DECIDES_MS,
-      now: clock.now,
-    });
+    const secureContext = await createGatewaySecureContext(certificate, c.dataDir, clock.now());
+    const server = await connectTerminalServer(c, clock.now);
     onStop('the terminal server', server.close);
-    // Without NATS it goes on letting in whom it may.
+    // Not needed: without NATS the gateway admits clients by the rows at the terminal server.
     readiness.shows('nats', () => {
       const { link } = server.status();
       return link.kind === 'connected' ? undefined : 'NATS is not connected: check its address and the seed.';
     });
-    const licensing = licensingBy(server, log);
-    const logOns = createLogOns(licensing);
+    const licensing = createLicensing(server, log);
+    const logOns = createLogOnTracker(licensing);
     if (c.logOnSocket !== undefined)
-      onStop('the log-on socket', await listenForLogOns(c.logOnSocket, logOns.reported));
-    const certificateBehind = c.rdpServerCertificateFile;
-    const reach = await rdpServer({
+      onStop('the log-on socket', await listenForLogOns(c.logOnSocket, logOns.report));
+    const serverCertificate = c.rdpServerCertificateFile;
+    const connectToServer = await createServerConnector({
       ...c.rdpServer,
-      startTls: asClient(certificateBehind),
-      verifies: certificateBehind !== undefined,
+      startTls: clientTls(serverCertificate),
+      verifies: serverCertificate !== undefined,
     });
-    const counts = countGateway(metrics);
-    const session = { reach, licensing, kit: await newLicensingKit(), random, logOns, log, counts };
+    const gatewayMetrics = createGatewayMetrics(metrics);
+    const context = await createLicensingContext();
+    const random = systemRandom;
+    const session = { connectToServer, licensing, context, random, logOns, log, gatewayMetrics };
     const clients = await listenForClients({
       ...c.listen,
       limits: c,
       handshakeMs: c.handshakeTime,
-      startTls: asServer(secureContext),
+      startTls: serverTls(secureContext),
       log,
-      hungUp: counts.hungUp,
+      hungUp: gatewayMetrics.hungUp,
       open: (client, signal) => openSession(session, client, signal),
     });
     onStop('the clients', clients.close);
-    showGateway(metrics, clients);
+    registerGauges(metrics, clients);
     log.info({ port: clients.port, rdpServer: c.rdpServer }, 'clients may connect');
   },
 });

@@ -1,77 +1,77 @@
-// What the gateway's handlers need of the outside, in their own words.
+// The ports of the gateway's handlers.
 
 import type { Duplex } from 'node:stream';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { TerminalServerRow } from '@calbus/contracts/rows';
-import type { Read } from './domain/bytes.ts';
+import type { Result } from './domain/result.ts';
 
-/** The other end of a connection, while it speaks in TPKT frames. */
+/** The other end of a connection that carries TPKT frames. */
 export type Peer = {
-  /** The address from which this connection is made, or comes; null where it is not its own alone. */
+  /** The source address of this connection; null if other connections share it. */
   readonly address: string | null;
-  /** The next frame; not ok once the connection is closed, or where something else than a frame comes. */
-  readonly next: () => Promise<Read<Uint8Array>>;
+  /** The next frame. A failure if the connection is closed, or the bytes are no frame. */
+  readonly next: () => Promise<Result<Uint8Array>>;
   readonly send: (...frames: readonly Uint8Array[]) => void;
-  /** From now on everything goes through TLS: as its server towards clients, as its client towards a server. */
-  readonly secure: () => Promise<Read<null>>;
-  /** The stream, with what has come of it already; nobody reads frames any more. */
+  /** Switches the connection to TLS: the gateway is the TLS server of clients, and the TLS client of the RDP server. */
+  readonly startTls: () => Promise<Result<null>>;
+  /** The stream, including bytes that were read ahead. No frames can be read afterwards. */
   readonly release: () => Duplex;
   /** The other end has closed the connection. */
-  readonly hasLeft: () => boolean;
-  /** Delivers what was sent, then hangs up. */
+  readonly isClosedByPeer: () => boolean;
+  /** Closes the connection after the sent frames are delivered. */
   readonly close: () => void;
 };
 
-/** A new connection to the RDP server behind. It is closed when the signal aborts. */
-export type ReachServer = (signal: AbortSignal) => Promise<Read<Peer>>;
+/** Connects to the RDP server. The connection is closed when the signal aborts. */
+export type ConnectToServer = (signal: AbortSignal) => Promise<Result<Peer>>;
 
 export type Device = { readonly hardwareId: string; readonly name: string };
 
-export type Temporary = { readonly licenseId: string; readonly hardwareId: string };
+export type TemporaryLicense = { readonly licenseId: string; readonly hardwareId: string };
 
-export type Admitted =
+export type AdmissionResult =
   | {
       readonly admit: true;
       readonly row: TerminalServerRow;
-      /** What the client shall keep from now on; null: it keeps what it has. */
+      /** The license that the client stores from now on; null if it keeps the one it has. */
       readonly license: string | null;
-      /** Its temporary license, of which a log-on is to be reported; null where it has none. */
-      readonly temporary: Temporary | null;
+      /** The client's temporary license, for which a log-on is reported; null if it has none. */
+      readonly temporary: TemporaryLicense | null;
     }
   | { readonly admit: false; readonly row: TerminalServerRow; readonly code: RefusalCode };
 
 export type Licensing = {
-  /** Decides within the terminal server's deadline, whatever becomes of the bus. */
-  readonly admit: (device: Device, presented: string | null) => Promise<Admitted>;
-  /** A user has logged on with this temporary license; goes on saying so until it is confirmed. */
-  readonly validated: (t: Temporary) => void;
+  /** Decides within the terminal server's deadline, with or without NATS. */
+  readonly admit: (device: Device, presented: string | null) => Promise<AdmissionResult>;
+  /** Reports a log-on with this temporary license, and repeats the report until a decision confirms it. */
+  readonly validated: (t: TemporaryLicense) => void;
 };
 
-/** Why a connection does not become a session. */
-export const hangUps = [
-  /** There are as many connections or handshakes as there may be. */
+/** Why a connection does not become a session. The values are labels of a metric. */
+export const hangUpReasons = [
+  /** A limit on connections or handshakes is reached. */
   'not-taken',
-  /** The client went away by itself. */
+  /** The client disconnected. */
   'left',
-  /** It was not licensed in time. */
+  /** The handshake timed out. */
   'late',
   /** The client does not speak TLS. */
   'no-tls',
-  /** The client speaks wrongly. */
+  /** The client violated the protocol. */
   'wrong',
-  /** It was denied a license. */
+  /** The client was denied a license. */
   'denied',
-  /** The RDP server behind cannot be reached, or speaks wrongly. */
+  /** The RDP server is unreachable, or violated the protocol. */
   'server',
-  /** A defect of the gateway; the log has it as an error. */
+  /** A defect of the gateway. The log holds an error. */
   'fault',
 ] as const;
-export type HangUp = (typeof hangUps)[number];
+export type HangUpReason = (typeof hangUpReasons)[number];
 
-export type Counts = {
-  /** On one client, so many milliseconds after it connected. */
-  readonly decided: (admitted: Admitted, ms: number) => void;
-  readonly hungUp: (reason: HangUp) => void;
+export type GatewayMetrics = {
+  /** `ms`: from the client's connection to the decision. */
+  readonly decided: (admitted: AdmissionResult, ms: number) => void;
+  readonly hungUp: (reason: HangUpReason) => void;
 };
 
-export type Randomness = (bytes: number) => Uint8Array;
+export type Random = (bytes: number) => Uint8Array;

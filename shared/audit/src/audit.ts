@@ -1,15 +1,15 @@
 // A whole reading of the ledger: its chain, what its records come to, and everything that is wrong with either.
 
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
-import { newChain, type Damage, type LedgerMessage, type Link } from './chain.ts';
-import { newHoldings, type Violation } from './holdings.ts';
+import { createChainReader, type Damage, type LedgerMessage, type ChainLink } from './chain.ts';
+import { createAuditedState, type Violation } from './audited-state.ts';
 
 export type VoidMessage = { readonly sequence: number; readonly why: string };
 
 /** Of findings beyond this many only the number is kept: behind a damaged place every message may be one. */
-const MOST_KEPT = 1_000;
+const MAX_FINDINGS = 1_000;
 
-const kept = <T>() => {
+const createFindings = <T>() => {
   const first: T[] = [];
   let count = 0;
   return {
@@ -17,20 +17,20 @@ const kept = <T>() => {
     count: (): number => count,
     push: (finding: T): void => {
       count += 1;
-      if (first.length < MOST_KEPT) first.push(finding);
+      if (first.length < MAX_FINDINGS) first.push(finding);
     },
   };
 };
 
-export const newAudit = () => {
-  const voids = kept<VoidMessage>();
-  const damage = kept<Damage>();
-  const violations = kept<Violation>();
+export const createAudit = () => {
+  const voids = createFindings<VoidMessage>();
+  const damage = createFindings<Damage>();
+  const violations = createFindings<Violation>();
   const records = new Map<LedgerRecord['kind'], number>();
   const generations: { generation: string; from: number }[] = [];
   const terms = new Set<string>();
-  const chain = newChain(damage.push);
-  const holdings = newHoldings(violations.push);
+  const chain = createChainReader(damage.push);
+  const holdings = createAuditedState(violations.push);
   let messages = 0;
   let unreadFrom: number | undefined;
 
@@ -55,7 +55,7 @@ export const newAudit = () => {
     terms: (): number => terms.size,
     records: records as ReadonlyMap<LedgerRecord['kind'], number>,
     /** Takes in the messages one after the other, from the first; says how each one was read. */
-    take: (message: LedgerMessage): Link => {
+    take: (message: LedgerMessage): ChainLink => {
       messages += 1;
       const link = chain.follow(message);
       if (link.kind === 'unread') {
@@ -72,4 +72,4 @@ export const newAudit = () => {
     },
   };
 };
-export type Audit = ReturnType<typeof newAudit>;
+export type Audit = ReturnType<typeof createAudit>;

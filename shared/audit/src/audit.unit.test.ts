@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { NO_HASH, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
-import { newAudit, type Audit } from './audit.ts';
+import { createAudit, type Audit } from './audit.ts';
 
 const DAY = 86_400_000;
 const PACK = 'P'.repeat(35);
@@ -112,7 +112,7 @@ const ledger = () => {
       return l;
     },
     audit: (): Audit => {
-      const audit = newAudit();
+      const audit = createAudit();
       for (const [i, bytes] of messages.entries()) audit.take({ sequence: i + 1, bytes });
       return audit;
     },
@@ -175,7 +175,7 @@ describe('the chain', () => {
     for (let i = 0; i < whole.length; i += 1) {
       const changed = Uint8Array.from(whole);
       changed[i] = (changed[i] ?? 0) ^ 1;
-      const a = newAudit();
+      const a = createAudit();
       for (const [n, bytes] of l.messages.entries())
         a.take({ sequence: n + 1, bytes: n === 1 ? changed : bytes });
       // With the name of a record's kind changed it might as well be of a later version: not read, and said to be so.
@@ -206,7 +206,7 @@ describe('the chain', () => {
       .append([temporary(2)])
       .append([temporary(3)]);
     for (const missing of [[1], [2], [2, 3]]) {
-      const a = newAudit();
+      const a = createAudit();
       for (const [i, bytes] of l.messages.entries())
         if (!missing.includes(i + 1)) a.take({ sequence: i + 1, bytes });
       assert.match(a.damage.first[0]?.says ?? '', /missing/, missing.join());
@@ -443,7 +443,7 @@ describe('who holds what', () => {
   });
 
   test('a million licenses take seconds', (t) => {
-    const a = newAudit();
+    const a = createAudit();
     const { fold } = a.holdings;
     fold([...first, installed(1_000_000)], 1_000 * DAY, 1);
     const from = performance.now();

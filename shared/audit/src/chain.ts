@@ -7,7 +7,7 @@ import { ledgerBatch, ledgerRecord, NO_HASH, type LedgerBatch } from '@calbus/co
 
 export type LedgerMessage = { readonly sequence: number; readonly bytes: Uint8Array };
 
-export type Link =
+export type ChainLink =
   | { readonly kind: 'valid'; readonly batch: LedgerBatch; readonly hash: string }
   | { readonly kind: 'void'; readonly why: string }
   /** It, or one before it, follows the chain and says what only a later version of calbus can read. */
@@ -57,7 +57,7 @@ const read = (bytes: Uint8Array): Read => {
   return { why, laterAfter: laterAfter(value) };
 };
 
-export const newChain = (damaged: (damage: Damage) => void) => {
+export const createChainReader = (damaged: (damage: Damage) => void) => {
   let end = start;
   let last = 0;
   /** The hash of the message before this one, where that was VOID. */
@@ -74,7 +74,7 @@ export const newChain = (damaged: (damage: Damage) => void) => {
   return {
     end: (): ChainEnd => end,
     /** Takes in the messages one after the other, from the first. */
-    follow: ({ sequence, bytes }: LedgerMessage): Link => {
+    follow: ({ sequence, bytes }: LedgerMessage): ChainLink => {
       if (sequence !== last + 1) {
         const missing =
           sequence === last + 2 ? `message ${last + 1} is` : `${last + 1} to ${sequence - 1} are`;

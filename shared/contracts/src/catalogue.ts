@@ -1,17 +1,30 @@
 // Every message, where it stands, who sends it and who takes it. The AsyncAPI document, the JSON Schemas and the table in
 // docs/contracts.md are generated from this list; a test finds a message that is missing in it.
 
+import { inventoryAllocated } from './allocation-messages.ts';
+import { deadLetter } from './dead-letter.ts';
+import { issuingKeys } from './issuing-keys.ts';
+import { leaderHeartbeat } from './leader-heartbeat.ts';
+import { liaisonBackup, liaisonRestored } from './liaison-backup-messages.ts';
+import {
+  liaisonAccepted,
+  liaisonAgreements,
+  liaisonRefused,
+  liaisonStatus,
+  liaisonWitness,
+} from './liaison-messages.ts';
+import { serviceFault } from './service-fault.ts';
 import type { z } from 'zod';
-import * as carrying from './carry-messages.ts';
+import * as carrying from './offline-exchange-messages.ts';
 import { clearinghouseAnswer, clearinghouseCommand, keyPackClaims } from './clearinghouse.ts';
 import type { Contract } from './envelope.ts';
 import { operatorEvent } from './events.ts';
-import { inventoryDecisionFacts, inventoryExplained, queryExplain } from './explain-messages.ts';
-import * as inventory from './inventory-messages.ts';
+import { inventoryDecisionFacts } from './explain-messages.ts';
+import { inventoryCommands, inventoryQueries, recordAnswers } from './inventory-interface.ts';
 import { ledgerBatch } from './ledger.ts';
-import * as liaison from './liaison-messages.ts';
+import { liaisonCommands, liaisonQueries } from './liaison-interface.ts';
 import { licenseClaims } from './license.ts';
-import { subjects, type LiaisonCommandName } from './subjects.ts';
+import { subjects, type CommandFamily, type LiaisonCommandName } from './subjects.ts';
 import * as terminalServer from './terminal-server-messages.ts';
 
 export const parties = {
@@ -24,21 +37,21 @@ export const parties = {
 export type Party = keyof typeof parties;
 
 /** How a message travels. */
-export const roads = {
+export const transports = {
   queue: 'JetStream keeps it in the request queue until an issuer has answered it.',
   publish: 'Core NATS: whoever listens hears it.',
   ask: 'Core NATS request; the answer goes to the inbox of the one who asked.',
   value: "JetStream keeps the last values of the bucket's key.",
   letter: 'JetStream keeps it for 30 days.',
 } as const;
-export type Road = keyof typeof roads;
+export type Transport = keyof typeof transports;
 
 export type Exchange = {
   /** Stable id: the AsyncAPI channel's name. */
   readonly id: string;
   /** The subject; what stands in braces differs from message to message. */
   readonly subject: string;
-  readonly road: Road;
+  readonly transport: Transport;
   readonly from: readonly Party[];
   readonly to: readonly Party[];
   readonly messages: readonly Contract[];
@@ -47,80 +60,80 @@ export type Exchange = {
 };
 
 const TS = '{terminalServerId}';
-const family = (name: 'allocate' | 'activation' | 'install' | 'operate'): string =>
-  subjects.inventory.family(name).replace('*', '{term}');
-const refusable = [inventory.inventoryAccepted, inventory.inventoryRefused, inventory.serviceFault];
+const family = (name: CommandFamily): string => subjects.inventory.family(name).replace('*', '{term}');
+const refusable = [...recordAnswers, serviceFault];
 
 const inventoryQuery = (
+  role: keyof typeof inventoryQueries,
   name: string,
-  role: 'issuer' | 'operator' | 'clearinghouse-liaison',
-  question: Contract,
-  answer: Contract,
+  { query, answer }: { readonly query: Contract; readonly answer: Contract },
 ): Exchange => ({
   id: `inventory.query.${name}`,
   subject: subjects.inventory.query(role, name),
-  road: 'ask',
+  transport: 'ask',
   from: [role],
   to: ['inventory'],
-  messages: [question],
-  answers: [answer, inventory.serviceFault],
+  messages: [query],
+  answers: [answer, serviceFault],
 });
+const queriesOf = (role: 'issuer' | 'operator'): Exchange[] =>
+  Object.entries(inventoryQueries[role]).map(([name, pair]) => inventoryQuery(role, name, pair));
 
-const liaisonCommand = (name: LiaisonCommandName, command: Contract): Exchange => ({
+const liaisonCommand = (name: LiaisonCommandName): Exchange => ({
   id: `liaison.${name}`,
   subject: subjects.liaison.command(name),
-  road: 'ask',
+  transport: 'ask',
   from: ['operator'],
   to: ['clearinghouse-liaison'],
-  messages: [command],
-  answers: [liaison.liaisonTaken, liaison.liaisonRefused, inventory.serviceFault],
+  messages: [liaisonCommands[name]],
+  answers: [liaisonAccepted, liaisonRefused, serviceFault],
 });
 
 export const exchanges: readonly Exchange[] = [
   {
     id: 'license.request',
     subject: subjects.license.request(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseRequest],
+    messages: [terminalServer.queuedMessages.request],
   },
   {
     id: 'license.requests',
     subject: subjects.license.requests(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseRequests],
+    messages: [terminalServer.queuedMessages.requests],
   },
   {
     id: 'license.validated',
     subject: subjects.license.validated(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseValidated],
+    messages: [terminalServer.queuedMessages.validated],
   },
   {
     id: 'license.relearn',
     subject: subjects.license.relearn(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseRelearn],
+    messages: [terminalServer.queuedMessages.relearn],
   },
   {
     id: 'license.stands',
     subject: subjects.license.stands(TS),
-    road: 'queue',
+    transport: 'queue',
     from: ['terminal-server'],
     to: ['issuer'],
-    messages: [terminalServer.licenseStands],
+    messages: [terminalServer.queuedMessages.stands],
   },
   {
     id: 'decision',
     subject: subjects.decision.of(TS, '{requestId}'),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server', 'operator'],
     messages: [terminalServer.licenseDecision, terminalServer.licenseDecisions, terminalServer.licenseFault],
@@ -128,7 +141,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.request',
     subject: subjects.trust.request(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['terminal-server'],
     to: ['issuer'],
     messages: [terminalServer.trustRequest],
@@ -136,7 +149,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.snapshot',
     subject: subjects.trust.snapshot(TS),
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustSnapshot],
@@ -144,167 +157,146 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'trust.changed',
     subject: subjects.trust.changed,
-    road: 'publish',
+    transport: 'publish',
     from: ['issuer'],
     to: ['terminal-server'],
     messages: [terminalServer.trustChanged],
   },
   {
     id: 'inventory.head',
-    subject: subjects.inventory.head,
-    road: 'publish',
+    subject: subjects.inventory.heartbeat,
+    transport: 'publish',
     from: ['inventory'],
     to: ['inventory', 'issuer', 'clearinghouse-liaison', 'operator'],
-    messages: [inventory.inventoryHead],
+    messages: [leaderHeartbeat],
   },
   {
     id: 'inventory.allocate',
     subject: family('allocate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['issuer'],
     to: ['inventory'],
-    messages: [inventory.inventoryAllocate],
-    answers: [inventory.inventoryAllocated, inventory.serviceFault],
+    messages: inventoryCommands.allocate,
+    answers: [inventoryAllocated, serviceFault],
   },
   {
     id: 'inventory.activation',
     subject: family('activation'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
-    messages: [inventory.inventoryActivation, inventory.inventoryDeactivation],
+    messages: inventoryCommands.activation,
     answers: refusable,
   },
   {
     id: 'inventory.install',
     subject: family('install'),
-    road: 'ask',
+    transport: 'ask',
     from: ['clearinghouse-liaison'],
     to: ['inventory'],
-    messages: [inventory.inventoryInstall, inventory.inventoryWithhold, inventory.inventorySettleWithheld],
+    messages: inventoryCommands.install,
     answers: refusable,
   },
   {
     id: 'inventory.operate',
     subject: family('operate'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['inventory'],
-    messages: [
-      inventory.inventorySettings,
-      inventory.inventoryConfirmClock,
-      inventory.inventoryAcceptLoss,
-      inventory.inventoryRevoke,
-      inventory.inventoryMergeDevices,
-      inventory.inventoryUndoMerge,
-      inventory.inventoryReleaseReserve,
-      inventory.inventoryRestore,
-    ],
+    messages: inventoryCommands.operate,
     answers: refusable,
   },
-  inventoryQuery('trust', 'issuer', inventory.queryTrust, inventory.inventoryTrust),
-  inventoryQuery('status', 'operator', inventory.queryStatus, inventory.inventoryStatus),
-  inventoryQuery('settings', 'operator', inventory.querySettings, inventory.inventorySettingsAre),
-  inventoryQuery('packs', 'operator', inventory.queryPacks, inventory.inventoryPacks),
-  inventoryQuery('licenses', 'operator', inventory.queryLicenses, inventory.inventoryLicenses),
-  inventoryQuery(
-    'terminal-servers',
-    'operator',
-    inventory.queryTerminalServers,
-    inventory.inventoryTerminalServers,
-  ),
-  inventoryQuery('ledger', 'operator', inventory.queryLedger, inventory.inventoryLedger),
-  inventoryQuery('explain', 'operator', queryExplain, inventoryExplained),
+  ...queriesOf('issuer'),
+  ...queriesOf('operator'),
   {
     ...inventoryQuery(
-      'settings',
       'clearinghouse-liaison',
-      inventory.querySettings,
-      inventory.inventorySettingsAre,
+      'settings',
+      inventoryQueries['clearinghouse-liaison'].settings,
     ),
     id: 'inventory.query.settings-for-liaison',
   },
-  liaisonCommand('activate', liaison.liaisonActivate),
-  liaisonCommand('install', liaison.liaisonInstall),
-  liaisonCommand('reactivate', liaison.liaisonReactivate),
-  liaisonCommand('deactivate', liaison.liaisonDeactivate),
-  liaisonCommand('recover', liaison.liaisonRecover),
-  liaisonCommand('change-pack', liaison.liaisonChangePack),
+  liaisonCommand('activate'),
+  liaisonCommand('install'),
+  liaisonCommand('reactivate'),
+  liaisonCommand('deactivate'),
+  liaisonCommand('recover'),
+  liaisonCommand('change-pack'),
   {
     id: 'liaison.restore',
     subject: subjects.liaison.command('restore'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.liaisonRestore],
-    answers: [liaison.liaisonRestored, liaison.liaisonRefused, inventory.serviceFault],
+    messages: [liaisonCommands.restore],
+    answers: [liaisonRestored, liaisonRefused, serviceFault],
   },
   {
     id: 'liaison.query.backup',
     subject: subjects.liaison.query('operator', 'backup'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryLiaisonBackup],
-    answers: [liaison.liaisonBackup, inventory.serviceFault],
+    messages: [liaisonQueries.operator.backup],
+    answers: [liaisonBackup, serviceFault],
   },
   {
     id: 'liaison.carry',
     subject: subjects.liaison.command('carry'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [carrying.liaisonCarry],
-    answers: [carrying.liaisonCarried, carrying.liaisonNotCarried, inventory.serviceFault],
+    messages: [liaisonCommands.carry],
+    answers: [carrying.liaisonExported, carrying.liaisonOfflineRefused, serviceFault],
   },
   {
     id: 'liaison.answer',
     subject: subjects.liaison.command('answer'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [carrying.liaisonAnswer],
-    answers: [carrying.liaisonAnswered, carrying.liaisonNotCarried, inventory.serviceFault],
+    messages: [liaisonCommands.answer],
+    answers: [carrying.liaisonImported, carrying.liaisonOfflineRefused, serviceFault],
   },
   {
     id: 'liaison.query.status',
     subject: subjects.liaison.query('operator', 'status'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryLiaison],
-    answers: [liaison.liaisonStatus, inventory.serviceFault],
+    messages: [liaisonQueries.operator.status],
+    answers: [liaisonStatus, serviceFault],
   },
   {
     id: 'liaison.query.agreements',
     subject: subjects.liaison.query('operator', 'agreements'),
-    road: 'ask',
+    transport: 'ask',
     from: ['operator'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryAgreements],
-    answers: [liaison.liaisonAgreements, inventory.serviceFault],
+    messages: [liaisonQueries.operator.agreements],
+    answers: [liaisonAgreements, serviceFault],
   },
   {
     id: 'liaison.query.witness',
     subject: subjects.liaison.query('inventory', 'witness'),
-    road: 'ask',
+    transport: 'ask',
     from: ['inventory'],
     to: ['clearinghouse-liaison'],
-    messages: [liaison.queryLiaisonWitness],
-    answers: [liaison.liaisonWitness, inventory.serviceFault],
+    messages: [liaisonQueries.inventory.witness],
+    answers: [liaisonWitness, serviceFault],
   },
   {
     id: 'keys.issuing',
     subject: subjects.issuingKeys,
-    road: 'value',
+    transport: 'value',
     from: ['clearinghouse-liaison'],
     to: ['issuer', 'clearinghouse-liaison'],
-    messages: [liaison.issuingKeys],
+    messages: [issuingKeys],
   },
   {
     id: 'decision-facts',
     subject: subjects.decisionFacts,
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['inventory'],
     messages: [inventoryDecisionFacts],
@@ -312,7 +304,7 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'event',
     subject: subjects.event('{name}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['inventory'],
     to: ['operator'],
     messages: [operatorEvent],
@@ -320,10 +312,10 @@ export const exchanges: readonly Exchange[] = [
   {
     id: 'dead-letter',
     subject: subjects.dead('{service}'),
-    road: 'letter',
+    transport: 'letter',
     from: ['issuer', 'inventory', 'clearinghouse-liaison'],
     to: ['operator'],
-    messages: [liaison.deadLetter],
+    messages: [deadLetter],
   },
 ];
 

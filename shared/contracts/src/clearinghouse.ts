@@ -2,19 +2,8 @@
 // whose payload is described here; the road it travels does not matter.
 
 import { z } from 'zod';
-import {
-  certificatePem,
-  instant,
-  keyPackId,
-  licensingMode,
-  name,
-  productId,
-  serverId,
-  sha256,
-  token,
-} from './tokens.ts';
-import { paperProblem, RETAIL_CODE } from './papers.ts';
-import { productVersion } from './versions.ts';
+import { agreementReference, contact, installable, purchasedCals, quantity } from './purchases.ts';
+import { certificatePem, instant, keyPackId, productId, serverId, sha256, token } from './tokens.ts';
 
 /** Why the Clearinghouse, or the liaison before it, rejects a command. The list only grows. */
 export const clearinghouseReasons = {
@@ -36,84 +25,15 @@ export const clearinghouseReasons = {
   UNKNOWN_KEY_PACK: 'No such key pack was issued to this license server.',
   NOT_YOURS: 'No key pack of this license server was issued on that agreement.',
   REACTIVATION_UNDER_WAY:
-    'This license server is being activated anew; what is asked now would be of the earlier epoch.',
-  NOT_RESTORABLE: 'The liaison cannot take what a backup kept.',
-  PACK_TOO_SMALL: 'The key pack has fewer CALs than are to be taken from it.',
+    'This license server is being activated again. A command now would be of the earlier epoch.',
+  NOT_RESTORABLE: 'The liaison cannot take the data of the backup.',
+  PACK_TOO_SMALL: 'The key pack has fewer CALs than the command takes from it.',
 } as const;
 export type ClearinghouseReason = keyof typeof clearinghouseReasons;
+
 export const clearinghouseReason = z.enum(
   Object.keys(clearinghouseReasons) as [ClearinghouseReason, ...ClearinghouseReason[]],
 );
-
-export const contact = z.object({
-  firstName: name,
-  lastName: name,
-  company: name,
-  country: name,
-  email: name.optional(),
-  organisationUnit: name.optional(),
-  address: name.optional(),
-  city: name.optional(),
-  state: name.optional(),
-  postalCode: name.optional(),
-});
-export type Contact = z.infer<typeof contact>;
-
-/** The programs by which CALs are bought on an agreement; what a number of each looks like stands in papers.ts. */
-export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla', 'open', 'other']);
-export type AgreementProgram = z.infer<typeof agreementProgram>;
-/** And boxes, which have a number of their code's in the place of an agreement's. */
-export const paperProgram = z.enum([...agreementProgram.options, 'retail']);
-export type PaperProgram = z.infer<typeof paperProgram>;
-const onPaper = { program: agreementProgram, agreementNumber: z.string() };
-const isPaper = (p: { program: PaperProgram; agreementNumber: string }): boolean =>
-  paperProblem(p.program, p.agreementNumber) === undefined;
-const notPaper = { error: 'is not a number of its program', path: ['agreementNumber'] };
-
-const product = { version: productVersion, mode: licensingMode };
-const quantity = z.int().min(1).max(1_000_000);
-
-/** What was bought, as the papers say it. */
-export const purchase = z.object({ ...onPaper, ...product, quantity }).refine(isPaper, notPaper);
-export type Purchase = z.infer<typeof purchase>;
-
-/** Names an agreement, or the code of a box by its number. */
-export const paper = z
-  .object({ program: paperProgram, agreementNumber: z.string() })
-  .refine(isPaper, notPaper);
-export type Paper = z.infer<typeof paper>;
-
-/** A box with a license code, which says what is in it; used once. */
-export const retailPurchase = z.object({ program: z.literal('retail'), code: z.string().regex(RETAIL_CODE) });
-export type RetailPurchase = z.infer<typeof retailPurchase>;
-
-/** What an operator has installed. */
-export const installable = z.union([purchase, retailPurchase]);
-export type Installable = z.infer<typeof installable>;
-
-/** The CALs of a key pack, and the paper by which they were bought; of a retail code the number that the vendor gave it. */
-export const bought = z.object({
-  program: paperProgram,
-  agreementNumber: z.string().refine((text) => text.length <= 64, 'is longer than 64 characters'),
-  ...product,
-  quantity,
-});
-export type Bought = z.infer<typeof bought>;
-
-/** A license purchase agreement as the vendor enters it. */
-export const purchaseAgreement = z
-  .object({
-    ...onPaper,
-    company: name,
-    covers: z
-      .array(
-        z.object({ version: productVersion, mode: licensingMode, quantity: z.int().min(1).max(10_000_000) }),
-      )
-      .min(1)
-      .max(100),
-  })
-  .refine(isPaper, notPaper);
-export type PurchaseAgreement = z.infer<typeof purchaseAgreement>;
 
 /** How far the license server's ledger was when the command was made; null before inventory was ever heard. */
 export const witness = z.object({ generation: token, sequence: z.int().min(0), hash: sha256 }).nullable();
@@ -126,12 +46,13 @@ const statement = {
 
 /** Why a license server is activated anew. */
 export const reactivationReasons = {
-  redeployed: 'The license server was set up anew.',
+  redeployed: 'The license server was set up again.',
   'certificate-corrupt': 'Its certificate was damaged.',
   'key-compromised': 'Its private key is known to others.',
   'certificate-expired': 'Its certificate is out of date.',
   upgraded: 'It was upgraded.',
 } as const;
+
 export const reactivationReason = z.enum(
   Object.keys(reactivationReasons) as [
     keyof typeof reactivationReasons,
@@ -183,7 +104,7 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
     body: z.object({
       reason: reactivationReason,
       /** An agreement on which it has key packs: the proof of who asks, since the key is a new one. */
-      paper,
+      paper: agreementReference,
       /** How many CALs of each key pack are issued, as the ledger says. */
       issued: z
         .array(z.object({ keyPackId, issued: z.int().min(0) }))
@@ -193,7 +114,7 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
   }),
   z.object({ ...ofServer, type: z.literal('deactivate'), body: z.object({}) }),
   /** The key packs of an agreement, for a ledger that has lost them. */
-  z.object({ ...ofServer, type: z.literal('recover'), body: z.object({ paper }) }),
+  z.object({ ...ofServer, type: z.literal('recover'), body: z.object({ paper: agreementReference }) }),
   /** CALs go back to the agreement, or into a key pack of the other type. */
   z.object({
     ...ofServer,
@@ -277,39 +198,6 @@ export const keyPackClaims = z.object({
   serverId,
   epoch: z.int().min(1),
   issuedAt: instant,
-  purchase: bought,
+  purchase: purchasedCals,
 });
 export type KeyPackClaims = z.infer<typeof keyPackClaims>;
-
-const DELIVERY_LIMIT = 10;
-const DEAD_EXCHANGE = 'calbus.dead';
-const quorum = { 'x-queue-type': 'quorum' } as const;
-const guarded = { ...quorum, 'x-delivery-limit': DELIVERY_LIMIT, 'x-dead-letter-exchange': DEAD_EXCHANGE };
-
-/**
- * Names on RabbitMQ. One user per license server; the broker vouches for it in the property user-id. All exchanges are
- * durable topic exchanges, all queues durable quorum queues. No queue has the name of an exchange: RabbitMQ's permissions
- * do not tell the two apart, and whoever may publish to an exchange must not be able to bind the queue behind it.
- */
-export const link = {
-  commandsExchange: 'calbus.commands',
-  commandsQueue: 'calbus.commands.queue',
-  answersExchange: 'calbus.answers',
-  deadExchange: DEAD_EXCHANGE,
-  deadQueue: 'calbus.dead.queue',
-  /** The queue a license server's answers go to; also the routing key of the answers exchange. */
-  answersQueue: (user: string): string => `calbus.answers.${user}`,
-  /** The routing key of commands from this user. */
-  commandKey: (user: string): string => `command.${user}`,
-  /** What the commands queue is bound with. */
-  commandKeys: 'command.*',
-  deliveryLimit: DELIVERY_LIMIT,
-  /** Full means that the publisher is told so; its outbox keeps the command. */
-  commandsQueueArguments: { ...guarded, 'x-max-length': 100_000, 'x-overflow': 'reject-publish' },
-  answersQueueArguments: guarded,
-  /** The oldest go first, so that a flood of garbage cannot fill the disk. */
-  deadQueueArguments: { ...quorum, 'x-max-length': 100_000, 'x-max-length-bytes': 268_435_456 },
-  /** Headers of a message in the dead queue that the Clearinghouse put there: a fault code, and a sentence. */
-  deadReasonHeader: 'x-calbus-reason',
-  deadSaysHeader: 'x-calbus-says',
-} as const;

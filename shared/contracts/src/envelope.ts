@@ -17,24 +17,55 @@ const header = z.object({
 export type Header = z.infer<typeof header>;
 
 /** One kind of message: its name, its version, the schema of its body, and how large it may be on the wire. */
-export type Contract<B extends z.ZodType = z.ZodType> = {
-  readonly type: string;
-  readonly version: number;
+export type Contract<
+  B extends z.ZodType = z.ZodType,
+  T extends string = string,
+  V extends number = number,
+> = {
+  readonly type: T;
+  readonly version: V;
   readonly body: B;
   readonly maxBytes: number;
   readonly about: string;
 };
 
 export type Body<C extends Contract> = z.infer<C['body']>;
-export type Message<C extends Contract = Contract> = Header & { readonly body: Body<C> };
+/** A message of `C`. Of a union of contracts it is a union that `type` discriminates. */
+export type Message<C extends Contract = Contract> = C extends Contract
+  ? Omit<Header, 'type' | 'version'> & {
+      readonly type: C['type'];
+      readonly version: C['version'];
+      readonly body: Body<C>;
+    }
+  : never;
 
-export const contract = <B extends z.ZodType>(
-  type: string,
-  version: number,
+export const contract = <const T extends string, const V extends number, B extends z.ZodType>(
+  type: T,
+  version: V,
   about: string,
   body: B,
   maxBytes = 65_536,
-): Contract<B> => ({ type, version, about, body, maxBytes });
+): Contract<B, T, V> => ({ type, version, about, body, maxBytes });
+
+/** One function for each message type of `C`: a table without an entry for one of them does not compile. */
+export type Handlers<C extends Contract, R, A extends readonly unknown[] = []> = {
+  readonly [T in C['type']]: (message: Message<Extract<C, { readonly type: T }>>, ...args: A) => R;
+};
+
+/** Calls the function of the message's type. */
+export const dispatch = <C extends Contract, R, A extends readonly unknown[] = []>(
+  handlers: Handlers<C, R, A>,
+  message: Message<C>,
+  ...args: A
+): R => {
+  const type: C['type'] = message.type;
+  const handler: (message: Message<C>, ...args: A) => R = handlers[type];
+  return handler(message, ...args);
+};
+
+/** Whether a message of a union is one of `c`. */
+export const isOf = <C extends Contract>(c: C, message: Message): message is Message<C> =>
+  message.type === c.type && message.version === c.version;
 
 /** The schema of a whole message, envelope included; JSON Schemas are generated from it. */
 export const messageSchema = (c: Contract) =>

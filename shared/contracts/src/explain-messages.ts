@@ -3,7 +3,7 @@
 
 import { z } from 'zod';
 import { contract } from './envelope.ts';
-import { allocation, allocationOutcome } from './inventory-messages.ts';
+import { allocation, allocationOutcome } from './allocation-messages.ts';
 import { licenseKind } from './license.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
@@ -14,7 +14,7 @@ import { productVersion } from './versions.ts';
 const count = z.int().min(0);
 
 /** A license of the device, as it was when the decision was made. */
-export const seenLicense = z.object({
+export const inputLicense = z.object({
   licenseId: token,
   kind: licenseKind,
   version: productVersion,
@@ -22,7 +22,7 @@ export const seenLicense = z.object({
   validated: z.boolean(),
   ended: z.enum(['no', 'superseded', 'returned', 'revoked', 'merged']),
 });
-export type SeenLicense = z.infer<typeof seenLicense>;
+export type InputLicense = z.infer<typeof inputLicense>;
 
 /** What was looked at that is the same for every device. */
 const circumstances = z.object({
@@ -46,14 +46,14 @@ const circumstances = z.object({
     })
     .nullable(),
 });
-export type SeenCircumstances = z.infer<typeof circumstances>;
+export type DecisionCircumstances = z.infer<typeof circumstances>;
 
 const stock = z.array(
   z.object({ version: productVersion, mode: licensingMode, installed: z.int(), issued: z.int() }),
 );
 
 /** What a decision saw. */
-export const seen = z.discriminatedUnion('kind', [
+export const recordedInputs = z.discriminatedUnion('kind', [
   /** The request id was remembered: the outcome of the first time again, and nothing else was looked at. */
   z.object({ kind: z.literal('repeat') }),
   /** Refused before the tables. */
@@ -63,7 +63,7 @@ export const seen = z.discriminatedUnion('kind', [
     circumstances,
     /** Whose licenses these are, where that is not the device that asked. */
     holder: hardwareId.optional(),
-    held: z.array(seenLicense),
+    held: z.array(inputLicense),
     /** Older ones that have ended, beyond those listed. */
     omitted: count.optional(),
     /** The request repeated the report of a log-on, which counted for this decision. */
@@ -88,11 +88,11 @@ export const seen = z.discriminatedUnion('kind', [
   /** The report of a log-on: the license it names, where it is known. */
   z.object({
     kind: z.literal('report'),
-    license: seenLicense.nullable(),
+    license: inputLicense.nullable(),
     ofThisDevice: z.boolean(),
   }),
 ]);
-export type Seen = z.infer<typeof seen>;
+export type RecordedInputs = z.infer<typeof recordedInputs>;
 
 const [, perUserOutcome, validatedOutcome, , refusedOutcome] = allocationOutcome.options;
 const [licenseAsked, logOnReported] = allocation.options;
@@ -116,7 +116,7 @@ export const decisionFacts = z.object({
     validatedOutcome,
     refusedOutcome,
   ]),
-  seen,
+  seen: recordedInputs,
 });
 export type DecisionFacts = z.infer<typeof decisionFacts>;
 

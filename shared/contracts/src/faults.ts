@@ -18,7 +18,7 @@ export const faults = {
   INVALID_BODY: { verdict: 'give-up', says: 'The body of the message does not fit its schema.' },
   WRONG_SUBJECT: {
     verdict: 'give-up',
-    says: 'The message stands on a subject that no part of calbus takes.',
+    says: 'No part of calbus takes messages on this subject.',
   },
   DEADLINE_PASSED: { verdict: 'give-up', says: 'The request came after its own deadline.' },
   FORBIDDEN_REPLY: {
@@ -26,7 +26,7 @@ export const faults = {
     says: 'The reply subject is not one that this kind of caller may use.',
   },
   NO_LEADER: { verdict: 'retry', says: 'No inventory replica leads at the moment.' },
-  NOT_LEADER: { verdict: 'retry', says: 'This inventory replica does not lead any more.' },
+  NOT_LEADER: { verdict: 'retry', says: 'This inventory replica no longer leads.' },
   TIMEOUT: { verdict: 'retry', says: 'No answer came in time.' },
   BUSY: { verdict: 'retry', says: 'The queue is full; try again in a moment.' },
   UNREACHABLE: { verdict: 'retry', says: 'The other side cannot be reached.' },

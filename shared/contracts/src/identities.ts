@@ -73,13 +73,13 @@ export const identities = {
       ...keysRead,
       ...discoverers,
     ],
-    subscribe: [subjects.inventory.head, subjects.trust.requests, ...discoveryOf('issuer')],
+    subscribe: [subjects.inventory.heartbeat, subjects.trust.requests, ...discoveryOf('issuer')],
   },
   inventory: {
     account: 'CAL',
     inbox: inboxes.inventory,
     publish: [
-      subjects.inventory.head,
+      subjects.inventory.heartbeat,
       subjects.dead('inventory'),
       subjects.events,
       subjects.liaison.query('inventory', '*'),
@@ -93,7 +93,7 @@ export const identities = {
       ...discoverers,
     ],
     subscribe: [
-      subjects.inventory.head,
+      subjects.inventory.heartbeat,
       subjects.inventory.family('allocate'),
       subjects.inventory.family('activation'),
       subjects.inventory.family('install'),
@@ -143,7 +143,7 @@ export const identities = {
       `${inboxes.inventory}.>`,
     ],
     subscribe: [
-      subjects.inventory.head,
+      subjects.inventory.heartbeat,
       subjects.liaison.commands,
       subjects.liaison.query('operator', '*'),
       subjects.liaison.query('inventory', '*'),
@@ -166,7 +166,7 @@ export const identities = {
       `$JS.API.STREAM.MSG.GET.${streams.events.name}`,
       ...discovers,
     ],
-    subscribe: [subjects.inventory.head, subjects.decision.all, subjects.events],
+    subscribe: [subjects.inventory.heartbeat, subjects.decision.all, subjects.events],
   },
   /** Whoever may look and command nothing: `calbus diagnose`, `status`, lists and reports need no more. Licenses themselves it never sees. */
   observer: {
@@ -179,7 +179,7 @@ export const identities = {
       `$JS.API.STREAM.INFO.${streams.deadLetters.name}`,
       ...discovers,
     ],
-    subscribe: [subjects.inventory.head, subjects.events],
+    subscribe: [subjects.inventory.heartbeat, subjects.events],
   },
   provisioner: {
     account: 'CAL',

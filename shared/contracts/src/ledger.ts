@@ -2,7 +2,7 @@
 // The fold of all valid batches is the state of inventory; nothing else is.
 
 import { z } from 'zod';
-import { bought } from './clearinghouse.ts';
+import { purchasedCals } from './purchases.ts';
 import { refusalCode } from './refusals.ts';
 import { rowId } from './rows.ts';
 import { settingsChange } from './settings.ts';
@@ -92,8 +92,8 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     commandId: token,
     keyPackId,
     epoch: z.int().min(1),
-    program: bought.shape.program,
-    agreementNumber: bought.shape.agreementNumber,
+    program: purchasedCals.shape.program,
+    agreementNumber: purchasedCals.shape.agreementNumber,
     version: productVersion,
     mode: licensingMode,
     quantity: z.int().min(1),

@@ -1,37 +1,30 @@
 // What an operator says to the liaison, and what the liaison keeps for the issuers.
 
 import { z } from 'zod';
-import {
-  clearinghouseReason,
-  contact,
-  installable,
-  keyPackClaims,
-  paper,
-  reactivationReason,
-} from './clearinghouse.ts';
+import { agreementReference, contact, installable } from './purchases.ts';
+import { clearinghouseReason, keyPackClaims, reactivationReason } from './clearinghouse.ts';
 import { contract } from './envelope.ts';
 import { faultCode } from './faults.ts';
 import { refusalCode } from './refusals.ts';
 import { instant, keyPackId, name, productId, serverId, token } from './tokens.ts';
-import { issuingCertificate } from './terminal-server-messages.ts';
-import { ledgerWitness, MAX_EVIDENCE } from './witness.ts';
+import { MAX_EVIDENCE, ledgerWitness } from './witness.ts';
 
 /** How a command gets to the Clearinghouse, and its answer back: by RabbitMQ, as files, or spoken. */
-export const road = z.enum(['automatic', 'web', 'telephone']);
-export type Road = z.infer<typeof road>;
+export const clearinghouseMethod = z.enum(['automatic', 'web', 'telephone']);
+export type ClearinghouseMethod = z.infer<typeof clearinghouseMethod>;
 
 export const liaisonActivate = contract(
   'liaison.activate',
   1,
   'An operator has the license server activated by the Clearinghouse.',
-  z.object({ commandId: token, contact, by: name, road: road.optional() }),
+  z.object({ commandId: token, contact, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonInstall = contract(
   'liaison.install',
   1,
   'An operator has CALs that were bought issued to this license server.',
-  z.object({ commandId: token, purchase: installable, by: name, road: road.optional() }),
+  z.object({ commandId: token, purchase: installable, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonReactivate = contract(
@@ -42,11 +35,11 @@ export const liaisonReactivate = contract(
     commandId: token,
     reason: reactivationReason,
     /** An agreement on which it has key packs. */
-    paper,
+    paper: agreementReference,
     /** The id it had, where this liaison does not know it any more. */
     serverId: serverId.optional(),
     by: name,
-    road: road.optional(),
+    road: clearinghouseMethod.optional(),
   }),
 );
 
@@ -54,14 +47,14 @@ export const liaisonDeactivate = contract(
   'liaison.deactivate',
   1,
   'An operator ends the activation: nothing but temporary licenses until it is activated again.',
-  z.object({ commandId: token, by: name, road: road.optional() }),
+  z.object({ commandId: token, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonRecover = contract(
   'liaison.recover',
   1,
   'An operator has the key packs of an agreement issued again, for a ledger that has lost them.',
-  z.object({ commandId: token, paper, by: name, road: road.optional() }),
+  z.object({ commandId: token, paper: agreementReference, by: name, road: clearinghouseMethod.optional() }),
 );
 
 export const liaisonChangePack = contract(
@@ -74,71 +67,8 @@ export const liaisonChangePack = contract(
     quantity: z.int().min(1).max(1_000_000),
     to: z.enum(['agreement', 'other-mode']),
     by: name,
-    road: road.optional(),
+    road: clearinghouseMethod.optional(),
   }),
-);
-
-/** What the liaison keeps, in the order in which it is read and put back: the identity, which all else hangs on, last. */
-export const liaisonTables = ['agreements', 'witnesses', 'issuing-keys', 'commands', 'identity'] as const;
-
-/** One row of what the liaison keeps. Private keys in it are sealed under the deployment's secret, and stay so. */
-export const liaisonRow = z.object({
-  table: z.enum(liaisonTables),
-  columns: z
-    .array(
-      z.object({
-        name: z.string().max(64),
-        value: z.union([z.string().max(1_048_576), z.int(), z.null()]),
-      }),
-    )
-    .max(64),
-});
-export type LiaisonRow = z.infer<typeof liaisonRow>;
-
-export const columnOf = ({ columns }: LiaisonRow, column: string): string | number | null | undefined =>
-  columns.find((c) => c.name === column)?.value;
-
-/** A place in what the liaison keeps. */
-const rowPlace = z.object({ table: z.enum(liaisonTables), row: z.int().min(0) });
-
-/** The most bytes of rows in one message, but at least one row. */
-export const MAX_LIAISON_PAGE_BYTES = 786_432;
-
-export const queryLiaisonBackup = contract(
-  'liaison.query.backup',
-  1,
-  'What the liaison keeps, row by row, after a place; for a backup.',
-  z.object({ after: rowPlace.optional() }),
-  1_024,
-);
-
-export const liaisonBackup = contract(
-  'liaison.backup',
-  1,
-  'A page of what the liaison keeps; `next` is where the next page goes on, and null at the end.',
-  z.object({ rows: z.array(liaisonRow).max(10_000), next: rowPlace.nullable() }),
-  4_194_304,
-);
-
-export const liaisonRestore = contract(
-  'liaison.restore',
-  1,
-  'An operator gives a liaison that was never activated what another kept. Nothing counts before the identity has come, which is the last row.',
-  z.object({
-    commandId: token,
-    /** How many rows were given before these, under the same command id. */
-    before: z.int().min(0),
-    rows: z.array(liaisonRow).min(1).max(10_000),
-    by: name,
-  }),
-  4_194_304,
-);
-
-export const liaisonRestored = contract(
-  'liaison.restored',
-  1,
-  'The liaison keeps the rows; `complete` says that they count now.',
-  z.object({ complete: z.boolean() }),
 );
 
 export const clearinghouseCommandState = z.discriminatedUnion('state', [
@@ -174,11 +104,11 @@ export const liaisonCommand = z.object({
   about: z.string().max(500),
   state: clearinghouseCommandState,
   /** Absent: automatic. */
-  road: road.optional(),
+  road: clearinghouseMethod.optional(),
 });
 export type LiaisonCommand = z.infer<typeof liaisonCommand>;
 
-export const liaisonTaken = contract(
+export const liaisonAccepted = contract(
   'liaison.taken',
   1,
   'The liaison keeps the command in its outbox; `repeated` says that it already had it.',
@@ -192,7 +122,7 @@ export const liaisonRefused = contract(
   z.object({ reason: clearinghouseReason, says: z.string().max(500) }),
 );
 
-export const queryLiaison = contract(
+export const queryLiaisonStatus = contract(
   'liaison.query.status',
   1,
   'How the liaison stands.',
@@ -266,40 +196,4 @@ export const liaisonWitness = contract(
     /** The Clearinghouse has given a later epoch to another copy of this license server; absent: not that it is known. */
     superseded: z.literal(true).optional(),
   }),
-);
-
-export const issuingKeys = contract(
-  'keys.issuing',
-  1,
-  'The issuing keys, newest first: certificates in the clear, private keys sealed under the deployment secret.',
-  z.object({
-    keys: z
-      .array(
-        issuingCertificate.extend({
-          notBefore: instant,
-          notAfter: instant,
-          /** The PKCS#8 of the private key, sealed (base64url); null once only its certificate is kept. */
-          sealed: z.string().max(4_096).nullable(),
-        }),
-      )
-      .max(64),
-  }),
-  524_288,
-);
-
-export const deadLetter = contract(
-  'dead-letter',
-  1,
-  'A message that no one can handle: where it came in, why it was put aside, and its bytes.',
-  z.object({
-    service: z.string().max(64),
-    subject: z.string().max(512),
-    code: faultCode,
-    says: z.string().max(500),
-    deliveries: z.int().min(1),
-    bytes: z.string().max(350_000),
-    /** Base64 of at most the first 256 KiB. */
-    truncated: z.boolean(),
-  }),
-  524_288,
 );

@@ -94,7 +94,7 @@ export const settingsConflict = (s: Settings): string | undefined =>
     : undefined;
 
 /** As a replica of an earlier version tells them, which does not have all of them. */
-export const settingsTold = z.object({
+export const reportedSettings = z.object({
   ...shape,
   perUserWhenUnreachable: shape.perUserWhenUnreachable.default(defaultSettings.perUserWhenUnreachable),
   graceDays: shape.graceDays.default(defaultSettings.graceDays),

@@ -11,6 +11,9 @@ export type LiaisonCommandName =
   | 'carry'
   | 'answer';
 
+/** The families of commands that the inventory leader takes. */
+export type CommandFamily = 'allocate' | 'activation' | 'install' | 'operate';
+
 export const subjects = {
   license: {
     request: (terminalServerId: string): string => `cal.v1.license.request.${terminalServerId}`,
@@ -42,11 +45,10 @@ export const subjects = {
     install: (term: number): string => `cal.v1.inventory.install.${term}`,
     operate: (term: number): string => `cal.v1.inventory.operate.${term}`,
     /** Every term of one family. */
-    family: (family: 'allocate' | 'activation' | 'install' | 'operate'): string =>
-      `cal.v1.inventory.${family}.*`,
+    family: (family: CommandFamily): string => `cal.v1.inventory.${family}.*`,
     query: (role: string, name: string): string => `cal.v1.inventory.query.${role}.${name}`,
     queries: 'cal.v1.inventory.query.*.*',
-    head: 'cal.v1.inventory.head',
+    heartbeat: 'cal.v1.inventory.head',
   },
   liaison: {
     command: (name: LiaisonCommandName): string => `cal.v1.liaison.command.${name}`,

@@ -58,13 +58,13 @@ export const licenseRequest = contract(
 );
 
 /** One message carries no more requests. */
-export const MOST_TOGETHER = 16;
+export const MAX_BATCH_REQUESTS = 16;
 
 export const licenseRequests = contract(
   'license.requests',
   1,
   'A terminal server asks for several licenses at once: each is decided by itself, and all decisions come back together.',
-  z.object({ requests: z.array(licenseRequest.body).min(1).max(MOST_TOGETHER) }),
+  z.object({ requests: z.array(licenseRequest.body).min(1).max(MAX_BATCH_REQUESTS) }),
   32_768,
 );
 
@@ -97,6 +97,16 @@ export const licenseStands = contract(
   z.object({ requestId: token, waitsMs, version: productVersion, mode: licensingMode.nullable(), grace }),
   4_096,
 );
+
+/** What terminal servers put into the queue, by the verb of the subject. */
+export const queuedMessages = {
+  request: licenseRequest,
+  requests: licenseRequests,
+  validated: licenseValidated,
+  relearn: licenseRelearn,
+  stands: licenseStands,
+} as const;
+export type QueuedVerb = keyof typeof queuedMessages;
 
 export const decisionOutcome = z.discriminatedUnion('kind', [
   z.object({
@@ -148,7 +158,7 @@ export const licenseDecisions = contract(
   1,
   'What the license server decided on requests that came together; those that are not in it are decided later, or fail by themselves.',
   z.object({
-    decisions: z.array(licenseDecision.body).min(1).max(MOST_TOGETHER),
+    decisions: z.array(licenseDecision.body).min(1).max(MAX_BATCH_REQUESTS),
     /** The issuing key's word for all licenses in it: whoever verifies this need not verify each. */
     signedTogether: compactJws.optional(),
   }),
@@ -192,7 +202,7 @@ export const trustSnapshot = contract(
     /** What the terminal server's own rows go by; absent: the defaults. */
     settings: terminalServerSettings.optional(),
     /** How many requests it takes in one message; absent: one. */
-    mostTogether: z.int().min(1).max(MOST_TOGETHER).optional(),
+    mostTogether: z.int().min(1).max(MAX_BATCH_REQUESTS).optional(),
   }),
   1_048_576,
 );

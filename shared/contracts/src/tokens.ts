@@ -10,7 +10,7 @@ export const token = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
 export const hardwareId = z.string().regex(/^[0-9a-f]{40}$/);
 
 /** N3: all zero, or a PlatformId (the first four bytes, MS-RDPELE) of zero: what clients send that keep no identity. */
-export const identifiesNobody = (id: string): boolean => id.startsWith('00000000');
+export const isAnonymousHardwareId = (id: string): boolean => id.startsWith('00000000');
 
 /** License server ids and key pack ids: 7 groups of 5, stored without separators. */
 export const serverId = z.string().regex(/^[A-Z0-9]{35}$/);

@@ -1,17 +1,17 @@
 // Commands that go to the Clearinghouse through the liaison: handed over, then followed until they end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Contact, Installable } from '@calbus/contracts/clearinghouse';
+import type { Contact, Installable } from '@calbus/contracts/purchases';
 import type { Body, Contract } from '@calbus/contracts/envelope';
 import {
   liaisonActivate,
   liaisonInstall,
   liaisonRefused,
   liaisonStatus,
-  liaisonTaken,
-  queryLiaison,
+  liaisonAccepted,
+  queryLiaisonStatus,
   type LiaisonCommand,
-  type Road,
+  type ClearinghouseMethod,
 } from '@calbus/contracts/liaison-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { newId, operatorName, type OperatorClient } from './client.ts';
@@ -27,11 +27,8 @@ const hand = async <C extends Contract>(
   c: C,
   body: Body<C>,
 ): Promise<LiaisonCommand> => {
-  const answer = await operator.askAny<C, typeof liaisonTaken | typeof liaisonRefused>(subject, c, body, [
-    liaisonTaken,
-    liaisonRefused,
-  ]);
-  if ('command' in answer.body) return answer.body.command;
+  const answer = await operator.askAny(subject, c, body, [liaisonAccepted, liaisonRefused]);
+  if (answer.type === liaisonAccepted.type) return answer.body.command;
   throw new Problem(answer.body.reason, answer.body.says);
 };
 
@@ -39,7 +36,7 @@ const hand = async <C extends Contract>(
 const outbox = async (operator: OperatorClient): Promise<readonly LiaisonCommand[]> => {
   try {
     const subject = subjects.liaison.query('operator', 'status');
-    return (await operator.ask(subject, queryLiaison, {}, liaisonStatus)).commands;
+    return (await operator.ask(subject, queryLiaisonStatus, {}, liaisonStatus)).commands;
   } catch (error) {
     if (error instanceof Problem && (error.code === 'UNREACHABLE' || error.code === 'TIMEOUT')) return [];
     throw error;
@@ -81,7 +78,7 @@ export const queueOfflineCommand = async <C extends Contract>(
   name: LiaisonCommandName,
   c: C,
   body: Omit<Body<C>, 'commandId' | 'by'>,
-  road: Road,
+  road: ClearinghouseMethod,
 ): Promise<string> => {
   const whole = { ...body, commandId: newId(), by: operatorName(), road } as unknown as Body<C>;
   return (await hand(operator, subjects.liaison.command(name), c, whole)).commandId;

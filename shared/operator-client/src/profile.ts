@@ -5,7 +5,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { licensingMode, token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
-import { natsTlsProblem } from '@calbus/trust/tls-options';
+import { natsTlsProblem } from '@calbus/runtime/nats-tls';
 import { Problem } from './problem.ts';
 
 export const profileSchema = z.strictObject({
@@ -116,7 +116,7 @@ export const loadProfile = (given: string | undefined): Profile => {
   }
   const parsed = profileSchema.safeParse(value);
   if (!parsed.success) {
-    const where = parsed.error.issues[0]?.path.join('../../../services/cli/src') ?? '';
+    const where = parsed.error.issues[0]?.path.join('.') ?? '';
     throw new Problem(
       'BAD_PROFILE',
       `${file} is not a profile of this version (at "${where}"); \`npm start\` writes it anew.`,

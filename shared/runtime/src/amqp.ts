@@ -22,16 +22,16 @@ export const amqpConfig = {
   rabbitmqCaFile: certificateFile
     .optional()
     .describe(
-      'Over amqps: file with the certificates of those who may have certified RabbitMQ, in PEM. Without it, those that Node knows.',
+      'Over amqps: file with the authorities that may have certified RabbitMQ, in PEM. Without it, the authorities that Node knows.',
     ),
   rabbitmqCertificateFile: certificateFile
     .optional()
-    .describe('Over amqps, where RabbitMQ asks for one: file with our certificate, in PEM.'),
+    .describe('Over amqps, if RabbitMQ asks for one: file with the certificate of the service, in PEM.'),
   rabbitmqKeyFile: fileContent.optional().describe("File with that certificate's private key, in PEM."),
 } as const;
 
 /** How RabbitMQ is reached, as amqpConfig says it. */
-export type AmqpPlace = {
+export type AmqpEndpoint = {
   readonly url: string;
   readonly user: string;
   readonly password: string;
@@ -47,7 +47,7 @@ type AmqpConfig = {
   readonly rabbitmqKeyFile?: string | undefined;
 };
 
-export const amqpPlace = (c: AmqpConfig): AmqpPlace => ({
+export const amqpEndpoint = (c: AmqpConfig): AmqpEndpoint => ({
   url: c.rabbitmqUrl,
   user: c.rabbitmqUser,
   password: c.rabbitmqPasswordFile,
@@ -66,7 +66,7 @@ const tlsNames: TlsNames = {
 };
 
 /** User and password are given apart from the address, so that no message repeats them. */
-export type AmqpOptions = AmqpPlace & {
+export type AmqpOptions = AmqpEndpoint & {
   readonly name: string;
   readonly log: Log;
   /** Declares what this side declares. Runs on each connection; what it throws ends that connection, and the next tries again. */
@@ -91,7 +91,7 @@ export type AmqpDelivery = {
 };
 
 /** `stored`: a queue has it, on disk. `unroutable`: no queue takes this key. `unknown`: it may or may not be stored. */
-export type Published = 'stored' | 'unroutable' | 'unknown';
+export type PublishOutcome = 'stored' | 'unroutable' | 'unknown';
 
 export type AmqpLink = {
   readonly isUp: () => boolean;
@@ -101,14 +101,14 @@ export type AmqpLink = {
     key: string,
     bytes: Uint8Array,
     o: Options.Publish,
-  ) => Promise<Published>;
+  ) => Promise<PublishOutcome>;
   /** Declares on the present connection; rejects where there is none. */
   readonly onChannel: <T>(work: (channel: ConfirmChannel) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 };
 
-const CONFIRM_MS = 10_000;
-const AGAIN_MS = 500;
+const CONFIRM_TIMEOUT_MS = 10_000;
+const RETRY_DELAY_MS = 500;
 
 const deliveryOf = (m: ConsumeMessage): AmqpDelivery => {
   const count: unknown = m.properties.headers?.['x-delivery-count'];
@@ -140,7 +140,7 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
         'a message could not be handled; it comes again',
       );
     }
-    if (outcome === 'later') await o.clock.sleep(AGAIN_MS);
+    if (outcome === 'later') await o.clock.sleep(RETRY_DELAY_MS);
     try {
       if (outcome === 'settled') channel.ack(message);
       else channel.nack(message, false, true);
@@ -214,9 +214,9 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
           resolve('unknown');
           return;
         }
-        const timer = setTimeout(() => resolve('unknown'), CONFIRM_MS);
+        const timer = setTimeout(() => resolve('unknown'), CONFIRM_TIMEOUT_MS);
         const id = String(options.messageId);
-        const settle = (outcome: Published): void => {
+        const settle = (outcome: PublishOutcome): void => {
           clearTimeout(timer);
           resolve(outcome);
         };

@@ -4,7 +4,7 @@
 
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { natsTlsProblem } from '@calbus/trust/tls-options';
+import { natsTlsProblem } from './nats-tls.ts';
 
 export const variableOf = (field: string): string =>
   `CALBUS_${field.replaceAll(/([A-Z])/g, '_$1').toUpperCase()}`;
@@ -63,7 +63,10 @@ export const natsUrls = listOf(
  * Of a whole configuration: addresses and authorities go together. An authority beside an address without TLS is a mistake
  * in the one or the other, and would otherwise be one that nobody sees.
  */
-export const tlsAgrees = (config: Readonly<Record<string, unknown>>, ctx: z.RefinementCtx): void => {
+export const checkTlsConsistency = (
+  config: Readonly<Record<string, unknown>>,
+  ctx: z.RefinementCtx,
+): void => {
   const { natsUrl, natsCaFile, redisUrl, redisCaFile, rabbitmqUrl, rabbitmqCaFile } = config;
   const refuse = (field: string, message: string): void =>
     ctx.addIssue({ code: 'custom', path: [field], message });
@@ -107,7 +110,7 @@ export const certificateFile = fileContent.pipe(
 export const deploymentSecretFile = fileContent
   .pipe(z.string().min(32, 'must hold at least 32 characters'))
   .describe(
-    "File with the deployment's secret, of at least 32 characters: under it the liaison seals the issuing keys, and the issuers open them.",
+    'File with the deployment secret, of at least 32 characters. The liaison encrypts the issuing keys under it, and the issuers decrypt them.',
   );
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
@@ -125,32 +128,32 @@ export const serviceConfig = {
   logLevel: z
     .enum(['debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
-    .describe('What goes into the log: lines of this level and above.'),
+    .describe('Lowest level of the lines in the log.'),
   httpPort: z
     .string()
     .refine((text) => /^[0-9]{1,5}$/.test(text) && Number(text) < 65_536, 'must be a port, 0 to 65535')
     .transform(Number)
     .optional()
     .describe(
-      'Port for `/healthz`, `/readyz` and `/metrics`; 0 takes a free one and logs it. Without it nothing is served.',
+      'Port for `/healthz`, `/readyz` and `/metrics`; 0 takes a free one and logs it. Without it the service serves no pages.',
     ),
   httpHost: z
     .string()
     .min(1)
     .max(255)
     .default('127.0.0.1')
-    .describe('Address on which that port is served. Whoever reaches it can read counts, and nothing else.'),
+    .describe('Address of that port. A client that reaches it can read counts, and nothing else.'),
   clockOffset: duration
     .prefault('0ms')
     .describe(
-      "How far the service's wall clock is moved, such as `90d` or `-10m`: for trying what time brings, never in production.",
+      "Offset of the service's wall clock, such as `90d` or `-10m`: only for trials, never in production.",
     ),
 } as const;
 
 export const natsCaFile = certificateFile
   .optional()
   .describe(
-    'Over tls: file with the certificates of those who may have certified NATS, in PEM. Without it, those that Node knows.',
+    'Over tls: file with the authorities that may have certified NATS, in PEM. Without it, the authorities that Node knows.',
   );
 
 /** What every service that speaks NATS is told. */

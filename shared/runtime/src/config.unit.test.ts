@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { z } from 'zod';
 import { amqpConfig } from './amqp.ts';
-import { certificateFile, commonConfig, readConfig, tlsAgrees } from './config.ts';
+import { certificateFile, commonConfig, readConfig, checkTlsConsistency } from './config.ts';
 
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-config-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
@@ -18,7 +18,7 @@ const ca = file('ca.pem', '-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICA
 const secret = file('secret', 'x');
 const schema = z
   .object({ ...commonConfig, ...amqpConfig, redisUrl: z.string(), redisCaFile: certificateFile.optional() })
-  .superRefine(tlsAgrees);
+  .superRefine(checkTlsConsistency);
 const plain = {
   CALBUS_NATS_URL: 'nats://a:4222,nats://b:4222',
   CALBUS_NATS_SEED_FILE: secret,

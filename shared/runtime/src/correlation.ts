@@ -13,7 +13,7 @@ const ids = z.object({
 });
 
 /** What is longer is not opened for this. */
-const MOST_BYTES = 262_144;
+const MAX_BYTES = 262_144;
 
 export type Correlation = {
   readonly correlationId?: string;
@@ -22,8 +22,8 @@ export type Correlation = {
 };
 
 /** What of a message's ids can be read. Never throws. */
-export const correlationIn = (bytes: Uint8Array): Correlation => {
-  if (bytes.byteLength > MOST_BYTES) return {};
+export const readCorrelation = (bytes: Uint8Array): Correlation => {
+  if (bytes.byteLength > MAX_BYTES) return {};
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
     const found = ids.safeParse(value).data;

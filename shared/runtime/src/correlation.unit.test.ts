@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { correlationIn } from './correlation.ts';
+import { readCorrelation } from './correlation.ts';
 
-const of = (value: unknown): object => correlationIn(new TextEncoder().encode(JSON.stringify(value)));
+const of = (value: unknown): object => readCorrelation(new TextEncoder().encode(JSON.stringify(value)));
 
 describe('the ids of a message that may be anything', () => {
   test('are found where they stand, and only where they are ids', () => {
@@ -19,7 +19,7 @@ describe('the ids of a message that may be anything', () => {
 
   for (const bytes of ['', '{', 'null', '7', '[]', '"text"', '\u0000']) {
     test(`are none in ${JSON.stringify(bytes)}`, () => {
-      assert.deepEqual(correlationIn(new TextEncoder().encode(bytes)), {});
+      assert.deepEqual(readCorrelation(new TextEncoder().encode(bytes)), {});
     });
   }
 });

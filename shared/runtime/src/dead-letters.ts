@@ -3,17 +3,17 @@
 import type { JetStreamClient } from 'nats';
 import { encode } from '@calbus/contracts/envelope';
 import { faultCodes, type Fault, type FaultCode } from '@calbus/contracts/faults';
-import { deadLetter } from '@calbus/contracts/liaison-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Clock } from './clock.ts';
-import { correlationIn } from './correlation.ts';
+import { readCorrelation } from './correlation.ts';
 import { newId } from './ids.ts';
 import { errorFacts, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
-const KEPT_BYTES = 262_144;
+const MAX_STORED_BYTES = 262_144;
 
-export type DeadMessage = {
+export type DeadLetter = {
   readonly subject: string;
   readonly fault: Fault;
   readonly deliveries: number;
@@ -22,11 +22,11 @@ export type DeadMessage = {
 
 export type DeadLetters = {
   /** True once the letter is stored. A letter that cannot be stored is logged and never throws. */
-  readonly put: (dead: DeadMessage) => Promise<boolean>;
+  readonly put: (dead: DeadLetter) => Promise<boolean>;
 };
 
 /** Counts what is put aside, by why. */
-export const countDead = (metrics: Metrics): ((code: FaultCode) => void) =>
+export const countDeadLetters = (metrics: Metrics): ((code: FaultCode) => void) =>
   metrics.countBy(
     'calbus_dead_letters_total',
     'Messages that could not be handled and were put aside, by the code of the fault.',
@@ -44,7 +44,7 @@ export const natsDeadLetters = (
   put: async ({ subject, fault, deliveries, bytes }) => {
     count(fault.code);
     const { code, detail: says } = fault;
-    const facts = { subject, code, says, deliveries, size: bytes.byteLength, ...correlationIn(bytes) };
+    const facts = { subject, code, says, deliveries, size: bytes.byteLength, ...readCorrelation(bytes) };
     log.warn(facts, 'message put aside');
     try {
       await js.publish(
@@ -58,8 +58,8 @@ export const natsDeadLetters = (
             code: fault.code,
             says: fault.detail.slice(0, 500),
             deliveries,
-            bytes: Buffer.from(bytes.subarray(0, KEPT_BYTES)).toString('base64'),
-            truncated: bytes.byteLength > KEPT_BYTES,
+            bytes: Buffer.from(bytes.subarray(0, MAX_STORED_BYTES)).toString('base64'),
+            truncated: bytes.byteLength > MAX_STORED_BYTES,
           },
         ),
       );

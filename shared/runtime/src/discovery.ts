@@ -2,7 +2,7 @@
 // whatever reply the caller names; here answers go only to the inboxes of those who may look.
 
 import type { Msg, NatsConnection } from 'nats';
-import type { Endpoint, Endpoints } from './endpoints.ts';
+import type { EndpointStatistics, Endpoints } from './endpoints.ts';
 import { newId } from './ids.ts';
 import { errorFacts, type Log } from './log.ts';
 
@@ -22,7 +22,15 @@ type Verb = (typeof verbs)[number];
 
 const NANOSECONDS = 1_000_000;
 
-const statsOf = ({ name, subject, queue, requests, errors, lastError, spent }: Endpoint): object => ({
+const statsOf = ({
+  name,
+  subject,
+  queue,
+  requests,
+  errors,
+  lastError,
+  spent,
+}: EndpointStatistics): object => ({
   name,
   subject,
   queue_group: queue,

@@ -1,6 +1,6 @@
 // What a service answers on NATS, subject by subject, and how often: what tools for NATS show of a service.
 
-export type Endpoint = {
+export type EndpointStatistics = {
   readonly name: string;
   readonly subject: string;
   readonly queue: string;
@@ -11,15 +11,15 @@ export type Endpoint = {
   readonly spent: number;
 };
 
-export type OpenEndpoint = {
+export type EndpointRecorder = {
   /** One request is done with, after so many milliseconds; `error`: the code of the fault that it came to. */
   readonly done: (ms: number, error?: string) => void;
   readonly close: () => void;
 };
 
 export type Endpoints = {
-  readonly open: (subject: string, queue?: string) => OpenEndpoint;
-  readonly list: () => readonly Endpoint[];
+  readonly open: (subject: string, queue?: string) => EndpointRecorder;
+  readonly list: () => readonly EndpointStatistics[];
 };
 
 /** A subject as one token: `cal.v1.inventory.query.operator.status` is `inventory-query-operator-status`. */
@@ -30,7 +30,7 @@ const nameOf = (subject: string): string =>
     .join('-');
 
 export const createEndpoints = (): Endpoints => {
-  const opened = new Set<{ -readonly [K in keyof Endpoint]: Endpoint[K] }>();
+  const opened = new Set<{ -readonly [K in keyof EndpointStatistics]: EndpointStatistics[K] }>();
   return {
     open: (subject, queue = '') => {
       const one = {

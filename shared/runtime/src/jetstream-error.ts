@@ -21,7 +21,7 @@ export const jetStreamErrorOf = (error: unknown): JetStreamError | undefined => 
 };
 
 /** The answer of a call that asks for something; undefined where JetStream says that it is not there. */
-export const orMissing = async <T>(asked: Promise<T>): Promise<T | undefined> => {
+export const undefinedIfMissing = async <T>(asked: Promise<T>): Promise<T | undefined> => {
   try {
     return await asked;
   } catch (error) {

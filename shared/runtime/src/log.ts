@@ -2,7 +2,7 @@
 // be read by others taken out. A line about a request names it: requestId, correlationId or commandId.
 
 import { pino } from 'pino';
-import { redactFacts } from './redact.ts';
+import { redactFacts } from './redaction.ts';
 
 export type Log = {
   readonly debug: (facts: object, text: string) => void;
@@ -15,11 +15,11 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 const STANDARD_OUTPUT = 1;
 /** Of lines that wait to be written, in bytes. Whoever reads them too slowly must not cost a service its memory. */
-const MOST_WAITING = 4 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 export const createLog = (service: string, level: LogLevel = 'info'): Log => {
   // By its number: asked for process.stdout, Node makes it non-blocking, and each time that it is full 100 ms pass before the next try.
-  const output = pino.destination({ dest: STANDARD_OUTPUT, sync: false, maxLength: MOST_WAITING });
+  const output = pino.destination({ dest: STANDARD_OUTPUT, sync: false, maxLength: MAX_BUFFERED_BYTES });
   const log = pino(
     {
       name: service,

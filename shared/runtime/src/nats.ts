@@ -2,7 +2,7 @@
 
 import { connect, DebugEvents, Events, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { natsTls } from '@calbus/trust/tls-options';
+import { natsTlsOptions } from './nats-tls.ts';
 import { errorFacts, type Log } from './log.ts';
 import { tlsAdvice, type TlsNames } from './tls-advice.ts';
 
@@ -20,9 +20,9 @@ export type NatsOptions = {
   readonly signal?: AbortSignal;
 };
 
-const AGAIN_MS = 200;
-const PROBE_MS = 5_000;
-const DRAIN_MS = 2_000;
+const RETRY_DELAY_MS = 200;
+const PROBE_INTERVAL_MS = 5_000;
+const DRAIN_TIMEOUT_MS = 2_000;
 const tlsNames: TlsNames = {
   server: 'NATS',
   url: 'CALBUS_NATS_URL',
@@ -31,7 +31,7 @@ const tlsNames: TlsNames = {
 };
 
 export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
-  const tls = natsTls(o.servers, o.ca);
+  const tls = natsTlsOptions(o.servers, o.ca);
   const options = {
     servers: [...o.servers],
     name: o.name,
@@ -62,7 +62,7 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
         return await connect(options);
       } catch (error) {
         complain(error);
-        await sleep(AGAIN_MS, undefined, { signal: o.signal });
+        await sleep(RETRY_DELAY_MS, undefined, { signal: o.signal });
       }
     }
   };
@@ -72,7 +72,7 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
   /** The driver keeps to itself why it cannot connect again; over TLS that may be something that does not pass. */
   const askWhy = async (): Promise<void> => {
     for (;;) {
-      await sleep(PROBE_MS, undefined, { ref: false });
+      await sleep(PROBE_INTERVAL_MS, undefined, { ref: false });
       if (!away || nc.isClosed()) return;
       try {
         const probe = await connect({ ...options, reconnect: false });
@@ -112,17 +112,17 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
  * Ends a connection: what came in is still handled, and what was said is still sent, unless the server does not answer. The driver's
  * own drain waits for that for ever.
  */
-export const endNats = async (nc: NatsConnection): Promise<void> => {
+export const closeNats = async (nc: NatsConnection): Promise<void> => {
   if (nc.isClosed()) return;
   const waited = new AbortController();
-  const late = sleep(DRAIN_MS, undefined, { signal: waited.signal }).catch(() => undefined);
+  const late = sleep(DRAIN_TIMEOUT_MS, undefined, { signal: waited.signal }).catch(() => undefined);
   await Promise.race([nc.drain(), late]);
   waited.abort();
   await nc.close();
 };
 
 /** Whether this connection stands, as far as is known; a server that is silent is known for gone after some seconds. */
-export const watchLink = (nc: NatsConnection, log: Log): (() => boolean) => {
+export const watchConnection = (nc: NatsConnection, log: Log): (() => boolean) => {
   let up = !nc.isClosed();
   void (async () => {
     for await (const { type } of nc.status()) {
@@ -135,5 +135,5 @@ export const watchLink = (nc: NatsConnection, log: Log): (() => boolean) => {
 };
 
 /** What is wrong while a connection does not stand. */
-export const linkWrong = (isUp: () => boolean) => (): string | undefined =>
+export const connectionProblem = (isUp: () => boolean) => (): string | undefined =>
   isUp() ? undefined : 'NATS is not connected: start nats-server, or check CALBUS_NATS_URL.';

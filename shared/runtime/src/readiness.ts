@@ -3,12 +3,12 @@
 import { errorFacts } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
-export type State = 'starting' | 'running' | 'stopping';
+export type ServiceState = 'starting' | 'running' | 'stopping';
 
 /** What is wrong, in a sentence that says what to do; undefined while nothing is. */
-export type Wrong = () => string | undefined;
+export type ReadinessCheck = () => string | undefined;
 
-export type Standing = {
+export type ConditionStatus = {
   readonly holds: boolean;
   /** Whether the service is not ready without it. */
   readonly needed: boolean;
@@ -18,29 +18,29 @@ export type Standing = {
 export type ReadinessReport = {
   readonly service: string;
   readonly version: string;
-  readonly state: State;
+  readonly state: ServiceState;
   readonly ready: boolean;
-  readonly conditions: Readonly<Record<string, Standing>>;
+  readonly conditions: Readonly<Record<string, ConditionStatus>>;
   readonly facts: Readonly<Record<string, unknown>>;
 };
 
 export type Readiness = {
   /** Without this the service cannot do its job. */
-  readonly needs: (name: string, wrong: Wrong) => void;
+  readonly needs: (name: string, wrong: ReadinessCheck) => void;
   /** Worth a look, and no reason to take the service for not ready. */
-  readonly shows: (name: string, wrong: Wrong) => void;
+  readonly shows: (name: string, wrong: ReadinessCheck) => void;
   /** Shown beside the conditions. */
   readonly fact: (name: string, look: () => unknown) => void;
-  readonly enter: (state: State) => void;
+  readonly enter: (state: ServiceState) => void;
   readonly look: () => ReadinessReport;
   /** The needed conditions that do not hold, each with what is wrong. */
   readonly waitsFor: () => Readonly<Record<string, string>>;
 };
 
 export const createReadiness = (service: string, version: string): Readiness => {
-  const conditions = new Map<string, { readonly needed: boolean; readonly wrong: Wrong }>();
+  const conditions = new Map<string, { readonly needed: boolean; readonly wrong: ReadinessCheck }>();
   const facts = new Map<string, () => unknown>();
-  let state: State = 'starting';
+  let state: ServiceState = 'starting';
   conditions.set('started', {
     needed: true,
     wrong: () =>
@@ -50,7 +50,7 @@ export const createReadiness = (service: string, version: string): Readiness => 
         stopping: 'It is stopping.',
       })[state],
   });
-  const standingOf = ({ needed, wrong }: { needed: boolean; wrong: Wrong }): Standing => {
+  const standingOf = ({ needed, wrong }: { needed: boolean; wrong: ReadinessCheck }): ConditionStatus => {
     let says: string | undefined;
     try {
       says = wrong();
@@ -87,7 +87,7 @@ export const createReadiness = (service: string, version: string): Readiness => 
 };
 
 /** The same, for Prometheus. */
-export const countReadiness = (readiness: Readiness, metrics: Metrics): void => {
+export const exposeReadiness = (readiness: Readiness, metrics: Metrics): void => {
   metrics.value('calbus_ready', 'Whether the service can do its job now: 1, or 0.', () =>
     readiness.look().ready ? 1 : 0,
   );

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { startService } from '@calbus/testkit/process';
+import { startService } from '@calbus/test-support/service-process';
 
 const source = `
 import { z } from ${JSON.stringify(import.meta.resolve('zod'))};

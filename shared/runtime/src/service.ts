@@ -6,16 +6,16 @@ import { shiftedClock, systemClock, type Clock } from './clock.ts';
 import { readConfig } from './config.ts';
 import { createLog, errorFacts, type Log, type LogLevel } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { serveOperations } from './operations.ts';
+import { serveOperations } from './operations-server.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
-import { helpOf, printOf } from './settings.ts';
+import { formatHelp, formatSettings } from './setting-descriptions.ts';
 import { version } from './version.ts';
 
-export type Stop = () => Promise<void> | void;
+export type StopFunction = () => Promise<void> | void;
 
-export type Running = {
+export type ServiceContext = {
   /** Registers what must be undone at shutdown. */
-  readonly onStop: (what: string, stop: Stop) => void;
+  readonly onStop: (what: string, stop: StopFunction) => void;
   /** Aborts when shutdown begins. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -31,18 +31,18 @@ export type Running = {
 export type ServiceSpec<S extends z.ZodObject> = {
   readonly name: string;
   readonly config: S;
-  readonly start: (config: z.infer<S>, running: Running) => Promise<void>;
+  readonly start: (config: z.infer<S>, running: ServiceContext) => Promise<void>;
 };
 
-const STOP_DEADLINE_MS = 10_000;
+const STOP_TIMEOUT_MS = 10_000;
 /** So long the parts may take together. Those that have not stopped by then are named, and left behind. */
-const STOP_PARTS_MS = 6_000;
+const PARTS_TIMEOUT_MS = 6_000;
 /** What is left to each of those that come after. */
-const STOP_REST_MS = 200;
-const LOOK_MS = 250;
+const MIN_PART_TIMEOUT_MS = 200;
+const POLL_INTERVAL_MS = 250;
 
 /** Whether it has stopped within `ms`. */
-const endsWithin = async (stop: Stop, ms: number): Promise<boolean> => {
+const stopsWithin = async (stop: StopFunction, ms: number): Promise<boolean> => {
   const { promise: late, resolve } = Promise.withResolvers<false>();
   const timer = setTimeout(() => resolve(false), ms);
   try {
@@ -53,7 +53,7 @@ const endsWithin = async (stop: Stop, ms: number): Promise<boolean> => {
 };
 
 /** What of a configuration is for what every service does. */
-type Told = {
+type CommonConfig = {
   readonly logLevel?: LogLevel;
   readonly clockOffset?: number;
   readonly httpPort?: number | undefined;
@@ -61,7 +61,12 @@ type Told = {
 };
 
 /** Says in the log when the service is ready, and each time when it is not any more. Until `signal` aborts. */
-const sayReady = async (readiness: Readiness, log: Log, clock: Clock, signal: AbortSignal): Promise<void> => {
+const logReadiness = async (
+  readiness: Readiness,
+  log: Log,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> => {
   let before: boolean | undefined;
   while (!signal.aborted) {
     const { ready } = readiness.look();
@@ -72,7 +77,7 @@ const sayReady = async (readiness: Readiness, log: Log, clock: Clock, signal: Ab
       else log.warn(facts, 'not ready');
     }
     before = ready;
-    await clock.sleep(LOOK_MS, signal);
+    await clock.sleep(POLL_INTERVAL_MS, signal);
   }
 };
 
@@ -84,7 +89,7 @@ export const runService = async <S extends z.ZodObject>(spec: ServiceSpec<S>): P
   --check  only checks its configuration
   --print  prints its configuration as it is in force
 It is told by variables of its environment:
-${helpOf(spec.config)}
+${formatHelp(spec.config)}
 `);
     return;
   }
@@ -95,16 +100,16 @@ ${helpOf(spec.config)}
     return;
   }
   if (argv.includes('--print')) {
-    process.stdout.write(`${printOf(spec.name, spec.config, process.env)}\n`);
+    process.stdout.write(`${formatSettings(spec.name, spec.config, process.env)}\n`);
     return;
   }
   if (argv.includes('--check')) {
     process.stdout.write(`${spec.name}: the configuration is good.\n`);
     return;
   }
-  const told = result.config as Told;
+  const told = result.config as CommonConfig;
   const log = createLog(spec.name, told.logLevel);
-  const stops: { what: string; stop: Stop }[] = [];
+  const stops: { what: string; stop: StopFunction }[] = [];
   const readiness = createReadiness(spec.name, version);
   const metrics = createMetrics();
   const controller = new AbortController();
@@ -115,12 +120,12 @@ ${helpOf(spec.config)}
       log.info({ state: 'stopping' }, 'stopping');
       readiness.enter('stopping');
       controller.abort();
-      setTimeout(() => process.exit(code || 1), STOP_DEADLINE_MS).unref();
+      setTimeout(() => process.exit(code || 1), STOP_TIMEOUT_MS).unref();
       const begun = performance.now();
       for (const s of stops.reverse()) {
-        const left = Math.max(STOP_REST_MS, STOP_PARTS_MS - (performance.now() - begun));
+        const left = Math.max(MIN_PART_TIMEOUT_MS, PARTS_TIMEOUT_MS - (performance.now() - begun));
         try {
-          if (!(await endsWithin(s.stop, left))) log.warn({ what: s.what }, 'did not stop in time');
+          if (!(await stopsWithin(s.stop, left))) log.warn({ what: s.what }, 'did not stop in time');
         } catch (error) {
           log.warn({ what: s.what, ...errorFacts(error) }, 'did not stop cleanly');
         }
@@ -164,7 +169,7 @@ ${helpOf(spec.config)}
     });
     if (signal.aborted) return;
     readiness.enter('running');
-    void sayReady(readiness, log, clock, signal).catch((error: unknown) =>
+    void logReadiness(readiness, log, clock, signal).catch((error: unknown) =>
       fail(error, 'whether it is ready cannot be said'),
     );
   } catch (error) {

@@ -1,4 +1,4 @@
-// Letting a client in: what is known of it goes through the table; the license server is asked where the table says so.
+// Admits or refuses a client by the table of rows. Asks the license server when no row decides without it.
 
 import { faultOf, type Fault } from '@calbus/contracts/faults';
 import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
@@ -22,11 +22,11 @@ import type { LicenseRequest, TerminalServerMode } from './options.ts';
 
 type AdmissionFacts = {
   readonly row: TerminalServerRow;
-  /** The license server's decision, where it was asked and answered. */
+  /** The license server's decision; null if it was not asked or did not answer. */
   readonly decision: Decision | null;
-  /** Why it was unreachable, where it was asked and did not decide. */
+  /** Why the license server did not decide; null if it decided or was not asked. */
   readonly fault: Fault | null;
-  /** Why the license that was presented counted as nothing; null where it counted, or none was. */
+  /** Why the presented license does not count; null if it counts, or if the client presented none. */
   readonly notCounted: string | null;
 };
 
@@ -34,10 +34,10 @@ export type Admission = AdmissionFacts &
   (
     | {
         readonly admit: true;
-        /** What the client shall keep from now on; null: it keeps what it has. */
+        /** The license that the client stores from now on; null if the client keeps its present one. */
         readonly license: string | null;
         readonly refusal: null;
-        /** Of a row that admits by grace, G0 or G1; else null. */
+        /** Set by the rows that admit by grace, G0 and G1; else null. */
         readonly graceDaysLeft: number | null;
       }
     | {
@@ -51,7 +51,7 @@ export type Admission = AdmissionFacts &
 export type AdmissionDeps = {
   readonly state: PersistedState;
   readonly servers: LicenseServers;
-  /** How the terminal server stands has changed. */
+  /** Called when the state that this terminal server reports has changed. */
   readonly changed: () => void;
   readonly mode: TerminalServerMode | undefined;
   readonly version: ProductVersion;
@@ -62,6 +62,38 @@ export type AdmissionDeps = {
 const answerOf = ({ outcome }: Decision): ServerAnswer =>
   outcome.kind === 'refused' ? { kind: 'refused', code: outcome.code } : { kind: 'granted' };
 
+/** The admission by a row. `graceDaysLeft` is read only by the rows that admit by grace. */
+const admissionBy = (
+  { id, act }: AdmissionRow<never>,
+  facts: Omit<AdmissionFacts, 'row'>,
+  graceDaysLeft: () => number,
+  answer?: ServerAnswer,
+): Admission => {
+  const common = { row: id, ...facts };
+  if (act === 'refuse') {
+    const code = refusalOf(id, answer);
+    const { says, todo } = refusals[code];
+    return { ...common, admit: false, license: null, refusal: { code, says, todo }, graceDaysLeft: null };
+  }
+  const outcome = facts.decision?.outcome;
+  const license = id === 'A1' && outcome?.kind === 'license' ? outcome.license : null;
+  const byGrace = id === 'G0' || id === 'G1';
+  return { ...common, admit: true, license, refusal: null, graceDaysLeft: byGrace ? graceDaysLeft() : null };
+};
+
+/** The decision, or the fault that prevented it. Rejects with any other error. */
+const decisionOrFault = async (
+  decision: Promise<Decision>,
+): Promise<{ decision: Decision | null; fault: Fault | null }> => {
+  try {
+    return { decision: await decision, fault: null };
+  } catch (error) {
+    const fault = faultOf(error);
+    if (!fault) throw error;
+    return { decision: null, fault };
+  }
+};
+
 export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Promise<Admission>) => {
   const { state } = d;
   const mode = d.mode ?? 'not-configured';
@@ -70,7 +102,7 @@ export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Pro
     return daysLeft(state.now().grace, graceDaysOf(graceDays, d.version));
   };
 
-  /** What is so now. A client that was seen starts the grace period; where that cannot be written down there is none. */
+  /** The facts on which the table decides. */
   const look = (ask: LicenseRequest) => {
     const { renewalLeadDays, perUserWhenUnreachable } = settingsOf(d.servers.trust());
     const { hardwareId } = ask.device;
@@ -91,45 +123,17 @@ export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Pro
   };
   const beginGrace = async (): Promise<void> => {
     const before = state.now().grace;
-    const seen = (): Promise<boolean> => {
+    const recordClient = (): Promise<boolean> => {
       const change = before ? state.changeLazily : state.change;
       return change((k) => ({ ...k, grace: clientSeen(k.grace, d.now()) }));
     };
-    const written = await seen();
+    const written = await recordClient();
     if (before) return;
     if (written) d.changed();
     else void state.change((k) => ({ ...k, grace: null }));
   };
   const passTime = (): void =>
     void state.changeLazily((k) => (k.grace ? { ...k, grace: timePassed(k.grace, d.now()) } : k));
-
-  const admission = (
-    row: AdmissionRow<never>,
-    looked: Omit<AdmissionFacts, 'row'>,
-    answer?: ServerAnswer,
-  ): Admission => {
-    const { id, act } = row;
-    const common = { row: id, ...looked };
-    if (act === 'refuse') {
-      const code = refusalOf(id, answer);
-      const { says, todo } = refusals[code];
-      return { ...common, admit: false, license: null, refusal: { code, says, todo }, graceDaysLeft: null };
-    }
-    const outcome = looked.decision?.outcome;
-    const license = id === 'A1' && outcome?.kind === 'license' ? outcome.license : null;
-    const graceDaysLeft = id === 'G0' || id === 'G1' ? graceLeft() : null;
-    return { ...common, admit: true, license, refusal: null, graceDaysLeft };
-  };
-
-  const asked = async (ask: LicenseRequest): Promise<{ decision: Decision | null; fault: Fault | null }> => {
-    try {
-      return { decision: await d.request(ask), fault: null };
-    } catch (error) {
-      const fault = faultOf(error);
-      if (!fault) throw error;
-      return { decision: null, fault };
-    }
-  };
 
   return async (ask) => {
     if (mode !== 'remote-administration') await beginGrace();
@@ -138,12 +142,12 @@ export const createAdmission = (d: AdmissionDeps): ((ask: LicenseRequest) => Pro
     if (row) {
       const { claims, notCounted } = first;
       if (row.id === 'D1' && claims) d.servers.admittedOffline(ask.presented ?? '', claims);
-      return admission(row, { decision: null, fault: null, notCounted });
+      return admissionBy(row, { decision: null, fault: null, notCounted }, graceLeft);
     }
-    const { decision, fault } = await asked(ask);
+    const { decision, fault } = await decisionOrFault(d.request(ask));
     passTime();
     const { s, notCounted } = look(ask);
     const answer: ServerAnswer = decision ? answerOf(decision) : { kind: 'unreachable' };
-    return admission(rowAfterAsking({ ...s, answer }), { decision, fault, notCounted }, answer);
+    return admissionBy(rowAfterAsking({ ...s, answer }), { decision, fault, notCounted }, graceLeft, answer);
   };
 };

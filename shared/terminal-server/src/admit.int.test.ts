@@ -1,4 +1,4 @@
-// Letting clients in, on a real bus; the license server is played by the test.
+// Admission of clients on a real NATS, with a fake license server.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,23 +7,23 @@ import path from 'node:path';
 import { after, describe, test, type TestContext } from 'node:test';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { DecisionOutcome } from '@calbus/contracts/terminal-server-messages';
-import { cuttableWire } from '@calbus/testkit/cut';
-import { testBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
+import { startFaultProxy } from '@calbus/test-support/fault-proxy';
+import { testBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
 import { connect, type Admission, type TerminalServer, type TerminalServerOptions } from './client.ts';
 import { fileStore } from './file-store.ts';
 import { memoryStore } from './memory-store.ts';
 import {
-  facts,
-  grant,
+  licenseFacts,
+  grantOutcome,
   hw,
-  playLicenseServer,
+  startFakeLicenseServer,
   rootPem,
-  SERVER,
-  signed,
-  type PlayedLicenseServer,
-} from './played-license-server.ts';
+  LICENSE_SERVER_ID,
+  signedLicense,
+  type FakeLicenseServer,
+} from '@calbus/test-support/terminal-server/fake-license-server';
 import type { Store } from './store.ts';
 
 const DAY = 86_400_000;
@@ -48,16 +48,16 @@ const start = async (options: Options = {}): Promise<TerminalServer> => {
     ...rest,
   });
 };
-const played = async (t: TestContext): Promise<PlayedLicenseServer> => {
+const played = async (t: TestContext): Promise<FakeLicenseServer> => {
   const nc = await (await bus()).connectAs('issuer');
-  const ls = await playLicenseServer(nc, 'ts1');
-  t.after(ls.end);
+  const ls = await startFakeLicenseServer(nc, 'ts1');
+  t.after(ls.stop);
   return ls;
 };
 const together = async (
   t: TestContext,
   options: Options = {},
-): Promise<[PlayedLicenseServer, TerminalServer]> => {
+): Promise<[FakeLicenseServer, TerminalServer]> => {
   const ls = await played(t);
   const ts = await start(options);
   t.after(ts.close);
@@ -78,17 +78,17 @@ const words = (a: Admission): string =>
   `${a.row} ${a.admit ? 'admit' : a.refusal.code}${a.graceDaysLeft === null ? '' : ` ${a.graceDaysLeft}`}`;
 
 describe('a presented license', () => {
-  test('D1: a good full one lets its device in without asking; what does not count is asked about', async (t) => {
+  test('D1: a valid full license admits its device without a request; for other licenses the license server is asked', async (t) => {
     const [ls, ts] = await together(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
-    const good = signed(facts(1));
+    const good = signedLicense(licenseFacts(1));
     assert.equal(words(await ts.admit(device(1, good))), 'D1 admit');
     assert.equal((await ts.admit(device(1, good))).license, null);
-    assert.equal(ls.took.request.length, 0);
+    assert.equal(ls.received.request.length, 0);
     for (const [presented, why] of [
-      [signed(facts(2)), 'another device'],
+      [signedLicense(licenseFacts(2)), 'another device'],
       [`${good.slice(0, -4)}AAAA`, 'signature'],
-      [signed(facts(1, { licenseServerId: 'Z'.repeat(35) })), 'another license server'],
+      [signedLicense(licenseFacts(1, { licenseServerId: 'Z'.repeat(35) })), 'another license server'],
       ['a.b.c', 'not a license'],
     ] as const) {
       const a = await ts.admit(device(1, presented));
@@ -100,21 +100,21 @@ describe('a presented license', () => {
       { version: '2000' },
       { notAfter: Date.now() + 7 * DAY - 2_000 },
     ] as const)
-      assert.equal((await ts.admit(device(1, signed(facts(1, of))))).row, 'G1');
+      assert.equal((await ts.admit(device(1, signedLicense(licenseFacts(1, of))))).row, 'G1');
   });
 
-  test('R4: one that is ended early counts no more once that is told, and stays so over a restart without NATS', async (t) => {
+  test('R4: a license that ended early no longer counts after the snapshot, also after a restart without NATS', async (t) => {
     const store = memoryStore();
     const [ls, ts] = await together(t, { store });
-    ls.change({ settings: noGrace });
-    const license = signed(facts(1));
+    ls.changeTrust({ settings: noGrace });
+    const license = signedLicense(licenseFacts(1));
     assert.equal((await ts.admit(device(1, license))).row, 'D1');
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
-    ls.change({
+    ls.changeTrust({
       ended: [{ licenseId: 'l1', notAfter: Date.now() + DAY }],
       position: { generation: 'g1', sequence: 8 },
     });
-    await eventually('it counts no more', async () => (await ts.admit(device(1, license))).row === 'D12', {
+    await eventually('it no longer counts', async () => (await ts.admit(device(1, license))).row === 'D12', {
       withinMs: 3_000,
     });
     assert.match((await ts.admit(device(1, license))).notCounted ?? '', /ended early/);
@@ -122,30 +122,30 @@ describe('a presented license', () => {
     const offline = await start({ store, servers: 'nats://127.0.0.1:1' });
     t.after(offline.close);
     assert.equal(words(await offline.admit(device(1, license))), 'D12 LICENSE_SERVER_UNREACHABLE');
-    assert.equal(words(await offline.admit(device(2, signed(facts(2))))), 'D1 admit');
+    assert.equal(words(await offline.admit(device(2, signedLicense(licenseFacts(2))))), 'D1 admit');
   });
 
-  test('one of a lower epoch that is newer than the higher one counts as nothing, also where it is granted', async (t) => {
+  test('a newer license of a lower epoch does not count, even if it is granted', async (t) => {
     const [ls, ts] = await together(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
-    const older = signed(facts(1, { issuedAt: Date.now() - DAY }));
-    const newer = signed(facts(2, { issuedAt: Date.now() + 60_000 }));
+    const older = signedLicense(licenseFacts(1, { issuedAt: Date.now() - DAY }));
+    const newer = signedLicense(licenseFacts(2, { issuedAt: Date.now() + 60_000 }));
     assert.equal((await ts.admit(device(2, newer))).row, 'D1');
-    assert.equal((await ts.admit(device(4, signed(facts(4, { epoch: 2 }))))).row, 'D1');
+    assert.equal((await ts.admit(device(4, signedLicense(licenseFacts(4, { epoch: 2 }))))).row, 'D1');
     assert.match((await ts.admit(device(2, newer))).notCounted ?? '', /earlier copy/);
     assert.equal((await ts.admit(device(1, older))).row, 'D1');
-    ls.answers.request = () => grant(facts(3, { issuedAt: Date.now() + 60_000 }));
+    ls.answers.request = () => grantOutcome(licenseFacts(3, { issuedAt: Date.now() + 60_000 }));
     const a = await ts.admit(device(3));
     assert.deepEqual([a.row, a.fault?.code], ['G1', 'INVALID_BODY']);
-    ls.answers.request = () => grant(facts(3, { issuedAt: Date.now() + 60_000, epoch: 2 }));
+    ls.answers.request = () => grantOutcome(licenseFacts(3, { issuedAt: Date.now() + 60_000, epoch: 2 }));
     assert.equal((await ts.admit(device(3))).row, 'A1');
   });
 });
 
 describe('the license server is asked', () => {
-  test('A1: what it grants is handed to the client', async (t) => {
+  test('A1: the client gets the granted license', async (t) => {
     const [ls, ts] = await together(t);
-    ls.answers.request = () => grant(facts(1));
+    ls.answers.request = () => grantOutcome(licenseFacts(1));
     const a = await ts.admit(device(1));
     assert.equal(words(a), 'A1 admit');
     assert.equal(a.decision?.row, 'D13');
@@ -153,10 +153,10 @@ describe('the license server is asked', () => {
     assert.ok(checked.ok && checked.claims.sub === hw(1));
   });
 
-  test('D3: on a license in date while it is away, faults or takes nothing new; D12 on another refusal', async (t) => {
+  test('D3: a valid license admits while the license server is unreachable, faults, or issues nothing new; D12 on other refusals', async (t) => {
     const [ls, ts] = await together(t);
-    ls.change({ settings: noGrace });
-    const temporary = signed(facts(1, { kind: 'temporary' }));
+    ls.changeTrust({ settings: noGrace });
+    const temporary = signedLicense(licenseFacts(1, { kind: 'temporary' }));
     const rows: string[] = [];
     for (const says of [
       'nothing',
@@ -170,16 +170,16 @@ describe('the license server is asked', () => {
     }
     assert.deepEqual(rows, [...Array<string>(4).fill('D3 admit'), 'D12 NO_LICENSE_AVAILABLE']);
     ls.answers.request = () => 'nothing';
-    const over = signed(facts(1, { kind: 'temporary', notAfter: Date.now() - 2_000 }));
+    const over = signedLicense(licenseFacts(1, { kind: 'temporary', notAfter: Date.now() - 2_000 }));
     const a = await ts.admit(device(1, over));
     assert.equal(words(a), 'D12 LICENSE_SERVER_UNREACHABLE');
     assert.equal(a.fault?.code, 'TIMEOUT');
     assert.ok(!a.admit && a.refusal.todo.includes('calbus status'));
   });
 
-  test('U8: an authenticated user is let in while it is away, unless the setting says no', async (t) => {
+  test('U8: an authenticated user is admitted while the license server is unreachable, unless the setting forbids it', async (t) => {
     const [ls, ts] = await together(t, { mode: 'per-user' });
-    ls.change({ settings: noGrace });
+    ls.changeTrust({ settings: noGrace });
     const user = (authenticatedBy?: string) => ({
       ...device(1),
       user: { name: 'ann', ...(authenticatedBy === undefined ? {} : { authenticatedBy }) },
@@ -190,14 +190,14 @@ describe('the license server is asked', () => {
     );
     assert.equal(words(await ts.admit(user('pam'))), 'U8 admit');
     assert.equal(words(await ts.admit(user())), 'U8 LICENSE_SERVER_UNREACHABLE');
-    ls.change({ settings: { ...noGrace, perUserWhenUnreachable: 'refuse' } });
+    ls.changeTrust({ settings: { ...noGrace, perUserWhenUnreachable: 'refuse' } });
     await eventually('the setting', async () => !(await ts.admit(user('pam'))).admit);
     assert.equal((await ts.admit(user('pam'))).row, 'U8');
     ls.answers.request = () => ({ kind: 'per-user', userKey: 'ann', version: '2003', notAfter: null });
     assert.equal(words(await ts.admit(user('pam'))), 'A1 admit');
   });
 
-  test('D0 and G0 ask nobody', async (t) => {
+  test('D0 and G0 decide without the license server', async (t) => {
     const [ls, ts] = await together(t, { mode: 'remote-administration', store: memoryStore() });
     assert.equal(words(await ts.admit(device(1))), 'D0 admit');
     assert.equal(ts.status().grace, null);
@@ -210,13 +210,13 @@ describe('the license server is asked', () => {
     assert.equal(words(await unset.admit(device(1))), 'G0 admit 1');
     days = 121;
     assert.equal(words(await unset.admit(device(1))), 'G0 MODE_NOT_CONFIGURED');
-    assert.equal(ls.took.request.length, 0);
-    assert.deepEqual(ls.took.stands, []);
+    assert.equal(ls.received.request.length, 0);
+    assert.deepEqual(ls.received.stands, []);
   });
 });
 
 describe('grace', () => {
-  test('G1: survives restarts, and a clock that goes back gives nothing anew', async (t) => {
+  test('G1: it survives restarts, and a clock that is set back does not extend it', async (t) => {
     const ls = await played(t);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     const file = path.join(dir, 'grace.json');
@@ -234,10 +234,10 @@ describe('grace', () => {
     assert.equal(await rowAt(120), 'D12 NO_LICENSE_AVAILABLE');
     assert.equal(await rowAt(0), 'D12 NO_LICENSE_AVAILABLE');
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, -9));
-    await assert.rejects(rowAt(0), /is not what a terminal server keeps/);
+    await assert.rejects(rowAt(0), /is not the store of a terminal server/);
   });
 
-  test("the license server's time counts, too, where the clock was set back", async (t) => {
+  test("the license server's time also counts if the clock was set back", async (t) => {
     const ls = await played(t);
     const store = memoryStore();
     const from = Date.now();
@@ -249,21 +249,21 @@ describe('grace', () => {
     assert.equal(words(await ts.admit(device(1))), 'D12 NO_LICENSE_AVAILABLE');
   });
 
-  test('ends with the first full license, not with a temporary one; 90 days at most for version 2000', async (t) => {
+  test('it ends with the first full license, not with a temporary one; at most 90 days for version 2000', async (t) => {
     const [ls, ts] = await together(t, { version: '2000' });
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     assert.equal(words(await ts.admit(device(1))), 'G1 admit 90');
-    ls.answers.request = () => grant(facts(1, { kind: 'temporary' }));
+    ls.answers.request = () => grantOutcome(licenseFacts(1, { kind: 'temporary' }));
     assert.equal((await ts.admit(device(1))).row, 'A1');
     assert.equal(ts.status().grace?.over, 'no');
-    ls.answers.request = () => grant(facts(2));
+    ls.answers.request = () => grantOutcome(licenseFacts(2));
     assert.equal((await ts.admit(device(2))).row, 'A1');
     assert.equal(ts.status().grace?.over, 'license');
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     assert.equal(words(await ts.admit(device(3))), 'D12 NO_LICENSE_AVAILABLE');
   });
 
-  test('that cannot be written down is not given', async (t) => {
+  test('it is not granted if it cannot be stored', async (t) => {
     const inner = memoryStore();
     let full = true;
     const store: Store = {
@@ -284,41 +284,41 @@ describe('grace', () => {
 });
 
 describe('while NATS is away', () => {
-  test('it starts, works on what it kept, and connects when it can', async (t) => {
+  test('it starts, works from its store, and connects when it can', async (t) => {
     const b = await bus();
     const ls = await played(t);
     const store = memoryStore();
     const before = await start({ store });
     await before.close();
-    await using wire = await cuttableWire(b.server);
+    await using wire = await startFaultProxy(b.server);
     wire.cut();
     const ts = await start({ store, servers: `nats://${wire.host}:${wire.port}` });
     t.after(ts.close);
     assert.equal(ts.status().link.kind, 'away');
-    assert.equal(words(await ts.admit(device(1, signed(facts(1))))), 'D1 admit');
-    const temporary = signed(facts(2, { kind: 'temporary' }));
+    assert.equal(words(await ts.admit(device(1, signedLicense(licenseFacts(1))))), 'D1 admit');
+    const temporary = signedLicense(licenseFacts(2, { kind: 'temporary' }));
     assert.equal(words(await ts.admit(device(2, temporary))), 'D3 admit');
     assert.equal(words(await ts.admit(device(3))), 'G1 admit 120');
-    ls.answers.request = () => grant(facts(3));
+    ls.answers.request = () => grantOutcome(licenseFacts(3));
     wire.restore();
     await eventually('it is connected', () => ts.status().link.kind === 'connected');
     assert.equal(words(await ts.admit(device(3))), 'A1 admit');
   });
 
-  test('nobody waits for the deadline once it has been away for some seconds', async (t) => {
+  test('no caller waits for the deadline after it has been away for three seconds', async (t) => {
     const ls = await played(t);
     const b = await bus();
-    await using wire = await cuttableWire(b.server);
+    await using wire = await startFaultProxy(b.server);
     const ts = await start({
       waitsMs: 60_000,
       store: memoryStore(),
       servers: `nats://${wire.host}:${wire.port}`,
     });
     t.after(ts.close);
-    ls.answers.request = () => grant(facts(1));
+    ls.answers.request = () => grantOutcome(licenseFacts(1));
     assert.equal(words(await ts.admit(device(1))), 'A1 admit');
     wire.cut();
-    // Whoever asked before is told when it is known, whoever asks after at once.
+    // Earlier requests fail when the absence is known, later ones fail at once.
     for (let n = 0; n < 2; n += 1)
       assert.equal((await ts.admit(device(1))).fault?.code, 'UNREACHABLE', `${n}`);
     await assert.rejects(ts.validated('l1', hw(1)), /UNREACHABLE/);
@@ -327,19 +327,19 @@ describe('while NATS is away', () => {
     assert.equal(words(await ts.admit(device(1))), 'A1 admit');
   });
 
-  test('a seed that is none, and a store of another terminal server, are said at once', async () => {
+  test('an invalid seed and the store of another terminal server are reported at once', async () => {
     await assert.rejects(start({ seed: 'junk' }));
     const store = memoryStore();
     await (await start({ store, servers: 'nats://127.0.0.1:1' })).close();
     const used = await start({ store });
-    await used.admit(device(1, signed(facts(1))));
+    await used.admit(device(1, signedLicense(licenseFacts(1))));
     await used.close();
-    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /of the terminal server "ts1"/);
+    await assert.rejects(start({ store, terminalServerId: 'ts9' }), /belongs to the terminal server "ts1"/);
   });
 });
 
-describe('of its own accord', () => {
-  test('a log-on is reported until a decision confirms it: with the next request, by itself, over a restart', async (t) => {
+describe('reports', () => {
+  test('a log-on is reported until a decision confirms it: with the next request, alone, after a restart', async (t) => {
     const ls = await played(t);
     const store = memoryStore();
     const ts = await start({ store });
@@ -347,13 +347,13 @@ describe('of its own accord', () => {
     assert.equal(ts.status().waiting.logOns, 1);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     await ts.admit(device(1));
-    assert.equal(ls.took.request.at(-1)?.validatedLicenseId, 'l1');
+    assert.equal(ls.received.request.at(-1)?.validatedLicenseId, 'l1');
     assert.equal(ts.status().waiting.logOns, 1, 'a refusal confirms nothing');
-    ls.answers.request = () => grant(facts(1, { kind: 'temporary' }));
+    ls.answers.request = () => grantOutcome(licenseFacts(1, { kind: 'temporary' }));
     await ts.admit(device(1));
     assert.equal(ts.status().waiting.logOns, 0);
     await ts.admit(device(1));
-    assert.equal(ls.took.request.at(-1)?.validatedLicenseId, undefined);
+    assert.equal(ls.received.request.at(-1)?.validatedLicenseId, undefined);
 
     await assert.rejects(ts.validated('l2', hw(2)), /TIMEOUT/);
     await ts.close();
@@ -361,46 +361,46 @@ describe('of its own accord', () => {
     const again = await start({ store });
     t.after(again.close);
     await eventually('it is confirmed', () => again.status().waiting.logOns === 0);
-    const reports = ls.took.validated.filter((v) => v.licenseId === 'l2');
+    const reports = ls.received.validated.filter((v) => v.licenseId === 'l2');
     assert.ok(reports.length > 1);
     assert.equal(new Set(reports.map((r) => r.requestId)).size, 1, 'one report has one request id');
   });
 
-  test('a log-on that is not confirmed is said again now and then; a refusal ends it', async (t) => {
+  test('an unconfirmed log-on is reported again at an interval; a refusal ends it', async (t) => {
     const [ls, ts] = await together(t, { againMs: 100 });
     await assert.rejects(ts.validated('l1', hw(1)), /TIMEOUT/);
     ls.answers.validated = () => refused('UNKNOWN_LICENSE');
     await eventually('it is confirmed', () => ts.status().waiting.logOns === 0);
   });
 
-  test('N4: a license of another life of the ledger is reported in the background, once it is confirmed never again', async (t) => {
+  test('N4: a license of another generation is reported in the background until it is confirmed', async (t) => {
     const [ls, ts] = await together(t, { againMs: 100 });
-    const other = signed(facts(1, { position: { generation: 'g0', sequence: 3 } }));
-    assert.equal((await ts.admit(device(1, signed(facts(1))))).row, 'D1');
+    const other = signedLicense(licenseFacts(1, { position: { generation: 'g0', sequence: 3 } }));
+    assert.equal((await ts.admit(device(1, signedLicense(licenseFacts(1))))).row, 'D1');
     assert.equal((await ts.admit(device(1, other))).row, 'D1');
-    await eventually('it is said again', () => ls.took.relearn.length > 2);
-    assert.ok(ls.took.relearn.every((r) => r.license === other));
+    await eventually('it is reported again', () => ls.received.relearn.length > 2);
+    assert.ok(ls.received.relearn.every((r) => r.license === other));
     ls.answers.relearn = () => refused('NOT_RELEARNED');
     await eventually('it is confirmed', () => ts.status().waiting.relearns === 0);
-    const said = ls.took.relearn.length;
+    const said = ls.received.relearn.length;
     assert.equal((await ts.admit(device(1, other))).row, 'D1');
     await new Promise((r) => setTimeout(r, 500));
-    assert.equal(ls.took.relearn.length, said);
-    ls.change({ generation: 'g2', position: { generation: 'g2', sequence: 1 } });
-    await eventually('in a third life it is said anew', async () => {
+    assert.equal(ls.received.relearn.length, said);
+    ls.changeTrust({ generation: 'g2', position: { generation: 'g2', sequence: 1 } });
+    await eventually('a third generation learns it again', async () => {
       await ts.admit(device(1, other));
-      return ls.took.relearn.length > said;
+      return ls.received.relearn.length > said;
     });
   });
 
-  test('T0: how it stands is said at connect and when it changes, and not again otherwise', async (t) => {
+  test('T0: the state is reported at connect and when it changes, and not otherwise', async (t) => {
     let days = 0;
     const [ls, ts] = await together(t, {
       store: memoryStore(),
       againMs: 100,
       now: () => Date.now() + days * DAY,
     });
-    const stands = () => ls.took.stands.map((s) => `${s.version} ${s.mode} ${s.grace?.over}`);
+    const stands = () => ls.received.stands.map((s) => `${s.version} ${s.mode} ${s.grace?.over}`);
     await eventually('the first', () => stands().length === 1);
     ls.answers.request = () => refused('NO_LICENSE_AVAILABLE');
     await ts.admit(device(1));
@@ -412,12 +412,12 @@ describe('of its own accord', () => {
     assert.equal(stands()[2], '2003 per-device time');
     await new Promise((r) => setTimeout(r, 300));
     days = 202;
-    await eventually('once more after a day', () => stands().length === 4);
+    await eventually('again after a day', () => stands().length === 4);
     await new Promise((r) => setTimeout(r, 300));
     assert.equal(stands().length, 4);
   });
 
-  test('T0: what changes while it is being said is said right after', async (t) => {
+  test('T0: a change during a report is reported right after it', async (t) => {
     const ls = await played(t);
     let first = true;
     ls.answers.stands = () => {
@@ -427,19 +427,19 @@ describe('of its own accord', () => {
     };
     const ts = await start({ store: memoryStore(), waitsMs: 5_000 });
     t.after(ts.close);
-    // The first copy is not answered; the second, 0.8 s later, is. In between the first client comes.
-    await eventually('it is being said', () => ls.took.stands.length === 1);
-    await ts.admit(device(1, signed(facts(1))));
-    await eventually('the grace period is said', () => ls.took.stands.at(-1)?.grace?.over === 'no', {
+    // The second copy, 0.8 s later, gets the first answer. Before that the first client connects.
+    await eventually('the report is under way', () => ls.received.stands.length === 1);
+    await ts.admit(device(1, signedLicense(licenseFacts(1))));
+    await eventually('the grace period is reported', () => ls.received.stands.at(-1)?.grace?.over === 'no', {
       withinMs: 4_000,
     });
   });
 
-  test('who only asks says nothing of itself', async (t) => {
+  test('a caller without a store reports no state', async (t) => {
     const [ls, ts] = await together(t, { againMs: 50 });
-    await ts.admit(device(1, signed(facts(1))));
+    await ts.admit(device(1, signedLicense(licenseFacts(1))));
     await new Promise((r) => setTimeout(r, 500));
-    assert.deepEqual(ls.took.stands, []);
-    assert.equal(ls.trust.licenseServerId, SERVER);
+    assert.deepEqual(ls.received.stands, []);
+    assert.equal(ls.trust.licenseServerId, LICENSE_SERVER_ID);
   });
 });

@@ -1,4 +1,4 @@
-// The library on a real bus; the test itself is the issuer.
+// The library on a real NATS; the test is the issuer.
 
 import assert from 'node:assert/strict';
 import type { KeyObject } from 'node:crypto';
@@ -18,14 +18,14 @@ import {
   trustSnapshot,
   type DecisionOutcome,
 } from '@calbus/contracts/terminal-server-messages';
-import { cuttableWire } from '@calbus/testkit/cut';
-import { testLicenseServer, type TestIssuingKey } from '@calbus/testkit/certificates';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { newKeyPair } from '@calbus/trust/certificates';
-import { signLicense } from '@calbus/trust/licenses';
-import { signTogether } from '@calbus/trust/together';
+import { startFaultProxy } from '@calbus/test-support/fault-proxy';
+import { testLicenseServer, type TestIssuingKey } from '@calbus/test-support/license-server-certificates';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
+import { newKeyPair } from '@calbus/licenses/certificates';
+import { signLicense } from '@calbus/licenses/license-signature';
+import { signBatch } from '@calbus/licenses/batch-signature';
 import { connect, type TerminalServer, type TerminalServerOptions } from './client.ts';
 
 const DAY = 86_400_000;
@@ -163,7 +163,7 @@ const device = (n: number) => ({ device: { hardwareId: hw(n), name: `desk-${n}` 
 const codeOf = async (what: Promise<unknown>): Promise<string | undefined> =>
   faultOf(await what.catch((e: unknown) => e))?.code;
 
-test('the same bytes are published again at 0.8 s and 1.8 s, and the first answer is taken', async (t) => {
+test('the same bytes are published again at 0.8 s and 1.8 s, and the first answer counts', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   issuer.answer = (body, copy) => {
     if (copy === 3)
@@ -178,7 +178,7 @@ test('the same bytes are published again at 0.8 s and 1.8 s, and the first answe
   assert.ok(issuer.copies.every((c) => Buffer.from(c).equals(Buffer.from(issuer.copies[0] ?? []))));
 });
 
-test('nobody answers: TIMEOUT at the deadline', async (t) => {
+test('without an answer: TIMEOUT at the deadline', async (t) => {
   const { ts } = await together(t, 'ts1', { waitsMs: 300 });
   const from = performance.now();
   assert.equal(await codeOf(ts.request(device(1))), 'TIMEOUT');
@@ -197,7 +197,7 @@ test('a refusal is an answer; a fault is an error with its code', async (t) => {
   assert.equal(await codeOf(ts.request(device(2))), 'INVALID_BODY');
 });
 
-test('garbage and answers to other requests are ignored; what is none of ours is counted', async (t) => {
+test('garbage and answers to other requests are ignored; foreign messages are counted', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   issuer.answer = ({ requestId }) => {
     const junk = [
@@ -214,7 +214,7 @@ test('garbage and answers to other requests are ignored; what is none of ours is
   await eventually('all four to be counted', () => ts.ignored(), { accept: (n) => n === 4 });
 });
 
-test('a key it does not know makes it ask for trust once more', async (t) => {
+test('an unknown key makes it ask for a trust snapshot', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   assert.equal(issuer.trustAsked, 1);
   const license = signLicense(second.keys.privateKey, 'k2', factsOf(1));
@@ -226,7 +226,7 @@ test('a key it does not know makes it ask for trust once more', async (t) => {
   assert.ok(ts.check(license).ok);
 });
 
-test('a key that the issuer it asks does not publish yet is waited for a moment', async (t) => {
+test('it waits for a key that the issuer does not publish yet', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   const license = signLicense(second.keys.privateKey, 'k2', factsOf(1));
   issuer.answer = ({ requestId }) => {
@@ -236,7 +236,7 @@ test('a key that the issuer it asks does not publish yet is waited for a moment'
   assert.equal((await ts.request(device(1))).outcome.kind, 'license');
 });
 
-test('trust.changed makes it ask again; a license of a key that is published no more is shown with its chain', async (t) => {
+test('trust.changed makes it ask for a snapshot; a license of a key that is no longer published travels with its chain', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   const license = signLicense(first.keys.privateKey, 'k1', factsOf(1));
   assert.ok(ts.check(license).ok);
@@ -244,7 +244,7 @@ test('trust.changed makes it ask again; a license of a key that is published no 
   issuer.nc.publish(subjects.trust.changed, encode(trustChanged, stamp(), { generation: 'g1', epoch: 1 }));
   const later = signLicense(second.keys.privateKey, 'k2', factsOf(2));
   await eventually('the new key to be known', () => ts.check(later).ok);
-  assert.ok(ts.check(license).ok, 'what the earlier key signed is good until its end');
+  assert.ok(ts.check(license).ok, 'licenses of the earlier key are valid until their end');
   const shown: (readonly string[] | undefined)[] = [];
   issuer.answer = ({ requestId, presentedChain }) => {
     shown.push(presentedChain);
@@ -254,7 +254,7 @@ test('trust.changed makes it ask again; a license of a key that is published no 
   assert.deepEqual([shown.at(0), shown.at(-1)], [first.chain, undefined]);
 });
 
-test('a license that does not verify, or is of another device, is never handed out', async (t) => {
+test('a license that does not verify, or belongs to another device, is never handed out', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   const forged = signLicense(newKeyPair().privateKey, 'k1', factsOf(1));
   const others = signLicense(first.keys.privateKey, 'k1', { ...factsOf(1), hardwareId: hw(2) });
@@ -264,7 +264,7 @@ test('a license that does not verify, or is of another device, is never handed o
   }
 });
 
-test('licenses that came in one message are verified by the one signature for all of them', async (t) => {
+test('licenses of one message are verified by one batch signature', async (t) => {
   const { issuer, ts } = await together(t, 'ts1');
   const license = (n: number): string => {
     const jws = signLicense(first.keys.privateKey, 'k1', factsOf(n));
@@ -280,22 +280,22 @@ test('licenses that came in one message are verified by the one signature for al
         position,
       } as const;
       const decisions = [{ ...facts, outcome: granted(license(n), n) }];
-      const signedTogether = signTogether(key, 'k1', [license(n)]);
+      const signedTogether = signBatch(key, 'k1', [license(n)]);
       const bytes = encode(licenseDecisions, stamp(), { decisions, signedTogether });
       issuer.nc.publish(subjects.decision.of('ts1', requestId), bytes);
     };
   };
   told(31, newKeyPair().privateKey);
-  assert.equal(await codeOf(ts.request(device(31))), 'INVALID_BODY', 'by nobody who may');
+  assert.equal(await codeOf(ts.request(device(31))), 'INVALID_BODY', 'by an unauthorised key');
   told(32, first.keys.privateKey);
   assert.equal((await ts.request(device(32))).outcome.kind, 'license');
 });
 
-test('a connection cut in the middle: the request is published again when it is back', async (t) => {
+test('after a cut connection the request is published again', async (t) => {
   const b = await bus();
-  await using wire = await cuttableWire(b.server);
+  await using wire = await startFaultProxy(b.server);
   const { issuer, ts } = await together(t, 'ts2', { servers: `nats://${wire.host}:${wire.port}` });
-  // Only what comes after the cut is answered: the first copy's answer would have been lost with the connection.
+  // Only copies after the cut are answered, because the answer to the first copy would be lost with the connection.
   let cut = false;
   issuer.answer = ({ requestId }) => {
     if (cut) issuer.decide(requestId, granted(signLicense(first.keys.privateKey, 'k1', factsOf(3)), 3));
@@ -310,7 +310,7 @@ test('a connection cut in the middle: the request is published again when it is 
   assert.ok(performance.now() - from < 4_000);
 });
 
-test('a full queue is BUSY, said without waiting for the deadline', async () => {
+test('a full queue is BUSY before the deadline', async () => {
   await using b = await testBus(['ts1', 'ts2']);
   const issuer = await b.connectAs('issuer');
   issuer.subscribe(subjects.trust.request('ts1'), {

@@ -1,36 +1,39 @@
-// Several license servers in order: two buses, each with a license server of its own that the test plays.
+// Several license servers in order: two NATS servers, each with a fake license server.
 
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { testLicenseServer } from '@calbus/testkit/certificates';
-import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
-import { testBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { oncePerFile } from '@calbus/testkit/servers';
-import { signLicense } from '@calbus/trust/licenses';
+import { testLicenseServer } from '@calbus/test-support/license-server-certificates';
+import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-proxy';
+import { testBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { oncePerFile } from '@calbus/test-support/servers';
+import { signLicense } from '@calbus/licenses/license-signature';
 import { connect, type Admission, type TerminalServer } from './client.ts';
 import { memoryStore } from './memory-store.ts';
 import {
-  facts,
-  grant,
+  licenseFacts,
+  grantOutcome,
   hw,
-  playLicenseServer,
+  startFakeLicenseServer,
   rootPem,
-  signed,
-  type PlayedLicenseServer,
-} from './played-license-server.ts';
+  signedLicense,
+  type FakeLicenseServer,
+} from '@calbus/test-support/terminal-server/fake-license-server';
 import type { Store } from './store.ts';
 
 const DAY = 86_400_000;
 const OTHER = 'FGHIJ67890FGHIJ67890FGHIJ67890FGHIJ';
 const other = await testLicenseServer(OTHER);
 const otherKey = await other.issuingKey('other-key');
-const factsOfOther = (n: number, over: Parameters<typeof facts>[1] = {}): ReturnType<typeof facts> =>
-  facts(n, { licenseServerId: OTHER, licenseId: `other-${n}`, ...over });
-const signedByOther = (f: ReturnType<typeof facts>): string =>
+const factsOfOther = (
+  n: number,
+  over: Parameters<typeof licenseFacts>[1] = {},
+): ReturnType<typeof licenseFacts> =>
+  licenseFacts(n, { licenseServerId: OTHER, licenseId: `other-${n}`, ...over });
+const signedByOther = (f: ReturnType<typeof licenseFacts>): string =>
   signLicense(otherKey.keys.privateKey, 'other-key', f);
-const grantOfOther = (f: ReturnType<typeof facts>) => ({
-  ...grant(f),
+const grantOfOther = (f: ReturnType<typeof licenseFacts>) => ({
+  ...grantOutcome(f),
   license: signedByOther(f),
 });
 
@@ -38,26 +41,26 @@ const firstBus = oncePerFile(() => testBus(['ts1']));
 const secondBus = oncePerFile(() => testBus(['ts-9']));
 
 type Both = {
-  readonly one: PlayedLicenseServer;
-  readonly two: PlayedLicenseServer;
+  readonly one: FakeLicenseServer;
+  readonly two: FakeLicenseServer;
   /** The wire to the first. */
-  readonly wire: CuttableWire;
+  readonly wire: FaultProxy;
   readonly start: (o?: { store?: Store; waitsMs?: number }) => Promise<TerminalServer>;
 };
 const both = async (t: TestContext): Promise<Both> => {
   const [a, b] = [await firstBus(), await secondBus()];
-  const one = await playLicenseServer(await a.connectAs('issuer'), 'ts1');
-  const two = await playLicenseServer(await b.connectAs('issuer'), 'ts-9');
-  two.change({
+  const one = await startFakeLicenseServer(await a.connectAs('issuer'), 'ts1');
+  const two = await startFakeLicenseServer(await b.connectAs('issuer'), 'ts-9');
+  two.changeTrust({
     licenseServerId: OTHER,
     issuing: [{ kid: 'other-key', chain: otherKey.chain }],
     generation: 'g-other',
     position: { generation: 'g-other', sequence: 3 },
   });
-  const wire = await cuttableWire(a.server);
+  const wire = await startFaultProxy(a.server);
   t.after(async () => {
-    await one.end();
-    await two.end();
+    await one.stop();
+    await two.stop();
     await wire[Symbol.asyncDispose]();
   });
   const start: Both['start'] = async (o = {}) => {
@@ -91,25 +94,25 @@ const device = (n: number, presented?: string) => ({
 const grantedBy = (a: Admission): string =>
   a.decision?.outcome.kind === 'license' ? a.decision.outcome.licenseId : `${a.row} ${a.fault?.code ?? ''}`;
 
-test('the first is asked, and its refusal is an answer; the next only where the first does not answer', async (t) => {
+test('the first is asked, and its refusal is final; the next is asked only if the first does not answer', async (t) => {
   const { one, two, start } = await both(t);
   const ts = await start({ waitsMs: 3_000 });
-  one.answers.request = () => grant(facts(1));
+  one.answers.request = () => grantOutcome(licenseFacts(1));
   two.answers.request = () => grantOfOther(factsOfOther(1));
   assert.equal(grantedBy(await ts.admit(device(1))), 'l1');
   one.answers.request = () => ({ kind: 'refused', code: 'NO_LICENSE_AVAILABLE', says: 'so', again: 'later' });
   assert.equal((await ts.admit(device(1))).decision?.outcome.kind, 'refused');
-  assert.equal(two.took.request.length, 0);
+  assert.equal(two.received.request.length, 0);
   one.answers.request = () => 'nothing';
   assert.equal(grantedBy(await ts.admit(device(1))), 'other-1');
-  assert.equal(two.took.request[0]?.device.hardwareId, hw(1));
+  assert.equal(two.received.request[0]?.device.hardwareId, hw(1));
 });
 
-test('one that is away is passed over at once, and asked again when it is back', async (t) => {
+test('an absent license server is skipped at once, and asked again when it is back', async (t) => {
   const { one, two, wire, start } = await both(t);
   wire.cut();
   const ts = await start({ waitsMs: 60_000 });
-  one.answers.request = () => grant(facts(2));
+  one.answers.request = () => grantOutcome(licenseFacts(2));
   two.answers.request = () => grantOfOther(factsOfOther(2));
   // It waits for the connection for some seconds, not half of a minute.
   const from = performance.now();
@@ -125,37 +128,37 @@ test('one that is away is passed over at once, and asked again when it is back',
   assert.equal(grantedBy(await ts.admit(device(2))), 'l2');
 });
 
-test('a license of any of them counts; it is renewed by who issued it, and a log-on is reported there', async (t) => {
+test('a license of each of them counts; its issuer renews it and gets the log-on report', async (t) => {
   const { one, two, start } = await both(t);
   const ts = await start();
   await eventually('both are known', () => ts.status().further[0]?.licenseServerId === OTHER);
-  for (const license of [signed(facts(3)), signedByOther(factsOfOther(3))])
+  for (const license of [signedLicense(licenseFacts(3)), signedByOther(factsOfOther(3))])
     assert.equal((await ts.admit(device(3, license))).row, 'D1');
-  one.answers.request = () => grant(facts(4));
+  one.answers.request = () => grantOutcome(licenseFacts(4));
   two.answers.request = () => grantOfOther(factsOfOther(4, { kind: 'temporary' }));
   two.answers.validated = ({ licenseId }) => ({ kind: 'validated', licenseId });
   const ending = signedByOther(factsOfOther(4, { notAfter: Date.now() + DAY }));
   assert.equal(grantedBy(await ts.admit(device(4, ending))), 'other-4');
   assert.equal((await ts.validated('other-4', hw(4))).outcome.kind, 'validated');
-  assert.equal(one.took.validated.length + one.took.request.length, 0);
+  assert.equal(one.received.validated.length + one.received.request.length, 0);
 });
 
-test('a log-on of unknown origin is reported to all: who issued the license confirms it', async (t) => {
+test('a log-on with a license of unknown origin is reported to all; the issuer confirms it', async (t) => {
   const { one, two, start } = await both(t);
   const ts = await start();
   one.answers.validated = () => ({ kind: 'refused', code: 'UNKNOWN_LICENSE', says: 'so', again: 'never' });
   two.answers.validated = ({ licenseId }) => ({ kind: 'validated', licenseId });
   assert.equal((await ts.validated('other-7', hw(7))).outcome.kind, 'validated');
-  assert.equal(one.took.validated.length, 1);
+  assert.equal(one.received.validated.length, 1);
 });
 
-test('what is known of each survives a restart, and what one ended counts no more with none of them there', async (t) => {
+test('the state of each survives a restart, and a license that one of them ended does not count while all are away', async (t) => {
   const { two, wire, start } = await both(t);
   const store = memoryStore();
   const license = signedByOther(factsOfOther(5));
   const before = await start({ store });
   await eventually('it counts', () => before.check(license).ok);
-  two.change({
+  two.changeTrust({
     ended: [{ licenseId: 'other-6', notAfter: Date.now() + DAY }],
     position: { generation: 'g-other', sequence: 4 },
   });
@@ -185,7 +188,7 @@ test('what is known of each survives a restart, and what one ended counts no mor
   assert.match(ended.notCounted ?? '', /ended early/);
 });
 
-test('two of one name, and a second one with a seed that is none, are said at once', async (t) => {
+test('a duplicate name and an invalid second seed are reported at once', async (t) => {
   const { start } = await both(t);
   const ts = await start();
   const o = {

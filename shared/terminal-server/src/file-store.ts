@@ -1,16 +1,17 @@
-// One JSON file, for one process at a time. A new one is written beside it and takes its name, so that there is always a whole one.
-// The lock beside it is the operating system's: it ends with the process, however that ends.
+// A store in one JSON file, for one process at a time. A write creates a new file and renames it, so the file is always complete.
+// The operating system holds the lock beside it, so the lock ends with the process, also when the process is killed.
 
 import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { firstIssue } from '@calbus/contracts/envelope';
-import { storedStateSchema, type StoredState, type Store } from './store.ts';
+import { laterFormatProblem } from '@calbus/contracts/stored-format';
+import { STORE_FORMAT, storedStateSchema, type StoredState, type Store } from './store.ts';
 
 const unreadable = (file: string, why: string): Error =>
   new Error(
-    `${file} is not what a terminal server keeps (${why}). Put back a copy of it. Without one, remove the file: ` +
-      'the grace period then begins anew, and log-ons that were not confirmed are forgotten.',
+    `${file} is not the store of a terminal server (${why}). Restore a copy of it. Without a copy, remove the file: ` +
+      'then the grace period begins again, and unconfirmed log-ons are forgotten.',
   );
 
 const parse = (file: string, text: string): StoredState => {
@@ -20,6 +21,8 @@ const parse = (file: string, text: string): StoredState => {
   } catch {
     throw unreadable(file, 'it is not JSON');
   }
+  const later = laterFormatProblem(file, value, STORE_FORMAT);
+  if (later !== undefined) throw new Error(later);
   const parsed = storedStateSchema.safeParse(value);
   if (!parsed.success) throw unreadable(file, firstIssue(parsed.error));
   return parsed.data;
@@ -53,7 +56,7 @@ const lock = (file: string): DatabaseSync => {
       );
     const folder = path.dirname(file);
     throw new Error(
-      `${file}.lock cannot be made: let the terminal server write in ${folder}, which must exist.`,
+      `${file}.lock cannot be created: let the terminal server write in ${folder}, which must exist.`,
       {
         cause: error,
       },

@@ -1,4 +1,4 @@
-// One license server as this terminal server knows it: the connection, whom it trusts, what is asked of it and told to it.
+// One license server, seen from this terminal server: the connection, the trusted keys, the requests and the reports.
 
 import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
@@ -6,11 +6,11 @@ import { subjects } from '@calbus/contracts/subjects';
 import { licenseRequest } from '@calbus/contracts/terminal-server-messages';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { createRequestClient, type RequestClient, type Decision, type StartTimer } from './request-client.ts';
+import type { Environment } from './environment.ts';
+import { createRequestClient, type RequestClient, type Decision } from './request-client.ts';
 import type { ServerState } from './persisted-state.ts';
-import { openLink, type Link } from './link.ts';
+import type { Link } from './link.ts';
 import type { LicenseRequest, LicenseServerOptions } from './options.ts';
-import type { Sleep } from './sleep.ts';
 import { createReportQueue, type TerminalServerState, type ReportQueue } from './report-queue.ts';
 import { createRequestBatcher } from './request-batcher.ts';
 import { createLicenseVerifier, type LicenseVerifier } from './license-verifier.ts';
@@ -21,9 +21,9 @@ export type LicenseServer = {
   readonly link: Link;
   readonly verifier: LicenseVerifier;
   readonly reports: ReportQueue;
-  /** The decision, verified. Rejects with a FaultError. */
+  /** The verified decision. Rejects with a FaultError. */
   readonly request: (ask: ModedRequest, waitsMs: number) => Promise<Decision>;
-  /** Resolves once it was tried to reach it and, where that succeeded, whom to trust is known. */
+  /** Resolves after the first connection attempt and, if it succeeded, after the first trust snapshot. */
   readonly ready: Promise<void>;
   readonly close: () => Promise<void>;
 };
@@ -41,88 +41,97 @@ export type LicenseServerDeps = {
   readonly newId: () => string;
   readonly now: () => number;
   readonly terminalServerState: () => TerminalServerState | null;
-  readonly sleep: Sleep;
-  readonly startTimer: StartTimer;
+  readonly environment: Environment;
+};
+
+const requestBody = (
+  request: ModedRequest,
+  presentedChain: string[] | undefined,
+  waitsMs: number,
+): Body<typeof licenseRequest> => {
+  const { requestId, mode, version, device, user, presented, validatedLicenseId } = request;
+  return {
+    requestId,
+    waitsMs,
+    mode,
+    version,
+    device: { hardwareId: device.hardwareId.toLowerCase(), name: device.name },
+    ...(user ? { user } : {}),
+    ...(presented === undefined ? {} : { presented }),
+    ...(presentedChain === undefined ? {} : { presentedChain }),
+    ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
+  };
 };
 
 export const openLicenseServer = (d: LicenseServerDeps): LicenseServer => {
-  const { options, state, waitsMs, newId, sleep, startTimer } = d;
+  const { options, state, waitsMs, newId, environment } = d;
+  const { sleep, startTimer } = environment;
   const id = options.terminalServerId;
-  const link = openLink(
+  const link = environment.openLink(
     options,
     {
-      decision: (bytes) => asking.receive(bytes),
+      decision: (bytes) => client.receive(bytes),
       trust: (snapshot) => {
-        trusting.update(snapshot);
-        telling.retryAll();
+        verifier.update(snapshot);
+        reports.retryAll();
       },
-      up: () => asking.reconnected(),
-      gone: (why) => asking.end(why),
+      up: () => client.reconnected(),
+      gone: (why) => client.end(why),
     },
     sleep,
   );
-  const asking = createRequestClient(link.enqueue, startTimer, waitsMs, (all) => trusting.verifyBatch(all));
-  /** Nobody waits for the deadline where it is known that no answer can come. */
+  const client = createRequestClient(link.enqueue, startTimer, waitsMs, (all) => verifier.verifyBatch(all));
+  /** Fails at once when no answer can come, instead of at the deadline. */
   const ask: RequestClient['ask'] = (...of) => {
     const gone = link.gone();
-    return gone ? Promise.reject(new FaultError(gone)) : asking.ask(...of);
+    return gone ? Promise.reject(new FaultError(gone)) : client.ask(...of);
   };
-  const together = createRequestBatcher({
+  const enqueueFirst = createRequestBatcher({
     enqueue: link.enqueue,
     terminalServerId: id,
     newId,
     maxRequests: () => state.now().trust?.mostTogether ?? 1,
   });
-  const trusting = createLicenseVerifier(state, options.roots, link.askForTrust, sleep);
-  const telling = createReportQueue({
-    state: state,
+  const verifier = createLicenseVerifier(state, options.roots, link.askForTrust, environment);
+  const reports = createReportQueue({
+    state,
     client: { ask },
     terminalServerId: id,
     waitsMs,
     newId,
     now: d.now,
     terminalServerState: d.terminalServerState,
-    chainFor: trusting.chainFor,
+    chainFor: verifier.chainFor,
   });
   const ready = async (): Promise<void> => {
-    // Who is asked first is known first; but nobody waits for a license server that is away.
-    const told = trusting.nextSnapshot();
-    await Promise.race([link.tried, told]);
-    if (link.state().kind === 'connected') await told;
+    // The first trust snapshot is awaited only from a license server that is connected.
+    const snapshot = verifier.nextSnapshot();
+    await Promise.race([link.tried, snapshot]);
+    if (link.state().kind === 'connected') await snapshot;
   };
 
   return {
     name: options.name ?? null,
-    state: state,
+    state,
     link,
-    verifier: trusting,
-    reports: telling,
-    request: async (asked, waits) => {
-      const { requestId, mode, version, device, user, presented, validatedLicenseId } = asked;
-      const presentedChain = presented === undefined ? undefined : trusting.chainFor(presented);
-      const body: Body<typeof licenseRequest> = {
-        requestId,
-        waitsMs: waits,
-        mode,
-        version,
-        device: { hardwareId: device.hardwareId.toLowerCase(), name: device.name },
-        ...(user ? { user } : {}),
-        ...(presented === undefined ? {} : { presented }),
-        ...(presentedChain === undefined ? {} : { presentedChain }),
-        ...(validatedLicenseId === undefined ? {} : { validatedLicenseId }),
-      };
+    verifier,
+    reports,
+    request: async (request, timeoutMs) => {
+      const { requestId, presented } = request;
+      const chain = presented === undefined ? undefined : verifier.chainFor(presented);
+      const body = requestBody(request, chain, timeoutMs);
       const stamp = { id: newId(), sentAt: Date.now(), correlationId: requestId };
       let encoded: Uint8Array | undefined;
       const bytes = (): Uint8Array => (encoded ??= encode(licenseRequest, stamp, body));
-      const first = (): Promise<Fault | undefined> => together({ body, bytes });
+      const first = (): Promise<Fault | undefined> => enqueueFirst({ body, bytes });
       const message = { subject: subjects.license.request(id), requestId, bytes, first };
-      const decision = await ask(message, waits);
-      return trusting.verifyDecision(decision, body.device.hardwareId);
+      const decision = await ask(message, timeoutMs);
+      return verifier.verifyDecision(decision, body.device.hardwareId);
     },
     ready: ready(),
     close: async () => {
-      asking.end(fault('UNREACHABLE', 'The connection was closed.'));
-      trusting.end();
+      client.end(fault('UNREACHABLE', 'The connection was closed.'));
+      verifier.end();
       await link.close();
     },
   };

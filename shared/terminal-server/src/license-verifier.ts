@@ -1,33 +1,32 @@
-// Which licenses count here: who may sign, what was ended early, which epoch is the highest seen (N1, N2).
+// Decides which licenses count here, by issuing keys, licenses that ended early, and the highest epoch seen (N1, N2).
 
 import { isDeepStrictEqual } from 'node:util';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { licensesIn, type Told } from '@calbus/contracts/decisions';
+import { licensesIn, type ReceivedDecisions } from '@calbus/contracts/received-decisions';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
-import { openJws } from '@calbus/trust/jws';
-import { checkLicense, type LicenseCheck, type LicenseTrust } from '@calbus/trust/licenses';
-import { verifyTogether } from '@calbus/trust/together';
+import { openJws } from '@calbus/licenses/jws';
+import { createVerifier, type LicenseCheck, type LicenseTrust } from '@calbus/licenses/verifier';
 import type { Decision } from './request-client.ts';
 import { epochSeen, isOfEarlierEpoch } from './domain/epochs.ts';
 import { earlierKeys, trustAfter, type TrustSnapshot } from './domain/trust-snapshot.ts';
 import type { ServerState } from './persisted-state.ts';
-import type { Sleep } from './sleep.ts';
+import type { Environment } from './environment.ts';
 
 export type LicenseVerifier = {
-  /** N1, without asking whose license it is. */
+  /** N1: is it genuine? Does not look at the device. */
   readonly check: (license: string) => LicenseCheck;
   /** N1 and N2 for a license that the device with this hardware id presents. */
   readonly checkFor: (license: string, hardwareId: string, mode: string) => LicenseCheck;
-  /** The chain of the key that signed it, where that key is not published any more: to be shown with the license. */
+  /** The certificate chain of the key that signed the license, if that key is no longer published. A request carries it with the license. */
   readonly chainFor: (license: string) => string[] | undefined;
   readonly update: (snapshot: TrustSnapshot) => void;
-  /** Verifies at once what one signature vouches for together. */
-  readonly verifyBatch: (all: Told) => void;
-  /** Resolves with the next snapshot, or after a while without one. */
+  /** Verifies all licenses of one message by their batch signature. */
+  readonly verifyBatch: (all: ReceivedDecisions) => void;
+  /** Resolves with the next trust snapshot, or after a timeout. */
   readonly nextSnapshot: () => Promise<void>;
-  /** Nobody waits for a snapshot any more. */
+  /** Ends all waits for a trust snapshot. */
   readonly end: () => void;
-  /** The decision, once the license in it is verified. Rejects with INVALID_BODY where it does not verify. */
+  /** Resolves with the decision after it verified the license in it. Rejects with INVALID_BODY if the license does not verify. */
   readonly verifyDecision: (d: Decision, hardwareId: string) => Promise<Decision>;
 };
 
@@ -36,17 +35,18 @@ const RETRY_DELAY_MS = 250;
 const never = new AbortController().signal;
 
 export const createLicenseVerifier = (
-  keeping: ServerState,
+  state: ServerState,
   roots: readonly string[],
   askForTrust: () => void,
-  sleep: Sleep,
+  { sleep, monotonic }: Pick<Environment, 'sleep' | 'monotonic'>,
 ): LicenseVerifier => {
+  const verifier = createVerifier();
   const waiting = new Set<() => void>();
   let keysOf: TrustSnapshot | null = null;
   let issuing: ReadonlyMap<string, readonly string[]> = new Map();
 
   const keys = (): ReadonlyMap<string, readonly string[]> => {
-    const { trust, earlierKeys: earlier } = keeping.now();
+    const { trust, earlierKeys: earlier } = state.now();
     if (trust !== keysOf)
       issuing = new Map([...earlier, ...(trust?.issuing ?? [])].map((i) => [i.kid, i.chain]));
     keysOf = trust;
@@ -55,19 +55,19 @@ export const createLicenseVerifier = (
   const trustNow = (): LicenseTrust => ({
     roots,
     issuing: keys(),
-    licenseServerId: keeping.now().trust?.licenseServerId ?? UNACTIVATED,
+    licenseServerId: state.now().trust?.licenseServerId ?? UNACTIVATED,
   });
   const check = (license: string): LicenseCheck => {
-    const { epochs } = keeping.now();
-    const checked = checkLicense(license, trustNow());
+    const { epochs } = state.now();
+    const checked = verifier.verify(license, trustNow());
     return checked.ok && isOfEarlierEpoch(epochs, checked.claims)
       ? { ok: false, why: 'it was issued by an earlier copy of the license server' }
       : checked;
   };
   const ended = (c: LicenseClaims): boolean =>
-    keeping.now().trust?.ended.some((e) => e.licenseId === c.jti) ?? false;
+    state.now().trust?.ended.some((e) => e.licenseId === c.jti) ?? false;
   const remember = (c: LicenseClaims): void =>
-    void keeping.change((k) => {
+    void state.change((k) => {
       const epochs = epochSeen(k.epochs, c);
       return epochs === k.epochs ? k : { ...k, epochs };
     });
@@ -89,27 +89,28 @@ export const createLicenseVerifier = (
       const checked = check(license);
       if (!checked.ok) return checked;
       const { claims } = checked;
-      if (claims.sub !== hardwareId) return { ok: false, why: 'it is of another device' };
-      if (claims.mode !== mode) return { ok: false, why: 'it is of the other licensing mode' };
+      if (claims.sub !== hardwareId) return { ok: false, why: 'it belongs to another device' };
+      if (claims.mode !== mode) return { ok: false, why: 'it belongs to the other licensing mode' };
       if (ended(claims)) return { ok: false, why: 'it was ended early' };
       remember(claims);
       return checked;
     },
     chainFor: (license) => {
       const kid = openJws(license)?.header.kid;
-      const found = keeping.now().earlierKeys.find((k) => k.kid === kid);
+      const found = state.now().earlierKeys.find((k) => k.kid === kid);
       return found && [...found.chain];
     },
-    update: (told) => {
-      void keeping.change((k) => {
-        const trust = trustAfter(k.trust, told);
+    update: (snapshot) => {
+      void state.change((k) => {
+        const trust = trustAfter(k.trust, snapshot);
         const earlier = earlierKeys(k.earlierKeys, k.trust, trust);
         return isDeepStrictEqual(trust, k.trust) ? k : { ...k, trust, earlierKeys: [...earlier] };
       });
       for (const wake of waiting) wake();
     },
     verifyBatch: ({ decisions, signedTogether }) => {
-      if (signedTogether !== undefined) verifyTogether(licensesIn(decisions), signedTogether, trustNow());
+      if (signedTogether !== undefined)
+        verifier.verifyBatch(licensesIn(decisions), signedTogether, trustNow());
     },
     nextSnapshot: next,
     end: () => {
@@ -119,12 +120,12 @@ export const createLicenseVerifier = (
       if (d.outcome.kind !== 'license') return d;
       const { license, licenseId } = d.outcome;
       let result = check(license);
-      const until = performance.now() + SNAPSHOT_TIMEOUT_MS;
-      // It may carry a key we do not know yet, and so may the issuer that is asked next: ask again for a while before saying no.
-      while (!result.ok && performance.now() < until) {
-        const told = next();
+      const until = monotonic() + SNAPSHOT_TIMEOUT_MS;
+      // An issuing key may be newer than the trust snapshot here. Ask for snapshots until the timeout before the license is rejected.
+      while (!result.ok && monotonic() < until) {
+        const snapshot = next();
         askForTrust();
-        await told;
+        await snapshot;
         result = check(license);
         if (!result.ok) await sleep(RETRY_DELAY_MS, never);
       }

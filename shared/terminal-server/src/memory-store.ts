@@ -1,4 +1,4 @@
-// Keeps nothing beyond the process: for trials and tests, or for who only asks.
+// A store in memory, for trials, tests and callers that only request licenses.
 
 import type { StoredState, Store } from './store.ts';
 
@@ -6,8 +6,8 @@ export const memoryStore = (): Store => {
   let saved: StoredState | undefined;
   return {
     load: async () => structuredClone(saved),
-    save: async (kept) => {
-      saved = structuredClone(kept);
+    save: async (state) => {
+      saved = structuredClone(state);
     },
   };
 };

@@ -1,4 +1,4 @@
-// What a terminal server says of itself and of its clients.
+// The options of a terminal server, and the requests that it makes for its clients.
 
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
@@ -6,11 +6,11 @@ import type { Store } from './store.ts';
 
 export type TerminalServerMode = LicensingMode | 'remote-administration';
 
-/** Where a license server is, and who this terminal server is there. */
+/** The address of a license server, and this terminal server's identity there. */
 export type LicenseServerOptions = {
-  /** nats://host:port, or tls://host:port over TLS; of a cluster each node's. */
+  /** nats://host:port, or tls://host:port over TLS; for a cluster, the address of each node. */
   readonly servers: string | readonly string[];
-  /** Over TLS: who may have certified the servers, in PEM. Without it, those that Node knows. */
+  /** The certificate authority of the servers in PEM, for TLS. Default: the authorities that Node trusts. */
   readonly ca?: string;
   /** The nkey seed of this terminal server's identity. */
   readonly seed: string;
@@ -19,32 +19,32 @@ export type LicenseServerOptions = {
 };
 
 export type FurtherLicenseServer = LicenseServerOptions & {
-  /** What is known of it is kept under this name: it stays with it, wherever it stands in the list. */
+  /** The store keeps this license server's state under this name, whatever its position in the list. */
   readonly name: string;
-  /** Where this terminal server has another id there. */
+  /** This terminal server's id at that license server, if it differs. */
   readonly terminalServerId?: string;
 };
 
 export type TerminalServerOptions = LicenseServerOptions & {
   readonly terminalServerId: string;
-  /** As of those in `further`; where one changes places with this one. */
+  /** The name in the store, as for those in `further`; needed when license servers change places in the list. */
   readonly name?: string;
-  /** Other license servers, in the order in which they are asked where those before them are unreachable. */
+  /** Other license servers. Each is asked when those before it are unreachable. */
   readonly further?: readonly FurtherLicenseServer[];
-  /** The licensing mode; absent where none is configured. */
+  /** The licensing mode; absent if none is configured. */
   readonly mode?: TerminalServerMode;
   /** The version of the terminal server, which CALs must serve. */
   readonly version: ProductVersion;
-  /** How long a call waits, in milliseconds; 8,000 unless told otherwise. */
+  /** The deadline of a call in milliseconds. Default: 8,000. */
   readonly waitsMs?: number;
   /**
-   * What is kept over restarts: the grace period, whom to trust, log-ons not confirmed. Without one this is somebody who only
-   * asks: nothing is kept, and the license server is not told how the terminal server stands.
+   * Holds the grace period, the trust snapshot and unconfirmed log-ons over restarts. Without a store this caller only requests
+   * licenses: it keeps nothing, and it does not report its state to the license server.
    */
   readonly store?: Store;
-  /** The clock by which licenses and grace end; the machine's unless told otherwise. */
+  /** The clock by which licenses and grace end. Default: the machine's clock. */
   readonly now?: () => number;
-  /** How often what is not confirmed is said again, in milliseconds; a minute unless told otherwise. */
+  /** The interval between retries of unconfirmed reports in milliseconds. Default: one minute. */
   readonly againMs?: number;
 };
 
@@ -55,6 +55,6 @@ export type LicenseRequest = {
   /** The license the client presented. */
   readonly presented?: string;
   readonly validatedLicenseId?: string;
-  /** Fresh unless given; the same id again gives the same outcome. */
+  /** Default: a new id. The same id gives the same outcome. */
   readonly requestId?: string;
 };

@@ -1,4 +1,4 @@
-// What is kept, at hand in memory, and written to the store as it changes.
+// The state of a terminal server in memory, written to the store when it changes.
 
 import { emptyServerState, type StoredState, type StoredServerState, type Store } from './store.ts';
 
@@ -6,39 +6,39 @@ const MAX_UNWRITTEN_MS = 3_600_000;
 
 export type PersistedState = {
   readonly now: () => StoredState;
-  /** Changes what is kept, at once in memory; resolves once it is written: true, or false where that failed. Never rejects. */
+  /** Changes the state in memory at once and writes it. Resolves with true when it is written, false if the write failed. Never rejects. */
   readonly change: (next: (k: StoredState) => StoredState) => Promise<boolean>;
-  /** The same for what need not survive to the minute: written once it is an hour ahead of what is. */
+  /** As `change`, but writes only when the latest time in memory is an hour ahead of the latest time written. */
   readonly changeLazily: (next: (k: StoredState) => StoredState) => Promise<boolean>;
-  /** Writes what is not written yet; true where nothing is left. */
+  /** Writes unwritten changes. Resolves with true if none is left. */
   readonly write: () => Promise<boolean>;
-  /** Why the last write failed; null where it did not. */
+  /** Why the last write failed; null if it succeeded. */
   readonly unsaved: () => string | null;
 };
 
-/** The part that is about one license server. */
+/** The part of the state that concerns one license server. */
 export type ServerState = {
   readonly now: () => StoredServerState;
-  /** As of Keeping. */
+  /** See PersistedState. */
   readonly change: (next: (k: StoredServerState) => StoredServerState) => Promise<boolean>;
 };
 
-/** Without a name: the license server that this terminal server has had since before they had names. */
-export const serverStateIn = (keeping: PersistedState, name: string | undefined): ServerState => {
+/** Without a name: the only license server of a terminal server that has one. */
+export const serverStateIn = (state: PersistedState, name: string | undefined): ServerState => {
   if (name === undefined)
     return {
-      now: keeping.now,
+      now: state.now,
       change: (next) =>
-        keeping.change((k) => {
+        state.change((k) => {
           const changed = next(k);
           return changed === k ? k : { ...k, ...changed };
         }),
     };
   const partOf = (k: StoredState): StoredServerState => k.named[name] ?? emptyServerState;
   return {
-    now: () => partOf(keeping.now()),
+    now: () => partOf(state.now()),
     change: (next) =>
-      keeping.change((k) => {
+      state.change((k) => {
         const changed = next(partOf(k));
         return changed === partOf(k) ? k : { ...k, named: { ...k.named, [name]: changed } };
       }),
@@ -66,7 +66,7 @@ export const persistIn = (store: Store, start: StoredState): PersistedState => {
     }
     return failed === null;
   };
-  /** One write at a time; whoever comes meanwhile shares the next one. */
+  /** One write at a time. Callers that arrive during a write share the next one. */
   const write = (): Promise<boolean> => {
     next ??= writing.then(() => {
       next = undefined;

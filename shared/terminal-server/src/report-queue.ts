@@ -1,5 +1,5 @@
-// What a terminal server says of its own accord, again and again until a decision confirms it: log-ons (D5), licenses of an
-// earlier life of the ledger on which it let clients in (N4), and how it stands.
+// Reports that a terminal server repeats until a decision confirms them: log-ons (D5), licenses of an earlier generation on which it
+// admitted clients (N4), and its own state.
 
 import { encode, type Body, type Contract } from '@calbus/contracts/envelope';
 import { faultOf, faults } from '@calbus/contracts/faults';
@@ -10,7 +10,7 @@ import { licenseRelearn, licenseStands, licenseValidated } from '@calbus/contrac
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import type { RequestClient, Decision } from './request-client.ts';
-import { logOnConfirmed, logOnReported } from './domain/log-ons.ts';
+import { logOnConfirmed, logOnReported, type StoredLogOn } from './domain/log-ons.ts';
 import type { ServerState } from './persisted-state.ts';
 
 export type TerminalServerState = {
@@ -20,14 +20,14 @@ export type TerminalServerState = {
 };
 
 export type ReportQueue = {
-  /** Reports a log-on; rejects where no decision came by the deadline, and goes on reporting it. */
+  /** Reports a log-on. Rejects if no decision arrives by the deadline; the report is still repeated. */
   readonly logOn: (licenseId: string, hardwareId: string) => Promise<Decision>;
-  /** A decision took the log-on with it. */
+  /** A decision on a request confirmed the log-on. */
   readonly logOnConfirmed: (licenseId: string) => void;
   readonly readmit: (license: string, claims: LicenseClaims, generation: string) => void;
-  /** Says again whatever is not confirmed, and how it stands where that changed or a day has passed. */
+  /** Repeats all unconfirmed reports. Also reports the terminal server's state if it changed or was reported a day ago. */
   readonly retryAll: () => void;
-  /** How much is not confirmed yet. */
+  /** The numbers of unconfirmed reports. */
   readonly unconfirmed: () => { readonly logOns: number; readonly relearns: number };
 };
 
@@ -38,23 +38,23 @@ export type ReportQueueDeps = {
   readonly waitsMs: number;
   readonly newId: () => string;
   readonly now: () => number;
-  /** Null where this terminal server has nothing to say of itself. */
+  /** Null if this terminal server does not report its state. */
   readonly terminalServerState: () => TerminalServerState | null;
-  /** What is to be shown with a license whose key is not published any more. */
+  /** The certificate chain of a license whose issuing key is no longer published. */
   readonly chainFor: (license: string) => string[] | undefined;
 };
 
 type Readmission = { readonly licenseId: string; readonly license: string; readonly requestId: string };
 
 const DAY_MS = 86_400_000;
-/** So many of each kind go out at once. */
+/** The number of reports of each kind that are sent together. */
 const MAX_REPORTS_AT_ONCE = 64;
 const MAX_READMISSIONS = 10_000;
 
-/** Resolves once nothing more will come of saying it: decided, or taken by nobody. */
-const settled = async (asked: Promise<Decision>): Promise<boolean> => {
+/** Resolves with true if the report needs no repeat: a decision arrived, or a fault that no retry can change. */
+const isSettled = async (decision: Promise<Decision>): Promise<boolean> => {
   try {
-    await asked;
+    await decision;
     return true;
   } catch (error) {
     const f = faultOf(error);
@@ -62,97 +62,124 @@ const settled = async (asked: Promise<Decision>): Promise<boolean> => {
   }
 };
 
-/** Said again too soon, it was not taken: it is to be said once more. */
-const isTooSoon = async (asked: Promise<Decision>): Promise<boolean> => {
-  const { outcome } = await asked.catch(() => ({ outcome: undefined }));
+/** The license server refused a report of the state as too early. It must be repeated. */
+const isTooSoon = async (decision: Promise<Decision>): Promise<boolean> => {
+  const { outcome } = await decision.catch(() => ({ outcome: undefined }));
   return outcome?.kind === 'refused' && outcome.again === 'later';
 };
 
-export const createReportQueue = (d: ReportQueueDeps): ReportQueue => {
-  const id = d.terminalServerId;
-  const relearns = new Map<string, Readmission>();
-  const relearned = new Set<string>();
-  let relearnedFor = '';
-  let told: { readonly standing: string; readonly at: number } | undefined;
-  let tellingHow = false;
+/** Encodes a report once and sends it until its decision or its deadline. */
+const sendReport = <C extends Contract>(
+  d: ReportQueueDeps,
+  subject: string,
+  contract: C,
+  requestId: string,
+  body: Body<C>,
+): Promise<Decision> => {
+  const bytes = encode(contract, { id: d.newId(), sentAt: d.now(), correlationId: requestId }, body);
+  return d.client.ask({ subject, requestId, bytes: () => bytes });
+};
 
-  const bytesOf = <C extends Contract>(c: C, requestId: string, body: Body<C>): (() => Uint8Array) => {
-    const bytes = encode(c, { id: d.newId(), sentAt: d.now(), correlationId: requestId }, body);
-    return () => bytes;
-  };
-  const confirmed = (licenseId: string): void => {
+const createLogOnReports = (d: ReportQueueDeps) => {
+  const change = (next: (logOns: readonly StoredLogOn[]) => readonly StoredLogOn[]): void => {
     void d.state.change((k) => {
-      const logOns = logOnConfirmed(k.logOns, licenseId);
+      const logOns = next(k.logOns);
       return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
     });
   };
-  const sayLogOn = (l: { requestId: string; licenseId: string; hardwareId: string }): Promise<Decision> => {
-    const { requestId, licenseId, hardwareId } = l;
+  const confirm = (licenseId: string): void => change((logOns) => logOnConfirmed(logOns, licenseId));
+  const send = (logOn: StoredLogOn): Promise<Decision> => {
+    const { requestId, licenseId, hardwareId } = logOn;
     const body = { requestId, waitsMs: d.waitsMs, licenseId, hardwareId };
-    const bytes = bytesOf(licenseValidated, requestId, body);
-    const asked = d.client.ask({ subject: subjects.license.validated(id), requestId, bytes });
-    void settled(asked).then((yes) => yes && confirmed(licenseId));
-    return asked;
+    const subject = subjects.license.validated(d.terminalServerId);
+    const decision = sendReport(d, subject, licenseValidated, requestId, body);
+    void isSettled(decision).then((settled) => settled && confirm(licenseId));
+    return decision;
   };
-  const sayRelearn = async (r: Readmission): Promise<void> => {
-    const chain = d.chainFor(r.license);
-    const body = {
-      requestId: r.requestId,
-      waitsMs: d.waitsMs,
-      license: r.license,
-      ...(chain ? { chain } : {}),
-    };
-    const { requestId } = r;
-    const bytes = bytesOf(licenseRelearn, requestId, body);
-    const asked = d.client.ask({ subject: subjects.license.relearn(id), requestId, bytes });
-    if (!(await settled(asked))) return;
-    if (relearns.get(r.licenseId) === r) relearned.add(r.licenseId);
-    relearns.delete(r.licenseId);
-  };
-  const sayHowItStands = async (): Promise<void> => {
-    const standing = d.terminalServerState();
-    const text = JSON.stringify(standing);
-    if (!standing || tellingHow || (told?.standing === text && d.now() - told.at < DAY_MS)) return;
-    tellingHow = true;
-    const requestId = d.newId();
-    const bytes = bytesOf(licenseStands, requestId, { requestId, waitsMs: d.waitsMs, ...standing });
-    const asked = d.client.ask({ subject: subjects.license.stands(id), requestId, bytes });
-    const taken = (await settled(asked)) && !(await isTooSoon(asked));
-    if (taken) told = { standing: text, at: d.now() };
-    tellingHow = false;
-    // It may have changed while it was said.
-    if (taken) await sayHowItStands();
-  };
-
   return {
-    logOn: (licenseId, hardwareId) => {
-      void d.state.change((k) => {
-        const logOns = logOnReported(k.logOns, { licenseId, hardwareId, requestId: d.newId() });
-        return logOns === k.logOns ? k : { ...k, logOns: [...logOns] };
-      });
-      const kept = d.state.now().logOns.find((l) => l.licenseId === licenseId && l.hardwareId === hardwareId);
-      return sayLogOn(kept ?? { licenseId, hardwareId, requestId: d.newId() });
+    confirm,
+    report: (licenseId: string, hardwareId: string): Promise<Decision> => {
+      const logOn = { licenseId, hardwareId, requestId: d.newId() };
+      change((logOns) => logOnReported(logOns, logOn));
+      const { logOns } = d.state.now();
+      return send(logOns.find((l) => l.licenseId === licenseId && l.hardwareId === hardwareId) ?? logOn);
     },
-    logOnConfirmed: confirmed,
-    readmit: (license, claims, generation) => {
-      // In another life of the ledger everything is to be learned once more.
-      if (generation !== relearnedFor) {
-        relearns.clear();
-        relearned.clear();
-        relearnedFor = generation;
+    retry: (): void => {
+      for (const l of d.state.now().logOns.slice(0, MAX_REPORTS_AT_ONCE)) void send(l).catch(() => undefined);
+    },
+    count: () => d.state.now().logOns.length,
+  };
+};
+
+const createReadmissionReports = (d: ReportQueueDeps) => {
+  const pending = new Map<string, Readmission>();
+  const confirmed = new Set<string>();
+  let confirmedIn = '';
+  const send = async (r: Readmission): Promise<void> => {
+    const { requestId, license, licenseId } = r;
+    const chain = d.chainFor(license);
+    const body = { requestId, waitsMs: d.waitsMs, license, ...(chain ? { chain } : {}) };
+    const subject = subjects.license.relearn(d.terminalServerId);
+    if (!(await isSettled(sendReport(d, subject, licenseRelearn, requestId, body)))) return;
+    if (pending.get(licenseId) === r) confirmed.add(licenseId);
+    pending.delete(licenseId);
+  };
+  return {
+    report: (license: string, claims: LicenseClaims, generation: string): void => {
+      // A new generation of the ledger must learn every license again.
+      if (generation !== confirmedIn) {
+        pending.clear();
+        confirmed.clear();
+        confirmedIn = generation;
       }
       const licenseId = claims.jti;
-      if (relearns.has(licenseId) || relearned.has(licenseId) || relearns.size >= MAX_READMISSIONS) return;
+      if (pending.has(licenseId) || confirmed.has(licenseId) || pending.size >= MAX_READMISSIONS) return;
       const r: Readmission = { licenseId, license, requestId: d.newId() };
-      relearns.set(licenseId, r);
-      void sayRelearn(r);
+      pending.set(licenseId, r);
+      void send(r);
     },
+    retry: (): void => {
+      for (const r of [...pending.values()].slice(0, MAX_REPORTS_AT_ONCE)) void send(r);
+    },
+    count: () => pending.size,
+  };
+};
+
+/** Reports the terminal server's state if it changed or was reported a day ago. */
+const createStateReport = (d: ReportQueueDeps): (() => Promise<void>) => {
+  let reported: { readonly state: string; readonly at: number } | undefined;
+  let isReporting = false;
+  const report = async (): Promise<void> => {
+    const state = d.terminalServerState();
+    const text = JSON.stringify(state);
+    if (!state || isReporting || (reported?.state === text && d.now() - reported.at < DAY_MS)) return;
+    isReporting = true;
+    const requestId = d.newId();
+    const body = { requestId, waitsMs: d.waitsMs, ...state };
+    const subject = subjects.license.stands(d.terminalServerId);
+    const decision = sendReport(d, subject, licenseStands, requestId, body);
+    const accepted = (await isSettled(decision)) && !(await isTooSoon(decision));
+    if (accepted) reported = { state: text, at: d.now() };
+    isReporting = false;
+    // The state may have changed during the report.
+    if (accepted) await report();
+  };
+  return report;
+};
+
+export const createReportQueue = (d: ReportQueueDeps): ReportQueue => {
+  const logOns = createLogOnReports(d);
+  const readmissions = createReadmissionReports(d);
+  const reportState = createStateReport(d);
+  return {
+    logOn: logOns.report,
+    logOnConfirmed: logOns.confirm,
+    readmit: readmissions.report,
     retryAll: () => {
-      for (const l of d.state.now().logOns.slice(0, MAX_REPORTS_AT_ONCE))
-        void sayLogOn(l).catch(() => undefined);
-      for (const r of [...relearns.values()].slice(0, MAX_REPORTS_AT_ONCE)) void sayRelearn(r);
-      void sayHowItStands();
+      logOns.retry();
+      readmissions.retry();
+      void reportState();
     },
-    unconfirmed: () => ({ logOns: d.state.now().logOns.length, relearns: relearns.size }),
+    unconfirmed: () => ({ logOns: logOns.count(), relearns: readmissions.count() }),
   };
 };

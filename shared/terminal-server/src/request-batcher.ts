@@ -1,5 +1,5 @@
-// What is asked within one turn of the event loop travels as one message, where the license server takes that: when many log on at
-// once, a message costs more than the request in it. Nobody waits for company, and whatever is said again is said alone.
+// Sends the requests of one turn of the event loop as one message, if the license server accepts that. When many users log on at once, a
+// message costs more than the request in it. A request never waits for others, and a retry travels alone.
 
 import { encode, type Body } from '@calbus/contracts/envelope';
 import type { Fault } from '@calbus/contracts/faults';
@@ -9,11 +9,11 @@ import type { Enqueue } from './request-client.ts';
 
 export type BatchableRequest = {
   readonly body: Body<typeof licenseRequest>;
-  /** The whole message, for where it travels alone. */
+  /** The message with this request alone. */
   readonly bytes: () => Uint8Array;
 };
 
-/** As of Enqueue. */
+/** See Enqueue. */
 export type EnqueueRequest = (request: BatchableRequest) => Promise<Fault | undefined>;
 
 type BatchEntry = BatchableRequest & { readonly settle: (refusal: Fault | undefined) => void };
@@ -22,7 +22,7 @@ export type RequestBatcherDeps = {
   readonly enqueue: Enqueue;
   readonly terminalServerId: string;
   readonly newId: () => string;
-  /** How many requests the license server takes in one message. */
+  /** The most requests that the license server accepts in one message. */
   readonly maxRequests: () => number;
 };
 

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
-import { licenseRequest, licenseRequests, MOST_TOGETHER } from '@calbus/contracts/terminal-server-messages';
+import {
+  licenseRequest,
+  licenseRequests,
+  MAX_BATCH_REQUESTS,
+} from '@calbus/contracts/terminal-server-messages';
 import { createRequestBatcher, type BatchableRequest } from './request-batcher.ts';
 
 const request = (n: number, presented?: string): BatchableRequest => {
@@ -17,7 +21,7 @@ const request = (n: number, presented?: string): BatchableRequest => {
   return { body, bytes: () => encode(licenseRequest, { id: `m${n}`, sentAt: 1 }, body) };
 };
 
-/** What was published: the subject, and the request ids of each message. */
+/** The published messages: subject and request ids of each. */
 const published = (most: number, says: () => Fault | undefined = () => undefined) => {
   const messages: { readonly subject: string; readonly requestIds: string[]; readonly size: number }[] = [];
   let ids = 0;
@@ -26,13 +30,10 @@ const published = (most: number, says: () => Fault | undefined = () => undefined
     newId: () => `id${(ids += 1)}`,
     maxRequests: () => most,
     enqueue: async (subject, bytes) => {
-      const decoded = decode<typeof licenseRequest | typeof licenseRequests>(
-        [licenseRequest, licenseRequests],
-        bytes,
-      );
+      const decoded = decode([licenseRequest, licenseRequests], bytes);
       assert.ok(decoded.ok);
-      const { body } = decoded.message;
-      const all = 'requests' in body ? body.requests : [body];
+      const { message } = decoded;
+      const all = message.type === licenseRequests.type ? message.body.requests : [message.body];
       messages.push({ subject, requestIds: all.map((r) => r.requestId), size: bytes.length });
       return says();
     },
@@ -42,8 +43,8 @@ const published = (most: number, says: () => Fault | undefined = () => undefined
 const idsFrom = (from: number, to: number): string[] =>
   Array.from({ length: to - from + 1 }, (_, i) => `r${from + i}`);
 
-test('what is asked within one turn of the event loop is one message, and one alone is a message by itself', async () => {
-  const { messages, together } = published(MOST_TOGETHER);
+test('requests of one turn of the event loop are one message; a single request is an ordinary message', async () => {
+  const { messages, together } = published(MAX_BATCH_REQUESTS);
   const asked = [1, 2, 3].map((n) => together(request(n)));
   assert.deepEqual(await Promise.all(asked), [undefined, undefined, undefined]);
   assert.equal(await together(request(4)), undefined);
@@ -56,7 +57,7 @@ test('what is asked within one turn of the event loop is one message, and one al
   );
 });
 
-test('no message carries more than the license server takes', async () => {
+test('no message carries more requests than the license server accepts', async () => {
   const { messages, together } = published(5);
   await Promise.all(idsFrom(1, 11).map((_, i) => together(request(i + 1))));
   assert.deepEqual(
@@ -65,7 +66,7 @@ test('no message carries more than the license server takes', async () => {
   );
 });
 
-test('a license server that does not say that it takes several is given each by itself', async () => {
+test('a license server that does not announce batches gets single requests', async () => {
   const { messages, together } = published(1);
   await Promise.all(idsFrom(1, 4).map((_, i) => together(request(i + 1))));
   assert.deepEqual(
@@ -74,17 +75,20 @@ test('a license server that does not say that it takes several is given each by 
   );
 });
 
-test('what would be too large for one message goes in several', async () => {
-  const { messages, together } = published(MOST_TOGETHER);
+test('a batch that is too large is split', async () => {
+  const { messages, together } = published(MAX_BATCH_REQUESTS);
   const presented = `${'a'.repeat(3_000)}.b.${'c'.repeat(86)}`;
-  await Promise.all(idsFrom(1, MOST_TOGETHER).map((_, i) => together(request(i + 1, presented))));
-  assert.deepEqual(messages.flatMap((m) => m.requestIds).toSorted(), idsFrom(1, MOST_TOGETHER).toSorted());
-  assert.ok(messages.length > 1 && messages.length < MOST_TOGETHER);
+  await Promise.all(idsFrom(1, MAX_BATCH_REQUESTS).map((_, i) => together(request(i + 1, presented))));
+  assert.deepEqual(
+    messages.flatMap((m) => m.requestIds).toSorted(),
+    idsFrom(1, MAX_BATCH_REQUESTS).toSorted(),
+  );
+  assert.ok(messages.length > 1 && messages.length < MAX_BATCH_REQUESTS);
   for (const { size } of messages) assert.ok(size <= licenseRequests.maxBytes, `${size} bytes`);
 });
 
-test('what the queue refuses is refused to each', async () => {
-  const { together } = published(MOST_TOGETHER, () => fault('BUSY'));
+test('a refusal of the queue reaches each request', async () => {
+  const { together } = published(MAX_BATCH_REQUESTS, () => fault('BUSY'));
   const refusals = await Promise.all([1, 2].map((n) => together(request(n))));
   assert.deepEqual(
     refusals.map((f) => f?.code),

@@ -1,18 +1,17 @@
-// Asking the license server, whatever carries the messages: the same request is handed to the queue at once, at 0.8 s, at 1.8 s,
-// whenever the connection comes back, and again and again while the queue is away, until an answer is there or the deadline
-// passed. The request id makes repeats harmless.
+// Sends a request until its answer arrives or its deadline passes: at once, after 0.8 s, after 1.8 s, on every reconnect, and
+// repeatedly while the queue is unreachable. The request id makes repeats harmless. Independent of the transport.
 
-import { openDecisions, type Told } from '@calbus/contracts/decisions';
+import { decodeDecisions, type ReceivedDecisions } from '@calbus/contracts/received-decisions';
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type Fault } from '@calbus/contracts/faults';
 import type { licenseDecision } from '@calbus/contracts/terminal-server-messages';
 
 export type Decision = Body<typeof licenseDecision>;
 
-/** Hands bytes to the request queue. Undefined once queued, or while that is not known; BUSY or UNREACHABLE where it refused. Never rejects. */
+/** Publishes bytes to the request queue. Resolves with undefined if they are queued or may be; with BUSY or UNREACHABLE if not. Never rejects. */
 export type Enqueue = (subject: string, bytes: Uint8Array) => Promise<Fault | undefined>;
 
-/** Calls `act` after `ms`, unless what it returns is called before. */
+/** Calls `act` after `ms` milliseconds. The returned function cancels the timer. */
 export type StartTimer = (ms: number, act: () => void) => () => void;
 
 /** A message for the queue. */
@@ -20,18 +19,18 @@ export type QueueMessage = {
   readonly subject: string;
   readonly requestId: string;
   readonly bytes: () => Uint8Array;
-  /** How it is handed over the first time, where that is not by itself; as of Enqueue. */
+  /** Publishes the first copy, for example in a batch. Default: alone. See Enqueue. */
   readonly first?: () => Promise<Fault | undefined>;
 };
 
 export type RequestClient = {
   /** Calls under one request id at the same time share its answer. Rejects with a FaultError: TIMEOUT, BUSY, UNREACHABLE, or what was wrong with the request. */
   readonly ask: (message: QueueMessage, waitsMs?: number) => Promise<Decision>;
-  /** Takes what came on the decision subject. False where it is none of calbus's. */
+  /** Receives a message on the decision subject. False if it is not a message of calbus. */
   readonly receive: (bytes: Uint8Array) => boolean;
-  /** The connection was away and is back. */
+  /** The connection is established retry. */
   readonly reconnected: () => void;
-  /** Whoever still waits is told `why`. */
+  /** Rejects all pending requests with `why`. */
   readonly end: (why: Fault) => void;
 };
 
@@ -42,111 +41,124 @@ type Pending = {
 };
 
 /**
- * Empty once it is over. The tables that a Map had before it grew or shrank hold on to what was in them until all garbage is collected, and
- * to one another: with thousands of requests a second most of what a request needed would live that long.
+ * Emptied when the request is over. The earlier hash tables of a Map keep their entries, and each other, alive until a full garbage
+ * collection. At thousands of requests a second the memory of every request would live that long.
  */
-type InFlight = { answer?: Promise<Decision> | undefined; waiting?: Pending | undefined };
+type InFlight = { answer?: Promise<Decision> | undefined; pending?: Pending | undefined };
 
 const RETRY_AT_MS = [800, 1_800] as const;
-/** Between two tries of a queue that is away. */
+/** Between two attempts to reach the queue. */
 const RETRY_DELAY_MS = 700;
 
-/** `told` hears what came before whoever waits for it does. */
+type Transport = { readonly enqueue: Enqueue; readonly startTimer: StartTimer };
+
+/** The copies of one request: publishes them until `cancel`, and gives up when no answer can come. */
+const publishUntilCancelled = (
+  { enqueue, startTimer }: Transport,
+  { subject, bytes, first }: QueueMessage,
+  timeoutMs: number,
+  giveUp: (why: Fault) => void,
+): { readonly publish: () => void; readonly cancel: () => void } => {
+  const alone = (): Promise<Fault | undefined> => enqueue(subject, bytes());
+  const timers: (() => void)[] = [];
+  let cancelled = false;
+  // If one copy is queued, an answer may come. If the queue refused every copy, that refusal is the answer.
+  let queued = false;
+  let refusal: Fault | undefined;
+  let retriesLeft: number = RETRY_AT_MS.length;
+  // The queue is unreachable for some seconds when the NATS node that leads it is lost.
+  let retrying = false;
+  const publish = async (enqueueCopy = alone): Promise<void> => {
+    const refused = await enqueueCopy();
+    queued ||= refused === undefined;
+    refusal = refused ?? refusal;
+    if (queued || retriesLeft > 0 || !refusal || cancelled) return;
+    if (refusal.code === 'BUSY') giveUp(refusal);
+    else retryUntilQueued();
+  };
+  const retryUntilQueued = (): void => {
+    if (retrying) return;
+    retrying = true;
+    const retry = startTimer(RETRY_DELAY_MS, () => {
+      retrying = false;
+      void publish();
+    });
+    timers.push(retry);
+  };
+  const retry = (): void => {
+    retriesLeft -= 1;
+    void publish();
+  };
+  for (const ms of RETRY_AT_MS) timers.push(startTimer(ms, retry));
+  timers.push(startTimer(timeoutMs, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
+  void publish(first);
+  return {
+    publish: () => void publish(),
+    cancel: () => {
+      cancelled = true;
+      for (const cancel of timers) cancel();
+    },
+  };
+};
+
+/** `received` receives each message before the pending requests resolve. */
 export const createRequestClient = (
   enqueue: Enqueue,
-  later: StartTimer,
+  startTimer: StartTimer,
   waitsMs: number,
-  told?: (all: Told) => void,
+  received?: (all: ReceivedDecisions) => void,
 ): RequestClient => {
-  const underway = new Map<string, InFlight>();
-  const waitingFor = (requestId: string): Pending | undefined => underway.get(requestId)?.waiting;
+  const inFlight = new Map<string, InFlight>();
+  const pending = (requestId: string): Pending | undefined => inFlight.get(requestId)?.pending;
 
-  const askOnce = (
-    { subject, requestId, bytes, first }: QueueMessage,
-    waits: number,
-    own: InFlight,
-  ): Promise<Decision> =>
+  const send = (message: QueueMessage, timeoutMs: number, entry: InFlight): Promise<Decision> =>
     new Promise((resolve, reject) => {
-      const alone = (): Promise<Fault | undefined> => enqueue(subject, bytes());
-      const timers: (() => void)[] = [];
-      let over = false;
       const end = (): void => {
-        over = true;
-        for (const cancel of timers) cancel();
-        underway.delete(requestId);
-        own.answer = undefined;
-        own.waiting = undefined;
+        copies.cancel();
+        inFlight.delete(message.requestId);
+        entry.answer = undefined;
+        entry.pending = undefined;
       };
-      const giveUp = (f: Fault): void => {
+      const giveUp = (why: Fault): void => {
         end();
-        reject(new FaultError(f));
+        reject(new FaultError(why));
       };
-      // Once one copy is queued an answer may come; a queue that refused every copy is full or away, and that is the answer.
-      let queued = false;
-      let refusal: Fault | undefined;
-      let toCome: number = RETRY_AT_MS.length;
-      // The queue is away, as it is for some seconds when the node of NATS that leads it is lost.
-      let trying = false;
-      const publish = async (handOver = alone): Promise<void> => {
-        const refused = await handOver();
-        queued ||= refused === undefined;
-        refusal = refused ?? refusal;
-        if (queued || toCome > 0 || !refusal || over) return;
-        if (refusal.code === 'BUSY') giveUp(refusal);
-        else tryUntilQueued();
-      };
-      const tryUntilQueued = (): void => {
-        if (trying) return;
-        trying = true;
-        timers.push(
-          later(RETRY_DELAY_MS, () => {
-            trying = false;
-            void publish();
-          }),
-        );
-      };
-      const again = (): void => {
-        toCome -= 1;
-        void publish();
-      };
-      own.waiting = {
+      const copies = publishUntilCancelled({ enqueue, startTimer }, message, timeoutMs, giveUp);
+      entry.pending = {
         resolve: (d) => {
           end();
           resolve(d);
         },
         reject: giveUp,
-        publish: () => void publish(),
+        publish: copies.publish,
       };
-      for (const ms of RETRY_AT_MS) timers.push(later(ms, again));
-      timers.push(later(waits, () => giveUp(queued || !refusal ? fault('TIMEOUT') : refusal)));
-      void publish(first);
     });
 
   return {
-    ask: (message, waits = waitsMs) => {
+    ask: (message, timeoutMs = waitsMs) => {
       const { requestId } = message;
-      const earlier = underway.get(requestId)?.answer;
+      const earlier = inFlight.get(requestId)?.answer;
       if (earlier) return earlier;
-      const own: InFlight = {};
-      underway.set(requestId, own);
-      own.answer = askOnce(message, waits, own);
-      return own.answer;
+      const entry: InFlight = {};
+      inFlight.set(requestId, entry);
+      entry.answer = send(message, timeoutMs, entry);
+      return entry.answer;
     },
     receive: (bytes) => {
-      const opened = openDecisions(bytes);
+      const opened = decodeDecisions(bytes);
       if (!opened.ok) return false;
       const { decisions, faults } = opened.message;
-      told?.(opened.message);
-      // Nobody waits for the answer to a repeat, nor for one that comes too late.
-      for (const d of decisions) waitingFor(d.requestId)?.resolve(d);
-      for (const f of faults) waitingFor(f.requestId)?.reject(fault(f.code, f.says));
+      received?.(opened.message);
+      // No caller waits for a second answer to a repeat, or for an answer after the deadline.
+      for (const d of decisions) pending(d.requestId)?.resolve(d);
+      for (const f of faults) pending(f.requestId)?.reject(fault(f.code, f.says));
       return true;
     },
     reconnected: () => {
-      for (const w of underway.values()) w.waiting?.publish();
+      for (const entry of inFlight.values()) entry.pending?.publish();
     },
     end: (why) => {
-      for (const w of underway.values()) w.waiting?.reject(why);
+      for (const entry of inFlight.values()) entry.pending?.reject(why);
     },
   };
 };

@@ -5,7 +5,7 @@ import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import { licenseDecision } from '@calbus/contracts/terminal-server-messages';
 import { createRequestClient, type RequestClient } from './request-client.ts';
 
-/** Time that passes only when nothing else is left to do. */
+/** Virtual time: it advances only when no other work is left. */
 const virtual = () => {
   let now = 0;
   const due: { at: number; act: () => void }[] = [];
@@ -64,24 +64,24 @@ const asked = (says: (at: number) => Fault | undefined) => {
   return { time, at, asking, answer };
 };
 
-test('a queue that is away for some seconds is tried until it takes the request', async () => {
+test('an unreachable queue is retried until it accepts the request', async () => {
   const { time, at, asking, answer } = asked((t) => (t < 4_000 ? fault('UNREACHABLE') : undefined));
   await time.run(6_000);
   assert.deepEqual(at, [0, 800, 1_800, 2_500, 3_200, 3_900, 4_600]);
   assert.ok(decided(asking));
   assert.equal(await answer, 'validated');
   await time.run(20_000);
-  assert.equal(at.length, 7, 'nothing is published any more once the answer is there');
+  assert.equal(at.length, 7, 'nothing is published after the answer');
 });
 
-test('one that stays away is said to be, at the deadline and not later', async () => {
+test('a queue that stays unreachable is reported exactly at the deadline', async () => {
   const { time, at, answer } = asked(() => fault('UNREACHABLE'));
   await time.run(20_000);
   assert.equal(await answer, 'UNREACHABLE');
   assert.ok(Math.max(...at) < 8_000);
 });
 
-test('a full one is BUSY after three tries, and one that took the request is not asked again', async () => {
+test('a full queue is BUSY after three attempts; a queue that accepted the request gets no extra copy', async () => {
   const full = asked(() => fault('BUSY'));
   await full.time.run(3_000);
   assert.equal(await full.answer, 'BUSY');

@@ -1,15 +1,15 @@
-// Publishing to the request queue. Its acknowledgement says "queued", no more; a full queue says so at once.
+// Publishes to the request queue. An acknowledgement means only "queued". A full queue refuses at once.
 
 import type { Msg, NatsConnection } from 'nats';
 import { z } from 'zod';
 import { fault, type Fault } from '@calbus/contracts/faults';
-import { newId } from '@calbus/trust/ids';
+import { newId } from '@calbus/runtime/ids';
 import type { Enqueue } from './request-client.ts';
 
 const ack = z.object({ error: z.object({ code: z.number(), description: z.string() }).optional() });
-/** The queue's acknowledgement is waited for this long; the answer itself may still come. */
+/** The timeout for the queue's acknowledgement. The decision may still arrive after it. */
 const ACK_WAIT_MS = 2_000;
-/** JetStream's HTTP-like code for "not now": the stream is full. NATS itself says by it that nobody takes what was published. */
+/** JetStream's code for a full stream. NATS itself uses the same code for "no responders". */
 const NOT_NOW = 503;
 
 const refusalIn = ({ headers, data }: Msg): Fault | undefined => {
@@ -28,8 +28,8 @@ const refusalIn = ({ headers, data }: Msg): Fault | undefined => {
 };
 
 /**
- * The queue as it is reached over one connection; `inbox` is what this terminal server may subscribe to. All acknowledgements come to one
- * subscription: a request of NATS' own costs several times as much.
+ * The queue over one connection. This terminal server may subscribe to subjects under `inbox`. One subscription receives all
+ * acknowledgements, because the driver's own request function costs several times as much.
  */
 export const openQueue = (nc: NatsConnection, inbox: string): Enqueue => {
   const waiting = new Map<string, (refusal: Fault | undefined) => void>();

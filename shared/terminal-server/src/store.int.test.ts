@@ -1,4 +1,4 @@
-// What every store must do, and what the file does beyond that.
+// The behaviour of every store, and the additional behaviour of the file store.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -50,7 +50,7 @@ const stores: readonly (readonly [string, () => Store])[] = [
 for (const [name, create] of stores) {
   describe(`the store in ${name}`, () => {
     test('has nothing at first', async () => assert.equal(await create().load(), undefined));
-    test('gives back what was saved last, and not what was changed since', async () => {
+    test('returns the last saved state, not later changes of the object', async () => {
       const store = create();
       await store.save(emptyState('ts1'));
       const saved = some();
@@ -64,7 +64,7 @@ for (const [name, create] of stores) {
 }
 
 describe('the file', () => {
-  test('is one whole file, for its owner only, with nothing left beside it', async () => {
+  test('is one complete file that only its owner may read, with no temporary file left', async () => {
     const file = newFile();
     const store = fileStore(file);
     for (let n = 0; n < 20; n += 1) await store.save(some(T + n));
@@ -74,7 +74,7 @@ describe('the file', () => {
     assert.deepEqual(there.sort(), [name, `${name}.lock`]);
   });
 
-  test('that is garbage is an error that says what to do, and stays as it is', async () => {
+  test('that is garbage is an error with advice, and stays unchanged', async () => {
     const whole = JSON.stringify(some());
     for (const text of [
       '',
@@ -87,20 +87,20 @@ describe('the file', () => {
       const file = newFile();
       writeFileSync(file, text);
       await assert.rejects(fileStore(file).load(), (e: Error) => {
-        assert.match(e.message, /is not what a terminal server keeps .*Put back a copy.*grace period/s);
+        assert.match(e.message, /is not the store of a terminal server .*Restore a copy.*grace period/s);
         return e.message.startsWith(file);
       });
       assert.equal(readFileSync(file, 'utf8'), text);
     }
   });
 
-  test('that cannot be read is said to be', async () => {
+  test('that cannot be read is reported', async () => {
     const folder = path.join(dir, 'folder');
     mkdirSync(folder);
     await assert.rejects(fileStore(folder).load(), /cannot be read \(EISDIR\)/);
   });
 
-  test('serves one process: a second one is told so, until the first lets go or is killed', async () => {
+  test('serves one process: a second one is refused until the first releases it or is killed', async () => {
     const file = newFile();
     const holder = `
       const { fileStore } = await import(${JSON.stringify(new URL('file-store.ts', import.meta.url).href)});
@@ -126,11 +126,11 @@ describe('the file', () => {
     await second.close?.();
   });
 
-  test('in a folder that is not there is said to be', async () => {
+  test('in a missing folder is reported', async () => {
     await assert.rejects(fileStore(path.join(dir, 'none', 'kept.json')).load(), /none, which must exist/);
   });
 
-  test('of before license servers had names is read', async () => {
+  test('from before license servers had names is read', async () => {
     const file = newFile();
     const { named, ...before } = some();
     assert.deepEqual(named, {});
@@ -138,7 +138,7 @@ describe('the file', () => {
     assert.deepEqual(await fileStore(file).load(), some());
   });
 
-  test('a half-written next one is not taken for it', async () => {
+  test('is not confused with a half-written next file', async () => {
     const file = newFile();
     const store = fileStore(file);
     await store.save(some());
@@ -149,8 +149,8 @@ describe('the file', () => {
   });
 });
 
-describe('what is kept', () => {
-  test('is written one at a time, and whoever comes meanwhile shares the next write', async () => {
+describe('the persisted state', () => {
+  test('is written one write at a time; callers during a write share the next one', async () => {
     const saves: StoredState[] = [];
     let writing = 0;
     const store: Store = {
@@ -169,7 +169,7 @@ describe('what is kept', () => {
     assert.ok(saves.length <= 3, `${saves.length} writes`);
   });
 
-  test('that could not be written is told, tried again, and then whole', async () => {
+  test('reports a failed write, retries it, and is complete then', async () => {
     let full = true;
     const inner = memoryStore();
     const store: Store = {
@@ -189,7 +189,7 @@ describe('what is kept', () => {
     assert.deepEqual(await store.load(), some());
   });
 
-  test('the time seen is written when it is an hour ahead of what is', async () => {
+  test('the latest time is written when it is an hour ahead of the written time', async () => {
     const store = memoryStore();
     const keeping = persistIn(store, some());
     await keeping.changeLazily(() => some(T + HOUR - 1));

@@ -1,4 +1,4 @@
-// What a terminal server keeps over restarts, and where: a port. file-store.ts keeps it in one file, memory-store.ts nowhere.
+// The state that a terminal server keeps over restarts, and the port that stores it. file-store.ts uses one file, memory-store.ts memory.
 
 import { z } from 'zod';
 import { issuingCertificate, trustSnapshot } from '@calbus/contracts/terminal-server-messages';
@@ -8,23 +8,25 @@ import { storedGrace } from './domain/grace.ts';
 import { storedLogOn } from './domain/log-ons.ts';
 import { MAX_EARLIER_KEYS } from './domain/trust-snapshot.ts';
 
-/** What is known of one license server, and what is still to be said to it. */
+/** The state that concerns one license server: trust, and reports that are not confirmed. */
 export const serverStateSchema = z.object({
   /** The last trust snapshot; null before the first. */
   trust: trustSnapshot.body.nullable(),
-  /** Issuing keys that were published before, of which licenses may still be in date. */
+  /** Issuing keys that are no longer published but may have signed licenses that are still valid. */
   earlierKeys: z.array(issuingCertificate).max(MAX_EARLIER_KEYS).default([]),
   epochs: storedEpochs,
   logOns: z.array(storedLogOn).max(5_000),
 });
 export type StoredServerState = z.infer<typeof serverStateSchema>;
 
+export const STORE_FORMAT = 1;
+
 export const storedStateSchema = serverStateSchema.extend({
-  format: z.literal(1),
+  format: z.literal(STORE_FORMAT),
   terminalServerId: token,
   /** Null before the first client. */
   grace: storedGrace.nullable(),
-  /** Of license servers that have a name; of the one without, it stands beside. */
+  /** The state for each named license server. The fields above belong to the one without a name. */
   named: z.record(z.string(), serverStateSchema).default({}),
 });
 export type StoredState = z.infer<typeof storedStateSchema>;
@@ -32,7 +34,7 @@ export type StoredState = z.infer<typeof storedStateSchema>;
 export const emptyServerState: StoredServerState = { trust: null, earlierKeys: [], epochs: {}, logOns: [] };
 
 export const emptyState = (terminalServerId: string): StoredState => ({
-  format: 1,
+  format: STORE_FORMAT,
   terminalServerId,
   grace: null,
   ...structuredClone(emptyServerState),
@@ -40,10 +42,10 @@ export const emptyState = (terminalServerId: string): StoredState => ({
 });
 
 export type Store = {
-  /** Undefined where nothing was saved yet. Rejects with a sentence that says what to do where what was saved cannot be read. */
+  /** Resolves with undefined if nothing is saved. Rejects with a sentence that says what to do if the saved state cannot be read. */
   readonly load: () => Promise<StoredState | undefined>;
-  /** Whole or not at all; resolves once it would survive a power failure. One call at a time. */
-  readonly save: (kept: StoredState) => Promise<void>;
-  /** Lets it go, so that another may load it. */
+  /** Saves atomically. Resolves when the state survives a power failure. One call at a time. */
+  readonly save: (state: StoredState) => Promise<void>;
+  /** Releases the store, so that another process may load it. */
   readonly close?: () => Promise<void>;
 };

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { connect, type NatsConnection } from 'nats';
 import { repositoryRoot } from '@calbus/local/repository';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import { startService } from '@calbus/testkit/process';
-import { testNats } from '@calbus/testkit/servers';
+import { startService } from '@calbus/test-support/service-process';
+import { testNats } from '@calbus/test-support/servers';
 import type { Contender } from './contender.ts';
 
 const TIMEOUT_MS = 60_000;

@@ -3,8 +3,8 @@
 import { randomBytes, type KeyObject } from 'node:crypto';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { licenseDecision, licenseRequest } from '@calbus/contracts/terminal-server-messages';
-import { newId } from '@calbus/trust/ids';
-import { signLicense } from '@calbus/trust/licenses';
+import { newId } from '@calbus/runtime/ids';
+import { signLicense } from '@calbus/licenses/license-signature';
 
 /** Of the one pool there is, and of every terminal server. */
 export const VERSION = '2022';

@@ -5,8 +5,8 @@ import { Agent, request } from 'node:http';
 import path from 'node:path';
 import { Client } from 'pg';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startService } from '@calbus/testkit/process';
-import { testPostgres } from '@calbus/testkit/servers';
+import { startService } from '@calbus/test-support/service-process';
+import { testPostgres } from '@calbus/test-support/servers';
 import { counted, type Books, type GrantingContender } from './contender.ts';
 import { expectLicense, newRequest } from './grants.ts';
 

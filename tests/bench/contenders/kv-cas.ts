@@ -2,7 +2,7 @@
 
 import path from 'node:path';
 import { repositoryRoot } from '@calbus/local/repository';
-import { startService } from '@calbus/testkit/process';
+import { startService } from '@calbus/test-support/service-process';
 import { natsOf } from './bare-nats.ts';
 import { counted, type Books, type GrantingContender } from './contender.ts';
 import { expectLicense, newRequest } from './grants.ts';

@@ -1,5 +1,5 @@
-// The agent on a terminal server machine of Debian's making: real PAM, unmodified xrdp, stock FreeRDP, and a real license server with five Per
-// User CALs, enforced. One story, told in order.
+// The agent on a terminal server machine: real PAM, unmodified xrdp, stock FreeRDP, and a real license server with five Per User CALs,
+// enforced. One scenario, whose tests run in order.
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,10 +8,11 @@ import { after, before, describe, test } from 'node:test';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
 import { startChildProcess, type ManagedProcess } from '@calbus/local/managed-process';
-import { eventually } from '@calbus/testkit/eventually';
+import { eventually } from '@calbus/test-support/eventually';
 import { hw, startSystem, type System } from '../../flow/system.ts';
-import { startMachine, type Machine, type Ran } from '../machine.ts';
-import { debian12, type Debian } from '../packages.ts';
+import { startVirtualDisplay } from '../freerdp.ts';
+import { startMachine, type Machine, type MachineCommandResult } from '../machine.ts';
+import { debian12, type DebianSystem } from '../packages.ts';
 
 const debian = await debian12();
 const patient = { withinMs: 60_000, everyMs: 100 };
@@ -29,7 +30,8 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     const { code, stderr } = await s.calbus(...args);
     assert.equal(code, 0, stderr);
   };
-  const agentCommand = (...args: string[]): Promise<Ran> => machine.run(process.execPath, [MAIN, ...args]);
+  const agentCommand = (...args: string[]): Promise<MachineCommandResult> =>
+    machine.run(process.execPath, [MAIN, ...args]);
   const startAgent = async (): Promise<void> => {
     agent = await machine.start(process.execPath, [
       MAIN,
@@ -40,10 +42,10 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     const answers = async (): Promise<boolean> => (await agentCommand('status')).code === 0;
     await eventually('the agent answers', answers, patient);
   };
-  /** What PAM says of this user's account, as xrdp-sesman would ask. */
-  const account = (user: string): Promise<Ran> =>
+  /** Asks PAM for this user's account, as xrdp-sesman does. */
+  const account = (user: string): Promise<MachineCommandResult> =>
     machine.run('pamtester', ['xrdp-sesman', user, 'acct_mgmt']);
-  /** A log-on over RDP, up to what sesman writes about it. */
+  /** Logs on over RDP, and returns what sesman logs about it. */
   const logOn = async (user: string): Promise<string> => {
     const from = machine.log().length;
     const home = path.join(machine.dir, 'desk');
@@ -89,7 +91,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
           user: { name: `user${n}`, authenticatedBy: 'pam' },
         });
       await others.close();
-      machine = stack.use(await startMachine(['alice', 'bob'], debian as Debian));
+      machine = stack.use(await startMachine(['alice', 'bob'], debian as DebianSystem));
       const place = (name: string): string => path.join(machine.dir, name);
       writeFileSync(place('seed'), readFileSync(s.deployment.seedFile({ terminalServer: 'ts2' })), {
         mode: 0o600,
@@ -113,47 +115,38 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
   );
   after(() => stack.disposeAsync(), { timeout: 60_000 });
 
-  test('without it, PAM lets both in', async () => {
+  test('without the agent PAM lets both users in', async () => {
     for (const user of ['alice', 'bob']) assert.equal((await account(user)).code, 0);
   });
 
-  test('installed without a daemon, it warns, and nobody is let in', async () => {
+  test('installed while no agent runs: the command warns, and no user is let in', async () => {
     const asked = await agentCommand('install', 'xrdp', '--backup', machine.dir);
-    assert.deepEqual([asked.code, /say --yes/.test(asked.out)], [1, true], asked.out);
+    assert.deepEqual([asked.code, /pass --yes/.test(asked.output)], [1, true], asked.output);
     assert.equal((await account('alice')).code, 0, 'nothing was changed');
     const installed = await agentCommand('install', 'xrdp', '--backup', machine.dir, '--yes');
-    assert.equal(installed.code, 0, installed.out);
-    assert.match(installed.out, /No agent answers at \/run\/calbus\/agent\.sock yet/);
-    assert.match(installed.out, /^\+account {2}requisite {2}pam_exec\.so stdout \/usr\/bin\/timeout 4 /m);
+    assert.equal(installed.code, 0, installed.output);
+    assert.match(installed.output, /No agent answers at \/run\/calbus\/agent\.sock yet/);
+    assert.match(installed.output, /^\+account {2}requisite {2}pam_exec\.so stdout \/usr\/bin\/timeout 4 /m);
     const refused = await account('alice');
     assert.notEqual(refused.code, 0);
-    assert.match(refused.out, /calbus: alice is refused: the license agent does not answer/);
+    assert.match(refused.output, /calbus: alice is refused: the license agent does not answer/);
   });
 
-  test('with it, the fifth CAL goes to alice, and bob is refused for want of one', async () => {
+  test('the fifth CAL goes to alice, and bob is refused: none is left', async () => {
     await startAgent();
     const alice = await account('alice');
-    assert.equal(alice.code, 0, alice.out);
-    assert.match(alice.out, /calbus: alice is let in \(A1\)/);
+    assert.equal(alice.code, 0, alice.output);
+    assert.match(alice.output, /calbus: alice is let in \(A1\)/);
     const bob = await account('bob');
     assert.notEqual(bob.code, 0);
-    assert.match(bob.out, /calbus: bob is refused \(D12, NO_LICENSE_AVAILABLE\)/);
+    assert.match(bob.output, /calbus: bob is refused \(D12, NO_LICENSE_AVAILABLE\)/);
     const { stdout } = await s.calbus('licenses', '--json');
     assert.match(stdout, /alice/);
     assert.doesNotMatch(stdout, /"bob"/);
   });
 
-  test('over RDP alice gets a session, and bob does not, for the reason that stands in the log', async () => {
-    const screen = await startChildProcess(
-      'Xvfb',
-      ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'],
-      { env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'ignore', 'ignore', 'pipe'] },
-    );
-    stack.defer(screen.stop);
-    let number = '';
-    screen.child.stdio[3]?.on('data', (chunk: Buffer) => (number += chunk.toString()));
-    await eventually('Xvfb says its display', () => number.endsWith('\n'), patient);
-    display = `:${number.trim()}`;
+  test('over RDP alice gets a session; bob gets none, and the log holds the reason', async () => {
+    display = stack.use(await startVirtualDisplay(machine)).display;
     await machine.startXrdp();
     assert.match(await logOn('alice'), /(created|reconnected) session/);
     const bob = await logOn('bob');
@@ -162,7 +155,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.doesNotMatch(bob, /created session/);
   });
 
-  test('a daemon that hangs or was killed lets nobody in, alice included', async () => {
+  test('an agent that hangs or was killed lets no user in, not even alice', async () => {
     await agent.pause();
     assert.match(await logOn('alice'), /AUTHFAIL: user=alice/);
     agent.resume();
@@ -173,11 +166,11 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.match(denied, /license agent does not answer/);
   });
 
-  test('NATS away: the setting for users decides, and back again all is as before', async () => {
+  test('without NATS the setting perUserWhenUnreachable decides; with NATS alice is let in again', async () => {
     await calbus('settings', 'set', 'perUserWhenUnreachable=refuse');
     await startAgent();
     const told = async (): Promise<boolean> =>
-      (await agentCommand('status')).out.includes('"perUserWhenUnreachable":"refuse"');
+      (await agentCommand('status')).output.includes('"perUserWhenUnreachable":"refuse"');
     await eventually('the agent knows the setting', told, patient);
     await s.servers.nats.pause();
     await eventually('alice is refused', async () => (await account('alice')).code !== 0, patient);
@@ -186,11 +179,11 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
     assert.match(await logOn('alice'), /(created|reconnected) session/);
   });
 
-  test('uninstalled, the file is as it was, and PAM decides alone', async () => {
+  test('uninstalled: the PAM file is unchanged, and PAM decides alone', async () => {
     const there = path.join(machine.dir, 'pam.d', path.basename(PAM_FILE));
     assert.notEqual(readFileSync(there, 'utf8'), readFileSync(PAM_FILE, 'utf8'));
     const removed = await agentCommand('uninstall', 'xrdp', '--backup', machine.dir, '--yes');
-    assert.equal(removed.code, 0, removed.out);
+    assert.equal(removed.code, 0, removed.output);
     assert.equal(readFileSync(there, 'utf8'), readFileSync(PAM_FILE, 'utf8'));
     assert.equal((await account('bob')).code, 0);
   });

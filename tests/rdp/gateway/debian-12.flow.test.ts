@@ -1,6 +1,6 @@
 // The gateway between xrdp 0.9 and FreeRDP 2.
 
 import { debian12 } from '../packages.ts';
-import { tell } from './story.ts';
+import { describeScenario } from './scenario.ts';
 
-tell(await debian12());
+describeScenario(await debian12());

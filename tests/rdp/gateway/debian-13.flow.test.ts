@@ -1,6 +1,6 @@
 // The gateway between xrdp 0.10 and FreeRDP 3.
 
 import { debian13 } from '../packages.ts';
-import { tell } from './story.ts';
+import { describeScenario } from './scenario.ts';
 
-tell(await debian13());
+describeScenario(await debian13());

@@ -8,10 +8,10 @@ import { subjects } from '@calbus/contracts/subjects';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import { testBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { testRedis } from '@calbus/testkit/servers';
-import { openPull } from '../../../services/issuer/src/adapters/queue.ts';
+import { testBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { testRedis } from '@calbus/test-support/servers';
+import { openPullConsumer } from '../../../services/issuer/src/adapters/request-queue.ts';
 import { cacheScripts } from '../../../services/inventory/src/adapters/cache-scripts.ts';
 import { natsLeaderKey } from '../../../services/inventory/src/adapters/nats-leader-key.ts';
 import { natsLedger } from '../../../services/inventory/src/adapters/nats-ledger.ts';
@@ -59,12 +59,12 @@ describe('on NATS: the request queue', () => {
     test(says, async () => {
       await using bus = await testBus(['ts1']);
       const ts = await bus.connectAs({ terminalServer: 'ts1' });
-      const pull = openPull(await bus.connectAs('issuer'), systemClock);
+      const pull = openPullConsumer(await bus.connectAs('issuer'), systemClock);
       await holds({
         put: async (text) => {
           await ts.request(subjects.license.request('ts1'), new TextEncoder().encode(text));
         },
-        fetch: (most) => pull.next(most),
+        fetch: (most) => pull.nextBatch(most),
         pass: (ms) => sleep(ms),
       });
     });

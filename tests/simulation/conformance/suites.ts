@@ -1,7 +1,7 @@
 // What each port promises, whoever keeps it: run on the adapters in memory and on those that speak to real servers.
 
 import assert from 'node:assert/strict';
-import type { Queued } from '../../../services/issuer/src/ports.ts';
+import type { QueuedMessage } from '../../../services/issuer/src/ports.ts';
 import type { Cache, LeaderKey, Ledger } from '../../../services/inventory/src/ports.ts';
 import { changedHashes, changedEntities } from '../../../services/inventory/src/projections/live-counts.ts';
 import type { Scenario } from '../../support/inventory/scenario.ts';
@@ -72,10 +72,11 @@ export const leaderKeyPromises: readonly Promised<LeaderKey>[] = [
 /** The queue from both its ends. */
 export type QueueEnds = {
   readonly put: (text: string) => Promise<void>;
-  readonly fetch: (most: number) => Promise<readonly Queued[]>;
+  readonly fetch: (most: number) => Promise<readonly QueuedMessage[]>;
   readonly pass: (ms: number) => Promise<void>;
 };
-const texts = (batch: readonly Queued[]): string[] => batch.map((q) => new TextDecoder().decode(q.bytes));
+const texts = (batch: readonly QueuedMessage[]): string[] =>
+  batch.map((q) => new TextDecoder().decode(q.bytes));
 
 export const queuePromises: readonly Promised<QueueEnds>[] = [
   {
@@ -90,7 +91,7 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
       );
       const rest = await q.fetch(5);
       assert.deepEqual(texts(rest), ['c']);
-      for (const m of [...first, ...rest]) m.done();
+      for (const m of [...first, ...rest]) m.acknowledge();
       await q.pass(200);
       assert.deepEqual(texts(await q.fetch(5)), []);
     },
@@ -100,11 +101,11 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
     holds: async (q) => {
       await q.put('again');
       const [m] = await q.fetch(1);
-      m?.again(300);
+      m?.retry(300);
       await q.pass(400);
       const [second] = await q.fetch(1);
       assert.equal(second?.deliveries, 2);
-      second.done();
+      second.acknowledge();
       await q.pass(200);
     },
   },
@@ -114,13 +115,13 @@ export const queuePromises: readonly Promised<QueueEnds>[] = [
       await q.put('kept');
       const [m] = await q.fetch(1);
       await q.pass(3_000);
-      m?.working();
+      m?.extendAckWait();
       await q.pass(3_000);
       assert.deepEqual(texts(await q.fetch(1)), []);
       await q.pass(2_500);
       const [second] = await q.fetch(1);
       assert.equal(second?.deliveries, 2);
-      second.done();
+      second.acknowledge();
       await q.pass(200);
     },
   },

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { SettingsChange } from '@calbus/contracts/settings';

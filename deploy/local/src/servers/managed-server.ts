@@ -1,4 +1,4 @@
-// What the servers have in common: start on a free port, wait until it answers, stop, kill, pause, start again.
+// The common part of all servers: start on a free port, wait for an answer, stop, kill, pause, restart.
 import {
   closeSync,
   existsSync,
@@ -17,13 +17,13 @@ import { startChildProcess, type ManagedProcess } from '../managed-process.ts';
 import { isListening } from './probe.ts';
 
 export type ServerOptions = {
-  /** Absolute path of a folder that is this server's alone; made where it is missing. */
+  /** The absolute path of this server's own folder. Created if it is missing. */
   readonly dataDir: string;
-  /** The port of an earlier start. Used when it is free; otherwise the server gets another one. */
+  /** The port of an earlier start. Used if it is free; else the server gets another one. */
   readonly preferredPort?: number;
-  /** Where to record the process ids while it runs, for a later start that finds it left behind. */
+  /** Records the process ids while the server runs, so that a later start can end a server that was left behind. */
   readonly pidFile?: string;
-  /** Told in one sentence when the server ends without having been told to. */
+  /** Called with one sentence if the server ends unexpectedly. */
   readonly onUnexpectedEnd?: (sentence: string) => void;
   /** Aborting during the start ends the server at once and rejects the start. */
   readonly signal?: AbortSignal;
@@ -36,20 +36,20 @@ export type ManagedServer = {
   /** Without credentials, such as nats://127.0.0.1:12345. */
   readonly url: string;
   readonly dataDir: string;
-  /** What the server prints since its last start; the start before stands beside it with the suffix `.old`. */
+  /** The server's output since its last start. The output of the start before has the suffix `.old`. */
   readonly logFile: string;
-  /** The process id of the server's present life. */
+  /** The process id of the running server. */
   readonly pid: number;
-  /** All its processes, helpers included. */
+  /** All its processes, including helpers. */
   readonly pids: readonly number[];
-  /** Asks it to end, kills it after ten seconds. Twice is harmless. */
+  /** Asks the server to end, and kills it after ten seconds. A second call is harmless. */
   readonly stop: () => Promise<void>;
-  /** Ends it with the signal (SIGKILL by default), as a crash would. Resolves when it is gone. */
+  /** Ends the server by the signal (default: SIGKILL), like a crash. Resolves when it is gone. */
   readonly kill: (signal?: NodeJS.Signals) => Promise<void>;
-  /** Resolves when it stands still and can answer nothing more. */
+  /** Resolves when the server is paused and cannot answer. */
   readonly pause: () => Promise<void>;
   readonly resume: () => void;
-  /** Stops it where it runs, and starts it with the same port and data. */
+  /** Stops the server if it runs, and starts it with the same port and data. */
   readonly restart: () => Promise<void>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
@@ -58,7 +58,7 @@ export type Command = {
   readonly file: string;
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
-  /** Of a helper: the next command starts when it listens here. */
+  /** For a helper: the next command starts when the helper listens on this port. */
   readonly listensOn?: number;
 };
 
@@ -68,20 +68,20 @@ export type ServerKind = {
   /** The port that clients use comes first. */
   readonly portCount: number;
   readonly startTimeoutMs: number;
-  /** What this server prints when it is up: proof that the one who answers on the port is ours. */
+  /** The line that this server prints when it is up. It proves that the right process answers on the port. */
   readonly readyText: string;
-  /** Writes the configuration. The last command is the server; those before it are helpers that it needs. */
+  /** Writes the configuration. The last command is the server; the commands before it are its helpers. */
   readonly prepare: (ports: readonly number[]) => readonly Command[];
-  /** True when the server answers its own protocol on the port. */
+  /** True if the server answers its protocol on the port. */
   readonly answers: (port: number) => Promise<boolean>;
 };
 
 type Life = { readonly server: ManagedProcess; readonly all: readonly ManagedProcess[]; expected: boolean };
 
-/** The environment variable by which a process left behind is known as ours; see run-directory.ts. */
+/** The environment variable that marks the processes of a data directory; see run-directory.ts. */
 export const dataMark = 'SERVER_DATA_OF_CALBUS';
 
-/** Rejects with a sentence and the last lines of the server's log when it does not come up. */
+/** Rejects with a sentence and the last lines of the server's log if it does not come up. */
 export async function startServer(kind: ServerKind, options: ServerOptions): Promise<ManagedServer> {
   const { dataDir, pidFile, signal } = options;
   const logFile = path.join(dataDir, `${kind.name}.log`);
@@ -120,7 +120,7 @@ export async function startServer(kind: ServerKind, options: ServerOptions): Pro
       try {
         return { life: await startOn(ports), ports };
       } catch (error) {
-        // Between choosing a port and binding it another process can take it; then, and only then, others are tried.
+        // Another process can take the port before the server binds it. Only then other ports are tried.
         if (attempt >= 5 || signal?.aborted === true || (await areFree(ports))) throw error;
       }
     }

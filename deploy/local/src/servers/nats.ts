@@ -7,7 +7,7 @@ import { freePorts, loopback } from '../ports.ts';
 import { type ManagedServer, type ServerOptions, startServer } from './managed-server.ts';
 import { answersWith } from './probe.ts';
 
-/** Where this server is to listen and to keep its streams. */
+/** The addresses and the storage folder of this server. */
 export type NatsPlace = {
   readonly host: string;
   readonly port: number;
@@ -18,7 +18,7 @@ export type NatsPlace = {
   readonly cluster?: ClusterPlace;
 };
 export type NatsOptions = ServerOptions & {
-  /** Renders the server's configuration; by default one account, JetStream, and every append on disk before its ack. */
+  /** Renders the server's configuration; by default one account, JetStream, and every append on disk before its acknowledgement. */
   readonly config?: (place: NatsPlace) => string;
 };
 

@@ -7,13 +7,13 @@ import { type Command, type ManagedServer, type ServerOptions, startServer } fro
 import { answersWith } from './probe.ts';
 
 export type PostgresOptions = ServerOptions & {
-  /** Of the only user, postgres, who may do everything in the only database, postgres. */
+  /** The password of the only user, postgres, which has all rights in the only database, postgres. */
   readonly password: string;
 };
 
 /**
- * A PostgreSQL on loopback whose commits are on disk before they are answered. It is asked to end as it is told by SIGTERM,
- * which lets its clients finish: close their connections first, or they are cut off after ten seconds.
+ * A PostgreSQL on loopback that answers a commit when it is on disk. SIGTERM ends it when its clients have finished. Close their
+ * connections first, or they are cut after ten seconds.
  */
 export async function startPostgres(options: PostgresOptions): Promise<ManagedServer> {
   const { postgres } = await ensureServers(['postgres'], () => {});
@@ -47,13 +47,13 @@ export async function startPostgres(options: PostgresOptions): Promise<ManagedSe
 }
 
 // A start-up message of protocol 3.0 for the user postgres: its length, the version, then names and values. The answer
-// begins with R: what the server asks of that user (PostgreSQL, "Message Formats").
+// begins with R: the authentication request (PostgreSQL, "Message Formats").
 const HELLO = '\0\0\0\x17\0\x03\0\0user\0postgres\0\0';
 const environment = { PATH: process.env['PATH'], LC_ALL: 'C' };
 
 const isRoot = (): boolean => process.getuid?.() === 0;
 
-/** PostgreSQL refuses to run as root; its packages bring a user for it. */
+/** PostgreSQL refuses to run as root; its packages create a user for it. */
 const ITS_USER = 'postgres';
 
 function idOf(which: '-u' | '-g'): number {
@@ -65,7 +65,7 @@ function idOf(which: '-u' | '-g'): number {
   return Number(answer.stdout);
 }
 
-/** The second setpriv is needed since the kernel forgets whose death a process dies of when its user changes. */
+/** The second setpriv is needed because the kernel resets the parent-death signal when the user changes. */
 function asItsUser(command: Command): Command {
   if (!isRoot()) return command;
   const user = [`--reuid=${ITS_USER}`, `--regid=${ITS_USER}`, '--clear-groups'];
@@ -77,7 +77,7 @@ function makeCluster(initdb: string, cluster: string, dataDir: string, password:
   const passwordFile = path.join(dataDir, 'password');
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   if (isRoot()) chownSync(passwordFile, idOf('-u'), idOf('-g'));
-  // What is not written through yet is, at the latest, by the first checkpoint.
+  // The first checkpoint writes the remaining data to disk.
   const login = ['--username=postgres', `--pwfile=${passwordFile}`, '--auth=scram-sha-256'];
   const args = ['--pgdata', cluster, ...login, '--encoding=UTF8', '--no-instructions', '--no-sync'];
   const { file, args: all, env } = asItsUser({ file: initdb, args, env: environment });

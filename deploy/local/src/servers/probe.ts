@@ -4,7 +4,7 @@ import { loopback } from '../ports.ts';
 
 type Place = { readonly host: string; readonly port: number };
 
-/** Over TLS, to whoever answers: for asking a server of ours whether it lives, and nothing else. */
+/** Over TLS without a check of the certificate: only to find out whether a server answers. */
 export const trustingConnect = (place: Place): Socket => connectTls({ ...place, rejectUnauthorized: false });
 
 /**
@@ -33,7 +33,7 @@ export function answersWith(
   });
 }
 
-/** Whether somebody accepts connections on a loopback port. */
+/** True if a process accepts connections on the loopback port. */
 export function isListening(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: loopback, port });

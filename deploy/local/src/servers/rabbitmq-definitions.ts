@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-// The parts of RabbitMQ's definitions file that calbus uses, in that file's own words; patterns are regular expressions.
+// The parts of RabbitMQ's definitions file that calbus uses, with that file's names. Patterns are regular expressions.
 export type RabbitUser = {
   readonly name: string;
   readonly password_hash: string;
@@ -55,7 +55,7 @@ export type RabbitDefinitions = {
   readonly bindings: readonly RabbitBinding[];
 };
 
-/** A user as the definitions file wants it. The hash is base64(salt ++ sha256(salt ++ password)) with four bytes of salt. */
+/** A user of the definitions file. The hash is base64(salt ++ sha256(salt ++ password)) with four bytes of salt. */
 export function rabbitUser(name: string, password: string, salt: Buffer = randomBytes(4)): RabbitUser {
   const digest = createHash('sha256').update(salt).update(password, 'utf8').digest();
   return {

@@ -8,9 +8,9 @@ import { answersWith } from './probe.ts';
 import type { RabbitDefinitions } from './rabbitmq-definitions.ts';
 
 export type RabbitOptions = ServerOptions & {
-  /** Users, permissions, exchanges and queues; imported at every start. Nothing else exists, no guest user either. */
+  /** Users, permissions, exchanges and queues; imported at every start. Nothing else exists, not even the guest user. */
   readonly definitions: RabbitDefinitions;
-  /** Listens there too, over TLS; files in PEM, read at each start. Clients are asked for a certificate under the same authority. */
+  /** Also listens with TLS. PEM files, read at each start. Requests a client certificate of the same authority. */
   readonly tls?: {
     readonly port: number;
     readonly caFile: string;
@@ -20,8 +20,8 @@ export type RabbitOptions = ServerOptions & {
 };
 
 /**
- * A RabbitMQ with a node name, a port mapper (epmd), a cookie and a distribution port of its own, all on loopback, so that any
- * number of them run side by side and none leaves anything behind. It takes about four seconds.
+ * A RabbitMQ with its own node name, port mapper (epmd), cookie and distribution port, all on loopback. So many of them run side
+ * by side, and none leaves processes behind. A start takes about four seconds.
  */
 export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServer> {
   const binaries = await ensureServers(['rabbitmq-server', 'epmd'], () => {});
@@ -46,7 +46,7 @@ export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServ
         };
         const env = {
           ...mapper,
-          HOME: dataDir, // the cookie is kept there
+          HOME: dataDir, // holds the cookie
           LC_ALL: 'C.UTF-8',
           RABBITMQ_NODENAME: nodeName(inData('node-name')),
           RABBITMQ_MNESIA_BASE: inData('mnesia'),
@@ -55,14 +55,14 @@ export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServ
           RABBITMQ_CONF_ENV_FILE: '/dev/null',
           RABBITMQ_ENABLED_PLUGINS_FILE: inData('enabled_plugins'),
           RABBITMQ_DIST_PORT: String(distributionPort),
-          // One scheduler that sleeps when it has nothing to do: a license server's few messages need no more.
+          // One scheduler that sleeps when it is idle is enough for a license server's few messages.
           RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
             '+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}',
-          // Makes the start script become the server instead of staying its parent, so that our signals reach the server.
+          // The start script replaces itself by the server, so that signals reach the server.
           RUNNING_UNDER_SYSTEMD: 'true',
         };
         return [
-          // It must listen before the node starts, or the node would start one of its own that outlives us.
+          // epmd must listen before the node starts. Otherwise the node starts its own epmd, which outlives the launcher.
           {
             file: binaries.epmd,
             args: ['-address', loopback, '-port', String(mapperPort)],
@@ -72,7 +72,7 @@ export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServ
           { file: binaries['rabbitmq-server'], args: [], env },
         ];
       },
-      // The protocol header is answered by a method frame (type 1): Connection.Start, AMQP 0-9-1 §4.2.2.
+      // RabbitMQ answers the protocol header with a method frame (type 1): Connection.Start, AMQP 0-9-1 §4.2.2.
       answers: (port) => answersWith(port, 'AMQP\u0000\u0000\u0009\u0001', (bytes) => bytes[0] === 1),
     },
     options,
@@ -100,7 +100,7 @@ function configuration(port: number, definitionsFile: string, tls: RabbitOptions
   ].join('\n');
 }
 
-// RabbitMQ names its database after the node, so a data folder keeps the name that it was made with.
+// RabbitMQ names its database after the node, so a data folder keeps its first node name.
 function nodeName(file: string): string {
   if (!existsSync(file)) writeFileSync(file, `calbus-${randomBytes(6).toString('hex')}@localhost`);
   return readFileSync(file, 'utf8');

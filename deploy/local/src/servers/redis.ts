@@ -10,13 +10,13 @@ import { answersWith, trustingConnect } from './probe.ts';
 export type RedisOptions = ServerOptions & {
   /** Access control as in users.acl without the word "user", such as "default off" or "reader on >secret ~cal:* +@read". */
   readonly users?: readonly string[];
-  /** As Redis writes it, such as "64mb". */
+  /** In Redis' own notation, such as "64mb". */
   readonly maxmemory?: string;
-  /** Speaks TLS only; files in PEM, read at each start. */
+  /** Accepts only TLS. PEM files, read at each start. */
   readonly tls?: RedisTlsFiles;
 };
 
-/** A Redis that keeps nothing on disk: it holds a cache, which its owner rebuilds. A restart loses all of it. */
+/** A Redis without persistence: it holds a cache, which inventory rebuilds. A restart loses all data. */
 export async function startRedis(options: RedisOptions): Promise<ManagedServer> {
   const { 'redis-server': file } = await ensureServers(['redis-server'], () => {});
   const { dataDir, users = [], maxmemory, tls } = options;
@@ -43,7 +43,7 @@ export async function startRedis(options: RedisOptions): Promise<ManagedServer> 
         writeFileSync(configFile, lines.join('\n'), { mode: 0o600 });
         return [{ file, args: [configFile], env: { PATH: process.env['PATH'] } }];
       },
-      // Where the default user is off, the refusal to serve a stranger is as good an answer as a pong.
+      // If the default user is disabled, the refusal proves as much as a pong.
       answers: (port) =>
         answersWith(
           port,

@@ -1,14 +1,14 @@
 // Commands out, answers in, over RabbitMQ, as this license server's own user.
 
-import { link } from '@calbus/contracts/clearinghouse';
-import { connectAmqp, type AmqpDelivery, type AmqpPlace } from '@calbus/runtime/amqp';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import { connectAmqp, type AmqpDelivery, type AmqpEndpoint } from '@calbus/runtime/amqp';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
 import type { Log } from '@calbus/runtime/log';
-import type { AnswerOutcome } from '../handlers/answer.ts';
-import type { Outlet } from '../ports.ts';
+import type { AnswerOutcome } from '../handlers/clearinghouse-answer.ts';
+import type { CommandLink } from '../ports.ts';
 
-export type ClearinghouseLinkOptions = AmqpPlace & {
+export type ClearinghouseLinkOptions = AmqpEndpoint & {
   readonly log: Log;
   readonly clock: Clock;
   readonly dead: DeadLetters;
@@ -21,8 +21,8 @@ const PREFETCH = 4;
 
 export const openClearinghouseLink = async (
   o: ClearinghouseLinkOptions,
-): Promise<Outlet & { readonly close: () => Promise<void> }> => {
-  const queue = link.answersQueue(o.user);
+): Promise<CommandLink & { readonly close: () => Promise<void> }> => {
+  const queue = rabbitmqNames.answersQueue(o.user);
   const handle = async (m: AmqpDelivery): Promise<'settled' | 'later'> => {
     const outcome = o.handle(m.bytes);
     switch (outcome.kind) {
@@ -51,9 +51,9 @@ export const openClearinghouseLink = async (
     onUp: o.onUp,
     declare: async (channel) => {
       // Not ours to make: without it the connection is tried again until the Clearinghouse has been there.
-      await channel.checkExchange(link.commandsExchange);
-      await channel.assertQueue(queue, { durable: true, arguments: link.answersQueueArguments });
-      await channel.bindQueue(queue, link.answersExchange, queue);
+      await channel.checkExchange(rabbitmqNames.commandsExchange);
+      await channel.assertQueue(queue, { durable: true, arguments: rabbitmqNames.answersQueueArguments });
+      await channel.bindQueue(queue, rabbitmqNames.answersExchange, queue);
     },
     consume: { queue, prefetch: PREFETCH, handle },
   });
@@ -61,8 +61,13 @@ export const openClearinghouseLink = async (
     isUp: amqp.isUp,
     close: amqp.close,
     send: (command) =>
-      amqp.publish(link.commandsExchange, link.commandKey(o.user), Buffer.from(command.jws), {
-        messageId: command.commandId,
-      }),
+      amqp.publish(
+        rabbitmqNames.commandsExchange,
+        rabbitmqNames.commandKey(o.user),
+        Buffer.from(command.jws),
+        {
+          messageId: command.commandId,
+        },
+      ),
   };
 };

@@ -18,9 +18,9 @@ import {
   privateKeyToPem,
   publicJwk,
   type KeyPair,
-} from '@calbus/trust/certificates';
-import { signJws } from '@calbus/trust/jws';
-import { issuingKeyContext, seal, unseal } from '@calbus/trust/seal';
+} from '@calbus/licenses/certificates';
+import { signJws } from '@calbus/licenses/jws';
+import { issuingKeyContext, encrypt, decrypt } from '@calbus/licenses/encryption';
 import type { Activation } from '../domain/command.ts';
 import { BACKDATED_MS, isOver, KEY_LIFE_MS, type ServerCertificate } from '../domain/issuing-keys.ts';
 import type { Signer } from '../ports.ts';
@@ -63,7 +63,7 @@ const ensureIdentity = async (db: DatabaseSync, secret: string, at: number): Pro
   if (known) return known;
   const pair = newKeyPair();
   const certificate = await selfCertificate(pair, at);
-  const sealed = seal(secret, CONTEXT, privateKeyToPem(pair.privateKey));
+  const sealed = encrypt(secret, CONTEXT, privateKeyToPem(pair.privateKey));
   return transact(db, () => {
     db.prepare(
       `INSERT INTO identity (one, product_id, sealed_key, self_certificate) VALUES (1, ?, ?, ?)
@@ -83,7 +83,7 @@ const kidOf = (key: KeyObject): string =>
 export const openSigner = async (db: DatabaseSync, secret: string, now: number): Promise<Signer> => {
   const identity = await ensureIdentity(db, secret, now);
   const opened = (sealed: string): KeyPair => {
-    const pem = unseal(secret, CONTEXT, sealed);
+    const pem = decrypt(secret, CONTEXT, sealed);
     if (!pem)
       throw new Error(
         "The deployment secret is not the one under which this license server's key was sealed; give the service that secret.",
@@ -114,19 +114,19 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
   return {
     publicX: () => publicJwk(own().publicKey).x,
     sign: (command) => signBy(own(), command),
-    nextX: () => {
+    nextPublicX: () => {
       const pair = next();
       return pair && publicJwk(pair.publicKey).x;
     },
-    signAnew: (command) => {
+    signWithNextKey: (command) => {
       const pair = newKeyPair();
-      keepNext.run(seal(secret, CONTEXT, privateKeyToPem(pair.privateKey)));
+      keepNext.run(encrypt(secret, CONTEXT, privateKeyToPem(pair.privateKey)));
       return signBy(pair, command);
     },
-    adopt: () => {
+    adoptNextKey: () => {
       takeNext.run();
     },
-    opens: (sealed) => unseal(secret, CONTEXT, sealed) !== undefined,
+    canDecrypt: (sealed) => decrypt(secret, CONTEXT, sealed) !== undefined,
     certificateOf,
     newIssuingKey: async (activation, at) => {
       const pair = newKeyPair();
@@ -152,7 +152,7 @@ export const openSigner = async (db: DatabaseSync, secret: string, now: number):
         madeAt: at,
         notBefore,
         notAfter,
-        sealed: seal(secret, issuingKeyContext(kid), privateKeyToPem(pair.privateKey)),
+        sealed: encrypt(secret, issuingKeyContext(kid), privateKeyToPem(pair.privateKey)),
       };
     },
   };

@@ -1,11 +1,11 @@
 // What the liaison counts, and what of its store is shown to Prometheus.
 
-import { road } from '@calbus/contracts/liaison-messages';
+import { clearinghouseMethod } from '@calbus/contracts/liaison-messages';
 import type { Clock } from '@calbus/runtime/clock';
 import type { Labels, Metrics } from '@calbus/runtime/metrics';
-import type { AnswerOutcome } from '../handlers/answer.ts';
-import { superseded } from '../handlers/superseded.ts';
-import type { Outlet, Store } from '../ports.ts';
+import type { AnswerOutcome } from '../handlers/clearinghouse-answer.ts';
+import { hasNewerCopy } from '../handlers/clone-detection.ts';
+import type { CommandLink, Store } from '../ports.ts';
 
 export const countAnswers = (
   metrics: Metrics,
@@ -24,13 +24,13 @@ export const countAnswers = (
   };
 };
 
-export type Shown = {
+export type MetricSources = {
   readonly store: Store;
-  readonly outlet: Pick<Outlet, 'isUp'>;
+  readonly outlet: Pick<CommandLink, 'isUp'>;
   readonly clock: Clock;
 };
 
-export const showLiaison = (metrics: Metrics, { store, outlet, clock }: Shown): void => {
+export const liaisonMetrics = (metrics: Metrics, { store, outlet, clock }: MetricSources): void => {
   const since = (at: number): number => (clock.now() - at) / 1_000;
   metrics.value('calbus_link_up', 'Whether RabbitMQ is connected, and answers are taken.', () =>
     outlet.isUp() ? 1 : 0,
@@ -40,8 +40,8 @@ export const showLiaison = (metrics: Metrics, { store, outlet, clock }: Shown): 
     'Commands that the Clearinghouse has not answered, by the road on which they go there.',
     ['road'],
     () => {
-      const open = store.open();
-      return road.options.map((by): [Labels, number] => [
+      const open = store.openCommands();
+      return clearinghouseMethod.options.map((by): [Labels, number] => [
         { road: by },
         open.filter((c) => c.road === by).length,
       ]);
@@ -51,14 +51,14 @@ export const showLiaison = (metrics: Metrics, { store, outlet, clock }: Shown): 
     'calbus_outbox_oldest_seconds',
     'How long the oldest of those waits that go by RabbitMQ, in seconds; 0 where there is none.',
     () => {
-      const oldest = store.open().find((c) => c.road === 'automatic');
+      const oldest = store.openCommands().find((c) => c.road === 'automatic');
       return oldest ? Math.max(0, since(oldest.askedAt)) : 0;
     },
   );
   metrics.value(
     'calbus_answers_to_record',
     'Answers of the Clearinghouse that inventory has not recorded yet.',
-    () => store.answered().length,
+    () => store.answeredCommands().length,
   );
   metrics.value(
     'calbus_issuing_key_left_seconds',
@@ -71,6 +71,6 @@ export const showLiaison = (metrics: Metrics, { store, outlet, clock }: Shown): 
   metrics.value(
     'calbus_superseded',
     'Whether the Clearinghouse has given a later epoch to another copy of this license server.',
-    () => (superseded(store) ? 1 : 0),
+    () => (hasNewerCopy(store) ? 1 : 0),
   );
 };

@@ -1,7 +1,7 @@
 // Inventory as the liaison sees it: the leader's beacon, and the commands that are the liaison's.
 
 import type { NatsConnection } from 'nats';
-import type { Body, Contract } from '@calbus/contracts/envelope';
+import { dispatch, type Body, type Handlers } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
@@ -9,28 +9,32 @@ import {
   inventoryDeactivation,
   inventoryInstall,
   inventoryRefused,
-  inventorySettingsAre,
   inventorySettleWithheld,
   inventoryWithhold,
-  querySettings,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
+import { recordAnswers, type InventoryCommand } from '@calbus/contracts/inventory-interface';
 import { subjects } from '@calbus/contracts/subjects';
-import { ask } from '@calbus/runtime/ask';
+import { createLeaderClient } from '@calbus/inventory-client/leader-client';
+import { inventoryProblem, subscribeToLeader } from '@calbus/inventory-client/leader-heartbeat';
+import { sendRequest } from '@calbus/runtime/request';
 import type { Clock } from '@calbus/runtime/clock';
-import { hearHead, inventoryWrong } from '@calbus/runtime/head-beacon';
 import { newId } from '@calbus/runtime/ids';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import type { Command } from '../domain/command.ts';
-import type { Answered, AnsweredPack, Inventory, Recorded } from '../ports.ts';
+import type { AnswerResult, IssuedPack, Inventory, RecordOutcome } from '../ports.ts';
 
-const ASK_MS = 5_000;
-const answers = [inventoryAccepted, inventoryRefused] as const;
+const REQUEST_TIMEOUT_MS = 5_000;
+const outcomes: Handlers<(typeof recordAnswers)[number], RecordOutcome> = {
+  [inventoryAccepted.type]: () => ({ kind: 'accepted' }),
+  [inventoryRefused.type]: ({ body }) => ({ kind: 'refused', code: body.code, says: body.detail }),
+};
 
 /** One command to the leader, when called. */
-type Tell = () => Promise<Recorded>;
+type LeaderCommand = () => Promise<RecordOutcome>;
 
 /** One after the other; each is recorded once, whatever is repeated, so that all can be told again. */
-const inTurn = async (tells: readonly Tell[]): Promise<Recorded> => {
+const inTurn = async (tells: readonly LeaderCommand[]): Promise<RecordOutcome> => {
   for (const tell of tells) {
     const recorded = await tell();
     if (recorded.kind !== 'accepted') return recorded;
@@ -42,47 +46,44 @@ const inTurn = async (tells: readonly Tell[]): Promise<Recorded> => {
 export type NatsInventory = Inventory & { readonly wrong: () => string | undefined };
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsInventory => {
-  // What does not decode is put aside by the issuers, which hear it too.
-  const beacon = hearHead(
-    nc,
-    clock,
-    () => {},
-    (error) => log.error(errorFacts(error), 'the beacon cannot be heard'),
-  );
-  const install = subjects.inventory.install;
-  /** One command to the leader. */
-  const told =
-    <C extends Contract>(subject: string, contract: C, commandId: string, body: Body<C>): Tell =>
+  // The issuers put aside heartbeats that do not decode.
+  const tracker = subscribeToLeader(nc, clock, {
+    error: (error) => log.error(errorFacts(error), 'the leader heartbeat cannot be received'),
+  });
+  const leader = createLeaderClient(nc, clock, tracker);
+  const commandsOf =
+    (term: number, correlationId: string) =>
+    <F extends 'activation' | 'install', C extends InventoryCommand<F>>(
+      family: F,
+      contract: C,
+      body: Body<C>,
+    ): LeaderCommand =>
     async () => {
-      const stamp = { id: newId(), sentAt: clock.now(), correlationId: commandId };
+      const options = { term, correlationId, timeoutMs: REQUEST_TIMEOUT_MS };
       try {
-        const { type, body: said } = await ask(nc, subject, contract, stamp, body, answers, ASK_MS);
-        return type === inventoryRefused.type && 'code' in said
-          ? { kind: 'refused', code: said.code, says: said.detail }
-          : { kind: 'accepted' };
+        return dispatch(outcomes, await leader.send(family, contract, body, recordAnswers, options));
       } catch (error) {
         const fault = faultOf(error);
         if (!fault) throw error;
         return { kind: 'faulted', fault };
       }
     };
-  const recordings = (term: number, { commandId, by }: Command, answered: Answered): Tell[] => {
-    const pack = ({ keyPack }: AnsweredPack, recovered: boolean): Tell => {
+  const recordings = (term: number, { commandId, by }: Command, answered: AnswerResult): LeaderCommand[] => {
+    const command = commandsOf(term, commandId);
+    const pack = ({ keyPack }: IssuedPack, recovered: boolean): LeaderCommand => {
       const body = { commandId, keyPack, by, ...(recovered ? { recovered } : {}) };
-      return told(install(term), inventoryInstall, commandId, body);
+      return command('install', inventoryInstall, body);
     };
-    const settle = (outcome: 'removed' | 'given-back'): Tell =>
-      told(install(term), inventorySettleWithheld, commandId, { commandId, outcome });
+    const settle = (outcome: 'removed' | 'given-back'): LeaderCommand =>
+      command('install', inventorySettleWithheld, { commandId, outcome });
     switch (answered.kind) {
       case 'activated': {
         const { serverId, epoch } = answered;
         const body = { commandId, serverId, epoch, chain: [...answered.chain], by };
-        return [told(subjects.inventory.activation(term), inventoryActivation, commandId, body)];
+        return [command('activation', inventoryActivation, body)];
       }
       case 'deactivated':
-        return [
-          told(subjects.inventory.activation(term), inventoryDeactivation, commandId, { commandId, by }),
-        ];
+        return [command('activation', inventoryDeactivation, { commandId, by })];
       case 'key-pack':
         return [pack(answered, false)];
       case 'recovered':
@@ -95,12 +96,20 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
   };
   const settings = subjects.inventory.query('clearinghouse-liaison', 'settings');
   return {
-    head: beacon.head,
-    wrong: () => inventoryWrong(beacon),
+    head: tracker.latest,
+    wrong: () => inventoryProblem(tracker),
     serverVersion: async () => {
       const stamp = { id: newId(), sentAt: clock.now() };
       try {
-        const told = await ask(nc, settings, querySettings, stamp, {}, [inventorySettingsAre], ASK_MS);
+        const told = await sendRequest(
+          nc,
+          settings,
+          querySettings,
+          stamp,
+          {},
+          [inventoryCurrentSettings],
+          REQUEST_TIMEOUT_MS,
+        );
         return told.body.settings.serverVersion;
       } catch (error) {
         if (!faultOf(error)) throw error;
@@ -113,7 +122,7 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, log: Log): NatsI
         throw new Error('a command that needs no CALs was to withhold some');
       const { keyPackId, quantity } = request;
       const body = { commandId, keyPackId, quantity, by };
-      return inTurn([told(install(term), inventoryWithhold, commandId, body)]);
+      return inTurn([commandsOf(term, commandId)('install', inventoryWithhold, body)]);
     },
   };
 };

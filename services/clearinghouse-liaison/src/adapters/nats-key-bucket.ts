@@ -2,7 +2,7 @@
 
 import type { NatsConnection } from 'nats';
 import { decode, encode } from '@calbus/contracts/envelope';
-import { issuingKeys } from '@calbus/contracts/liaison-messages';
+import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Clock } from '@calbus/runtime/clock';

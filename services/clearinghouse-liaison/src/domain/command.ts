@@ -1,21 +1,22 @@
 // A command to the Clearinghouse as the liaison keeps it, and what may be taken into the outbox.
 
-import type { Contact, Installable, Paper, ReactivationReason } from '@calbus/contracts/clearinghouse';
+import type { Contact, Installable, AgreementReference } from '@calbus/contracts/purchases';
+import type { ReactivationReason } from '@calbus/contracts/clearinghouse';
 import { clearinghouseReasons, type ClearinghouseReason } from '@calbus/contracts/clearinghouse';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import type { LiaisonCommand, Road } from '@calbus/contracts/liaison-messages';
+import type { LiaisonCommand, ClearinghouseMethod } from '@calbus/contracts/liaison-messages';
 
-export type Request =
+export type CommandRequest =
   | { readonly kind: 'activate'; readonly contact: Contact }
   | { readonly kind: 'install'; readonly purchase: Installable }
   | {
       readonly kind: 'reactivate';
       readonly reason: ReactivationReason;
-      readonly paper: Paper;
+      readonly paper: AgreementReference;
       readonly serverId: string;
     }
   | { readonly kind: 'deactivate' }
-  | { readonly kind: 'recover'; readonly paper: Paper }
+  | { readonly kind: 'recover'; readonly paper: AgreementReference }
   | {
       readonly kind: 'change-pack';
       readonly keyPackId: string;
@@ -25,19 +26,19 @@ export type Request =
       readonly refused?: true | undefined;
     };
 
-export type State = LiaisonCommand['state'];
+export type CommandState = LiaisonCommand['state'];
 
 export type Command = {
   readonly commandId: string;
   /** Its place among all commands of this license server, from 1. */
   readonly sequence: number;
-  readonly request: Request;
+  readonly request: CommandRequest;
   readonly askedAt: number;
   readonly by: string;
-  readonly road: Road;
+  readonly road: ClearinghouseMethod;
   /** The signed statement: made once, so that every repeat is the same bytes. */
   readonly jws: string;
-  readonly state: State;
+  readonly state: CommandState;
 };
 
 export type Activation = {
@@ -49,10 +50,11 @@ export type Activation = {
 };
 
 const modes = { 'per-device': 'Per Device', 'per-user': 'Per User' } as const;
-const paperWords = ({ program, agreementNumber }: Paper): string => `${program} agreement ${agreementNumber}`;
+const paperWords = ({ program, agreementNumber }: AgreementReference): string =>
+  `${program} agreement ${agreementNumber}`;
 
 /** What was asked, in words, without any license code. */
-export const describe = (request: Request): string => {
+export const describeRequest = (request: CommandRequest): string => {
   switch (request.kind) {
     case 'activate': {
       const { company, firstName, lastName } = request.contact;
@@ -81,27 +83,29 @@ export const describe = (request: Request): string => {
 };
 
 /** Whether inventory must withhold CALs before the Clearinghouse is asked. */
-export const needsCals = (request: Request): boolean => request.kind === 'change-pack' && !request.refused;
+export const needsWithheldCals = (request: CommandRequest): boolean =>
+  request.kind === 'change-pack' && !request.refused;
 
 /** The version of the CALs asked for, where that is known before: of a license code only the Clearinghouse knows. */
-export const versionAsked = (request: Request): ProductVersion | undefined =>
+export const requestedVersion = (request: CommandRequest): ProductVersion | undefined =>
   request.kind === 'install' && request.purchase.program !== 'retail' ? request.purchase.version : undefined;
 
 /** Whether inventory must be asked before the command leaves. */
-export const needsInventory = (request: Request): boolean =>
-  needsCals(request) || versionAsked(request) !== undefined;
+export const needsPreparation = (request: CommandRequest): boolean =>
+  needsWithheldCals(request) || requestedVersion(request) !== undefined;
 
 /**
  * Whether a command leaves only when all before it are answered: after it, nothing of what they asked for could be installed any more,
  * and the Clearinghouse would take them for those of a copy.
  */
-export const endsEpoch = ({ kind }: Request): boolean => kind === 'reactivate' || kind === 'deactivate';
+export const endsEpoch = ({ kind }: CommandRequest): boolean =>
+  kind === 'reactivate' || kind === 'deactivate';
 
 /**
  * What is said of a command that a person carries, and that an activation has overtaken; undefined: it stays, since only its answer says
  * whether the Clearinghouse has taken the CALs that inventory withholds, or has made another activation.
  */
-export const overtakenHeld = (request: Request): string | undefined => {
+export const epochChangeRejection = (request: CommandRequest): string | undefined => {
   const before = 'The license server was activated anew before this was answered.';
   switch (request.kind) {
     case 'activate':
@@ -118,25 +122,25 @@ export const overtakenHeld = (request: Request): string | undefined => {
   }
 };
 
-export type TakeDecision =
+export type IntakeDecision =
   | { readonly kind: 'take' }
   | { readonly kind: 'repeated' }
   | { readonly kind: 'refused'; readonly reason: ClearinghouseReason; readonly says: string };
 
-const refuse = (reason: ClearinghouseReason, next: string): TakeDecision => ({
+const refuse = (reason: ClearinghouseReason, next: string): IntakeDecision => ({
   kind: 'refused',
   reason,
   says: `${clearinghouseReasons[reason]} ${next}`,
 });
 
 /** Compares two requests by value; both come out of the same schema, so their members stand in the same order. */
-const same = (a: Request, b: Request): boolean => JSON.stringify(a) === JSON.stringify(b);
+const same = (a: CommandRequest, b: CommandRequest): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-export const decideTake = (
-  request: Request,
+export const decideIntake = (
+  request: CommandRequest,
   known: Command | undefined,
   { activation, open }: { readonly activation: Activation | null; readonly open: readonly Command[] },
-): TakeDecision => {
+): IntakeDecision => {
   if (known)
     return same(known.request, request)
       ? { kind: 'repeated' }
@@ -167,5 +171,5 @@ export const decideTake = (
 };
 
 /** Whether the Clearinghouse has not answered yet. */
-export const isOpen = ({ state }: State): boolean =>
+export const isOpen = ({ state }: CommandState): boolean =>
   state === 'waiting' || state === 'held' || state === 'sent';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decideTake, describe, isOpen, type Command, type Request } from './command.ts';
+import { decideIntake, describeRequest, isOpen, type Command, type CommandRequest } from './command.ts';
 import { NEW_KEY_EACH_MS, KEY_LIFE_MS, planKeys, type IssuingKey } from './issuing-keys.ts';
-import { isDue } from './resend.ts';
+import { isDue } from './retry-schedule.ts';
 
 const DAY = 86_400_000;
 const contact = { firstName: 'Ada', lastName: 'Example', company: 'Example Ltd', country: 'GB' };
-const activate: Request = { kind: 'activate', contact };
-const install: Request = {
+const activate: CommandRequest = { kind: 'activate', contact };
+const install: CommandRequest = {
   kind: 'install',
   purchase: {
     program: 'select',
@@ -18,15 +18,15 @@ const install: Request = {
   },
 };
 const paper = { program: 'select', agreementNumber: '1234567' } as const;
-const recover: Request = { kind: 'recover', paper };
+const recover: CommandRequest = { kind: 'recover', paper };
 const reactivate = {
   kind: 'reactivate',
   reason: 'redeployed',
   paper,
   serverId: 'S'.repeat(35),
-} as const satisfies Request;
+} as const satisfies CommandRequest;
 const activation = { serverId: 'S'.repeat(35), epoch: 1, chain: ['pem'], deactivated: false };
-const known = (request: Request): Command => ({
+const known = (request: CommandRequest): Command => ({
   commandId: 'c1',
   sequence: 1,
   request,
@@ -38,7 +38,7 @@ const known = (request: Request): Command => ({
 });
 
 test('what is taken into the outbox: row by row', () => {
-  const other: Request = { kind: 'activate', contact: { ...contact, country: 'DE' } };
+  const other: CommandRequest = { kind: 'activate', contact: { ...contact, country: 'DE' } };
   const rows = [
     [activate, undefined, null, 'take'],
     [activate, undefined, activation, 'ALREADY_ACTIVATED'],
@@ -59,28 +59,28 @@ test('what is taken into the outbox: row by row', () => {
     [{ ...reactivate, serverId: 'T'.repeat(35) }, undefined, activation, 'UNKNOWN_SENDER'],
   ] as const;
   for (const [request, before, active, expected] of rows) {
-    const d = decideTake(request, before, { activation: active, open: [] });
+    const d = decideIntake(request, before, { activation: active, open: [] });
     assert.equal(d.kind === 'refused' ? d.reason : d.kind, expected);
   }
 });
 
 test('while it is activated anew nothing else is asked', () => {
   for (const request of [install, activate, recover, reactivate]) {
-    const d = decideTake(request, undefined, { activation, open: [known(reactivate)] });
+    const d = decideIntake(request, undefined, { activation, open: [known(reactivate)] });
     assert.equal(d.kind === 'refused' ? d.reason : d.kind, 'REACTIVATION_UNDER_WAY');
   }
 });
 
 test('while it is being deactivated nothing else is asked', () => {
-  const d = decideTake(install, undefined, { activation, open: [known({ kind: 'deactivate' })] });
+  const d = decideIntake(install, undefined, { activation, open: [known({ kind: 'deactivate' })] });
   assert.equal(d.kind === 'refused' ? d.reason : d.kind, 'NOT_ACTIVATED');
 });
 
 test('a command is described without anything secret', () => {
   const code = 'A'.repeat(25);
-  assert.ok(!describe({ kind: 'install', purchase: { program: 'retail', code } }).includes(code));
-  assert.equal(describe(install), 'Install 2 Per Device CALs for 2003, select agreement 1234567');
-  assert.equal(describe(activate), 'Activate for Example Ltd (Ada Example)');
+  assert.ok(!describeRequest({ kind: 'install', purchase: { program: 'retail', code } }).includes(code));
+  assert.equal(describeRequest(install), 'Install 2 Per Device CALs for 2003, select agreement 1234567');
+  assert.equal(describeRequest(activate), 'Activate for Example Ltd (Ada Example)');
 });
 
 test('only what the Clearinghouse has not answered is open', () => {

@@ -2,11 +2,11 @@
 
 import { keyPackClaims } from '@calbus/contracts/clearinghouse';
 import { liaisonAgreements } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { openJws } from '@calbus/trust/jws';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { openJws } from '@calbus/licenses/jws';
 import type { Store } from '../ports.ts';
 
-const MOST = 10_000;
+const MAX_KEY_PACKS = 10_000;
 
 export const agreements = async (
   store: Pick<Store, 'activation' | 'contact' | 'keyPacks'>,
@@ -17,6 +17,6 @@ export const agreements = async (
     // Each was verified when it came.
     keyPacks: store
       .keyPacks()
-      .slice(-MOST)
+      .slice(-MAX_KEY_PACKS)
       .flatMap((statement) => keyPackClaims.safeParse(openJws(statement)?.payload).data ?? []),
   });

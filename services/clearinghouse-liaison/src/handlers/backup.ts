@@ -1,20 +1,20 @@
 // What the liaison keeps, handed out for a backup, and taken back by one that was never activated.
 
 import {
-  columnOf,
+  columnValue,
   liaisonBackup,
-  liaisonRefused,
   liaisonRestored,
   type liaisonRestore,
   type LiaisonRow,
   type queryLiaisonBackup,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/liaison-backup-messages';
+import { liaisonRefused } from '@calbus/contracts/liaison-messages';
 import type { Message } from '@calbus/contracts/envelope';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import type { KeptRows, Signer, Store } from '../ports.ts';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import type { BackupRows, Signer, Store } from '../ports.ts';
 
 export const backup = async (
-  kept: Pick<KeptRows, 'read'>,
+  kept: Pick<BackupRows, 'read'>,
   { body }: Message<typeof queryLiaisonBackup>,
 ): Promise<Answer> => {
   const { rows, next } = kept.read(body.after);
@@ -22,9 +22,9 @@ export const backup = async (
 };
 
 export type RestoreDeps = {
-  readonly kept: KeptRows;
+  readonly kept: BackupRows;
   readonly store: Pick<Store, 'activation' | 'productId'>;
-  readonly signer: Pick<Signer, 'opens'>;
+  readonly signer: Pick<Signer, 'canDecrypt'>;
   /** Keys and commands of another identity are there now. */
   readonly onRestored: () => void;
 };
@@ -38,9 +38,11 @@ const problem = ({ kept, signer }: RestoreDeps, rows: readonly LiaisonRow[]): st
     return `The backup was made by a later release of calbus: ${unknown} is not known here.`;
   const identity = rows.at(-1);
   if (identity?.table !== 'identity') return 'The identity is not the last row.';
-  const [key, next] = [columnOf(identity, 'sealed_key'), columnOf(identity, 'next_key')];
+  const [key, next] = [columnValue(identity, 'sealed_key'), columnValue(identity, 'next_key')];
   const opens =
-    typeof key === 'string' && signer.opens(key) && (typeof next !== 'string' || signer.opens(next));
+    typeof key === 'string' &&
+    signer.canDecrypt(key) &&
+    (typeof next !== 'string' || signer.canDecrypt(next));
   return opens
     ? undefined
     : 'The deployment secret is not the one under which the keys in the backup were sealed: give the services that secret first. Nothing was changed.';
@@ -51,7 +53,7 @@ export const createRestore = (d: RestoreDeps): ((m: Message<typeof liaisonRestor
   let waiting: { readonly commandId: string; readonly rows: LiaisonRow[] } | undefined;
   return async ({ body: { commandId, before, rows } }) => {
     const identity = rows.find((r) => r.table === 'identity');
-    const given = identity && columnOf(identity, 'product_id');
+    const given = identity && columnValue(identity, 'product_id');
     // The same again, after an answer that was lost.
     if (given === d.store.productId) return answerWith(liaisonRestored, { complete: true });
     const own = d.store.activation();

@@ -3,25 +3,25 @@
 import type { Clock } from '@calbus/runtime/clock';
 import type { Log } from '@calbus/runtime/log';
 import { endsEpoch } from '../domain/command.ts';
-import { isDue, type Sending } from '../domain/resend.ts';
-import type { Outlet, Store } from '../ports.ts';
+import { isDue, type SendAttempts } from '../domain/retry-schedule.ts';
+import type { CommandLink, Store } from '../ports.ts';
 
 export type Outbox = {
   /** Sends what is due. */
-  readonly round: () => Promise<void>;
+  readonly sendDue: () => Promise<void>;
   /** After a reconnect everything is due: what the last connection did not confirm may be lost. */
-  readonly allDue: () => void;
+  readonly resetRetries: () => void;
 };
 
-export const createOutbox = (store: Store, outlet: Outlet, clock: Clock, log: Log): Outbox => {
-  const sendings = new Map<string, Sending>();
+export const createOutbox = (store: Store, outlet: CommandLink, clock: Clock, log: Log): Outbox => {
+  const sendings = new Map<string, SendAttempts>();
   return {
-    allDue: () => sendings.clear(),
-    round: async () => {
+    resetRetries: () => sendings.clear(),
+    sendDue: async () => {
       if (!outlet.isUp()) return;
-      const unprepared = new Set(store.unprepared().map((c) => c.commandId));
+      const unprepared = new Set(store.unpreparedCommands().map((c) => c.commandId));
       let earlier = 0;
-      for (const command of store.open()) {
+      for (const command of store.openCommands()) {
         const { commandId } = command;
         if (command.road !== 'automatic') continue;
         if (endsEpoch(command.request) && earlier > 0) break;

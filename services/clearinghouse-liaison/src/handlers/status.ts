@@ -1,13 +1,13 @@
 import { liaisonStatus } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { certificateFacts } from '@calbus/trust/certificates';
-import type { Outlet, Store } from '../ports.ts';
-import { superseded } from './superseded.ts';
-import { shown } from './take.ts';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { certificateFacts } from '@calbus/licenses/certificates';
+import type { CommandLink, Store } from '../ports.ts';
+import { hasNewerCopy } from './clone-detection.ts';
+import { commandSummary } from './command-intake.ts';
 
-const SHOWN = 100;
+const MAX_COMMANDS = 100;
 
-export const status = async (store: Store, outlet: Pick<Outlet, 'isUp'>): Promise<Answer> => {
+export const status = async (store: Store, outlet: Pick<CommandLink, 'isUp'>): Promise<Answer> => {
   const activation = store.activation();
   const [newest] = [...store.keys()].sort((a, b) => b.madeAt - a.madeAt);
   return answerWith(liaisonStatus, {
@@ -19,8 +19,8 @@ export const status = async (store: Store, outlet: Pick<Outlet, 'isUp'>): Promis
       ...(activation.deactivated ? { deactivated: true } : {}),
     },
     link: outlet.isUp() ? 'up' : 'down',
-    ...(superseded(store) ? { superseded: true } : {}),
+    ...(hasNewerCopy(store) ? { superseded: true } : {}),
     issuingKey: newest ? { kid: newest.kid, notAfter: newest.notAfter } : null,
-    commands: store.newest(SHOWN).map(shown),
+    commands: store.newestCommands(MAX_COMMANDS).map(commandSummary),
   });
 };

@@ -2,13 +2,13 @@
 // before it leads.
 
 import { liaisonWitness } from '@calbus/contracts/liaison-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import type { Inventory, Outlet, Store } from '../ports.ts';
-import { superseded } from './superseded.ts';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import type { Inventory, CommandLink, Store } from '../ports.ts';
+import { hasNewerCopy } from './clone-detection.ts';
 
 /** One round; a head that is kept already is not written again. */
-export const keepWitness = (
-  store: Pick<Store, 'keepWitness'>,
+export const createWitnessRecorder = (
+  store: Pick<Store, 'recordWitness'>,
   inventory: Pick<Inventory, 'head'>,
   now: () => number,
 ): (() => Promise<void>) => {
@@ -17,18 +17,18 @@ export const keepWitness = (
     const head = inventory.head();
     if (!head || head.hash === kept) return;
     const { generation, sequence, hash, time } = head;
-    store.keepWitness({ generation, sequence, hash, time }, now());
+    store.recordWitness({ generation, sequence, hash, time }, now());
     kept = hash;
   };
 };
 
 export const witness = async (
-  store: Pick<Store, 'witnesses' | 'activationRecorded' | 'activation' | 'newest'>,
-  outlet: Pick<Outlet, 'isUp'>,
+  store: Pick<Store, 'witnesses' | 'activationRecorded' | 'activation' | 'newestCommands'>,
+  outlet: Pick<CommandLink, 'isUp'>,
 ): Promise<Answer> =>
   answerWith(liaisonWitness, {
     seen: [...store.witnesses()],
     activated: store.activationRecorded(),
     link: outlet.isUp() ? 'up' : 'down',
-    ...(superseded(store) ? { superseded: true } : {}),
+    ...(hasNewerCopy(store) ? { superseded: true } : {}),
   });

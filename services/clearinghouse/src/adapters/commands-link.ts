@@ -1,9 +1,9 @@
-// Commands in, answers out, over RabbitMQ. A command is acknowledged only after the broker has its answer, or the dead
-// letter, on disk; whatever is cut off before comes again, and the register repeats its answer.
+// Receives commands and sends answers over RabbitMQ. A command is acknowledged only when the broker has its answer or its dead letter on
+// disk. An interrupted command is delivered again, and the register repeats its answer.
 
 import type { ConfirmChannel } from 'amqplib';
-import { link } from '@calbus/contracts/clearinghouse';
-import { connectAmqp, type AmqpDelivery, type AmqpPlace, type AmqpLink } from '@calbus/runtime/amqp';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import { connectAmqp, type AmqpDelivery, type AmqpEndpoint, type AmqpLink } from '@calbus/runtime/amqp';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
 import type { Log } from '@calbus/runtime/log';
@@ -11,32 +11,48 @@ import type { Delivery, Outcome } from '../handlers/command-handler.ts';
 
 const PREFETCH = 16;
 
-export type CommandsLinkOptions = AmqpPlace & {
+export type CommandsLinkOptions = AmqpEndpoint & {
   readonly log: Log;
   readonly clock: Clock;
   readonly handle: (delivery: Delivery) => Promise<Outcome>;
 };
 
 const declareTopology = async (channel: ConfirmChannel): Promise<void> => {
-  for (const exchange of [link.deadExchange, link.commandsExchange, link.answersExchange])
+  for (const exchange of [
+    rabbitmqNames.deadExchange,
+    rabbitmqNames.commandsExchange,
+    rabbitmqNames.answersExchange,
+  ])
     await channel.assertExchange(exchange, 'topic', { durable: true });
-  await channel.assertQueue(link.deadQueue, { durable: true, arguments: link.deadQueueArguments });
-  await channel.bindQueue(link.deadQueue, link.deadExchange, '#');
-  await channel.assertQueue(link.commandsQueue, { durable: true, arguments: link.commandsQueueArguments });
-  await channel.bindQueue(link.commandsQueue, link.commandsExchange, link.commandKeys);
+  await channel.assertQueue(rabbitmqNames.deadQueue, {
+    durable: true,
+    arguments: rabbitmqNames.deadQueueArguments,
+  });
+  await channel.bindQueue(rabbitmqNames.deadQueue, rabbitmqNames.deadExchange, '#');
+  await channel.assertQueue(rabbitmqNames.commandsQueue, {
+    durable: true,
+    arguments: rabbitmqNames.commandsQueueArguments,
+  });
+  await channel.bindQueue(
+    rabbitmqNames.commandsQueue,
+    rabbitmqNames.commandsExchange,
+    rabbitmqNames.commandKeys,
+  );
 };
 
-/** So that an answer has a place to wait in even where the license server has not been seen on this broker. */
+/** Declares the queue, so that an answer can wait for a license server that has never connected to this broker. */
 const declareAnswers = async (channel: ConfirmChannel, user: string): Promise<void> => {
-  const queue = link.answersQueue(user);
-  await channel.assertQueue(queue, { durable: true, arguments: link.answersQueueArguments });
-  await channel.bindQueue(queue, link.answersExchange, queue);
+  const queue = rabbitmqNames.answersQueue(user);
+  await channel.assertQueue(queue, { durable: true, arguments: rabbitmqNames.answersQueueArguments });
+  await channel.bindQueue(queue, rabbitmqNames.answersExchange, queue);
 };
 
 export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink> => {
   const answer = async (user: string, jws: string): Promise<boolean> => {
     const put = () =>
-      amqp.publish(link.answersExchange, link.answersQueue(user), Buffer.from(jws), { messageId: newId() });
+      amqp.publish(rabbitmqNames.answersExchange, rabbitmqNames.answersQueue(user), Buffer.from(jws), {
+        messageId: newId(),
+      });
     let published = await put();
     if (published === 'unroutable') {
       await amqp.onChannel((channel) => declareAnswers(channel, user));
@@ -47,10 +63,13 @@ export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink
 
   const bury = async (m: AmqpDelivery, code: string, says: string): Promise<boolean> => {
     const facts = { code, says, user: m.user ?? null, size: m.bytes.byteLength };
-    o.log.warn(facts, 'message put aside');
-    const headers = { [link.deadReasonHeader]: code, [link.deadSaysHeader]: says.slice(0, 500) };
+    o.log.warn(facts, 'message sent to the dead letters');
+    const headers = {
+      [rabbitmqNames.deadReasonHeader]: code,
+      [rabbitmqNames.deadSaysHeader]: says.slice(0, 500),
+    };
     const about = { messageId: newId(), headers: { ...headers, 'x-calbus-from': m.user ?? '' } };
-    return (await amqp.publish(link.deadExchange, m.routingKey, m.bytes, about)) === 'stored';
+    return (await amqp.publish(rabbitmqNames.deadExchange, m.routingKey, m.bytes, about)) === 'stored';
   };
 
   const handle = async (m: AmqpDelivery): Promise<'settled' | 'later'> => {
@@ -71,7 +90,7 @@ export const openCommandsLink = async (o: CommandsLinkOptions): Promise<AmqpLink
     log: o.log,
     clock: o.clock,
     declare: declareTopology,
-    consume: { queue: link.commandsQueue, prefetch: PREFETCH, handle },
+    consume: { queue: rabbitmqNames.commandsQueue, prefetch: PREFETCH, handle },
   });
   return amqp;
 };

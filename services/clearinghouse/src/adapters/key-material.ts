@@ -1,5 +1,5 @@
-// The Clearinghouse's keys and certificates: files in its data directory, private keys for their owner alone. What is there is
-// used, what is missing is made; so they can be given beforehand, and a start that was cut off goes on where it was.
+// The Clearinghouse's keys and certificates: files in its data directory; only their owner may read private keys. Existing files are
+// used and missing files are made. So a vendor can supply files, and an interrupted start continues.
 
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHmac, randomBytes } from 'node:crypto';
@@ -19,20 +19,20 @@ import {
   publicKeyFromJwk,
   verifyChain,
   type KeyPair,
-} from '@calbus/trust/certificates';
-import { signStatement } from '@calbus/trust/statements';
+} from '@calbus/licenses/certificates';
+import { signStatement } from '@calbus/licenses/statements';
 import type { KeyedCheck } from '../domain/codes.ts';
 import type { Signer } from '../ports.ts';
 
 const DAY = 86_400_000;
 const YEAR = 365 * DAY;
-/** X.509 dates are compared with clocks that may be behind ours. */
+/** Certificates begin in the past, because other machines' clocks may be behind. */
 const BACKDATED = DAY;
 const LIFE = { root: 30 * YEAR, signing: 10 * YEAR, licenseServer: 10 * YEAR } as const;
 /** A signing certificate with less than this left is replaced at the next start. */
 const RENEW_BEFORE = YEAR;
 
-/** Puts a new file there as a whole; false where one was there before. */
+/** Creates a file atomically. False if it existed before. */
 const putNew = (file: string, text: string, mode: number): boolean => {
   const whole = `${file}.${randomBytes(6).toString('hex')}.new`;
   writeFileSync(whole, text, { mode });
@@ -47,7 +47,7 @@ const putNew = (file: string, text: string, mode: number): boolean => {
   }
 };
 
-/** Two workers that start at once on an empty directory agree on what the first one has put there. */
+/** Two workers that start together on an empty directory both use the file of the first one. */
 const keep = async (file: string, mode: number, make: () => Promise<string> | string): Promise<string> => {
   if (!existsSync(file)) putNew(file, await make(), mode);
   return readFileSync(file, 'utf8');
@@ -59,7 +59,7 @@ const keepKey = async (file: string): Promise<KeyPair> =>
 export const rootFile = (dataDir: string): string => path.join(dataDir, 'root.pem');
 const keysDirOf = (dataDir: string): string => path.join(dataDir, 'keys');
 
-/** A signing key of later than the first is one file: private key and certificate. Their names sort by time. */
+/** Each later signing key is one file with private key and certificate. The names sort by time. */
 const ROTATED = /^signing-[0-9]{8}T[0-9]{9}Z\.pem$/;
 const FIRST = 'signing.pem';
 
@@ -69,7 +69,7 @@ type Signing = {
   readonly privateKey: KeyPair['privateKey'];
 };
 
-/** The names of the certificates' files, the newest first. */
+/** The names of the certificate files, newest first. */
 const signingNames = (keys: string): readonly string[] => {
   const files = existsSync(keys) ? readdirSync(keys) : [];
   return [
@@ -128,7 +128,7 @@ export type SigningKey = {
   readonly current: boolean;
 };
 
-/** The newest first, which signs. */
+/** Newest first; the newest signs. */
 export const listSigningKeys = (dataDir: string): readonly SigningKey[] => {
   const keys = keysDirOf(dataDir);
   return signingNames(keys).flatMap((name, i) => {
@@ -137,7 +137,7 @@ export const listSigningKeys = (dataDir: string): readonly SigningKey[] => {
   });
 };
 
-/** Throws one sentence where there is no Clearinghouse yet. */
+/** Throws an Error with one sentence if there is no Clearinghouse yet. */
 export const rotateSigningKey = async (dataDir: string, at: number): Promise<SigningKey> => {
   const keys = keysDirOf(dataDir);
   const [newest] = signingNames(keys);
@@ -149,9 +149,7 @@ export const rotateSigningKey = async (dataDir: string, at: number): Promise<Sig
   const certificate = await certifySigning(openRoot(dataDir), commonName, key, at);
   const name = `signing-${new Date(at).toISOString().replaceAll(/[-:.]/g, '')}.pem`;
   if (newest >= name && newest !== FIRST)
-    throw new Error(
-      `The newest key, ${newest}, is of a later time than this machine's clock; set the clock.`,
-    );
+    throw new Error(`The newest key, ${newest}, is dated after this machine's clock. Set the clock.`);
   if (!putNew(path.join(keys, name), privateKeyToPem(key.privateKey) + certificate, 0o600))
     throw new Error('Another key was made at the same time; that one signs.');
   return { name, notBefore: at - BACKDATED, notAfter: at + LIFE.signing, current: true };
@@ -159,18 +157,18 @@ export const rotateSigningKey = async (dataDir: string, at: number): Promise<Sig
 
 const codesSecretOf = (dataDir: string): string => path.join(keysDirOf(dataDir), 'codes.secret');
 
-/** For codes that were made: with another secret they would be other codes. Throws one sentence where it is gone. */
+/** The secret of existing license codes. Another secret would make other codes. Throws an Error with one sentence if it is missing. */
 export const readCodeCheck = (dataDir: string): KeyedCheck => {
   const file = codesSecretOf(dataDir);
   if (!existsSync(file))
     throw new Error(
-      `${file} is gone, and the codes that were made follow from it; restore it from your backup.`,
+      `${file} is missing, and existing license codes depend on it. Restore it from your backup.`,
     );
   const secret = readFileSync(file, 'utf8');
   return (text) => createHmac('sha256', secret).update(text).digest();
 };
 
-/** The check of license codes; its secret is made where there is none, unless codes were made with one before. */
+/** The check of license codes. Makes a secret if there is none, unless license codes exist. */
 export const openCodeCheck = (dataDir: string, haveCodes: boolean): KeyedCheck => {
   if (haveCodes) return readCodeCheck(dataDir);
   mkdirSync(keysDirOf(dataDir), { recursive: true, mode: 0o700 });
@@ -178,7 +176,7 @@ export const openCodeCheck = (dataDir: string, haveCodes: boolean): KeyedCheck =
   return readCodeCheck(dataDir);
 };
 
-/** `haveCodes`: the register holds license codes. Throws one sentence where files are gone or do not belong together. */
+/** `haveCodes`: the register holds license codes. Throws an Error with one sentence if files are missing or do not belong together. */
 export const openSigner = async (
   dataDir: string,
   vendor: string,
@@ -211,7 +209,7 @@ export const openSigner = async (
     throw new Error(
       `The keys and certificates in ${dataDir} do not belong together; restore them from your backup.`,
     );
-  /** A key that was made since this process started signs from then on. */
+  /** A key that was made after the start of this process also signs. */
   const current = (): Signing => {
     const name = newest();
     if (name !== signing.name) signing = readSigning(keys, name);
@@ -223,7 +221,7 @@ export const openSigner = async (
   };
   return {
     codeCheck: openCodeCheck(dataDir, haveCodes),
-    // In the order of their schemas, so that a statement that was spoken can be made again to the byte.
+    // Fields in the order of the schema, so that a phone code restores the same bytes.
     answer: (payload) => sign(ANSWER_TYP, clearinghouseAnswer.parse(payload)),
     keyPack: (payload) => sign(KEY_PACK_TYP, keyPackClaims.parse(payload)),
     certify: (serverId, key, now) =>

@@ -1,4 +1,4 @@
-// What the Clearinghouse counts.
+// The Clearinghouse's metrics.
 
 import {
   clearinghouseCommand,
@@ -13,7 +13,7 @@ import type { OutcomeLabel, Delivery, Outcome } from '../handlers/command-handle
 const isReason = (about: OutcomeLabel): about is ClearinghouseReason =>
   clearinghouseReason.safeParse(about).success;
 
-/** The same handler, counted. */
+/** Wraps a handler with its metrics. */
 export const countCommands = (
   metrics: Metrics,
   clock: Clock,
@@ -34,7 +34,7 @@ export const countCommands = (
   );
   const dead = metrics.countBy(
     'calbus_dead_letters_total',
-    'Messages that could not be handled and were put aside, by the code of the fault.',
+    'Messages that could not be handled and became dead letters, by the code of the fault.',
     'code',
     faultCodes,
   );

@@ -1,4 +1,4 @@
-/** Each step leads to the next version of the schema; steps are added, never edited. */
+/** Each step upgrades the schema by one version. Steps are added, never edited. */
 export const schema = [
   `
   CREATE TABLE agreements (
@@ -55,7 +55,7 @@ export const schema = [
   ) STRICT;
   CREATE INDEX answers_by_time ON answers (user, answered_at);
   `,
-  // Where a license server stands, whether a copy of it was seen, and retail license codes.
+  // The status of a license server, the time when a copy of it was seen, and retail license codes.
   `
   ALTER TABLE servers ADD COLUMN standing TEXT NOT NULL DEFAULT 'active';
   ALTER TABLE servers ADD COLUMN clone_at INTEGER;
@@ -68,13 +68,12 @@ export const schema = [
     used_at INTEGER
   ) STRICT;
   `,
-  // What conversions brought into a cover or took out of it, beside what the paper says; and why a command was rejected, so that
-  // guesses can be counted.
+  // The CALs that conversions added to a cover or removed from it, and the reason of a rejection, by which guesses are counted.
   `
   ALTER TABLE covers ADD COLUMN converted INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE answers ADD COLUMN reason TEXT;
   `,
-  // When the epoch in force began, and in which epoch a key pack was handed out last: more than one answer has are asked for in parts.
+  // The start of the epoch in force, and the epoch in which a key pack was last handed out: a recovery takes several answers.
   `
   ALTER TABLE servers ADD COLUMN epoch_since INTEGER NOT NULL DEFAULT 0;
   UPDATE servers SET epoch_since = activated_at;

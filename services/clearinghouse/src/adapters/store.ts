@@ -1,8 +1,9 @@
-// The register in SQLite. Rows are checked as they come out, so that a file edited by hand fails loudly.
+// The register in SQLite. Rows are validated when they are read, so that a file edited by hand causes an error.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { bought, contact, MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
+import { purchasedCals, contact } from '@calbus/contracts/purchases';
+import { MAX_RECOVERED } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { codeNumberOfAgreement } from '../domain/codes.ts';
 import type { Code, Pack } from '../domain/registry.ts';
@@ -41,10 +42,10 @@ export const packRow = z
     server_id: z.string(),
     epoch: z.int(),
     command_id: z.string(),
-    program: bought.shape.program,
+    program: purchasedCals.shape.program,
     number: z.string(),
-    version: bought.shape.version,
-    mode: bought.shape.mode,
+    version: purchasedCals.shape.version,
+    mode: purchasedCals.shape.mode,
     quantity: z.int(),
     issued_at: z.int(),
   })
@@ -65,8 +66,8 @@ export const packRow = z
 const codeRow = z
   .object({
     number: z.int(),
-    version: bought.shape.version,
-    mode: bought.shape.mode,
+    version: purchasedCals.shape.version,
+    mode: purchasedCals.shape.mode,
     quantity: z.int(),
     used_at: z.int().nullable(),
   })
@@ -164,7 +165,7 @@ export const registryOf = (db: DatabaseSync): Registry => {
     addPack.run(keyPackId, serverId, epoch, commandId, ...of(p), p.quantity, issuedAt);
   };
   const shrink = ({ keyPackId }: Pack, quantity: number): void =>
-    once(shrinkPack.run(quantity, keyPackId).changes, 'the key pack has fewer CALs than were to be taken');
+    once(shrinkPack.run(quantity, keyPackId).changes, 'the key pack has too few CALs');
   return {
     answerOf: (user, commandId) => answerRow.optional().parse(answer.get(user, commandId)),
     storeAnswer: (user, commandId, kept, at) => {
@@ -205,14 +206,14 @@ export const registryOf = (db: DatabaseSync): Registry => {
     findCover: (p) => {
       if (!agreement.get(p.program, p.agreementNumber)) return { kind: 'no-agreement' };
       const row = coverRow.optional().parse(cover.get(p.program, p.agreementNumber, p.version, p.mode));
-      // One that was taken off the agreement, while packs on it are known, covers nothing.
+      // A cover that was removed from the agreement has quantity 0 while key packs refer to it.
       return row && (row.quantity > 0 || row.converted !== 0)
         ? { kind: 'covered', left: row.quantity - row.issued }
         : { kind: 'not-covered' };
     },
     issuePack: (p) => {
       const { quantity } = p.purchase;
-      once(take.run(quantity, ...of(p.purchase)).changes, 'fewer CALs are left than were to be issued');
+      once(take.run(quantity, ...of(p.purchase)).changes, 'the agreement has too few CALs left');
       keepPack(p);
     },
     pack: (keyPackId) => packRow.optional().parse(pack.get(keyPackId)),
@@ -251,7 +252,7 @@ export const registryOf = (db: DatabaseSync): Registry => {
   };
 };
 
-/** License codes were made: their secret must not be another. */
+/** True if license codes exist: then their secret must not change. */
 export const hasCodes = (db: DatabaseSync): boolean =>
   db.prepare('SELECT 1 FROM codes LIMIT 1').get() !== undefined;
 

@@ -1,8 +1,9 @@
-// What the vendor's operators enter and see, on the same database file as the service.
+// The vendor's operators enter and read data through this, on the same database file as the service.
 
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { bought, witness } from '@calbus/contracts/clearinghouse';
+import { purchasedCals } from '@calbus/contracts/purchases';
+import { witness } from '@calbus/contracts/clearinghouse';
 import { transact } from '@calbus/runtime/sqlite';
 import { decideEnter } from '../domain/agreements.ts';
 import type { AgreementLine, CodeLine, VendorAdmin } from '../ports.ts';
@@ -12,8 +13,8 @@ const agreementRow = z.object({ program: z.string(), number: z.string(), company
 const coverRow = z.object({
   program: z.string(),
   number: z.string(),
-  version: bought.shape.version,
-  mode: bought.shape.mode,
+  version: purchasedCals.shape.version,
+  mode: purchasedCals.shape.mode,
   quantity: z.int(),
   issued: z.int(),
   converted: z.int(),
@@ -38,8 +39,8 @@ const serverLine = z.object({
 const codeLine = z
   .object({
     number: z.int(),
-    version: bought.shape.version,
-    mode: bought.shape.mode,
+    version: purchasedCals.shape.version,
+    mode: purchasedCals.shape.mode,
     quantity: z.int(),
     generated_at: z.int(),
     used_at: z.int().nullable(),
@@ -153,7 +154,7 @@ export const sqliteVendorAdmin = (db: DatabaseSync): VendorAdmin => {
       transact(db, () => {
         const known = registry.serverById(serverId);
         if (!known) return false;
-        // A command that was answered under the account before may come again under this one: it is the same command.
+        // A command that was answered under the old account may be repeated under the new one.
         db.prepare(
           `INSERT OR IGNORE INTO answers (user, command_id, hash, answer, reason, answered_at)
            SELECT ?, command_id, hash, answer, reason, answered_at FROM answers WHERE user = ?`,

@@ -1,8 +1,8 @@
-// clearinghouse agreements: the papers on which CALs were sold.
+// clearinghouse agreements: the license purchase agreements.
 
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { purchaseAgreement } from '@calbus/contracts/clearinghouse';
+import { purchaseAgreement } from '@calbus/contracts/purchases';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { command, CommandError, print, withVendorAdmin, type Options } from './command.ts';
 import { agreementsText } from './tables.ts';
@@ -24,13 +24,13 @@ const readAgreement = (file: string) => {
 export const addAgreements = (program: Command): void => {
   const agreements = program.command('agreements').description('license purchase agreements');
 
-  command(agreements, 'add <file.json>', 'enter an agreement, or what changed on one that is known')
+  command(agreements, 'add <file.json>', 'enter an agreement, or change a known one')
     .addHelpText(
       'after',
       `
 The file: {"program": "select", "agreementNumber": "1234567", "company": "Example Ltd",
            "covers": [{"version": "2003", "mode": "per-device", "quantity": 20}]}
-Types: per-device, per-user. The quantities are the totals of the paper, so the same file again changes nothing.
+Types: per-device, per-user. The quantities are the totals of the agreement, so the same file again changes nothing.
 Numbers, by program:
   select, enterprise, campus, school, spla   7 digits
   open    license number and authorization number: 8 digits, a hyphen, 15 letters and digits

@@ -1,15 +1,16 @@
-// The vendor answers what a person brought: a request file, or the groups of one. The same handler as for RabbitMQ, on the same register.
+// The vendor answers a request file, or its groups by telephone. Uses the same handler and register as RabbitMQ.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { z } from 'zod';
-import { carriedFile, readCarried } from '@calbus/contracts/carried-file';
-import { clearinghouseAnswer, link } from '@calbus/contracts/clearinghouse';
-import { splitGroups } from '@calbus/contracts/spoken-groups';
+import { formatOfflineFile, parseOfflineFile } from '@calbus/contracts/offline-file';
+import { clearinghouseAnswer } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
+import { splitGroups } from '@calbus/phone-codes/phone-code-groups';
 import { token } from '@calbus/contracts/tokens';
 import { openSqlite } from '@calbus/runtime/sqlite';
-import { openJws } from '@calbus/trust/jws';
-import { hearCommand, speakAnswer } from '@calbus/trust/spoken';
+import { openJws } from '@calbus/licenses/jws';
+import { decodeCommand, encodeAnswer } from '@calbus/phone-codes/phone-code-statements';
 import type { Command } from 'commander';
 import { cryptoRandom as random } from '../adapters/crypto-random.ts';
 import { openSigner, rootFile } from '../adapters/key-material.ts';
@@ -40,14 +41,14 @@ const requestOf = async (what: readonly string[], spoken: boolean): Promise<stri
   if (!spoken) {
     const [file, ...more] = what;
     if (file === undefined || more.length > 0)
-      throw new Error('Name one request file, or say --spoken and the groups.');
-    const read = readCarried('request', readText(file));
+      throw new Error('Name one request file, or pass --spoken and the groups.');
+    const read = parseOfflineFile('request', readText(file));
     if (!read.ok) throw new Error(read.says);
     return read.jws;
   }
   let typed = what.join(' ');
   if (typed === '') for await (const line of createInterface({ input: process.stdin })) typed += ` ${line}`;
-  const heard = hearCommand(splitGroups(typed));
+  const heard = decodeCommand(splitGroups(typed));
   if (heard.ok) return heard.jws;
   const wrong = heard.wrong.map((w) =>
     w.group === 0 ? `The message: ${w.says}.` : `Group ${w.group} ${w.says}.`,
@@ -64,7 +65,7 @@ const lines = (groups: readonly string[]): string =>
 const answer = async (what: readonly string[], o: Options): Promise<void> => {
   const dir = o.data ?? process.env['CALBUS_DATA_DIR'];
   if (dir === undefined)
-    throw new Error("Say where the Clearinghouse's data are: --data <dir>, or CALBUS_DATA_DIR.");
+    throw new Error("Name the Clearinghouse's data directory: --data <dir>, or CALBUS_DATA_DIR.");
   if (!existsSync(registerFile(dir)) || !existsSync(rootFile(dir)))
     throw new Error(`There is no Clearinghouse in ${dir}; check --data, or start the service once.`);
   if (!token.safeParse(o.account).success)
@@ -81,7 +82,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
     const deps = { store: sqliteStore(db), signer, random, now: Date.now };
     const delivery = {
       bytes: Buffer.from(request, 'latin1'),
-      routingKey: link.commandKey(o.account),
+      routingKey: rabbitmqNames.commandKey(o.account),
       user: o.account,
     };
     const outcome = await handleCommand(deps, delivery);
@@ -96,11 +97,9 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
       account: o.account,
     };
     if (o.spoken === true) {
-      const groups = await speakAnswer(outcome.answer, request, readFileSync(rootFile(dir), 'utf8'));
+      const groups = await encodeAnswer(outcome.answer, request, readFileSync(rootFile(dir), 'utf8'));
       if (!groups)
-        throw new Error(
-          'The answer is too long to be spoken, or was given in an older form: send it as a file.',
-        );
+        throw new Error('The answer is too long for the telephone, or has an older form: send it as a file.');
       if (o.json === true) return console.log(JSON.stringify({ ...facts, answer: about, groups }, null, 2));
       return console.log(
         `${command.type} of ${command.productId}, account ${o.account}: ${about}\nThe answer has ${groups.length} groups:\n${lines(groups)}`,
@@ -114,7 +113,7 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
       ['Answered', new Date(said.issuedAt).toISOString()],
       ['What to do', 'Take this file to the license server: calbus requests import <this file>'],
     ] as const;
-    writeFileSync(file, carriedFile('answer', head, outcome.answer), { mode: 0o600 });
+    writeFileSync(file, formatOfflineFile('answer', head, outcome.answer), { mode: 0o600 });
     console.log(
       o.json === true
         ? JSON.stringify({ ...facts, answer: about, file }, null, 2)
@@ -128,14 +127,14 @@ const answer = async (what: readonly string[], o: Options): Promise<void> => {
 export const addAnswerCommand = (program: Command): void => {
   program
     .command('answer')
-    .description('answer a request that a person brought: a file, or groups over the telephone')
+    .description('answer a request file, or the groups of one by telephone')
     .argument(
       '[request...]',
       'the request file; with --spoken its groups, or none to read them from standard input',
     )
     .requiredOption(
       '--account <name>',
-      'for which account: no broker vouches for who asks here, so check the caller first',
+      'the account of the license server; no broker checks it here, so check the caller first',
     )
     .option('--spoken', 'the request is groups of letters, and so is the answer')
     .option('--out <file>', 'where the answer is written (default: calbus-answer-<command>.txt)')

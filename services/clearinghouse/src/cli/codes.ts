@@ -1,5 +1,5 @@
-// clearinghouse codes: license codes of boxes. The register has the number and the contents of each; the code itself follows from
-// the number and a secret, so that who reads the register has no codes.
+// clearinghouse codes: license codes of boxes. The register holds the number and the contents of each code. The code is computed from
+// the number and a secret, so a reader of the register has no codes.
 
 import { existsSync, writeFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
@@ -18,8 +18,8 @@ import {
 } from './command.ts';
 import { codesText, grouped } from './tables.ts';
 
-const MOST_CODES = 10_000;
-const MOST_CALS = 100_000;
+const MAX_CODES = 10_000;
+const MAX_CALS = 100_000;
 
 type Wanted = Options & {
   readonly calVersion: string;
@@ -35,12 +35,12 @@ const generate = (o: Wanted): void => {
   const contents = {
     version: productVersion.parse(o.calVersion),
     mode: licensingMode.parse(o.mode),
-    quantity: wholeNumber('--quantity', o.quantity, MOST_CALS),
+    quantity: wholeNumber('--quantity', o.quantity, MAX_CALS),
   };
-  const count = wholeNumber('--count', o.count, MOST_CODES);
+  const count = wholeNumber('--count', o.count, MAX_CODES);
   const { out } = o;
   if (out !== undefined && existsSync(out))
-    throw new CommandError(`${out} is there already; codes are not written over anything.`);
+    throw new CommandError(`${out} exists. Name a new file for the codes.`);
   const [numbers, check] = withVendorAdmin(o, true, (desk) => {
     const keyed = openCodeCheck(dataDirOf(o), desk.codes().length > 0);
     return [desk.addCodes(contents, count, Date.now()), keyed] as const;
@@ -86,11 +86,11 @@ export const addCodes = (program: Command): void => {
     .addOption(
       new Option('--mode <mode>', 'type of the CALs').choices(licensingMode.options).makeOptionMandatory(),
     )
-    .requiredOption('--quantity <n>', 'how many CALs are in each box')
-    .requiredOption('--count <n>', 'how many codes')
+    .requiredOption('--quantity <n>', 'CALs in each box')
+    .requiredOption('--count <n>', 'number of codes')
     .option('--out <file>', 'write them into a new file instead of printing them')
     .action(generate);
-  command(codes, 'list', 'number and contents of each code, and when which license server used it').action(
+  command(codes, 'list', 'number, contents, and the license server that used each code').action(
     (o: Options) =>
       withVendorAdmin(o, false, (desk) => {
         const list = desk.codes();

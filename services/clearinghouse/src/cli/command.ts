@@ -1,4 +1,4 @@
-// What all of the vendor's commands have in common.
+// The common part of the vendor's commands.
 
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
@@ -16,7 +16,7 @@ export class CommandError extends Error {}
 export const dataDirOf = (options: Options): string => {
   const dir = options.data ?? process.env['CALBUS_DATA_DIR'];
   if (dir === undefined)
-    throw new CommandError("Say where the Clearinghouse's data are: --data <dir>, or CALBUS_DATA_DIR.");
+    throw new CommandError("Name the Clearinghouse's data directory: --data <dir>, or CALBUS_DATA_DIR.");
   return dir;
 };
 
@@ -44,7 +44,7 @@ export const command = (parent: Command, usage: string, about: string): Command 
     .option('--data <dir>', "the Clearinghouse's data directory (default: CALBUS_DATA_DIR)")
     .option('--json', 'print JSON');
 
-/** A 35-character id as people write it. */
+/** Parses a 35-character id in any spelling that people use. */
 export const longId = (text: string): string => {
   const id = text.replaceAll(/[\s-]/g, '').toUpperCase();
   if (!/^[A-Z0-9]{35}$/.test(id))

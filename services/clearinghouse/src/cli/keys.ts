@@ -11,13 +11,13 @@ export const addKeys = (program: Command): void => {
     const list = listSigningKeys(dataDirOf(o));
     print(o, list, () => keysText(list));
   });
-  command(keys, 'rotate', 'a new signing key; what was signed before stays good')
+  command(keys, 'rotate', 'make a new signing key; earlier signatures stay valid')
     .addHelpText(
       'after',
       '\nThe running service signs with it from its next answer on. A key that may be known to others needs more: see the docs.',
     )
     .action(async (o: Options) => {
       const key = await rotateSigningKey(dataDirOf(o), Date.now());
-      print(o, key, () => `${key.name} signs from now on, also in the running service.`);
+      print(o, key, () => `${key.name} signs from now on, in the running service as well.`);
     });
 };

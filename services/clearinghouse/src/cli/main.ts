@@ -1,4 +1,4 @@
-// The vendor's command: works on the register's file, also while the service runs.
+// The vendor's command. It works on the register's file, even while the service runs.
 
 import { Command } from 'commander';
 import { addAgreements } from './agreements.ts';

@@ -1,4 +1,4 @@
-// clearinghouse servers, packs, retire, account: the license servers, and what the vendor does with one.
+// clearinghouse servers, packs, retire, account: the license servers and the vendor's actions on them.
 
 import type { Command } from 'commander';
 import { token } from '@calbus/contracts/tokens';
@@ -12,7 +12,7 @@ const retire = (
   const serverId = longId(text);
   if (o.yes !== true)
     throw new CommandError(
-      'A retired license server is never activated again. Say --yes if you mean it; nothing was changed.',
+      'A retired license server can never be activated again. Pass --yes to confirm. Nothing was changed.',
     );
   const release = o.releaseCals === true;
   const done = withVendorAdmin(o, false, (desk) => desk.retire(serverId, release));
@@ -21,10 +21,10 @@ const retire = (
   const { calsReleased } = done;
   print(o, { result: 'retired', serverId, calsReleased }, () =>
     [
-      `${grouped(serverId)} is retired: its commands are refused from now on.`,
+      `${grouped(serverId)} is retired. Its commands are refused from now on.`,
       release
-        ? `${calsReleased} CALs are left on their agreements again.`
-        : 'Its CALs stay issued: --release-cals leaves them on their agreements again.',
+        ? `${calsReleased} CALs are back on their agreements.`
+        : 'Its CALs stay issued. --release-cals returns them to their agreements.',
     ].join(' '),
   );
 };
@@ -53,7 +53,7 @@ export const addServers = (program: Command): void => {
       print(o, list, () => serversText(list));
     }),
   );
-  command(program, 'packs', 'key packs issued, and what is left of each').action((o: Options) =>
+  command(program, 'packs', 'issued key packs, and the CALs of each').action((o: Options) =>
     withVendorAdmin(o, false, (desk) => {
       const list = desk.packs();
       print(o, list, () => packsText(list));
@@ -62,9 +62,9 @@ export const addServers = (program: Command): void => {
   command(program, 'retire', 'end a license server for good')
     .argument('<server id>', 'as clearinghouse servers shows it')
     .option('--yes', 'yes, for good')
-    .option('--release-cals', 'leave its CALs on their agreements again; it must not run any more')
+    .option('--release-cals', 'return its CALs to their agreements; it must not run any longer')
     .action(retire);
-  command(program, 'account', 'a license server has another RabbitMQ account from now on')
+  command(program, 'account', "change a license server's RabbitMQ account")
     .argument('<server id>', 'as clearinghouse servers shows it')
     .argument('<account>', 'the RabbitMQ user')
     .action(move);

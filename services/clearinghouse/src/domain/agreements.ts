@@ -1,8 +1,8 @@
-// Entering an agreement again: the paper may have grown, but never below what was already issued on it.
+// Changes of an agreement: its totals may change, but not below the CALs already issued on it.
 
-import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
+import type { PurchaseAgreement } from '@calbus/contracts/purchases';
 
-/** `quantity`: what it covers, with the CALs that conversions brought into it (`converted`, below zero: took out of it). */
+/** `quantity`: the covers, with the CALs that conversions added (`converted`; negative if they removed CALs). */
 export type CoverCount = PurchaseAgreement['covers'][number] & {
   readonly issued: number;
   readonly converted: number;
@@ -13,7 +13,7 @@ export type EnterDecision =
 
 const keyOf = (c: { version: string; mode: string }): string => `${c.version} ${c.mode}`;
 
-/** `known`: what the register holds of this agreement; undefined where it is new. */
+/** `known`: the agreement in the register; undefined if it is new. */
 export const decideEnter = (
   agreement: PurchaseAgreement,
   known: { readonly company: string; readonly covers: readonly CoverCount[] } | undefined,

@@ -1,11 +1,11 @@
-// Retail license codes: 25 characters of 32, of which nine are a number and sixteen a keyed check (HMAC-SHA-256 under a secret of the
-// Clearinghouse, 80 bits of it), so that a guess is not a code.
+// Retail license codes: 25 characters from an alphabet of 32. Nine are a number, sixteen are 80 bits of an HMAC-SHA-256 under a secret
+// of the Clearinghouse, so that guesses fail.
 
 const LETTERS = 'ABCDEFGHJKLMNPQRSTUVWXYZ23456789';
 const NUMBER_LETTERS = 9;
 const CHECK_LETTERS = 16;
 
-/** Gives the check of a text, at least ten bytes. */
+/** Returns the check of a text, at least ten bytes. */
 export type KeyedCheck = (text: string) => Uint8Array;
 
 /** Most significant letter first. */
@@ -26,17 +26,17 @@ const checkOf = (number: number, check: KeyedCheck): string => {
 export const formatCode = (number: number, check: KeyedCheck): string =>
   lettersOf(BigInt(number), NUMBER_LETTERS) + checkOf(number, check);
 
-/** The number of a code, or undefined where its check is not right. */
+/** The number of a code, or undefined if its check is wrong. */
 export const parseCode = (code: string, check: KeyedCheck): number | undefined => {
   let number = 0;
   for (const letter of code.slice(0, NUMBER_LETTERS)) number = number * 32 + LETTERS.indexOf(letter);
   return number > 0 && code === formatCode(number, check) ? number : undefined;
 };
 
-/** What stands in the place of an agreement's number for a pack that was bought as a box. */
+/** The agreement number of a key pack that was bought as a box. */
 export const agreementNumberOfCode = (number: number): string => `CODE-${number}`;
 
-/** The number of the code that such a paper stands for. */
+/** The code number in such an agreement number. */
 export const codeNumberOfAgreement = (paper: string): number | undefined => {
   const [, number] = /^CODE-([0-9]+)$/.exec(paper) ?? [];
   return number === undefined ? undefined : Number(number);

@@ -1,4 +1,4 @@
-// What the Clearinghouse answers to a command whose signature verified. Pure: what is known, time and limits are arguments.
+// Decides the Clearinghouse's answer to a command with a valid signature. Pure: register data, time and limits are arguments.
 
 import {
   clearinghouseReasons,
@@ -7,13 +7,13 @@ import {
 } from '@calbus/contracts/clearinghouse';
 import type { Code, Cover, Pack, Sender, Server } from './registry.ts';
 
-type Of<T extends ClearinghouseCommand['type']> = Extract<ClearinghouseCommand, { type: T }>;
-export type ServerCommand = Of<'install' | 'deactivate' | 'recover' | 'change-pack'>;
+type CommandOf<T extends ClearinghouseCommand['type']> = Extract<ClearinghouseCommand, { type: T }>;
+export type ServerCommand = CommandOf<'install' | 'deactivate' | 'recover' | 'change-pack'>;
 
 export type Rejection = {
   readonly kind: 'rejected';
   readonly reason: ClearinghouseReason;
-  /** One sentence or two for the operator. */
+  /** One or two sentences for the operator. */
   readonly says: string;
 };
 
@@ -27,18 +27,18 @@ export const reject = (reason: ClearinghouseReason, detail = ''): Rejection => (
 export const MAX_TRIES = 60;
 export const TRIES_WINDOW_MS = 60_000;
 
-/** Of those, wrong guesses of a number that proves something, within GUESSES_WINDOW_MS. A person mistypes, but not so often. */
+/** Wrong agreement numbers and license codes within GUESSES_WINDOW_MS. A person mistypes less often. */
 export const MAX_GUESSES = 10;
 export const GUESSES_WINDOW_MS = 3_600_000;
 export const GUESSES: readonly ClearinghouseReason[] = ['UNKNOWN_AGREEMENT', 'UNKNOWN_CODE', 'NOT_YOURS'];
 
-/** Whether a command names a license code or an agreement, by which something is to be had. */
+/** True if the command names a license code or an agreement. */
 const names = ({ type }: ClearinghouseCommand): boolean =>
   type === 'install' || type === 'recover' || type === 'reactivate';
 
 export type Tries = { readonly commands: number; readonly guesses: number };
 
-/** Guessing is made slow. `command` undefined: one that does not decode. */
+/** Limits guesses. `command` undefined: the command does not decode. */
 export const decideTries = (
   tries: Tries,
   command: ClearinghouseCommand | undefined,
@@ -47,20 +47,20 @@ export const decideTries = (
   return command && names(command) && tries.guesses >= MAX_GUESSES
     ? reject(
         'TOO_MANY_TRIES',
-        'Too many of the last hour named no agreement or license code of this Clearinghouse.',
+        'Too many commands in the last hour named an unknown agreement or license code.',
       )
     : undefined;
 };
 
 export type ActivateDecision =
   | Rejection
-  /** `serverId` undefined: one that has none yet. */
+  /** `serverId` undefined: a license server without an id. */
   | { readonly kind: 'activate'; readonly serverId: string | undefined; readonly epoch: number };
 
-/** A product id is activated once; what was deactivated since is activated again under its id. */
+/** A product id is activated once. After a deactivation it is activated again under the same license server id. */
 export const decideActivate = (known: Server | undefined, sender: Sender): ActivateDecision => {
   if (!known) return { kind: 'activate', serverId: undefined, epoch: 1 };
-  // Only its own account and key hear under which id.
+  // Only the same account and key learn the id.
   if (known.user !== sender.user || known.key !== sender.key) return reject('ALREADY_ACTIVATED');
   switch (known.standing) {
     case 'active':
@@ -73,8 +73,8 @@ export const decideActivate = (known: Server | undefined, sender: Sender): Activ
 };
 
 /**
- * A new key for a license server that was activated before. The key proves nothing, being new: what proves who asks is the account,
- * which the broker vouches for, and the number of an agreement on which the license server has key packs. `ofProduct`: what is
+ * A new key for a license server that was activated before. A new key proves nothing. The proof is the account, which the broker
+ * checks, and the number of an agreement on which the license server has key packs. `ofProduct`: what is
  * activated under the product id that it has now.
  */
 export const decideReactivate = (
@@ -92,7 +92,7 @@ export const decideReactivate = (
   return { kind: 'activate', serverId: known.serverId, epoch: known.epoch + 1 };
 };
 
-/** Who sends a command of an activated license server; undefined where it is the one that it says it is. */
+/** Checks the sender of a command of an activated license server. Undefined if the sender is right. */
 export const checkSender = (
   command: ServerCommand,
   known: Server | undefined,
@@ -100,7 +100,7 @@ export const checkSender = (
 ): Rejection | undefined => {
   if (!known) return reject('UNKNOWN_SENDER');
   if (known.user !== sender.user) return reject('WRONG_SENDER');
-  // First of all, since it says most: whoever is of an earlier epoch is a copy of what has been activated anew elsewhere.
+  // The epoch comes first: a sender of an earlier epoch may be a copy of a license server that was reactivated elsewhere.
   if (command.epoch !== known.epoch)
     return reject('WRONG_EPOCH', `The command says ${command.epoch}, in force is ${known.epoch}.`);
   if (known.productId !== command.productId) return reject('UNKNOWN_SENDER');
@@ -111,11 +111,10 @@ export const checkSender = (
 };
 
 /**
- * Whether a command of another epoch proves that a copy of the license server runs. One that was issued before the epoch in force began
- * proves nothing: it was signed by whoever had the right to, and came late (a request file that lay about, a redelivery). A copy does not
- * know that its epoch is over, so what it signs next is dated later. The sequence cannot tell: a copy, a license server that was set up
- * anew, and one put back from a backup count on from different places. A copy whose clock is behind is refused all the same, and is shown
- * once its clock has passed that moment.
+ * True if a command of another epoch proves that a copy of the license server runs. A command from before the epoch in force proves
+ * nothing: the license server signed it rightfully, and it arrived late (an old request file, a redelivery). A copy does not know that
+ * its epoch is over, so its next commands are dated later. Sequences prove nothing, because copies and restored license servers count on
+ * from different numbers. A copy whose clock is behind is refused as well, and reported when its clock has passed that moment.
  */
 export const provesCopy = (command: ServerCommand, known: Server): boolean =>
   command.epoch < known.epoch && command.issuedAt > known.epochSince;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHmac } from 'node:crypto';
-import type { PurchaseAgreement } from '@calbus/contracts/clearinghouse';
-import { RETAIL_CODE } from '@calbus/contracts/papers';
+import type { PurchaseAgreement } from '@calbus/contracts/purchases';
+import { RETAIL_CODE } from '@calbus/contracts/agreement-numbers';
 import { decideEnter } from './agreements.ts';
 import { formatCode, parseCode } from './codes.ts';
 import {
@@ -57,12 +57,12 @@ const covered = (left: number): Cover => ({ kind: 'covered', left });
 const said = (d: { kind: string; reason?: string } | undefined): string =>
   d === undefined ? 'taken' : (d.reason ?? d.kind);
 
-test('who sends: row by row', () => {
+test('the sender of a command, row by row', () => {
   const rows: [string, ServerCommand, Server | undefined, Sender, string][] = [
-    ['it is the one', install, server, own, 'taken'],
+    ['the right sender', install, server, own, 'taken'],
     ['unknown id', install, undefined, own, 'UNKNOWN_SENDER'],
     ["another's account", install, server, { ...own, user: 'ls2' }, 'WRONG_SENDER'],
-    ['a clone of before', { ...install, epoch: 1 }, server, { ...own, key: 'k0' }, 'WRONG_EPOCH'],
+    ['an earlier clone', { ...install, epoch: 1 }, server, { ...own, key: 'k0' }, 'WRONG_EPOCH'],
     ['an epoch never issued', { ...install, epoch: 3 }, server, own, 'WRONG_EPOCH'],
     ['another product id', { ...install, productId: 'X' }, server, own, 'UNKNOWN_SENDER'],
     ["another's key", install, server, { ...own, key: 'k2' }, 'BAD_SIGNATURE'],
@@ -73,12 +73,12 @@ test('who sends: row by row', () => {
     assert.equal(said(checkSender(command, known, sender)), expected, what);
 });
 
-test('what proves a copy: an earlier epoch, signed since the one in force began', () => {
+test('an earlier epoch, signed after the start of the epoch in force, proves a copy', () => {
   const known = { ...server, epochSince: 1_000 };
   const rows: [string, number, number, boolean][] = [
-    ['a request that lay about', 1, 999, false],
-    ['issued at the very moment', 1, 1_000, false],
-    ['a copy that goes on', 1, 1_001, true],
+    ['an old request', 1, 999, false],
+    ['issued at that moment', 1, 1_000, false],
+    ['an active copy', 1, 1_001, true],
     ['the epoch in force', 2, 1_001, false],
     ['an epoch never issued', 3, 1_001, false],
   ];
@@ -86,14 +86,14 @@ test('what proves a copy: an earlier epoch, signed since the one in force began'
     assert.equal(provesCopy({ ...install, epoch, issuedAt }, known), expected, what);
 });
 
-test('install: as many as the agreement has left', () => {
+test('install: at most the CALs left on the agreement', () => {
   assert.equal(said(decideInstall(3, covered(3))), 'issue');
   assert.equal(said(decideInstall(3, covered(2))), 'NOT_ENOUGH_LEFT');
   assert.equal(said(decideInstall(3, { kind: 'no-agreement' })), 'UNKNOWN_AGREEMENT');
   assert.equal(said(decideInstall(3, { kind: 'not-covered' })), 'PRODUCT_NOT_COVERED');
 });
 
-test('activate: a product id once; only its own account and key hear under which id', () => {
+test('activate: a product id once; only the same account and key learn the id', () => {
   assert.deepEqual(decideActivate(undefined, own), { kind: 'activate', serverId: undefined, epoch: 1 });
   for (const [sender, told] of [
     [own, true],
@@ -113,7 +113,7 @@ test('activate: a product id once; only its own account and key hear under which
   assert.equal(said(decideActivate({ ...server, standing: 'retired' }, own)), 'RETIRED');
 });
 
-test('reactivate: any key, but its own account, and a paper of its own', () => {
+test('reactivate: any key, but the same account and one of its agreements', () => {
   const fresh = { ...own, key: 'k9' };
   const has = { onPaper: 1, all: 2 };
   const { serverId } = server;
@@ -123,12 +123,12 @@ test('reactivate: any key, but its own account, and a paper of its own', () => {
   assert.equal(said(decideReactivate(undefined, fresh, has, undefined)), 'UNKNOWN_SENDER');
   assert.equal(said(decideReactivate(server, { ...fresh, user: 'ls2' }, has, undefined)), 'WRONG_SENDER');
   assert.equal(said(decideReactivate({ ...server, standing: 'retired' }, fresh, has, undefined)), 'RETIRED');
-  // Its product id is in use already, by what was activated as a license server of its own.
+  // Another license server already uses the product id.
   const own2 = { ...server, serverId: 'T'.repeat(35) };
   assert.equal(said(decideReactivate(server, fresh, has, own2)), 'ALREADY_ACTIVATED');
 });
 
-test('a code is used once; a pack gives no more than it has', () => {
+test('a code is used once; a key pack gives no more than its CALs', () => {
   const contents = { version: '2003', mode: 'per-device', quantity: 5 } as const;
   assert.equal(said(decideCode(undefined, String)), 'UNKNOWN_CODE');
   assert.equal(said(decideCode({ number: 1, contents, usedAt: null }, String)), 'issue');
@@ -148,7 +148,7 @@ test('a code is used once; a pack gives no more than it has', () => {
   assert.equal(said(decideChangePack(undefined, server.serverId, 1)), 'UNKNOWN_KEY_PACK');
 });
 
-test('a license code has its number in it, and no other text is one', () => {
+test('a license code contains its number, and no other text is a license code', () => {
   const check = (text: string): Uint8Array => createHmac('sha256', 'secret').update(text).digest();
   const codes = [1, 2, 31, 32, 1_000_000].map((n) => formatCode(n, check));
   assert.deepEqual(
@@ -168,12 +168,12 @@ test('a license code has its number in it, and no other text is one', () => {
       check,
     ),
     undefined,
-    'of another Clearinghouse',
+    'from another Clearinghouse',
   );
   assert.equal(parseCode('A'.repeat(25), check), undefined);
 });
 
-test('tries are limited, and wrong guesses more than others', () => {
+test('commands are limited, and wrong guesses are limited more', () => {
   const deactivate: ServerCommand = { ...install, type: 'deactivate', body: {} };
   const rows: [number, number, ServerCommand | undefined, string][] = [
     [MAX_TRIES - 1, MAX_GUESSES - 1, install, 'taken'],
@@ -187,7 +187,7 @@ test('tries are limited, and wrong guesses more than others', () => {
     assert.equal(said(decideTries({ commands, guesses }, command)), expected, `${commands} ${guesses}`);
 });
 
-test('an id is 35 fair letters, or none where the bytes do not suffice', () => {
+test('an id has 35 unbiased characters, or is undefined if the bytes do not suffice', () => {
   const id = identifierFrom(Uint8Array.from({ length: 64 }, (_, i) => i * 4));
   assert.match(id ?? '', /^[A-Z0-9]{35}$/);
   assert.equal(identifierFrom(new Uint8Array(34)), undefined);
@@ -195,7 +195,7 @@ test('an id is 35 fair letters, or none where the bytes do not suffice', () => {
   assert.equal(identifierFrom(Uint8Array.from([255, ...Array(35).fill(0)])), 'A'.repeat(35));
 });
 
-test('an agreement entered again may grow, and not shrink below what was issued', () => {
+test('an agreement may grow, and not shrink below the issued CALs', () => {
   const cover = { version: '2003', mode: 'per-device', quantity: 10 } as const;
   const paper: PurchaseAgreement = {
     program: 'select',
@@ -218,7 +218,7 @@ test('an agreement entered again may grow, and not shrink below what was issued'
     [{ ...paper, covers: [more] }, known, 'refused'],
     [{ ...paper, covers: [cover, cover] }, undefined, 'refused'],
   ];
-  // Four were changed into the other type, and then the same paper is entered again.
+  // Four CALs were converted, then the same agreement is entered again.
   const changed = {
     company: 'Example Ltd',
     covers: [

@@ -1,6 +1,6 @@
-// What the Clearinghouse knows, as plain values. How it is kept is the store's business.
+// The Clearinghouse's data as plain values, independent of the store.
 
-import type { Bought, Contact } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals, Contact } from '@calbus/contracts/purchases';
 
 /** An activated license server. `key` is the `x` of its public JWK. */
 export type Server = {
@@ -12,16 +12,16 @@ export type Server = {
   readonly chain: readonly string[];
   readonly contact: Contact;
   readonly activatedAt: number;
-  /** When the epoch in force began: as we answered, or as it was asked for by the license server's clock, whichever is later. */
+  /** The start of the epoch in force: the time of the answer, or of the request by the license server's clock, whichever is later. */
   readonly epochSince: number;
-  /** Deactivated by its own command, until it is activated again; retired by the vendor, for good. */
+  /** Deactivated: by its own command, until it is activated again. Retired: by the vendor, permanently. */
   readonly standing: 'active' | 'deactivated' | 'retired';
 };
 
-/** Who sent a command, as the broker and the signature say. */
+/** The sender of a command by the broker and by the signature. */
 export type Sender = { readonly user: string; readonly key: string };
 
-/** What the agreement of a purchase says about the CALs asked for. */
+/** The agreement's data on the requested CALs. */
 export type Cover =
   | { readonly kind: 'no-agreement' }
   | { readonly kind: 'not-covered' }
@@ -33,12 +33,12 @@ export type Pack = {
   readonly epoch: number;
   readonly issuedAt: number;
   readonly commandId: string;
-  readonly purchase: Bought;
+  readonly purchase: PurchasedCals;
 };
 
 /** A license code of a box, and what is in the box. */
 export type Code = {
   readonly number: number;
-  readonly contents: Omit<Bought, 'program' | 'agreementNumber'>;
+  readonly contents: Omit<PurchasedCals, 'program' | 'agreementNumber'>;
   readonly usedAt: number | null;
 };

@@ -1,6 +1,7 @@
 // A decision and its effects on the register, within the caller's transaction.
 
-import type { Bought, ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
+import type { PurchasedCals } from '@calbus/contracts/purchases';
+import type { ClearinghouseCommand, KeyPackClaims } from '@calbus/contracts/clearinghouse';
 import { parseCode, agreementNumberOfCode } from '../domain/codes.ts';
 import {
   checkSender,
@@ -15,8 +16,14 @@ import {
   type Rejection,
 } from '../domain/decisions.ts';
 import type { Pack, Sender, Server } from '../domain/registry.ts';
-import type { Registry } from '../ports.ts';
-import type { CommandDeps } from './command-handler.ts';
+import type { Random, Registry, Signer, Store } from '../ports.ts';
+
+export type CommandDeps = {
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly random: Random;
+  readonly now: () => number;
+};
 
 export type VerifiedCommand =
   Rejection | { readonly kind: 'command'; readonly command: ClearinghouseCommand; readonly key: string };
@@ -24,10 +31,10 @@ export type VerifiedCommand =
 export type AppliedCommand =
   Rejection | { readonly kind: ClearinghouseCommand['type']; readonly answer: string };
 
-/** What an activation would hand out; made before the transaction, since a certificate cannot be made within one. */
+/** The certificate of an activation, made before the transaction, because making it is asynchronous. */
 export type ActivationDraft = { readonly serverId: string; readonly chain: readonly string[] } | undefined;
 
-/** The id under which a license server would be activated: what it has, or a new one. */
+/** The id for an activation: the present one, or a new one. */
 const idFor = (d: CommandDeps, command: ClearinghouseCommand): string | undefined => {
   switch (command.type) {
     case 'reactivate':
@@ -107,7 +114,7 @@ const activate = (
   return { kind: command.type, answer: w.answer('activated', { ...draft, epoch }) };
 };
 
-const newPack = (w: Work, server: Server, commandId: string, purchase: Bought): Pack => ({
+const newPack = (w: Work, server: Server, commandId: string, purchase: PurchasedCals): Pack => ({
   keyPackId: w.d.random.identifier(),
   serverId: server.serverId,
   epoch: server.epoch,
@@ -210,7 +217,7 @@ export const applyCommand = (
   if (wrong?.reason === 'WRONG_EPOCH' && server && provesCopy(command, server))
     registry.recordClone(server.serverId, at);
   if (wrong) return wrong;
-  if (!server) throw new Error('a command of nobody was taken');
+  if (!server) throw new Error('a command without a sender was accepted');
   registry.recordWitness(productId, command.sequence, command.witness);
   return ofServer(w, command, server);
 };

@@ -1,30 +1,22 @@
-// One command from a license server: open, verify, decide, keep the answer. The decision, its effects and the answer are one
-// transaction, and the same command gives the same answer bytes for ever.
+// Handles one command of a license server: opens, verifies and decides it, and stores the answer. Decision, effects and answer are one
+// transaction. The same command always gives the same answer bytes.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import {
   COMMAND_TYP,
   clearinghouseCommand,
-  link,
   type ClearinghouseCommand,
   type ClearinghouseReason,
 } from '@calbus/contracts/clearinghouse';
+import { rabbitmqNames } from '@calbus/contracts/rabbitmq-names';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { fault, type Fault } from '@calbus/contracts/faults';
 import { productId, token } from '@calbus/contracts/tokens';
-import { publicKeyFromJwk } from '@calbus/trust/certificates';
-import { openJws, verifyJws, type OpenedJws } from '@calbus/trust/jws';
+import { publicKeyFromJwk } from '@calbus/licenses/certificates';
+import { openJws, verifyJws, type OpenedJws } from '@calbus/licenses/jws';
 import { decideTries, GUESSES, GUESSES_WINDOW_MS, reject, TRIES_WINDOW_MS } from '../domain/decisions.ts';
-import type { Random, Signer, Store } from '../ports.ts';
-import { applyCommand, draftActivation, type VerifiedCommand } from './command-effects.ts';
-
-export type CommandDeps = {
-  readonly store: Store;
-  readonly signer: Signer;
-  readonly random: Random;
-  readonly now: () => number;
-};
+import { applyCommand, draftActivation, type CommandDeps, type VerifiedCommand } from './command-effects.ts';
 
 export type Delivery = {
   readonly bytes: Uint8Array;
@@ -32,7 +24,7 @@ export type Delivery = {
   readonly user: string | undefined;
 };
 
-/** What an answer says: that a command is done, why it was rejected, or what was said before. */
+/** The result of a command: done, rejected with a reason, or a repeated answer. */
 export type OutcomeLabel = ClearinghouseCommand['type'] | ClearinghouseReason | 'repeated';
 
 export type Outcome =
@@ -43,7 +35,7 @@ export type Outcome =
       readonly label: OutcomeLabel;
       readonly commandId: string;
     }
-  /** Nobody can be answered: it does not say who asks, or which command it is. */
+  /** A message without a sender or a command cannot be answered. */
   | { readonly kind: 'dead'; readonly fault: Fault };
 
 const MAX_BYTES = 65_536;
@@ -52,7 +44,7 @@ const jwk = z.object({ kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.st
 
 const dead = (f: Fault): Outcome => ({ kind: 'dead', fault: f });
 
-/** The sender's key, where the command is signed by it. */
+/** The sender's key, if it signed the command. */
 const signedBy = (jws: OpenedJws): string | undefined => {
   const key = jwk.safeParse(jws.header['jwk']);
   if (!key.success) return undefined;
@@ -72,12 +64,12 @@ const open = (jws: OpenedJws): VerifiedCommand => {
     : reject('MALFORMED', firstIssue(command.error));
 };
 
-/** Throws only where the store fails; nothing is changed then, and the delivery may be handled again. */
+/** Throws only if the store fails. Then nothing has changed, and the delivery may be handled again. */
 export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcome> => {
   const { user, bytes } = m;
   if (!token.safeParse(user).success || user === undefined)
-    return dead(fault('NOT_AN_ENVELOPE', 'The message does not say by which account it was sent.'));
-  if (m.routingKey !== link.commandKey(user))
+    return dead(fault('NOT_AN_ENVELOPE', 'The message does not name the account of its sender.'));
+  if (m.routingKey !== rabbitmqNames.commandKey(user))
     return dead(fault('WRONG_SUBJECT', "The routing key is not that of the sender's account."));
   if (bytes.byteLength > MAX_BYTES) return dead(fault('TOO_LARGE'));
   const jws = openJws(Buffer.from(bytes).toString('latin1'));
@@ -90,7 +82,7 @@ export const handleCommand = async (d: CommandDeps, m: Delivery): Promise<Outcom
   const statement = { commandId: of.data.id, commandHash: hash, productId: of.data.productId };
   const { commandId } = statement;
   const opened = open(jws);
-  // What is not the sender's own word must not take the place of its command: it is answered under its hash.
+  // A message that its sender did not sign is answered under its hash, so that it cannot take the place of a command.
   const key = opened.kind === 'command' ? statement.commandId : hash;
   const draft = await draftActivation(d, opened);
   return d.store.transact((registry): Outcome => {

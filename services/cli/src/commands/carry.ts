@@ -5,15 +5,15 @@ import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import {
-  liaisonAnswer,
-  liaisonAnswered,
-  liaisonCarried,
-  liaisonCarry,
-  liaisonNotCarried,
-} from '@calbus/contracts/carry-messages';
+  liaisonImport,
+  liaisonImported,
+  liaisonExported,
+  liaisonExport,
+  liaisonOfflineRefused,
+} from '@calbus/contracts/offline-exchange-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LiaisonCommand } from '@calbus/contracts/liaison-messages';
-import { splitGroups } from '@calbus/contracts/spoken-groups';
+import { splitGroups } from '@calbus/phone-codes/phone-code-groups';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { json, plain, say } from '../print.ts';
@@ -27,7 +27,7 @@ type WithOperator = (act: (operator: OperatorClient) => Promise<void>) => Promis
 const READY_MS = 10_000;
 const POLL_MS = 250;
 
-const refused = ({ problem, says, wrong = [] }: Body<typeof liaisonNotCarried>): Problem => {
+const refused = ({ problem, says, wrong = [] }: Body<typeof liaisonOfflineRefused>): Problem => {
   const each = wrong.map((w) => (w.group === 0 ? `The message: ${w.says}.` : `Group ${w.group} ${w.says}.`));
   return new Problem(problem, [says, ...each].join('\n'), { wrong });
 };
@@ -36,15 +36,14 @@ const refused = ({ problem, says, wrong = [] }: Body<typeof liaisonNotCarried>):
 const fetchCarried = async (operator: OperatorClient, commandId: string, as: 'file' | 'groups') => {
   const deadline = performance.now() + READY_MS;
   for (;;) {
-    const { body } = await operator.askAny<
-      typeof liaisonCarry,
-      typeof liaisonCarried | typeof liaisonNotCarried
-    >(subjects.liaison.command('carry'), liaisonCarry, { commandId, as }, [
-      liaisonCarried,
-      liaisonNotCarried,
-    ]);
-    if ('carried' in body) return body;
-    if (body.problem !== 'NOT_READY' || performance.now() > deadline) throw refused(body);
+    const answer = await operator.askAny(
+      subjects.liaison.command('carry'),
+      liaisonExport,
+      { commandId, as },
+      [liaisonExported, liaisonOfflineRefused],
+    );
+    if (answer.type === liaisonExported.type) return answer.body;
+    if (answer.body.problem !== 'NOT_READY' || performance.now() > deadline) throw refused(answer.body);
     await sleep(POLL_MS);
   }
 };
@@ -94,14 +93,16 @@ export const sayMore = ({ state }: LiaisonCommand): void => {
 
 const bring = async (
   operator: OperatorClient,
-  answer: Body<typeof liaisonAnswer>['answer'],
+  answer: Body<typeof liaisonImport>['answer'],
   o: Json,
 ): Promise<void> => {
-  const { body } = await operator.askAny<
-    typeof liaisonAnswer,
-    typeof liaisonAnswered | typeof liaisonNotCarried
-  >(subjects.liaison.command('answer'), liaisonAnswer, { answer }, [liaisonAnswered, liaisonNotCarried]);
-  if (!('command' in body)) throw refused(body);
+  const subject = subjects.liaison.command('answer');
+  const message = await operator.askAny(subject, liaisonImport, { answer }, [
+    liaisonImported,
+    liaisonOfflineRefused,
+  ]);
+  if (message.type === liaisonOfflineRefused.type) throw refused(message.body);
+  const { body } = message;
   const command: LiaisonCommand = await followCommand(operator, body.command);
   if (o.json) return json({ command, repeated: body.repeated });
   say(

@@ -4,17 +4,10 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Redis } from 'ioredis';
-import {
-  agreementProgram,
-  paperProgram,
-  reactivationReason,
-  reactivationReasons,
-  type Contact,
-  type PaperProgram,
-  type Installable,
-  type Paper,
-} from '@calbus/contracts/clearinghouse';
-import { inventoryReleaseReserve } from '@calbus/contracts/inventory-messages';
+import { agreementProgram, purchaseProgram, type PurchaseProgram } from '@calbus/contracts/agreement-numbers';
+import type { Contact, Installable, AgreementReference } from '@calbus/contracts/purchases';
+import { reactivationReason, reactivationReasons } from '@calbus/contracts/clearinghouse';
+import { inventoryReleaseReserve } from '@calbus/contracts/inventory-command-messages';
 import {
   liaisonAgreements,
   liaisonActivate,
@@ -24,16 +17,20 @@ import {
   liaisonReactivate,
   liaisonRecover,
   queryAgreements,
-  road,
+  clearinghouseMethod,
   type LiaisonCommand,
-  type Road,
+  type ClearinghouseMethod,
 } from '@calbus/contracts/liaison-messages';
-import { codeProblem, normalCode, normalPaper, paperProblem } from '@calbus/contracts/papers';
+import {
+  licenseCodeProblem,
+  normalizeLicenseCode,
+  normalizeAgreementNumber,
+  agreementNumberProblem,
+} from '@calbus/contracts/agreement-numbers';
 import type { Body, Contract } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { licensingMode } from '@calbus/contracts/tokens';
 import { productVersion, productVersions } from '@calbus/contracts/versions';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { bold, day, grouped, json, modeName, plain, say, table } from '../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -46,7 +43,7 @@ import {
 type WithOperator = (act: (operator: OperatorClient, redis: Redis) => Promise<void>) => Promise<void>;
 type Json = { readonly json?: true };
 /** By which road, and where a request file is written. */
-type Carrying = { readonly method: Road; readonly out?: string };
+type Carrying = { readonly method: ClearinghouseMethod; readonly out?: string };
 
 const progress =
   (o: Json) =>
@@ -80,7 +77,7 @@ const withRoad = (c: Command): Command =>
   c
     .addOption(
       new Option('--method <road>', 'how it gets to the Clearinghouse')
-        .choices(road.options)
+        .choices(clearinghouseMethod.options)
         .default('automatic'),
     )
     .option('--out <file>', 'web: where the request file is written')
@@ -98,16 +95,16 @@ const longId = (text: string): string => {
   return id;
 };
 
-const paperOf = (program: string, number: string | undefined): Paper =>
-  numberedPaper(paperProgram.parse(program), number);
+const paperOf = (program: string, number: string | undefined): AgreementReference =>
+  numberedPaper(purchaseProgram.parse(program), number);
 
-const numberedPaper = <P extends PaperProgram>(
+const numberedPaper = <P extends PurchaseProgram>(
   kind: P,
   number: string | undefined,
 ): { program: P; agreementNumber: string } => {
-  const agreementNumber = normalPaper(kind, number ?? '');
+  const agreementNumber = normalizeAgreementNumber(kind, number ?? '');
   const problem =
-    number === undefined ? 'is missing: --agreement <number>' : paperProblem(kind, agreementNumber);
+    number === undefined ? 'is missing: --agreement <number>' : agreementNumberProblem(kind, agreementNumber);
   if (problem !== undefined) throw new InvalidArgumentError(`The agreement number (${kind}) ${problem}.`);
   return { program: kind, agreementNumber };
 };
@@ -152,8 +149,8 @@ const purchaseOf = (program: string, o: Bought): Installable => {
     if (o.code !== undefined && codeFile !== undefined)
       throw new InvalidArgumentError('Say --code or --code-file, not both.');
     const given = codeFile === undefined ? o.code : codeIn(codeFile);
-    const code = normalCode(given ?? '');
-    const problem = given === undefined ? 'is missing: --code-file <file>' : codeProblem(code);
+    const code = normalizeLicenseCode(given ?? '');
+    const problem = given === undefined ? 'is missing: --code-file <file>' : licenseCodeProblem(code);
     if (problem !== undefined) throw new InvalidArgumentError(`The license code ${problem}.`);
     return { program, code };
   }
@@ -179,7 +176,7 @@ const purchaseOf = (program: string, o: Bought): Installable => {
   };
 };
 
-const agreementList = async (operator: OperatorClient, only: Paper | undefined) => {
+const agreementList = async (operator: OperatorClient, only: AgreementReference | undefined) => {
   const subject = subjects.liaison.query('operator', 'agreements');
   const { serverId, contact, keyPacks } = await operator.ask(subject, queryAgreements, {}, liaisonAgreements);
   const of = ({ purchase: p }: (typeof keyPacks)[number]): boolean =>
@@ -229,7 +226,7 @@ export const addClearinghouseCommands = (
     c
       .addOption(
         new Option('--program <program>', 'the purchase program')
-          .choices(paperProgram.options)
+          .choices(purchaseProgram.options)
           .makeOptionMandatory(),
       )
       .requiredOption(
@@ -381,7 +378,7 @@ export const addClearinghouseCommands = (
     .action((o: Json & { why: string }) =>
       withOperator(async (operator) => {
         const body = { commandId: newId(), by: operatorName(), why: o.why };
-        const accepted = await sendToLeader(operator, inventoryReleaseReserve, body);
+        const accepted = await operator.sendToLeader(inventoryReleaseReserve, body);
         if (o.json) json(accepted);
         else say('Nothing is kept any more: calbus ledger show says how many there were.');
       }),

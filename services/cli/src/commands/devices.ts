@@ -1,8 +1,7 @@
 // `calbus devices`: M1 and M2, two hardware ids are one device, and are two again.
 
 import type { Command } from 'commander';
-import { inventoryMergeDevices, inventoryUndoMerge } from '@calbus/contracts/inventory-messages';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
+import { inventoryMergeDevices, inventoryUndoMerge } from '@calbus/contracts/inventory-command-messages';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { json, say } from '../print.ts';
 
@@ -14,7 +13,7 @@ export const merge = async (
   by: string,
   asJson: boolean,
 ): Promise<void> => {
-  const { position } = await sendToLeader(operator, inventoryMergeDevices, { commandId: newId(), ...m, by });
+  const { position } = await operator.sendToLeader(inventoryMergeDevices, { commandId: newId(), ...m, by });
   const { from, into } = m;
   if (asJson) return json({ from, into, position });
   say(`${from} is ${into} from now on: what it held has ended, and its CAL is free.`);
@@ -28,7 +27,7 @@ export const unmerge = async (
   why: string,
   asJson: boolean,
 ): Promise<void> => {
-  const { position } = await sendToLeader(operator, inventoryUndoMerge, {
+  const { position } = await operator.sendToLeader(inventoryUndoMerge, {
     commandId: newId(),
     from,
     by,

@@ -6,13 +6,9 @@ import {
   queryLicenses,
   queryPacks,
   type HeldLicense,
-} from '@calbus/contracts/inventory-messages';
-import {
-  deadLetter,
-  liaisonStatus,
-  queryLiaison,
-  type LiaisonCommand,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { deadLetter } from '@calbus/contracts/dead-letter';
+import { liaisonStatus, queryLiaisonStatus, type LiaisonCommand } from '@calbus/contracts/liaison-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { readStreamTail } from '@calbus/operator-client/stream-tail';
@@ -90,7 +86,7 @@ const nextOf = ({ commandId, road }: LiaisonCommand): string =>
 export const requests = async (operator: OperatorClient, asJson: boolean): Promise<void> => {
   const { commands } = await operator.ask(
     subjects.liaison.query('operator', 'status'),
-    queryLiaison,
+    queryLiaisonStatus,
     {},
     liaisonStatus,
   );

@@ -2,12 +2,11 @@
 
 import {
   inventoryLicenses,
-  inventoryRevoke,
   queryLicenses,
   type HeldLicense,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { inventoryRevoke } from '@calbus/contracts/inventory-command-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { day, dim, grouped, json, kindWords, plain, say } from '../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -39,7 +38,7 @@ export const revoke = async (
 ): Promise<void> => {
   const license = await licenseOf(operator, licenseId);
   const command = { commandId: newId(), licenseId, by, why };
-  const { position } = await sendToLeader(operator, inventoryRevoke, command).catch((error: unknown) => {
+  const { position } = await operator.sendToLeader(inventoryRevoke, command).catch((error: unknown) => {
     throw withTheLift(error);
   });
   if (asJson) return json({ licenseId, license: license ?? null, position });

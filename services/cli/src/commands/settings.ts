@@ -1,16 +1,16 @@
 // `calbus settings`: what is in force, changing it, and who changed what when.
 
-import { inventorySettings, inventorySettingsAre, querySettings } from '@calbus/contracts/inventory-messages';
+import { inventorySettings } from '@calbus/contracts/inventory-command-messages';
+import { inventoryCurrentSettings, querySettings } from '@calbus/contracts/inventory-query-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { settingNames, settingsChange, type SettingsChange } from '@calbus/contracts/settings';
 import { subjects } from '@calbus/contracts/subjects';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId, type OperatorClient } from '@calbus/operator-client/client';
 import { json, plain, say, table, time } from '../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
 
 const read = (operator: OperatorClient) =>
-  operator.ask(subjects.inventory.query('operator', 'settings'), querySettings, {}, inventorySettingsAre);
+  operator.ask(subjects.inventory.query('operator', 'settings'), querySettings, {}, inventoryCurrentSettings);
 
 const shown = (value: unknown): string => (value === null ? 'off' : JSON.stringify(value));
 
@@ -67,7 +67,7 @@ export const set = async (
   asJson: boolean,
 ): Promise<void> => {
   const changes = changesOf(texts);
-  const { position } = await sendToLeader(operator, inventorySettings, {
+  const { position } = await operator.sendToLeader(inventorySettings, {
     commandId: newId(),
     changes,
     by,

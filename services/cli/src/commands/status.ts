@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { NatsConnection } from 'nats';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-messages';
-import { liaisonStatus, queryLiaison } from '@calbus/contracts/liaison-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
+import { liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { lossReasons } from '@calbus/contracts/witness';
@@ -57,7 +57,7 @@ export const readStatus = async (operator: OperatorClient, redis: Redis) => {
   const inventory =
     replicas.find((r) => r.role === 'leader') ?? replicas.find((r) => r.loss) ?? replicas[0] ?? null;
   const liaison = await attempt(
-    operator.ask(subjects.liaison.query('operator', 'status'), queryLiaison, {}, liaisonStatus),
+    operator.ask(subjects.liaison.query('operator', 'status'), queryLiaisonStatus, {}, liaisonStatus),
   );
   const known = await attempt(askTerminalServers(operator, { limit: 1_000 }));
   const queue = await api(
@@ -181,12 +181,12 @@ export const countsWords = (
     at === undefined
       ? ''
       : `: those of ${time(at)} UTC, ${Math.max(0, Math.round((now - at) / 1_000))} s ago`;
-  if (redis === 'unreachable') return red(`Redis does not answer${old}; licenses are issued all the same`);
+  if (redis === 'unreachable') return red(`Redis does not answer${old}; licenses are still issued`);
   if (!sameLife || !live) return yellow('being written anew');
   const behind = i.position.sequence - live.sequence;
   if (i.cache === 'current' && behind <= 0) return green('current');
   if (i.cache === 'unreachable')
-    return red(`inventory does not reach Redis${old}; licenses are issued all the same`);
+    return red(`inventory does not reach Redis${old}; licenses are still issued`);
   return i.cache === 'behind' || behind > 1 ? yellow(`behind${old}`) : green('current');
 };
 

@@ -4,7 +4,7 @@ import {
   inventoryTerminalServers,
   queryTerminalServers,
   type KnownTerminalServer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { day, dim, json, modeName, say, table, time } from '../print.ts';

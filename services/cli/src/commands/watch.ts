@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
-import { openDecisions } from '@calbus/contracts/decisions';
+import { decodeDecisions } from '@calbus/contracts/received-decisions';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import type { licenseDecision, licenseFault } from '@calbus/contracts/terminal-server-messages';
@@ -56,7 +56,7 @@ export const watch = async (
     callback: (error, m) => {
       // An observer sees counts only.
       if (error) return;
-      const told = openDecisions(m.data);
+      const told = decodeDecisions(m.data);
       if (!told.ok) return;
       const { sentAt, decisions, faults } = told.message;
       for (const f of faults) showFault(f, sentAt, asJson);
@@ -80,7 +80,7 @@ export const watch = async (
         say(
           asJson
             ? JSON.stringify({ counts: null })
-            : red('Redis does not answer: counts are stale; licenses are issued all the same.'),
+            : red('Redis does not answer: counts are stale; licenses are still issued.'),
         );
       last = 'unreachable';
     }

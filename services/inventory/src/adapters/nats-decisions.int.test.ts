@@ -6,9 +6,9 @@ import { describe, test } from 'node:test';
 import { zstdCompressSync } from 'node:zlib';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { testBus } from '@calbus/testkit/deployment';
+import { testBus } from '@calbus/test-support/nats-bus';
 import type { DecisionStore } from '../ports.ts';
-import { memoryDecisions } from './memory-decisions.ts';
+import { memoryDecisions } from '@calbus/test-support/inventory/memory-decisions';
 import { natsDecisions } from './nats-decisions.ts';
 import { streamReader } from './stream-reader.ts';
 

@@ -6,7 +6,7 @@ import type { JetStreamClient, JetStreamManager } from 'nats';
 import { inventoryDecisionFacts } from '@calbus/contracts/explain-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { orMissing } from '@calbus/runtime/jetstream-error';
+import { undefinedIfMissing } from '@calbus/runtime/jetstream-error';
 import type { DecisionStore } from '../ports.ts';
 import type { StreamReader } from './stream-reader.ts';
 
@@ -43,7 +43,7 @@ export const natsDecisions = (
       await js.publish(subjects.decisionFacts, pack(bytes), { msgID: id, timeout: PUT_TIMEOUT_MS });
     },
     extent: async () => {
-      const info = await orMissing(jsm.streams.info(name));
+      const info = await undefinedIfMissing(jsm.streams.info(name));
       if (!info || info.state.messages === 0) return undefined;
       const { first_seq: first, last_seq: last, bytes } = info.state;
       return { first, last, bytes };

@@ -6,7 +6,7 @@ import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { token } from '@calbus/contracts/tokens';
 import { jetStreamErrorOf } from '@calbus/runtime/jetstream-error';
-import { settingsOf } from '@calbus/runtime/stream-settings';
+import { streamConfig } from '@calbus/runtime/stream-config';
 import type { LeaderClaim, LeaderKey } from '../ports.ts';
 
 /** JetStream's code for "the last sequence is another". */
@@ -35,7 +35,7 @@ export const natsLeaderKey = (js: JetStreamClient, jsm: JetStreamManager): Leade
       if (code !== NO_STREAM) throw error;
       // Someone has deleted it.
       const { config } = await jsm.streams.info(streams.ledger.name);
-      await jsm.streams.add(settingsOf(streams.leader, config.num_replicas));
+      await jsm.streams.add(streamConfig(streams.leader, config.num_replicas));
       return { revision: 0, claim: undefined };
     }
   },

@@ -1,7 +1,7 @@
 // Which backup is being put back, in the leader's bucket: it is lost only with the ledger itself.
 
 import type { JetStreamClient, JetStreamManager } from 'nats';
-import { ledgerEnd } from '@calbus/contracts/inventory-messages';
+import { ledgerEnd } from '@calbus/contracts/ledger-messages';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { jetStreamErrorOf } from '@calbus/runtime/jetstream-error';
@@ -14,7 +14,11 @@ export const natsRestoreMark = (js: JetStreamClient, jsm: JetStreamManager): Res
   read: async () => {
     try {
       const stored = await jsm.streams.getMessage(streams.leader.name, { last_by_subj: subjects.restoring });
-      return ledgerEnd.parse(JSON.parse(new TextDecoder().decode(stored.data))) ?? undefined;
+      const parsed = ledgerEnd.safeParse(JSON.parse(new TextDecoder().decode(stored.data)));
+      if (parsed.success) return parsed.data ?? undefined;
+      throw new Error(
+        'The mark of a restore cannot be read: finish the restore with the release that began it.',
+      );
     } catch (error) {
       if (NOTHING.has(jetStreamErrorOf(error)?.errCode ?? 0)) return undefined;
       throw error;

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { generation, instant, sha256, token } from '@calbus/contracts/tokens';
-import { jetStreamErrorOf, orMissing } from '@calbus/runtime/jetstream-error';
+import { jetStreamErrorOf, undefinedIfMissing } from '@calbus/runtime/jetstream-error';
 import { readLastValue } from '@calbus/runtime/last-value';
 import type { SnapshotManifest, SnapshotStore } from '../ports.ts';
 
@@ -56,7 +56,7 @@ export const natsSnapshots = (
 
   const placeAt = async (place: number): Promise<Place> => {
     const last_by_subj = subjects.snapshot.manifest(place);
-    const message = await orMissing(jsm.streams.getMessage(stream, { last_by_subj }));
+    const message = await undefinedIfMissing(jsm.streams.getMessage(stream, { last_by_subj }));
     return { place, revision: message?.seq ?? 0, stored: message && opened(message.data) };
   };
   /** Newest first, by ledger time: sequences begin anew with a new ledger. Then those without a snapshot, of which the last is the one that nobody took or was taken longest ago. */

@@ -1,8 +1,12 @@
 // When a replica of inventory can do its job: it reads the ledger, to its end, and somebody leads.
 
 import type { Clock } from '@calbus/runtime/clock';
-import { inventoryWrong, leaderWrong, type HeadBeacon } from '@calbus/runtime/head-beacon';
-import { linkWrong } from '@calbus/runtime/nats';
+import {
+  inventoryProblem,
+  leaderProblem,
+  type LeaderTracker,
+} from '@calbus/inventory-client/leader-heartbeat';
+import { connectionProblem } from '@calbus/runtime/nats';
 import type { Readiness } from '@calbus/runtime/readiness';
 import type { BaseState } from '../state/state.ts';
 import type { Leadership } from '../handlers/leadership.ts';
@@ -15,7 +19,7 @@ export type ReadyDeps = {
   readonly readiness: Readiness;
   readonly state: BaseState;
   readonly leadership: Leadership;
-  readonly beacon: HeadBeacon;
+  readonly beacon: LeaderTracker;
   readonly cache: Pick<Cache, 'status'>;
   readonly storageNearlyFull: () => boolean;
   readonly isUp: () => boolean;
@@ -31,14 +35,14 @@ export const registerReadiness = (d: ReadyDeps): void => {
     const at = leadership.followedAt();
     return role() !== 'standby' || (at !== undefined && clock.monotonic() - at < MAX_FOLLOW_AGE_MS);
   };
-  readiness.needs('nats', linkWrong(d.isUp));
-  readiness.needs('ledger-connection', linkWrong(d.isLedgerUp));
+  readiness.needs('nats', connectionProblem(d.isUp));
+  readiness.needs('ledger-connection', connectionProblem(d.isLedgerUp));
   readiness.needs('ledger', () =>
     follows() ? undefined : 'The ledger could not be read to its end for seconds: see the log.',
   );
-  readiness.needs('inventory', () => inventoryWrong(d.beacon));
+  readiness.needs('inventory', () => inventoryProblem(d.beacon));
   // An operator must act, for which this replica has to be reached: no reason to take it out of service.
-  readiness.shows('leader', () => leaderWrong(d.beacon));
+  readiness.shows('leader', () => leaderProblem(d.beacon));
   readiness.shows('redis', () =>
     d.cache.status() === 'current'
       ? undefined

@@ -5,8 +5,8 @@ import { AckPolicy, Events, type JetStreamManager, type NatsConnection } from 'n
 import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { orMissing } from '@calbus/runtime/jetstream-error';
-import { requestsConsumerLimits, settingsOf } from '@calbus/runtime/stream-settings';
+import { undefinedIfMissing } from '@calbus/runtime/jetstream-error';
+import { requestsConsumerLimits, streamConfig } from '@calbus/runtime/stream-config';
 
 const POLL_INTERVAL_MS = 2_000;
 const API_TIMEOUT_MS = 1_500;
@@ -31,11 +31,11 @@ const ensure = async (
   seen: (queue: QueueStatus) => void,
 ): Promise<boolean> => {
   const { stream, name } = requestsConsumer;
-  const info = await orMissing(jsm.streams.info(stream));
+  const info = await undefinedIfMissing(jsm.streams.info(stream));
   const made = info === undefined;
   if (info) seen(seenIn(info.state));
-  if (made) await jsm.streams.add(settingsOf(streams.requests, replicas));
-  if (!(await orMissing(jsm.consumers.info(stream, name)))) {
+  if (made) await jsm.streams.add(streamConfig(streams.requests, replicas));
+  if (!(await undefinedIfMissing(jsm.consumers.info(stream, name)))) {
     await jsm.consumers.add(stream, {
       durable_name: name,
       ack_policy: AckPolicy.Explicit,

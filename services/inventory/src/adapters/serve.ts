@@ -1,36 +1,41 @@
 // Which subjects inventory answers, and for whom: queries always, the command families of a term while leading.
 
-import { encode, type Message } from '@calbus/contracts/envelope';
+import { encode, type Handlers } from '@calbus/contracts/envelope';
 import { queryExplain, type DecisionFacts } from '@calbus/contracts/explain-messages';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { inboxes } from '@calbus/contracts/identities';
 import {
-  inventoryAcceptLoss,
+  inventoryCommands,
+  inventoryQueries,
+  type InventoryQuery,
+} from '@calbus/contracts/inventory-interface';
+import { inventoryAcceptLoss, inventoryRestore, queryLedger } from '@calbus/contracts/ledger-messages';
+import {
   inventoryActivation,
-  inventoryAllocate,
   inventoryConfirmClock,
   inventoryDeactivation,
-  inventoryHead,
   inventoryInstall,
   inventoryMergeDevices,
   inventoryReleaseReserve,
-  inventoryRestore,
   inventoryRevoke,
   inventorySettings,
   inventorySettleWithheld,
   inventoryUndoMerge,
   inventoryWithhold,
-  queryLedger,
+} from '@calbus/contracts/inventory-command-messages';
+import { inventoryAllocate } from '@calbus/contracts/allocation-messages';
+import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
+import {
   queryLicenses,
   queryPacks,
   querySettings,
-  queryStatus,
   queryTerminalServers,
   queryTrust,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { newId } from '@calbus/runtime/ids';
-import { respond, type RespondDeps } from '@calbus/runtime/respond';
+import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';
 import type { BaseState, State } from '../state/state.ts';
 import type { ClockWatch } from '../handlers/clock-watch.ts';
 import type { DecisionStore, LedgerPages } from '../ports.ts';
@@ -63,73 +68,31 @@ export const serveQueries = (
   decisions: Pick<DecisionStore, 'extent' | 'read'>,
   facts: () => StatusFacts,
 ): void => {
-  const queue = 'inventory';
-  const now = deps.clock.now;
+  const { clock, log } = deps;
   const operator = [inboxes.operator, inboxes.observer];
-  const query = (name: string): string => subjects.inventory.query('operator', name);
-  // Every replica says how it stands, so that an operator sees them all.
-  respond(deps, {
-    subject: query('status'),
-    contracts: [queryStatus],
-    callers: operator,
-    handle: async () => status(state, facts()),
-  });
-  respond(deps, {
-    subject: query('packs'),
-    queue,
-    contracts: [queryPacks],
-    callers: operator,
-    handle: async () => packs(state),
-  });
-  respond(deps, {
-    subject: query('settings'),
-    queue,
-    contracts: [querySettings],
-    callers: operator,
-    handle: async () => settings(state),
-  });
-  respond(deps, {
-    subject: subjects.inventory.query('clearinghouse-liaison', 'settings'),
-    queue,
-    contracts: [querySettings],
-    callers: inboxes['clearinghouse-liaison'],
-    handle: async () => settings(state),
-  });
-  respond(deps, {
-    subject: query('licenses'),
-    queue,
-    contracts: [queryLicenses],
-    callers: operator,
-    handle: async (m) => licenses(state, now(), m),
-  });
-  respond(deps, {
-    subject: query('terminal-servers'),
-    queue,
-    contracts: [queryTerminalServers],
-    callers: operator,
-    handle: async (m) => terminalServers(state, m),
-  });
-  respond(deps, {
-    subject: query('ledger'),
-    queue,
-    contracts: [queryLedger],
-    callers: operator,
-    handle: (m) => ledgerPage(ledger, state, m),
-  });
-  respond(deps, {
-    subject: query('explain'),
-    queue,
-    contracts: [queryExplain],
-    callers: operator,
-    handle: (m) => explain({ store: decisions, clock: deps.clock, log: deps.log }, m),
-  });
-  respond(deps, {
-    subject: subjects.inventory.query('issuer', 'trust'),
-    queue,
-    contracts: [queryTrust],
-    callers: inboxes.issuer,
-    handle: async () => trust(state, now()),
-  });
+  const callers = { ...inboxes, operator };
+  const handlers: Handlers<InventoryQuery, Answer | Promise<Answer>> = {
+    [queryTrust.type]: () => trust(state, clock.now()),
+    [queryStatus.type]: () => status(state, facts()),
+    [querySettings.type]: () => settings(state),
+    [queryPacks.type]: () => packs(state),
+    [queryLicenses.type]: (m) => licenses(state, clock.now(), m),
+    [queryTerminalServers.type]: (m) => terminalServers(state, m),
+    [queryLedger.type]: (m) => ledgerPage(ledger, state, m),
+    [queryExplain.type]: (m) => explain({ store: decisions, clock, log }, m),
+  };
+  for (const role of ['issuer', 'operator', 'clearinghouse-liaison'] as const)
+    for (const [name, { query }] of Object.entries<{ readonly query: InventoryQuery }>(
+      inventoryQueries[role],
+    ))
+      respond(deps, {
+        subject: subjects.inventory.query(role, name),
+        // Every replica says how it stands, so that an operator sees them all.
+        ...(query === queryStatus ? {} : { queue: 'inventory' }),
+        contracts: [query],
+        callers: callers[role],
+        handlers,
+      });
 };
 
 export type TermDeps = RespondDeps & {
@@ -150,56 +113,45 @@ export const serveTerm = (
   const subscriptions = [
     respond(deps, {
       subject: subjects.inventory.allocate(term),
-      contracts: [inventoryAllocate],
+      contracts: inventoryCommands.allocate,
       callers: inboxes.issuer,
-      handle: (m) =>
-        allocate(
-          {
-            commit,
-            refusalCounter: refusalCounter,
-            notice: events.raiseRateLimited,
-            logDecision: deps.decided,
-          },
-          m,
-        ),
+      handlers: {
+        [inventoryAllocate.type]: (m) =>
+          allocate({ commit, refusalCounter, notice: events.raiseRateLimited, logDecision: deps.decided }, m),
+      },
     }),
     respond(deps, {
       subject: subjects.inventory.activation(term),
-      contracts: [inventoryActivation, inventoryDeactivation],
+      contracts: inventoryCommands.activation,
       callers: liaison,
-      handle: (m) =>
-        m.type === inventoryActivation.type
-          ? activation(commit, { roots, now: clock.now }, m as Message<typeof inventoryActivation>)
-          : deactivation(commit, m),
+      handlers: {
+        [inventoryActivation.type]: (m) => activation(commit, { roots, now: clock.now }, m),
+        [inventoryDeactivation.type]: (m) => deactivation(commit, m),
+      },
     }),
     respond(deps, {
       subject: subjects.inventory.install(term),
-      contracts: [inventoryInstall, inventoryWithhold, inventorySettleWithheld],
+      contracts: inventoryCommands.install,
       callers: liaison,
-      handle: (m) => {
-        if (m.type === inventoryWithhold.type)
-          return withhold(commit, m as Message<typeof inventoryWithhold>);
-        if (m.type === inventorySettleWithheld.type)
-          return settleWithheld(commit, m as Message<typeof inventorySettleWithheld>);
-        return install(commit, { roots, now: clock.now }, m as Message<typeof inventoryInstall>);
+      handlers: {
+        [inventoryInstall.type]: (m) => install(commit, { roots, now: clock.now }, m),
+        [inventoryWithhold.type]: (m) => withhold(commit, m),
+        [inventorySettleWithheld.type]: (m) => settleWithheld(commit, m),
       },
     }),
-    respond<Operate>(deps, {
+    respond(deps, {
       subject: subjects.inventory.operate(term),
-      contracts: operateContracts,
+      contracts: inventoryCommands.operate,
       callers: inboxes.operator,
-      handle: async (m) => {
-        if (m.type === inventorySettings.type)
-          return changeSettings(commit, m as Message<typeof inventorySettings>);
-        if (m.type === inventoryAcceptLoss.type) return noLoss();
-        if (m.type === inventoryRevoke.type) return revoke(commit, m as Message<typeof inventoryRevoke>);
-        if (m.type === inventoryMergeDevices.type)
-          return mergeDevices(commit, m as Message<typeof inventoryMergeDevices>);
-        if (m.type === inventoryReleaseReserve.type) return releaseReserve(commit, m);
-        if (m.type === inventoryRestore.type) return notEmpty();
-        if (m.type === inventoryUndoMerge.type)
-          return undoMerge(commit, m as Message<typeof inventoryUndoMerge>);
-        return confirmClock(commit, deps.watch, m);
+      handlers: {
+        [inventorySettings.type]: (m) => changeSettings(commit, m),
+        [inventoryConfirmClock.type]: (m) => confirmClock(commit, deps.watch, m),
+        [inventoryAcceptLoss.type]: noLoss,
+        [inventoryRevoke.type]: (m) => revoke(commit, m),
+        [inventoryMergeDevices.type]: (m) => mergeDevices(commit, m),
+        [inventoryUndoMerge.type]: (m) => undoMerge(commit, m),
+        [inventoryReleaseReserve.type]: (m) => releaseReserve(commit, m),
+        [inventoryRestore.type]: notEmpty,
       },
     }),
   ];
@@ -210,29 +162,26 @@ export const serveTerm = (
   };
 };
 
-const operateContracts = [
-  inventorySettings,
-  inventoryConfirmClock,
-  inventoryAcceptLoss,
-  inventoryRevoke,
-  inventoryMergeDevices,
-  inventoryUndoMerge,
-  inventoryReleaseReserve,
-  inventoryRestore,
-] as const;
-type Operate = (typeof operateContracts)[number];
+const ledgerIsLost = (): never => {
+  const detail = 'Something of the ledger is lost: accept it first, with calbus ledger accept-loss.';
+  throw new FaultError(fault('NO_LEADER', detail));
+};
 
 /** While something of the ledger is lost: takes nothing but the operator's word, and says so in the beacon. */
 export const serveLoss = (deps: TermDeps, state: State, { term, accept, restore }: Loss): (() => void) => {
-  const subscription = respond<Operate>(deps, {
+  const subscription = respond(deps, {
     subject: subjects.inventory.operate(term),
-    contracts: operateContracts,
+    contracts: inventoryCommands.operate,
     callers: inboxes.operator,
-    handle: (m) => {
-      if (m.type === inventoryAcceptLoss.type) return accept((m as Message<typeof inventoryAcceptLoss>).body);
-      if (m.type === inventoryRestore.type) return restore((m as Message<typeof inventoryRestore>).body);
-      const detail = 'Something of the ledger is lost: accept it first, with calbus ledger accept-loss.';
-      throw new FaultError(fault('NO_LEADER', detail));
+    handlers: {
+      [inventoryAcceptLoss.type]: ({ body }) => accept(body),
+      [inventoryRestore.type]: ({ body }) => restore(body),
+      [inventorySettings.type]: ledgerIsLost,
+      [inventoryConfirmClock.type]: ledgerIsLost,
+      [inventoryRevoke.type]: ledgerIsLost,
+      [inventoryMergeDevices.type]: ledgerIsLost,
+      [inventoryUndoMerge.type]: ledgerIsLost,
+      [inventoryReleaseReserve.type]: ledgerIsLost,
     },
   });
   const endBeacon = startBeacon(deps, state, term, 'loss');
@@ -252,9 +201,18 @@ const startBeacon = (
     const { generation, sequence, hash, time, trustRevision, losses } = state.head;
     const place = { generation, sequence, hash, time, trustRevision };
     const body = { term, replica, ...place, life: losses + 1, standing };
-    nc.publish(subjects.inventory.head, encode(inventoryHead, { id: newId(), sentAt: clock.now() }, body));
+    nc.publish(
+      subjects.inventory.heartbeat,
+      encode(leaderHeartbeat, { id: newId(), sentAt: clock.now() }, body),
+    );
   };
-  beacon();
-  const timer = setInterval(beacon, HEARTBEAT_INTERVAL_MS);
-  return () => clearInterval(timer);
+  const end = new AbortController();
+  const beat = async (): Promise<void> => {
+    while (!end.signal.aborted) {
+      beacon();
+      await clock.sleep(HEARTBEAT_INTERVAL_MS, end.signal);
+    }
+  };
+  void beat();
+  return () => end.abort();
 };

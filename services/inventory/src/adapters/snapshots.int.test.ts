@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { subjects } from '@calbus/contracts/subjects';
-import { testBus } from '@calbus/testkit/deployment';
+import { testBus } from '@calbus/test-support/nats-bus';
 import type { SnapshotManifest, SnapshotStore } from '../ports.ts';
-import { memorySnapshots } from './memory-snapshots.ts';
+import { memorySnapshots } from '@calbus/test-support/inventory/memory-snapshots';
 import { natsSnapshots } from './nats-snapshots.ts';
 
 type Made = { readonly store: SnapshotStore; readonly second: SnapshotStore } & AsyncDisposable;

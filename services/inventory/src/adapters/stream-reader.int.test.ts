@@ -6,9 +6,9 @@ import { AckPolicy, connect, type NatsConnection } from 'nats';
 import { identities } from '@calbus/contracts/identities';
 import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
-import { cuttableWire, type CutOptions, type CuttableWire } from '@calbus/testkit/cut';
-import { eventually } from '@calbus/testkit/eventually';
-import { testNats } from '@calbus/testkit/servers';
+import { startFaultProxy, type FaultProxyOptions, type FaultProxy } from '@calbus/test-support/fault-proxy';
+import { eventually } from '@calbus/test-support/eventually';
+import { testNats } from '@calbus/test-support/servers';
 import { natsLedger } from './nats-ledger.ts';
 import { streamReader } from './stream-reader.ts';
 
@@ -26,14 +26,14 @@ const open = (url: string): Promise<NatsConnection> =>
   });
 
 /** A ledger behind a wire, with room for one consumer at a time. */
-const startSite = async (options: CutOptions = {}) => {
+const startSite = async (options: FaultProxyOptions = {}) => {
   const server = await testNats();
   const direct = await open(server.url);
   const theirs = await direct.jetstreamManager();
   await theirs.streams.add({ name, subjects: [subjects.ledger], max_consumers: 1 });
   const publish = (): unknown => direct.jetstream().publish(subjects.ledger, new Uint8Array(200));
   await Promise.all(Array.from({ length: MESSAGES }, publish));
-  const wire = await cuttableWire(server, options);
+  const wire = await startFaultProxy(server, options);
   const nc = await open(`nats://${wire.host}:${wire.port}`);
   const jsm = await nc.jetstreamManager({ checkAPI: false, timeout: 1_500 });
   const stop = new AbortController();
@@ -58,7 +58,7 @@ const startSite = async (options: CutOptions = {}) => {
 const whole = Array.from({ length: MESSAGES }, (_, i) => i + 1);
 const page = { from: 1, most: 650, bytes: 1_000_000 };
 /** Does it once, at the first chunk that has this text in it. */
-const at = (text: string, act: (wire: CuttableWire) => void): CutOptions => {
+const at = (text: string, act: (wire: FaultProxy) => void): FaultProxyOptions => {
   let done = false;
   return {
     onChunk: (_, chunk, wire) => {
@@ -100,7 +100,7 @@ test('a consumer that is refused at first is made a moment later', ends, async (
 });
 
 test('where the creation of the consumer is lost, so is the page, and it is said', ends, async () => {
-  await using site = await startSite(at(`CONSUMER.CREATE.${name}`, (wire) => wire.swallow('toServer')));
+  await using site = await startSite(at(`CONSUMER.CREATE.${name}`, (wire) => wire.drop('toServer')));
   await assert.rejects(site.ledger.page(page.from, page.most, page.bytes));
   await assert.rejects(site.sequences());
   site.wire.restore();
@@ -129,7 +129,7 @@ test('who is told to stop waits for nothing, in a page and in the middle of a re
   const silence = new Promise<void>((resolve) => (silent = resolve));
   await using site = await startSite(
     at(`CONSUMER.MSG.NEXT.${name}`, (wire) => {
-      wire.swallow('toClient');
+      wire.drop('toClient');
       silent();
     }),
   );

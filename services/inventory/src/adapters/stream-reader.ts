@@ -5,7 +5,7 @@
 import { AckPolicy, createInbox, DeliverPolicy, nanos, type JetStreamManager, type Msg } from 'nats';
 import type { NatsConnection } from 'nats';
 import { identities } from '@calbus/contracts/identities';
-import { deliveryIn } from '@calbus/runtime/delivered';
+import { parseDelivery } from '@calbus/runtime/jetstream-delivery';
 import { newId } from '@calbus/runtime/ids';
 import type { StoredEntry } from '../ports.ts';
 
@@ -98,10 +98,10 @@ export const streamReader = (nc: NatsConnection, jsm: JetStreamManager): StreamR
         for (let n = 0; n < batch && next <= to; n += 1) {
           if (box.isEmpty()) await Promise.race([box.filled(SILENT_MS), over]);
           const msg = box.take();
-          const entry = deliveryIn(msg.reply ?? '');
+          const entry = parseDelivery(msg.reply ?? '');
           if (!entry) throw new Error(`JetStream ends the delivery: ${msg.headers?.description ?? ''}`);
           place += 1;
-          if (entry.place !== place) throw new Error('a message was lost on its way');
+          if (entry.consumerSequence !== place) throw new Error('a message was lost on its way');
           const { sequence, storedAt } = entry;
           next = sequence + 1;
           if (sequence <= to) yield { sequence, storedAt, bytes: msg.data };

@@ -1,15 +1,29 @@
 // This replica's own witness of the ledger: a small file, replaced as a whole.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { laterFormatProblem } from '@calbus/contracts/stored-format';
 import { ledgerWitness } from '@calbus/contracts/witness';
 import type { Log } from '@calbus/runtime/log';
 import type { WitnessFile } from '../ports.ts';
 
+/** Throws a sentence if a later release wrote the file: this release would write over what it cannot read. */
+const refuseLaterFormat = (file: string): void => {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return; // `ask` reports it
+  }
+  const problem = laterFormatProblem(file, value, 1);
+  if (problem !== undefined) throw new Error(problem);
+};
+
 export const witnessFile = (dataDir: string, log: Log): WitnessFile => {
   const file = path.join(dataDir, 'ledger-witness.json');
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  refuseLaterFormat(file);
   const read = async (): Promise<unknown> => {
     try {
       return JSON.parse(await readFile(file, 'utf8')) as unknown;

@@ -6,7 +6,7 @@ import type { NatsConnection } from 'nats';
 import { liaisonWitness, queryLiaisonWitness } from '@calbus/contracts/liaison-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { ledgerWitness } from '@calbus/contracts/witness';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import type { Clock } from '@calbus/runtime/clock';
 import { newId } from '@calbus/runtime/ids';
 import type { LiaisonLink, WitnessSource } from '../ports.ts';
@@ -30,7 +30,7 @@ export const liaisonAsWitness = (nc: NatsConnection, clock: Clock): WitnessSourc
   const question = async () => {
     const subject = subjects.liaison.query('inventory', 'witness');
     const stamp = { id: newId(), sentAt: clock.now() };
-    return (await ask(nc, subject, queryLiaisonWitness, stamp, {}, [liaisonWitness], WAIT_MS)).body;
+    return (await sendRequest(nc, subject, queryLiaisonWitness, stamp, {}, [liaisonWitness], WAIT_MS)).body;
   };
   return {
     name: 'liaison',

@@ -4,10 +4,10 @@ import {
   inventoryRefused,
   type inventoryActivation,
   type inventoryDeactivation,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
 import type { Message } from '@calbus/contracts/envelope';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { verifyChain } from '@calbus/trust/certificates';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { verifyChain } from '@calbus/licenses/certificates';
 import { currentActivation } from '../state/state.ts';
 import { byCommandId, recordOnce } from './record-once.ts';
 import type { GroupCommit } from '../handlers/group-commit.ts';

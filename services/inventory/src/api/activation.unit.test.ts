@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
-import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-messages';
-import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
-import { createScenario, type Scenario } from '../../../../tests/support/inventory/scenario.ts';
+import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/inventory-command-messages';
+import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
+import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 import { activation } from './activation.ts';
-import { scenarioCommit } from '../../../../tests/support/inventory/scenario-commit.ts';
+import { scenarioCommit } from '@calbus/test-support/inventory/scenario-commit';
 
 const NOW = Date.parse('2026-11-24T00:00:00Z');
 const SERVER = 'S'.repeat(35);

@@ -5,11 +5,11 @@ import {
   inventoryAllocated,
   type Allocation,
   type AllocationAnswer,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/allocation-messages';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { decisionFactsOf } from '../explain/decision-facts.ts';
 import { stampPosition, type GroupCommit } from '../handlers/group-commit.ts';
 import type { RefusalCounter } from '../jobs/refusal-counter.ts';

@@ -14,7 +14,7 @@ import { fault, FaultError } from '@calbus/contracts/faults';
 import { refusals } from '@calbus/contracts/refusals';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { traceRules } from '../explain/rule-trace.ts';
 import type { DecisionStore } from '../ports.ts';
 

@@ -11,9 +11,9 @@ import {
 } from '@calbus/contracts/explain-messages';
 import { systemClock, type Clock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
-import { eventually } from '@calbus/testkit/eventually';
-import { memoryDecisions } from '../adapters/memory-decisions.ts';
-import { hw, createScenario } from '../../../../tests/support/inventory/scenario.ts';
+import { eventually } from '@calbus/test-support/eventually';
+import { memoryDecisions } from '@calbus/test-support/inventory/memory-decisions';
+import { hw, createScenario } from '@calbus/test-support/inventory/scenario';
 import { createDecisionLog } from '../projections/decision-log.ts';
 import { explain } from './explain.ts';
 

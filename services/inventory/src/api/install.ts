@@ -8,11 +8,11 @@ import {
   type inventoryInstall,
   type inventorySettleWithheld,
   type inventoryWithhold,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
 import { refusals } from '@calbus/contracts/refusals';
 import { compareVersions } from '@calbus/contracts/versions';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
-import { openStatement } from '@calbus/trust/statements';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { openStatement } from '@calbus/licenses/statements';
 import { currentActivation, type State, type Withheld } from '../state/state.ts';
 import { freeInPack } from '../rules/withheld-cals.ts';
 import { recordOnce } from './record-once.ts';

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { KeyObject } from 'node:crypto';
 import { KEY_PACK_TYP, type KeyPackClaims } from '@calbus/contracts/clearinghouse';
-import { inventoryAccepted, inventoryInstall } from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted, inventoryInstall } from '@calbus/contracts/inventory-command-messages';
 import type { ProductVersion } from '@calbus/contracts/versions';
-import { makeCertificate, newKeyPair } from '@calbus/trust/certificates';
-import { signStatement } from '@calbus/trust/statements';
+import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
+import { signStatement } from '@calbus/licenses/statements';
 import { currentActivation } from '../state/state.ts';
-import { createScenario, type Scenario } from '../../../../tests/support/inventory/scenario.ts';
-import { scenarioCommit } from '../../../../tests/support/inventory/scenario-commit.ts';
+import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
+import { scenarioCommit } from '@calbus/test-support/inventory/scenario-commit';
 import { install } from './install.ts';
 
 const NOW = Date.parse('2026-11-24T00:00:00Z');

@@ -8,11 +8,11 @@ import {
   type inventoryRevoke,
   type inventorySettings,
   type inventoryUndoMerge,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-command-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
 import { settingsConflict, type Settings } from '@calbus/contracts/settings';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { planMerge, planUndoMerge } from '../rules/device-merge.ts';
 import { checkRevocation } from '../rules/revocation.ts';
 import { reservedCals } from '../rules/withheld-cals.ts';

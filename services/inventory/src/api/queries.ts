@@ -1,23 +1,21 @@
 // Queries: answered by any replica from its own copy of the state, with the place at which the answer is true.
 
 import type { Message } from '@calbus/contracts/envelope';
+import { inventoryLedger, MAX_LEDGER_PAGE_BYTES, queryLedger } from '@calbus/contracts/ledger-messages';
 import {
-  inventoryLedger,
   inventoryLicenses,
   inventoryPacks,
-  inventorySettingsAre,
-  inventoryStatus,
+  inventoryCurrentSettings,
   inventoryTrust,
-  MAX_LEDGER_PAGE_BYTES,
-  queryLedger,
   queryLicenses,
   type HeldLicense,
   type RecordedUser,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
+import { inventoryStatus } from '@calbus/contracts/inventory-status-messages';
 import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { Departure } from '../handlers/clock-watch.ts';
 import { isLive } from '../rules/live-licenses.ts';
 import type { Device, License } from '../state/tables/license.ts';
@@ -90,7 +88,7 @@ export const status = (state: State, facts: StatusFacts): Answer => {
 const MAX_CHANGES = 1_000;
 
 export const settings = (state: State): Answer =>
-  answerWith(inventorySettingsAre, {
+  answerWith(inventoryCurrentSettings, {
     position: positionOf(state),
     settings: state.head.settings,
     changes: state.head.settingsChanges.toReversed().slice(0, MAX_CHANGES),

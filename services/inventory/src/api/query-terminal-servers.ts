@@ -5,8 +5,8 @@ import {
   inventoryTerminalServers,
   type KnownTerminalServer,
   type queryTerminalServers,
-} from '@calbus/contracts/inventory-messages';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+} from '@calbus/contracts/inventory-query-messages';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { BaseState, TerminalServerCounts } from '../state/state.ts';
 
 const knownOf = (

@@ -1,9 +1,9 @@
 // A command that is recorded once, however often it is repeated.
 
-import { inventoryAccepted } from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted } from '@calbus/contracts/inventory-command-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { stampPosition, type GroupCommit } from '../handlers/group-commit.ts';
 import type { DecisionContext } from '../rules/ruling.ts';
 import { positionOf } from '../state/outcomes.ts';

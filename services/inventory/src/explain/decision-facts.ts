@@ -1,7 +1,7 @@
 // A decision as the decision log keeps it.
 
-import type { DecisionFacts, Seen } from '@calbus/contracts/explain-messages';
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { DecisionFacts, RecordedInputs } from '@calbus/contracts/explain-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 
 /** The allocations that an operator can ask an explanation of: a request for a license, and the report of a log-on. */
 export type ExplainedAllocation = DecisionFacts['asked'];
@@ -16,7 +16,7 @@ const outcomeFacts = ({ outcome }: AllocationAnswer): DecisionFacts['outcome'] =
 export const decisionFactsOf = (
   asked: ExplainedAllocation,
   outcome: AllocationAnswer,
-  inputs: Seen,
+  inputs: RecordedInputs,
 ): DecisionFacts => ({
   asked,
   at: outcome.decidedAt,

@@ -1,8 +1,8 @@
 // What a presented license counted for (N1, N2). Inventory decides on what the ledger holds, so that it never changes the row; an
 // administrator who looks at a device with a license in its store wants to know all the same.
 
-import type { ExplainedStep, Seen, SeenLicense } from '@calbus/contracts/explain-messages';
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { ExplainedStep, RecordedInputs, InputLicense } from '@calbus/contracts/explain-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { isLive } from '../rules/live-licenses.ts';
 
 const N1 = 'A presented license that is not genuine counts as nothing presented.';
@@ -11,12 +11,12 @@ const N4 =
 const N2 = 'A presented license that was ended early counts as nothing presented.';
 
 /** The one that took its place: what was issued in full after it, where that is one only. */
-const successorOf = (held: readonly SeenLicense[], license: SeenLicense): SeenLicense | undefined => {
+const successorOf = (held: readonly InputLicense[], license: InputLicense): InputLicense | undefined => {
   const later = held.slice(held.indexOf(license) + 1).filter((l) => l.kind === 'full');
   return later.length === 1 ? later[0] : undefined;
 };
 
-const endWords = (held: readonly SeenLicense[], license: SeenLicense): string => {
+const endWords = (held: readonly InputLicense[], license: InputLicense): string => {
   switch (license.ended) {
     case 'no':
       return 'is past its end';
@@ -36,7 +36,7 @@ const endWords = (held: readonly SeenLicense[], license: SeenLicense): string =>
 export const presentedLicenseSteps = (
   { presented }: Extract<Allocation, { kind: 'license' }>,
   at: number,
-  seen: Seen,
+  seen: RecordedInputs,
 ): ExplainedStep[] => {
   if (presented.kind === 'none') return [];
   if (presented.kind === 'not-genuine')

@@ -1,8 +1,8 @@
 // Why a decision came out as it did: the rules tried again on what it saw, in their order, up to the one that matched. The
 // tables themselves say why a row did not.
 
-import type { DecisionFacts, ExplainedStep, Seen } from '@calbus/contracts/explain-messages';
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { DecisionFacts, ExplainedStep, RecordedInputs } from '@calbus/contracts/explain-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import {
   newLicenseAdmission,
   requestAdmission,
@@ -18,7 +18,7 @@ import { presentedLicenseSteps } from './presented-license.ts';
 import { servingEntry } from '../state/tables/user-table.ts';
 
 type Asked = Extract<Allocation, { kind: 'license' }>;
-type Of<K extends Seen['kind']> = Extract<Seen, { kind: K }>;
+type Of<K extends RecordedInputs['kind']> = Extract<RecordedInputs, { kind: K }>;
 type Rule<F> = { readonly says: string; readonly needs: readonly Predicate<F>[] };
 
 export type RuleTrace = {
@@ -46,7 +46,7 @@ const tried = <F, R extends Rule<F>>(
   return { steps, match: undefined };
 };
 
-const before = (q: Asked, { circumstances }: Exclude<Seen, Of<'repeat'> | Of<'report'>>) =>
+const before = (q: Asked, { circumstances }: Exclude<RecordedInputs, Of<'repeat'> | Of<'report'>>) =>
   tried<RequestFacts, (typeof requestAdmission)[number]>(requestAdmission, (r) => r.row, {
     ...circumstances,
     version: q.version,

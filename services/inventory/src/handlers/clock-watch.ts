@@ -2,7 +2,7 @@
 // monotonic clock, with the ledger's time, with NATS' and with another replica's. A departure of more than a minute from any of them
 // is suspect until the two agree again or an operator confirms the clock as it is.
 
-import type { ClockSource } from '@calbus/contracts/inventory-messages';
+import type { ClockSource } from '@calbus/contracts/inventory-status-messages';
 import type { Clock } from '@calbus/runtime/clock';
 import type { Log } from '@calbus/runtime/log';
 

@@ -5,7 +5,7 @@ import { faultOf } from '@calbus/contracts/faults';
 import { systemClock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import { systemRandom } from '../adapters/system-random.ts';
-import { hw } from '../../../../tests/support/inventory/scenario.ts';
+import { hw } from '@calbus/test-support/inventory/scenario';
 import type { AppendOutcome, Cache, Ledger } from '../ports.ts';
 import { allocate } from '../api/allocate.ts';
 import { encodeBatch } from './chain.ts';
@@ -13,7 +13,7 @@ import { createFollower } from './follow.ts';
 import { createRefusalCounter } from '../jobs/refusal-counter.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { MAX_RETURNS } from '../jobs/expiry-job.ts';
-import { inventoryAllocated } from '@calbus/contracts/inventory-messages';
+import { inventoryAllocate, inventoryAllocated } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 
 /** A ledger in memory that does what the test says with each append: how the real one can fail is all here. */
@@ -98,8 +98,8 @@ const leader = () => {
     }));
     const header = {
       id: 'i',
-      type: 'inventory.allocate',
-      version: 1,
+      type: inventoryAllocate.type,
+      version: inventoryAllocate.version,
       correlationId: 'i',
       causationId: null,
       sentAt: 0,

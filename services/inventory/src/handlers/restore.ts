@@ -3,14 +3,11 @@
 
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import {
-  inventoryRefused,
-  type inventoryRestore,
-  type LedgerEnd,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryRefused } from '@calbus/contracts/inventory-command-messages';
+import { type inventoryRestore, type LedgerEnd } from '@calbus/contracts/ledger-messages';
 import { NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
-import { answerWith, type Answer } from '@calbus/runtime/respond';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { Random } from '../rules/ruling.ts';
 import type { Ledger, RestoreMark } from '../ports.ts';
 import { accepted } from '../api/record-once.ts';

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Body } from '@calbus/contracts/envelope';
-import {
-  inventoryAccepted,
-  type inventoryRefused,
-  type inventoryRestore,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryAccepted, type inventoryRefused } from '@calbus/contracts/inventory-command-messages';
+import type { inventoryRestore } from '@calbus/contracts/ledger-messages';
 import { NO_HASH, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
 import { createLog } from '@calbus/runtime/log';
-import type { Answer } from '@calbus/runtime/respond';
+import type { Answer } from '@calbus/runtime/responder';
 import type { AppendOutcome, Ledger, RestoreMark } from '../ports.ts';
 import { encodeBatch, hashOf } from './chain.ts';
 import { createFollower } from './follow.ts';

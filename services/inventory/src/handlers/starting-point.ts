@@ -17,8 +17,10 @@ const isOfLedger = async (ledger: Ledger, m: SnapshotManifest): Promise<boolean>
 
 /** The state in it; throws a sentence where it cannot be used. */
 const open = async (store: SnapshotStore, ledger: Ledger, m: SnapshotManifest): Promise<RestoredState> => {
-  if (m.format !== SNAPSHOT_FORMAT) throw new Error(`its format is ${m.format}`);
-  if (m.foldVersion !== FOLD_VERSION) throw new Error(`its fold version is ${m.foldVersion}`);
+  if (m.format !== SNAPSHOT_FORMAT)
+    throw new Error(`its format is ${m.format}, and this release reads format ${SNAPSHOT_FORMAT}`);
+  if (m.foldVersion !== FOLD_VERSION)
+    throw new Error(`its fold version is ${m.foldVersion}, and that of this release is ${FOLD_VERSION}`);
   if (m.disputedBy.length > 0) throw new Error('another replica came to another state');
   if (!(await isOfLedger(ledger, m))) throw new Error('it is not of this ledger');
   const digest = newDigest();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, describe, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Body } from '@calbus/contracts/envelope';
-import type { inventoryRefused } from '@calbus/contracts/inventory-messages';
+import type { inventoryRefused } from '@calbus/contracts/inventory-command-messages';
 import { NO_HASH, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
 import type { LedgerWitness } from '@calbus/contracts/witness';
 import type { Clock } from '@calbus/runtime/clock';

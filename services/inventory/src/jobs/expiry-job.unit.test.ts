@@ -4,8 +4,8 @@ import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
 import { createLog } from '@calbus/runtime/log';
 import type { Alert } from '../projections/alerts.ts';
 import { DAY_MS } from '../state/limits.ts';
-import { createScenario } from '../../../../tests/support/inventory/scenario.ts';
-import { scenarioCommit } from '../../../../tests/support/inventory/scenario-commit.ts';
+import { createScenario } from '@calbus/test-support/inventory/scenario';
+import { scenarioCommit } from '@calbus/test-support/inventory/scenario-commit';
 import { runExpiryJob } from './expiry-job.ts';
 
 /** A license server with one full license, long past its end; `failing` says what a commit fails with. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MAX_BATCH_BYTES } from '@calbus/contracts/ledger';
-import { hw } from '../../../../tests/support/inventory/scenario.ts';
+import { hw } from '@calbus/test-support/inventory/scenario';
 import { createRefusalCounter } from './refusal-counter.ts';
 
 const refusal = (n: number) => ({

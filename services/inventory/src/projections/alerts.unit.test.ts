@@ -4,7 +4,7 @@ import type { Grace } from '@calbus/contracts/ledger';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { alertsIn } from './alerts.ts';
 import { DAY_MS } from '../state/limits.ts';
-import { createScenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createScenario } from '@calbus/test-support/inventory/scenario';
 
 /** What holds of a terminal server that stands so, on the thousandth day. */
 const holding = (mode: LicensingMode | null, grace: Grace): string[] => {

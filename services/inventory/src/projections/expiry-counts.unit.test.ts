@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expiryCounts } from './expiry-counts.ts';
 import { DAY_MS } from '../state/limits.ts';
-import { createScenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createScenario } from '@calbus/test-support/inventory/scenario';
 
 test('licenses that end within 7 and 30 days are counted by kind, those that are renewed or over are not', () => {
   const s = createScenario();

@@ -2,7 +2,8 @@
 // the same thing is one condition.
 
 import type { EventName } from '@calbus/contracts/events';
-import type { Allocation, AllocationAnswer, PoolCounts } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { PoolCounts } from '@calbus/contracts/inventory-status-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import { isClone } from '../state/device-names.ts';

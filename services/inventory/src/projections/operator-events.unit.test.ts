@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { createLog } from '@calbus/runtime/log';
 import { outcomeNotices } from './notices.ts';
 import { DAY_MS } from '../state/limits.ts';
-import { hw, createScenario } from '../../../../tests/support/inventory/scenario.ts';
+import { hw, createScenario } from '@calbus/test-support/inventory/scenario';
 import { createOperatorEvents } from './operator-events.ts';
 
 /** A license server with so many CALs, and the events it raises. */

@@ -1,7 +1,7 @@
 // What is refused outside the tables: before them by the settings (S1, S2), and after them where the row would give a
 // new license (S3, S4). First match wins, as in the tables.
 
-import type { SeenCircumstances } from '@calbus/contracts/explain-messages';
+import type { DecisionCircumstances } from '@calbus/contracts/explain-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
 import type { Settings } from '@calbus/contracts/settings';
@@ -17,10 +17,10 @@ export type AdmissionRow<F> = AdmissionRefusal & {
   readonly needs: readonly Predicate<F>[];
 };
 
-export type RequestFacts = Pick<SeenCircumstances, 'securityGroup' | 'serverVersion'> & {
+export type RequestFacts = Pick<DecisionCircumstances, 'securityGroup' | 'serverVersion'> & {
   readonly version: ProductVersion;
 };
-export type NewLicenseFacts = Pick<SeenCircumstances, 'quotas' | 'storageNearlyFull'> & {
+export type NewLicenseFacts = Pick<DecisionCircumstances, 'quotas' | 'storageNearlyFull'> & {
   readonly act: PerDeviceAct;
 };
 
@@ -72,7 +72,7 @@ export const newLicenseAdmission: readonly AdmissionRow<NewLicenseFacts>[] = [
 export const groupOf = (
   { securityGroup }: Settings,
   terminalServerId: string,
-): SeenCircumstances['securityGroup'] => {
+): DecisionCircumstances['securityGroup'] => {
   if (securityGroup === null) return 'off';
   return securityGroup.includes(terminalServerId) ? 'in' : 'out';
 };
@@ -85,7 +85,7 @@ export const quotasOf = (
   state: State,
   terminalServerId: string,
   now: number,
-): SeenCircumstances['quotas'] => {
+): DecisionCircumstances['quotas'] => {
   const { quotas } = state.head.settings;
   if (quotas === null) return null;
   const counts = state.terminalServers.get(terminalServerId);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../state/limits.ts';
-import { createScenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createScenario } from '@calbus/test-support/inventory/scenario';
 
 const said = (a: AllocationAnswer): string =>
   `${a.row} ${a.outcome.kind === 'refused' ? a.outcome.code : a.outcome.kind}`;

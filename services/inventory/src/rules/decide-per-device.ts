@@ -1,6 +1,6 @@
 // One request of a terminal server in Per Device mode.
 
-import type { Seen } from '@calbus/contracts/explain-messages';
+import type { RecordedInputs } from '@calbus/contracts/explain-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
@@ -43,7 +43,7 @@ type Match = {
   readonly row: RowId;
   /** Records that precede the one of the outcome. */
   readonly before: readonly LedgerRecord[];
-  readonly trace: Seen;
+  readonly trace: RecordedInputs;
 };
 
 /** M1: who asked, where another device holds what is given. */

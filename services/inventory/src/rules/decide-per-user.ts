@@ -1,6 +1,6 @@
 // One request of a terminal server in Per User mode.
 
-import type { Seen } from '@calbus/contracts/explain-messages';
+import type { RecordedInputs } from '@calbus/contracts/explain-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RowId } from '@calbus/contracts/rows';
 import { serves, type ProductVersion } from '@calbus/contracts/versions';
@@ -32,7 +32,7 @@ type Match = {
   readonly over: readonly ProductVersion[];
   readonly stock: UserStock;
   readonly row: RowId;
-  readonly trace: Seen;
+  readonly trace: RecordedInputs;
 };
 
 const entryOf = ({ entry, row }: Match): UserEntry => {

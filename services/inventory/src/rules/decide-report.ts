@@ -1,6 +1,6 @@
 // The reports of terminal servers: a log-on (D5), a license of an earlier generation of the ledger (N4), their status (T0).
 
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { holderOf } from '../state/merges.ts';
 import { outcomeAt, type RecordOf } from '../state/outcomes.ts';
 import { licenseOf, type State } from '../state/state.ts';

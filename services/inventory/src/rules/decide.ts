@@ -1,6 +1,6 @@
 // The decision on an allocation: records to append, and an outcome. Pure: the state, the time and the randomness are arguments.
 
-import type { Allocation } from '@calbus/contracts/inventory-messages';
+import type { Allocation } from '@calbus/contracts/allocation-messages';
 import { OUTCOME_RETENTION_MS } from '../state/limits.ts';
 import type { State } from '../state/state.ts';
 import { refuseRequest } from './admission.ts';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { DAY_MS, HOUR_MS } from '../state/limits.ts';
 import { isActivated } from '../state/state.ts';
 import { poolCounts } from './stock.ts';
-import { createScenario, type Scenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const license = (a: AllocationAnswer): LicenseFacts => {
   assert.equal(a.outcome.kind, 'license', `row ${a.row} gave no license`);

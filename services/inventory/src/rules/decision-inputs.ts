@@ -1,6 +1,6 @@
 // The inputs of a decision, in the form in which the decision log keeps them: enough to evaluate the tables again, and no more.
 
-import type { Seen, SeenCircumstances, SeenLicense } from '@calbus/contracts/explain-messages';
+import type { RecordedInputs, DecisionCircumstances, InputLicense } from '@calbus/contracts/explain-messages';
 import { isActivated, type Pack, type State } from '../state/state.ts';
 import type { Device, License } from '../state/tables/license.ts';
 import type { UserEntry } from '../state/tables/user-table.ts';
@@ -16,7 +16,7 @@ const circumstancesOf = (
   state: State,
   context: DecisionContext,
   terminalServerId: string,
-): SeenCircumstances => {
+): DecisionCircumstances => {
   const { settings } = state.head;
   const { serverVersion, renewalLeadDays, preventLicenseUpgrade, perUser, overdraft } = settings;
   return {
@@ -33,7 +33,7 @@ const circumstancesOf = (
   };
 };
 
-const licenseInput = ({ licenseId, kind, version, notAfter, validated, ended }: License): SeenLicense => ({
+const licenseInput = ({ licenseId, kind, version, notAfter, validated, ended }: License): InputLicense => ({
   licenseId,
   kind,
   version,
@@ -60,7 +60,7 @@ export const admissionInputs = (
   state: State,
   context: DecisionContext,
   { terminalServerId }: LicenseAllocation,
-): Seen => ({ kind: 'before', circumstances: circumstancesOf(state, context, terminalServerId) });
+): RecordedInputs => ({ kind: 'before', circumstances: circumstancesOf(state, context, terminalServerId) });
 
 export const perDeviceInputs = (
   state: State,
@@ -77,7 +77,7 @@ export const perDeviceInputs = (
     readonly withinLead: boolean;
     readonly free: Pack | undefined;
   },
-): Seen => {
+): RecordedInputs => {
   const all = device?.licenses ?? [];
   const listed = listedLicenses(all, context.at);
   return {
@@ -109,7 +109,7 @@ export const perUserInputs = (
     /** A CAL that serves this user is installed. */
     readonly served: boolean;
   },
-): Seen => ({
+): RecordedInputs => ({
   kind: 'per-user',
   circumstances: circumstancesOf(state, context, terminalServerId),
   entries: entries.map(({ version, notAfter }) => ({ version, notAfter })),
@@ -120,7 +120,7 @@ export const perUserInputs = (
 });
 
 /** Of the report of a log-on; `holder`: the device that holds what the reported hardware id gets. */
-export const logOnInputs = (license: License | undefined, holder: string): Seen => ({
+export const logOnInputs = (license: License | undefined, holder: string): RecordedInputs => ({
   kind: 'report',
   license: license ? licenseInput(license) : null,
   ofThisDevice: license?.hardwareId === holder,

@@ -1,12 +1,12 @@
 // What the ledger holds for a device, seen with one request in mind.
 
-import type { SeenLicense } from '@calbus/contracts/explain-messages';
+import type { InputLicense } from '@calbus/contracts/explain-messages';
 import { compareVersions, serves, type ProductVersion } from '@calbus/contracts/versions';
 import type { License } from '../state/tables/license.ts';
 
 /** What of a license the rules look at. */
 export type LicenseTraits = Pick<License, 'kind' | 'version' | 'notAfter' | 'validated'> &
-  Pick<SeenLicense, 'ended'>;
+  Pick<InputLicense, 'ended'>;
 
 /** In date, and not ended by a record. */
 export const isLive = (license: Pick<LicenseTraits, 'ended' | 'notAfter'>, now: number): boolean =>

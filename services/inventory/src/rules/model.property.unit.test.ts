@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
-import { newHoldings } from '@calbus/audit/holdings';
+import { createAuditedState } from '@calbus/audit/audited-state';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { rows } from '@calbus/contracts/rows';
 import { compareVersions, productVersions, type ProductVersion } from '@calbus/contracts/versions';
@@ -21,7 +21,7 @@ import {
   createScenario,
   type RequestOptions,
   type Scenario,
-} from '../../../../tests/support/inventory/scenario.ts';
+} from '@calbus/test-support/inventory/scenario';
 import { valuesOf } from '../state/tables/table.ts';
 import { traceRules } from '../explain/rule-trace.ts';
 import { freeInPack } from './withheld-cals.ts';
@@ -142,7 +142,7 @@ const tell = (
   const violations: string[] = [];
   const wrong = (what: string): void => void violations.push(what);
   const s = createScenario(rolls);
-  const model = newHoldings((v) => wrong(`${v.invariant}: ${v.says}`));
+  const model = createAuditedState((v) => wrong(`${v.invariant}: ${v.says}`));
   const refusals = new Map<number, Extract<LedgerRecord, { kind: 'refused' }> & { at: number }>();
   const batches: { batch: LedgerBatch; sequence: number; hash: string }[] = [];
   const asked: Asked[] = [];

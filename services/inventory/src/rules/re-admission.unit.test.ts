@@ -3,11 +3,7 @@ import { describe, test } from 'node:test';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { DAY_MS, HOUR_MS } from '../state/limits.ts';
 import { poolCounts } from './stock.ts';
-import {
-  earlierLicense,
-  createScenario,
-  type Scenario,
-} from '../../../../tests/support/inventory/scenario.ts';
+import { earlierLicense, createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const ready = (cals: number, reserved?: number): Scenario => {
   const s = createScenario();

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { endedInDate, revocationSlots } from './revocation.ts';
 import { DAY_MS } from '../state/limits.ts';
 import { poolCounts } from './stock.ts';
-import { createFarm, type Scenario } from '../../../../tests/support/inventory/scenario.ts';
+import { createFarm, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const fullOf = (s: Scenario, device: number): string => {
   const { outcome } = s.request({ device });

@@ -1,7 +1,7 @@
 // The ruling on an allocation: the records to append, the outcome, and the inputs that it was decided on.
 
-import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
-import type { Seen } from '@calbus/contracts/explain-messages';
+import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
+import type { RecordedInputs } from '@calbus/contracts/explain-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
@@ -30,7 +30,7 @@ export type Ruling = {
   readonly records: readonly LedgerRecord[];
   readonly outcome: AllocationAnswer;
   /** Null for a message that no operator asks an explanation of. */
-  readonly trace: Seen | null;
+  readonly trace: RecordedInputs | null;
   /** The outcome repeats a refusal that has its record within the hour. */
   readonly repeatsRefusal?: true;
 };

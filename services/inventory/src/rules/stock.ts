@@ -1,6 +1,6 @@
 // Which CAL a terminal server's request may take, and why none.
 
-import type { PoolCounts } from '@calbus/contracts/inventory-messages';
+import type { PoolCounts } from '@calbus/contracts/inventory-status-messages';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { productVersions, type ProductVersion } from '@calbus/contracts/versions';

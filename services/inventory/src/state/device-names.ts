@@ -4,14 +4,6 @@
 import { DAY_MS } from './limits.ts';
 import type { State } from './state.ts';
 
-export type DeviceNameHistory = {
-  /** The last names, oldest first, each with the time at which it took the place of the one before. */
-  readonly names: readonly { readonly name: string; readonly at: number }[];
-  /** How many changes of name were recorded in the day of the last one; days are numbered from 1970. */
-  readonly day: number;
-  readonly changes: number;
-};
-
 const MAX_NAMES = 4;
 /** What changes its name more often is a clone many times over, or plays tricks; its record is long enough. */
 const MAX_CHANGES_A_DAY = 8;

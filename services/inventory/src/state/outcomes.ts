@@ -1,6 +1,6 @@
 // The outcomes that records give to requests, and the counts of each terminal server.
 
-import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RowId } from '@calbus/contracts/rows';
 import type { LedgerPosition } from '@calbus/contracts/tokens';

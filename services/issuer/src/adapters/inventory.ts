@@ -3,17 +3,14 @@
 import type { NatsConnection } from 'nats';
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import {
-  inventoryAllocate,
-  inventoryAllocated,
-  inventoryTrust,
-  queryTrust,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryAllocate, inventoryAllocated } from '@calbus/contracts/allocation-messages';
+import { inventoryTrust, queryTrust } from '@calbus/contracts/inventory-query-messages';
 import { subjects } from '@calbus/contracts/subjects';
-import { ask } from '@calbus/runtime/ask';
+import { sendRequest } from '@calbus/runtime/request';
 import type { Clock } from '@calbus/runtime/clock';
 import type { DeadLetters } from '@calbus/runtime/dead-letters';
-import { hearHead, leaderWrong } from '@calbus/runtime/head-beacon';
+import { createLeaderClient } from '@calbus/inventory-client/leader-client';
+import { leaderProblem, subscribeToLeader } from '@calbus/inventory-client/leader-heartbeat';
 import { newId } from '@calbus/runtime/ids';
 import type { Inventory } from '../ports.ts';
 
@@ -32,41 +29,25 @@ export const trustRevisionText = (generation: string, revision: number): string 
   `${generation} ${revision}`;
 
 export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetters): NatsInventory => {
-  const beacon = hearHead(
-    nc,
-    clock,
-    (m) => void dead.put(m),
-    () => {},
-  );
-  const { head } = beacon;
+  const tracker = subscribeToLeader(nc, clock, { undecodable: (m) => void dead.put(m) });
+  const leader = createLeaderClient(nc, clock, tracker);
+  const { latest } = tracker;
   const stamp = () => ({ id: newId(), sentAt: clock.now() });
   return {
-    wrong: () => leaderWrong(beacon),
+    wrong: () => leaderProblem(tracker),
     position: () => {
-      const h = head();
+      const h = latest();
       return h && { generation: h.generation, sequence: h.sequence };
     },
     trustRevision: () => {
-      const h = head();
+      const h = latest();
       return h && trustRevisionText(h.generation, h.trustRevision);
     },
     allocate: async (items) => {
-      const subject = subjects.inventory.allocate(beacon.leader().term);
       const body = { items: [...items] };
-      let forget: () => void = () => {};
-      const next = new Promise<never>((_resolve, reject) => {
-        forget = beacon.onNextLeader(() => reject(new FaultError(fault('NOT_LEADER'))));
+      const answer = await leader.send('allocate', inventoryAllocate, body, [inventoryAllocated], {
+        timeoutMs: ALLOCATE_TIMEOUT_MS,
       });
-      const asked = ask(
-        nc,
-        subject,
-        inventoryAllocate,
-        stamp(),
-        body,
-        [inventoryAllocated],
-        ALLOCATE_TIMEOUT_MS,
-      );
-      const answer = await Promise.race([asked, next]).finally(forget);
       const answers = answer.body.items;
       if (answers.length !== items.length || answers.some((a, i) => a.requestId !== items[i]?.requestId)) {
         throw new FaultError(fault('INVALID_BODY', 'The leader answered other requests than it was asked.'));
@@ -75,7 +56,8 @@ export const natsInventory = (nc: NatsConnection, clock: Clock, dead: DeadLetter
     },
     trust: async () => {
       const subject = subjects.inventory.query('issuer', 'trust');
-      return (await ask(nc, subject, queryTrust, stamp(), {}, [inventoryTrust], QUERY_TIMEOUT_MS)).body;
+      return (await sendRequest(nc, subject, queryTrust, stamp(), {}, [inventoryTrust], QUERY_TIMEOUT_MS))
+        .body;
     },
   };
 };

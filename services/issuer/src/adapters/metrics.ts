@@ -6,9 +6,9 @@ import { rows } from '@calbus/contracts/rows';
 import { subjects } from '@calbus/contracts/subjects';
 import type { Endpoints } from '@calbus/runtime/endpoints';
 import { SECONDS, SIZES, type Metrics } from '@calbus/runtime/metrics';
-import type { Counts } from '../ports.ts';
+import type { RequestMetrics } from '../ports.ts';
 
-export const countIssuer = (metrics: Metrics, endpoints: Endpoints): Counts => {
+export const issuerMetrics = (metrics: Metrics, endpoints: Endpoints): RequestMetrics => {
   const batch = metrics.spread(
     'calbus_request_batch_size',
     'Requests that were taken from the queue at once.',
@@ -53,10 +53,10 @@ export const countIssuer = (metrics: Metrics, endpoints: Endpoints): Counts => {
   );
   const queue = endpoints.open(subjects.license.all, requestsConsumer.name);
   return {
-    batch,
-    taken,
-    late,
-    again,
+    batchSize: batch,
+    received: taken,
+    expired: late,
+    retried: again,
     decided: ({ row: by, outcome }, ms) => {
       row(by);
       seconds(ms / 1_000);

@@ -9,7 +9,7 @@ import { newId } from '@calbus/runtime/ids';
 import type { TerminalServers } from '../ports.ts';
 
 export const natsTerminalServers = (nc: NatsConnection, clock: Clock): TerminalServers => ({
-  decide: (decisions, { id: causationId, together }, signedTogether) => {
+  publishDecisions: (decisions, { id: causationId, together }, signedTogether) => {
     const [first] = decisions;
     if (!first) return;
     const { terminalServerId } = first;
@@ -29,7 +29,7 @@ export const natsTerminalServers = (nc: NatsConnection, clock: Clock): TerminalS
       nc.publish(subjects.decision.of(terminalServerId, requestId), bytes);
     }
   },
-  fault: (f) => {
+  publishFault: (f) => {
     const stamp = { id: newId(), sentAt: clock.now(), correlationId: f.requestId };
     nc.publish(subjects.decision.of(f.terminalServerId, f.requestId), encode(licenseFault, stamp, f));
   },

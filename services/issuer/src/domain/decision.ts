@@ -1,16 +1,16 @@
 // The decision that a terminal server is told, from what inventory answered.
 
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LicenseFacts } from '@calbus/contracts/license';
-import { refusals, retryOf, type RefusalCode } from '@calbus/contracts/refusals';
+import { refusals, retryAdvice, type RefusalCode } from '@calbus/contracts/refusals';
 import type { DecisionOutcome, licenseDecision } from '@calbus/contracts/terminal-server-messages';
 
 const refused = (code: RefusalCode): DecisionOutcome => ({
   kind: 'refused',
   code,
   says: `${refusals[code].says} ${refusals[code].todo}`,
-  ...retryOf(code),
+  ...retryAdvice(code),
 });
 
 const outcomeOf = (

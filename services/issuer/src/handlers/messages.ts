@@ -8,16 +8,17 @@ import {
   licenseRequests,
   licenseStands,
   licenseValidated,
+  type QueuedVerb,
 } from '@calbus/contracts/terminal-server-messages';
 import type { Log } from '@calbus/runtime/log';
 import {
-  understandRelearn,
-  understandReport,
-  understandRequest,
-  understandStanding,
-  type Presented,
-  type Understood,
-} from '../domain/understand.ts';
+  parseReadmission,
+  parseValidatedReport,
+  parseLicenseRequest,
+  parseStatusReport,
+  type PresentedLicense,
+  type RequestCommand,
+} from '../domain/parse-request.ts';
 import type { Inventory, Signer } from '../ports.ts';
 
 type MessageDeps = { readonly log: Log; readonly inventory: Inventory; readonly signer: Signer };
@@ -30,8 +31,8 @@ const checked = (
   license: string,
   chain: readonly string[] | undefined,
   patient: boolean,
-): Presented | undefined => {
-  const check = signer.check(license, chain);
+): PresentedLicense | undefined => {
+  const check = signer.verify(license, chain);
   if (!check.ok && check.unknown === true && patient) return undefined;
   if (!check.ok) {
     log.warn(
@@ -47,7 +48,7 @@ export type Opened = {
   readonly requestId: string;
   readonly waitsMs: number;
   /** Undefined while it cannot be said whether the license in it is genuine, which only who is `patient` is told. */
-  readonly understand: (terminalServerId: string, patient: boolean) => Understood | undefined;
+  readonly understand: (terminalServerId: string, patient: boolean) => RequestCommand | undefined;
 };
 
 export type OpenedMessage = {
@@ -57,7 +58,7 @@ export type OpenedMessage = {
   readonly requests: readonly Opened[];
 };
 
-type Understand<B> = (terminalServerId: string, body: B, patient: boolean) => Understood | undefined;
+type Understand<B> = (terminalServerId: string, body: B, patient: boolean) => RequestCommand | undefined;
 type Asks = { readonly requestId: string; readonly waitsMs: number };
 
 const opened = <B extends Asks>(body: B, understand: Understand<B>): Opened => ({
@@ -82,9 +83,9 @@ const request =
   (ts, body, patient) => {
     const { presented: license, presentedChain } = body;
     const generation = deps.inventory.position()?.generation;
-    if (license === undefined) return understandRequest(ts, body, undefined, generation);
+    if (license === undefined) return parseLicenseRequest(ts, body, undefined, generation);
     const presented = checked(deps, ts, body.requestId, license, presentedChain, patient);
-    return presented && understandRequest(ts, body, presented, generation);
+    return presented && parseLicenseRequest(ts, body, presented, generation);
   };
 
 const openSeveral = (deps: MessageDeps, bytes: Uint8Array): Decoded<OpenedMessage> => {
@@ -95,20 +96,20 @@ const openSeveral = (deps: MessageDeps, bytes: Uint8Array): Decoded<OpenedMessag
   return { ok: true, message: { id, together: true, requests } };
 };
 
-type Verb = 'request' | 'requests' | 'validated' | 'relearn' | 'stands';
 type Open = (deps: MessageDeps, bytes: Uint8Array) => Decoded<OpenedMessage>;
 /** By the verb of the subject: the message, or why it does not decode. */
-export const openMessage: Readonly<Record<Verb, Open>> = {
+export const openMessage: Readonly<Record<QueuedVerb, Open>> = {
   request: (deps, bytes) => open(licenseRequest, bytes, request(deps)),
   requests: openSeveral,
-  validated: (_deps, bytes) => open(licenseValidated, bytes, understandReport),
+  validated: (_deps, bytes) => open(licenseValidated, bytes, parseValidatedReport),
   relearn: (deps, bytes) =>
     open(licenseRelearn, bytes, (ts, body, patient) => {
       const presented = checked(deps, ts, body.requestId, body.license, body.chain, patient);
-      return presented && understandRelearn(ts, body, presented);
+      return presented && parseReadmission(ts, body, presented);
     }),
-  stands: (_deps, bytes) => open(licenseStands, bytes, understandStanding),
+  stands: (_deps, bytes) => open(licenseStands, bytes, parseStatusReport),
 };
-export const isVerb = (verb: string): verb is Verb => Object.hasOwn(openMessage, verb);
+export const isVerb = (verb: string): verb is QueuedVerb => Object.hasOwn(openMessage, verb);
 /** What each request of such a message is. */
-export const kindOf = (verb: Verb): Exclude<Verb, 'requests'> => (verb === 'requests' ? 'request' : verb);
+export const kindOf = (verb: QueuedVerb): Exclude<QueuedVerb, 'requests'> =>
+  verb === 'requests' ? 'request' : verb;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseClaims } from '@calbus/contracts/license';
 import {
   licenseRelearn,
@@ -10,14 +10,14 @@ import {
   licenseRequests,
   licenseStands,
   licenseValidated,
-  MOST_TOGETHER,
+  MAX_BATCH_REQUESTS,
   type licenseDecision,
 } from '@calbus/contracts/terminal-server-messages';
-import type { LicenseCheck } from '@calbus/trust/licenses';
-import type { Queued } from '../ports.ts';
+import type { LicenseCheck } from '@calbus/licenses/verifier';
+import type { QueuedMessage } from '../ports.ts';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createMetrics, type Metrics } from '@calbus/runtime/metrics';
-import { countIssuer } from '../adapters/metrics.ts';
+import { issuerMetrics } from '../adapters/metrics.ts';
 import { handleBatch, type RequestDeps } from './requests.ts';
 
 const NOW = 1_790_000_000_000;
@@ -25,9 +25,9 @@ const POISON = 'desk-poison';
 const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
 
 type Fate = 'done' | 'again';
-type Message = { readonly queued: Queued; readonly fates: Fate[] };
+type Message = { readonly queued: QueuedMessage; readonly fates: Fate[] };
 
-const message = (bytes: Uint8Array, over: Partial<Queued> = {}): Message => {
+const message = (bytes: Uint8Array, over: Partial<QueuedMessage> = {}): Message => {
   const fates: Fate[] = [];
   return {
     fates,
@@ -36,9 +36,9 @@ const message = (bytes: Uint8Array, over: Partial<Queued> = {}): Message => {
       bytes,
       storedAt: NOW,
       deliveries: 1,
-      working: () => {},
-      done: () => fates.push('done'),
-      again: () => fates.push('again'),
+      extendAckWait: () => {},
+      acknowledge: () => fates.push('done'),
+      retry: () => fates.push('again'),
       ...over,
     },
   };
@@ -141,7 +141,7 @@ const world = (
   return {
     ...w,
     deps: {
-      counts: countIssuer(w.metrics, createEndpoints()),
+      counts: issuerMetrics(w.metrics, createEndpoints()),
       clock: { now: () => NOW, monotonic: () => 0, sleep: async () => {} },
       log: { debug: silent, info: silent, warn: silent, error: silent },
       dead: {
@@ -160,18 +160,18 @@ const world = (
         position: () => ((o.position ?? true) ? { generation: 'g1', sequence: 7 } : undefined),
       },
       terminalServers: {
-        decide: (decisions, { id, together }, signed) => {
+        publishDecisions: (decisions, { id, together }, signed) => {
           w.decided.push(...decisions);
           const requestIds = decisions.map((d) => d.requestId);
           w.told.push({ id, together, requestIds, ...(signed === undefined ? {} : { signed }) });
         },
-        fault: ({ requestId, terminalServerId, code }) =>
+        publishFault: ({ requestId, terminalServerId, code }) =>
           w.faults.push({ requestId, terminalServerId, code }),
       },
       signer: {
         sign: () => ((o.key ?? true) ? { license: 'a.b.c', anew: o.anew ?? true } : undefined),
-        signTogether: (licenses) => (licenses.length > 1 ? `all of ${licenses.length}` : undefined),
-        check: () => o.check ?? { ok: false, why: 'its signature does not verify' },
+        signBatch: (licenses) => (licenses.length > 1 ? `all of ${licenses.length}` : undefined),
+        verify: () => o.check ?? { ok: false, why: 'its signature does not verify' },
       },
     },
   };
@@ -318,7 +318,7 @@ describe('a batch', () => {
 });
 
 describe('requests that came together', () => {
-  const several = (ns: readonly number[], over: Partial<Queued> = {}, name?: string): Message => {
+  const several = (ns: readonly number[], over: Partial<QueuedMessage> = {}, name?: string): Message => {
     const requests = ns.map((n) => ({
       requestId: `r${n}`,
       waitsMs: 8_000,
@@ -352,9 +352,9 @@ describe('requests that came together', () => {
 
   test('are as many commands as the leader takes requests at once', async () => {
     const w = world();
-    const messages = count(40).map((n) => several(count(MOST_TOGETHER, n * 100)));
+    const messages = count(40).map((n) => several(count(MAX_BATCH_REQUESTS, n * 100)));
     await run(w, messages);
-    assert.equal(w.decided.length, 40 * MOST_TOGETHER);
+    assert.equal(w.decided.length, 40 * MAX_BATCH_REQUESTS);
     assert.deepEqual(
       w.asked.map((items) => items.length),
       [256, 256, 128],
@@ -385,7 +385,7 @@ describe('requests that came together', () => {
 
   test('more than a message may carry, or none, goes aside whole', async () => {
     const w = world();
-    assert.deepEqual(await run(w, [several(count(MOST_TOGETHER + 1)), several([])]), ['done', 'done']);
+    assert.deepEqual(await run(w, [several(count(MAX_BATCH_REQUESTS + 1)), several([])]), ['done', 'done']);
     assert.deepEqual(
       w.dead.map((d) => d.code),
       ['INVALID_BODY', 'INVALID_BODY'],

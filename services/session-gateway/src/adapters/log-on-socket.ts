@@ -1,18 +1,18 @@
-// A unix socket on which log-ons are reported, one JSON line each, by whoever may open it: {"user": "ann", "address": "127.78.0.1"}. The
-// answer is {"logOn": "taken"}, or "nobody" where it is not clear whose it is.
+// A unix socket that takes reports of log-ons, one JSON line each: {"user": "ann", "address": "127.78.0.1"}. The answer is
+// {"logOn": "taken"}, or {"logOn": "nobody"} if not exactly one client matches.
 
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { z } from 'zod';
-import type { LogOn } from '../domain/log-ons.ts';
+import type { LogOnReport } from '../domain/log-ons.ts';
 
-const LONGEST_LINE = 4_096;
-const WAIT_MS = 2_000;
+const MAX_LINE_LENGTH = 4_096;
+const IDLE_TIMEOUT_MS = 2_000;
 
 const report = z.object({ user: z.string().min(1).max(256), address: z.string().max(64).nullable() });
 
-const parse = (line: string): LogOn | undefined => {
+const parse = (line: string): LogOnReport | undefined => {
   try {
     return report.safeParse(JSON.parse(line)).data;
   } catch {
@@ -20,7 +20,7 @@ const parse = (line: string): LogOn | undefined => {
   }
 };
 
-/** A socket file outlives a process that was killed. */
+/** A socket file remains after its process is killed. */
 const isInUse = async (file: string): Promise<boolean> => {
   const socket = connect(file);
   try {
@@ -33,10 +33,10 @@ const isInUse = async (file: string): Promise<boolean> => {
   }
 };
 
-/** `take` answers whether it was clear whose log-on it is. */
+/** `take` returns whether exactly one client matches the report. */
 export const listenForLogOns = async (
   file: string,
-  take: (logOn: LogOn) => boolean,
+  take: (logOn: LogOnReport) => boolean,
 ): Promise<() => Promise<void>> => {
   if (await isInUse(file))
     throw new Error(
@@ -46,11 +46,11 @@ export const listenForLogOns = async (
   const serve = (socket: Socket): void => {
     let text = '';
     socket.on('error', () => {});
-    socket.setTimeout(WAIT_MS, () => socket.destroy());
+    socket.setTimeout(IDLE_TIMEOUT_MS, () => socket.destroy());
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
       const end = text.indexOf('\n');
-      if (end < 0 && text.length <= LONGEST_LINE) return;
+      if (end < 0 && text.length <= MAX_LINE_LENGTH) return;
       const logOn = end < 0 ? undefined : parse(text.slice(0, end));
       const answer = logOn
         ? { logOn: take(logOn) ? 'taken' : 'nobody' }
@@ -61,17 +61,17 @@ export const listenForLogOns = async (
   };
   const server = createServer(serve);
   server.maxConnections = 64;
-  // Whoever can report a log-on can have a license made full: the owner alone, and root, who is the one that PAM's hooks run as.
-  const usual = process.umask(0o177);
+  // A report of a log-on can make a license full, so only the owner may send one, and root, as which PAM runs its hooks.
+  const previousMask = process.umask(0o177);
   const listening = once(server, 'listening');
   server.listen(file);
-  process.umask(usual);
+  process.umask(previousMask);
   try {
     await listening;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     throw new Error(
-      `No socket can be made at ${file} (${code}): CALBUS_LOG_ON_SOCKET names a folder that is there and may be written to.`,
+      `No socket can be made at ${file} (${code}): CALBUS_LOG_ON_SOCKET must name a writable folder that exists.`,
       {
         cause: error,
       },

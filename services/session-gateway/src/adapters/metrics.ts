@@ -1,11 +1,11 @@
-// What a session gateway counts.
+// The metrics of a session gateway.
 
 import { refusalCodes } from '@calbus/contracts/refusals';
 import { terminalServerRows } from '@calbus/contracts/rows';
 import { SECONDS, type Metrics } from '@calbus/runtime/metrics';
-import { hangUps, type Counts } from '../ports.ts';
+import { hangUpReasons, type GatewayMetrics } from '../ports.ts';
 
-export const countGateway = (metrics: Metrics): Counts => {
+export const createGatewayMetrics = (metrics: Metrics): GatewayMetrics => {
   const letIn = metrics.countBy(
     'calbus_rdp_let_in_total',
     'RDP clients that were let in, by the row that decided.',
@@ -27,7 +27,7 @@ export const countGateway = (metrics: Metrics): Counts => {
     'calbus_rdp_hung_up_total',
     'Connections that did not become an RDP session, by reason.',
     'reason',
-    hangUps,
+    hangUpReasons,
   );
   return {
     decided: (admitted, ms) => {
@@ -39,10 +39,10 @@ export const countGateway = (metrics: Metrics): Counts => {
   };
 };
 
-/** What is so now. */
-export type Shown = { readonly sessions: () => number; readonly handshakes: () => number };
+/** Values that are read when the metrics are. */
+export type GatewayGauges = { readonly sessions: () => number; readonly handshakes: () => number };
 
-export const showGateway = (metrics: Metrics, { sessions, handshakes }: Shown): void => {
+export const registerGauges = (metrics: Metrics, { sessions, handshakes }: GatewayGauges): void => {
   metrics.value('calbus_rdp_sessions', 'RDP sessions that are being relayed.', sessions);
   metrics.value(
     'calbus_rdp_handshakes',

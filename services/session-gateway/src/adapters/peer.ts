@@ -1,21 +1,22 @@
-// A TCP connection as a peer: frames read one at a time, and TLS begun in the middle of it.
+// A peer over TCP: reads one frame at a time, and can switch the open connection to TLS.
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { bad, concat, good, type Read } from '../domain/bytes.ts';
+import { concat } from '../domain/bytes.ts';
+import { failure, success, type Result } from '../domain/result.ts';
 import { splitFrame } from '../domain/tpkt.ts';
 import type { Peer } from '../ports.ts';
 
-/** Longer than the longest license in the longest PDU; a client cannot make the gateway keep more than this. */
-const LONGEST_FRAME = 32_768;
-const HANG_UP_MS = 2_000;
-const KEEP_ALIVE_MS = 60_000;
+/** More than the longest license PDU needs. Bounds the memory that one client can take. */
+const MAX_FRAME_BYTES = 32_768;
+const CLOSE_TIMEOUT_MS = 2_000;
+const KEEP_ALIVE_INTERVAL_MS = 60_000;
 
-/** Begins TLS on this connection, in one way or the other. Resolves once both ends have agreed. */
-export type StartTls = (socket: Socket) => Promise<Read<Duplex>>;
+/** Starts TLS on a connection, as its client or its server. Resolves after the TLS handshake. */
+export type StartTls = (socket: Socket) => Promise<Result<Duplex>>;
 
-/** The next bytes; null once no more come. */
-const more = (stream: Duplex): Promise<Buffer | null> =>
+/** The next bytes; null after the end. */
+const nextChunk = (stream: Duplex): Promise<Buffer | null> =>
   new Promise((resolve) => {
     const events = ['readable', 'end', 'close', 'error'] as const;
     const look = (): void => {
@@ -30,51 +31,51 @@ const more = (stream: Duplex): Promise<Buffer | null> =>
 
 export const openPeer = (socket: Socket, address: string | null, startTls: StartTls): Peer => {
   let stream: Duplex = socket;
-  let ahead: Uint8Array = new Uint8Array(0);
-  let left = false;
+  let buffered: Uint8Array = new Uint8Array(0);
+  let isClosedByPeer = false;
   socket.setNoDelay(true);
-  socket.setKeepAlive(true, KEEP_ALIVE_MS);
-  // What goes wrong is seen by whoever reads.
+  socket.setKeepAlive(true, KEEP_ALIVE_INTERVAL_MS);
+  // The reader gets the error as the end of the stream.
   socket.on('error', () => {});
   return {
     address,
     next: async () => {
       for (;;) {
-        const split = splitFrame(ahead, LONGEST_FRAME);
-        if (split.kind === 'no-frame') return bad(split.why);
+        const split = splitFrame(buffered, MAX_FRAME_BYTES);
+        if (split.kind === 'invalid') return failure(split.why);
         if (split.kind === 'frame') {
-          ahead = split.rest;
-          return good(split.frame);
+          buffered = split.rest;
+          return success(split.frame);
         }
-        const chunk = await more(stream);
+        const chunk = await nextChunk(stream);
         if (chunk === null) {
-          left = true;
-          return bad('the connection was closed');
+          isClosedByPeer = true;
+          return failure('the connection was closed');
         }
-        ahead = concat(ahead, chunk);
+        buffered = concat(buffered, chunk);
       }
     },
     send: (...frames) => {
       for (const frame of frames) if (!stream.destroyed) stream.write(frame);
     },
-    secure: async () => {
-      if (ahead.length > 0) return bad('something came before TLS began');
+    startTls: async () => {
+      if (buffered.length > 0) return failure('bytes arrived before TLS started');
       const started = await startTls(socket);
       if (!started.ok) return started;
       stream = started.value;
       stream.on('error', () => {});
-      return good(null);
+      return success(null);
     },
     release: () => {
-      if (ahead.length > 0) stream.unshift(ahead);
+      if (buffered.length > 0) stream.unshift(buffered);
       return stream;
     },
-    hasLeft: () => left,
+    isClosedByPeer: () => isClosedByPeer,
     close: () => {
       stream.end();
-      const timer = setTimeout(() => socket.destroy(), HANG_UP_MS);
+      const timer = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
       socket.once('close', () => clearTimeout(timer));
-      // A stream that nobody reads does not end.
+      // A stream ends only if its bytes are read.
       stream.resume();
     },
   };

@@ -1,15 +1,35 @@
-// The terminal server's own rows decide, in the library that every terminal server embeds; here its words become the gateway's.
+// Licensing by the terminal server's library. The rows at the terminal server decide, and this adapter translates the decision.
 
+import path from 'node:path';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import type { Admission, TerminalServer } from '@calbus/terminal-server/client';
-import type { Licensing, Temporary } from '../ports.ts';
+import { connect, type Admission, type TerminalServer } from '@calbus/terminal-server/client';
+import { fileStore } from '@calbus/terminal-server/file-store';
+import type { Config } from '../config.ts';
+import type { Licensing, TemporaryLicense } from '../ports.ts';
+
+/** Clients give up about nine seconds after they connected. */
+const DECISION_TIMEOUT_MS = 3_500;
+
+export const connectTerminalServer = (c: Config, now: () => number): Promise<TerminalServer> =>
+  connect({
+    servers: c.natsUrl,
+    ...(c.natsCaFile === undefined ? {} : { ca: c.natsCaFile }),
+    seed: c.natsSeedFile,
+    terminalServerId: c.terminalServerId,
+    mode: 'per-device',
+    version: c.version,
+    roots: [c.clearinghouseRootFile],
+    store: fileStore(path.join(c.dataDir, 'terminal-server.json')),
+    waitsMs: DECISION_TIMEOUT_MS,
+    now,
+  });
 
 const temporaryOf = (
   server: TerminalServer,
   a: Admission,
   hardwareId: string,
   presented: string | null,
-): Temporary | null => {
+): TemporaryLicense | null => {
   const outcome = a.decision?.outcome;
   if (outcome?.kind === 'license')
     return outcome.licenseKind === 'temporary' ? { licenseId: outcome.licenseId, hardwareId } : null;
@@ -20,7 +40,7 @@ const temporaryOf = (
     : null;
 };
 
-export const licensingBy = (server: TerminalServer, log: Log): Licensing => ({
+export const createLicensing = (server: TerminalServer, log: Log): Licensing => ({
   admit: async (device, presented) => {
     const a = await server.admit({ device, ...(presented === null ? {} : { presented }) });
     if (!a.admit) return { admit: false, row: a.row, code: a.refusal.code };
@@ -33,7 +53,7 @@ export const licensingBy = (server: TerminalServer, log: Log): Licensing => ({
       (error: unknown) =>
         log.warn(
           { hardwareId, licenseId, ...errorFacts(error) },
-          'a log-on is not confirmed yet; it is said again',
+          'a log-on is not confirmed yet; the report is repeated',
         ),
     );
   },

@@ -1,19 +1,24 @@
-// TLS in both directions.
+// TLS on open connections: towards clients, and towards the RDP server.
 
 import { once } from 'node:events';
 import { connect, createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
-import { bad, good, type Read } from '../domain/bytes.ts';
+import { failure, success, type Result } from '../domain/result.ts';
 import type { StartTls } from './peer.ts';
 
-const agreed = async (socket: TLSSocket, event: 'secure' | 'secureConnect'): Promise<Read<TLSSocket>> => {
+const finishHandshake = async (
+  socket: TLSSocket,
+  event: 'secure' | 'secureConnect',
+): Promise<Result<TLSSocket>> => {
   const over = new AbortController();
-  const closed = once(socket, 'close', { signal: over.signal }).then(() => bad('the connection was closed'));
+  const closed = once(socket, 'close', { signal: over.signal }).then(() =>
+    failure('the connection was closed'),
+  );
   try {
-    const done = once(socket, event, { signal: over.signal }).then(() => good(socket));
+    const done = once(socket, event, { signal: over.signal }).then(() => success(socket));
     return await Promise.race([done, closed]);
   } catch (error) {
     socket.destroy();
-    return bad(error instanceof Error ? error.message : String(error));
+    return failure(error instanceof Error ? error.message : String(error));
   } finally {
     over.abort();
     closed.catch(() => {});
@@ -21,17 +26,20 @@ const agreed = async (socket: TLSSocket, event: 'secure' | 'secureConnect'): Pro
 };
 
 /** Towards clients. */
-export const asServer =
+export const serverTls =
   (secureContext: SecureContext): StartTls =>
   (socket) =>
-    agreed(new TLSSocket(socket, { isServer: true, secureContext }), 'secure');
+    finishHandshake(new TLSSocket(socket, { isServer: true, secureContext }), 'secure');
 
-/** Towards the RDP server. `certificate`: its own, or that of who signed it; without one, any is good. Its name is not looked at. */
-export const asClient = (certificate: string | undefined): StartTls => {
-  // One for all connections: making it reads certificates.
+/** Towards the RDP server. `certificate`: that of the server or of its authority; without it any is accepted. The name in it is not checked. */
+export const clientTls = (certificate: string | undefined): StartTls => {
+  // Made once, because making it parses certificates.
   const secureContext = createSecureContext(certificate === undefined ? {} : { ca: [certificate] });
   const rejectUnauthorized = certificate !== undefined;
   const checkServerIdentity = (): undefined => undefined;
   return (socket) =>
-    agreed(connect({ socket, secureContext, rejectUnauthorized, checkServerIdentity }), 'secureConnect');
+    finishHandshake(
+      connect({ socket, secureContext, rejectUnauthorized, checkServerIdentity }),
+      'secureConnect',
+    );
 };

@@ -1,11 +1,5 @@
-// Bytes from strangers. A reader never throws and never reads past the end: what is not there reads as zero or nothing, and
-// `whole` says afterwards whether everything was there.
-
-export type Good<T> = { readonly ok: true; readonly value: T };
-export type Read<T> = Good<T> | { readonly ok: false; readonly why: string };
-
-export const good = <T>(value: T): Good<T> => ({ ok: true, value });
-export const bad = (why: string): { readonly ok: false; readonly why: string } => ({ ok: false, why });
+// Reading and writing bytes. A reader never throws and never reads past the end: missing bytes read as zero or as nothing, and
+// `isComplete` then says that some were missing.
 
 export type Reader = {
   readonly u8: () => number;
@@ -13,22 +7,22 @@ export type Reader = {
   readonly u16le: () => number;
   readonly u32le: () => number;
   readonly take: (length: number) => Uint8Array;
-  /** All that is left. */
+  /** All remaining bytes. */
   readonly rest: () => Uint8Array;
-  readonly left: () => number;
-  readonly whole: () => boolean;
+  readonly remaining: () => number;
+  readonly isComplete: () => boolean;
 };
 
-const nothing = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
 export const reader = (bytes: Uint8Array): Reader => {
   let at = 0;
-  let whole = true;
+  let complete = true;
   const take = (length: number): Uint8Array => {
     if (length > bytes.length - at) {
-      whole = false;
+      complete = false;
       at = bytes.length;
-      return nothing;
+      return EMPTY;
     }
     at += length;
     return bytes.subarray(at - length, at);
@@ -46,8 +40,17 @@ export const reader = (bytes: Uint8Array): Reader => {
     const [a = 0, b = 0, c = 0, d = 0] = take(4);
     return d * 0x100_0000 + c * 0x1_0000 + b * 0x100 + a;
   };
-  const left = (): number => bytes.length - at;
-  return { u8, u16be, u16le, u32le, take, left, rest: () => take(left()), whole: () => whole };
+  const remaining = (): number => bytes.length - at;
+  return {
+    u8,
+    u16be,
+    u16le,
+    u32le,
+    take,
+    remaining,
+    rest: () => take(remaining()),
+    isComplete: () => complete,
+  };
 };
 
 export const u16be = (n: number): readonly number[] => [(n >>> 8) & 0xff, n & 0xff];
@@ -64,7 +67,7 @@ export const concat = (...parts: readonly (Uint8Array | readonly number[])[]): U
   return all;
 };
 
-export const same = (a: Uint8Array, b: Uint8Array): boolean =>
+export const equalBytes = (a: Uint8Array, b: Uint8Array): boolean =>
   a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 export const hex = (bytes: Uint8Array): string =>
@@ -75,10 +78,11 @@ export const ascii = (text: string): Uint8Array => new TextEncoder().encode(text
 export const utf16 = (text: string): Uint8Array =>
   concat(Array.from({ length: text.length }, (_, i) => u16le(text.charCodeAt(i))).flat());
 
-/** Up to the first NUL; what people could not have typed is left out, since names end up in logs and licenses. */
-const name = (text: string): string =>
+/** The text up to the first NUL, without control characters: names end up in logs and licenses. */
+const printableName = (text: string): string =>
   // oxlint-disable-next-line no-control-regex -- leaving out control characters is the purpose
   (text.split('\0')[0] ?? '').replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '').trim();
 
-export const nameOfUtf16 = (bytes: Uint8Array): string => name(new TextDecoder('utf-16le').decode(bytes));
-export const nameOfUtf8 = (bytes: Uint8Array): string => name(new TextDecoder().decode(bytes));
+export const nameOfUtf16 = (bytes: Uint8Array): string =>
+  printableName(new TextDecoder('utf-16le').decode(bytes));
+export const nameOfUtf8 = (bytes: Uint8Array): string => printableName(new TextDecoder().decode(bytes));

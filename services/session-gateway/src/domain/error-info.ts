@@ -1,9 +1,9 @@
-// Set Error Info (MS-RDPBCGR 2.2.5.1): why the server is about to hang up. Clients show it to their user.
+// Set Error Info (MS-RDPBCGR 2.2.5.1): the reason why the server closes the connection. Clients show it to their users.
 
 import { concat, u32le } from './bytes.ts';
 import { encodeSendIndication } from './mcs.ts';
 
-/** In words of MS-RDPBCGR: ERRINFO_LICENSE_… */
+/** ERRINFO_LICENSE_… of MS-RDPBCGR. */
 export const errorInfo = {
   noLicenseServer: 0x101,
   noLicense: 0x102,

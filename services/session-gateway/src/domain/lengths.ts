@@ -1,4 +1,4 @@
-// The two ways in which T.125 and T.124 write lengths.
+// Lengths as T.124 and T.125 encode them: PER and BER.
 
 import type { Reader } from './bytes.ts';
 
@@ -11,7 +11,7 @@ export const perLength = (r: Reader): number => {
 export const encodePerLength = (n: number): readonly number[] =>
   n < 0x80 ? [n] : [0x80 | (n >>> 8), n & 0xff];
 
-/** BER: one byte, or as many as the first one says; more than two cannot be in a frame. Undefined where it is none of these. */
+/** BER: one byte, or the number of bytes that the first one says. Undefined for more than two bytes: no frame is that long. */
 export const berLength = (r: Reader): number | undefined => {
   const first = r.u8();
   if (first < 0x80) return first;

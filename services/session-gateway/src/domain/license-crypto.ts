@@ -1,5 +1,5 @@
-// Keys, message authentication and encryption of MS-RDPELE 5.1. MD5, SHA-1 and RC4 are what the protocol knows; nothing here
-// is relied on: the exchange travels inside TLS, and a license proves itself by its own signature.
+// Keys, message authentication and encryption of MS-RDPELE 5.1. The protocol prescribes MD5, SHA-1 and RC4. No security depends on
+// them: the exchange travels inside TLS, and a license carries its own signature.
 
 import { ascii, concat, u32le } from './bytes.ts';
 
@@ -8,11 +8,16 @@ export type Digests = { readonly md5: Digest; readonly sha1: Digest };
 
 export type LicenseKeys = { readonly macSalt: Uint8Array; readonly encryption: Uint8Array };
 
-const salted = (d: Digests, secret: Uint8Array, label: string, a: Uint8Array, b: Uint8Array): Uint8Array =>
-  d.md5(concat(secret, d.sha1(concat(ascii(label), secret, a, b))));
+const saltedHash = (
+  d: Digests,
+  secret: Uint8Array,
+  label: string,
+  a: Uint8Array,
+  b: Uint8Array,
+): Uint8Array => d.md5(concat(secret, d.sha1(concat(ascii(label), secret, a, b))));
 
-const stretched = (d: Digests, secret: Uint8Array, a: Uint8Array, b: Uint8Array): Uint8Array =>
-  concat(...['A', 'BB', 'CCC'].map((label) => salted(d, secret, label, a, b)));
+const expandSecret = (d: Digests, secret: Uint8Array, a: Uint8Array, b: Uint8Array): Uint8Array =>
+  concat(...['A', 'BB', 'CCC'].map((label) => saltedHash(d, secret, label, a, b)));
 
 export const licenseKeys = (
   d: Digests,
@@ -20,23 +25,22 @@ export const licenseKeys = (
   clientRandom: Uint8Array,
   serverRandom: Uint8Array,
 ): LicenseKeys => {
-  const master = stretched(d, premaster, clientRandom, serverRandom);
-  const session = stretched(d, master, serverRandom, clientRandom);
+  const master = expandSecret(d, premaster, clientRandom, serverRandom);
+  const session = expandSecret(d, master, serverRandom, clientRandom);
   return {
     macSalt: session.subarray(0, 16),
     encryption: d.md5(concat(session.subarray(16, 32), clientRandom, serverRandom)),
   };
 };
 
-const repeated = (byte: number, times: number): readonly number[] =>
-  Array.from({ length: times }, () => byte);
+const padding = (byte: number, times: number): readonly number[] => Array.from({ length: times }, () => byte);
 
 export const mac = (d: Digests, macSalt: Uint8Array, data: Uint8Array): Uint8Array => {
-  const inner = d.sha1(concat(macSalt, repeated(0x36, 40), u32le(data.length), data));
-  return d.md5(concat(macSalt, repeated(0x5c, 48), inner));
+  const inner = d.sha1(concat(macSalt, padding(0x36, 40), u32le(data.length), data));
+  return d.md5(concat(macSalt, padding(0x5c, 48), inner));
 };
 
-/** Encrypts and decrypts. Each blob begins with the key anew, so that the key stream repeats: so says the protocol. */
+/** Encrypts and decrypts. The protocol restarts the key stream for each blob. */
 export const rc4 = (key: Uint8Array, data: Uint8Array): Uint8Array => {
   const s = Uint8Array.from({ length: 256 }, (_, i) => i);
   const at = (i: number): number => s[i] ?? 0;
@@ -57,12 +61,12 @@ export const rc4 = (key: Uint8Array, data: Uint8Array): Uint8Array => {
   });
 };
 
-/** RSA with the gateway's own key, without padding, over big-endian integers of the modulus' length; undefined where it cannot be. */
+/** RSA with the gateway's own key, without padding, over big-endian integers of the modulus' length. Undefined if it fails. */
 export type RawRsa = (block: Uint8Array) => Uint8Array | undefined;
 
-const PREMASTER = 48;
+const PREMASTER_BYTES = 48;
 
-/** The premaster secret in an encrypted blob: integers are little-endian there, with eight zeros behind them. */
+/** Decrypts the premaster secret. The blob holds a little-endian integer, followed by eight zeros. */
 export const decryptPremaster = (
   blob: Uint8Array,
   modulusLength: number,
@@ -71,5 +75,5 @@ export const decryptPremaster = (
   if (blob.length < modulusLength) return undefined;
   const block = blob.slice(0, modulusLength).reverse();
   const plain = rsa(block);
-  return plain?.length === modulusLength ? plain.slice().reverse().subarray(0, PREMASTER) : undefined;
+  return plain?.length === modulusLength ? plain.slice().reverse().subarray(0, PREMASTER_BYTES) : undefined;
 };

@@ -1,7 +1,8 @@
-// The PDUs of MS-RDPELE 2.2.2, little-endian: a preamble with type and size, then fields and binary blobs. Their types are not
-// looked at: clients differ in them, and each place has one meaning.
+// The PDUs of MS-RDPELE 2.2.2, little-endian: a preamble with type and size, then fields and binary blobs. The decoder ignores the
+// types of blobs, because clients differ in them and each position has one meaning.
 
-import { ascii, bad, concat, good, reader, u16le, u32le, utf16, type Read, type Reader } from './bytes.ts';
+import { ascii, concat, reader, u16le, u32le, utf16, type Reader } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 
 const LICENSE_REQUEST = 0x01;
 const PLATFORM_CHALLENGE = 0x02;
@@ -14,8 +15,8 @@ const ERROR_ALERT = 0xff;
 
 /** PREAMBLE_VERSION_3_0. */
 const VERSION = 3;
-const RANDOM = 32;
-const MAC = 16;
+const RANDOM_BYTES = 32;
+const MAC_BYTES = 16;
 
 const STATUS_VALID_CLIENT = 7;
 const NO_TRANSITION = 2;
@@ -37,7 +38,7 @@ export type LicensePdu =
       readonly kind: 'license-info';
       readonly clientRandom: Uint8Array;
       readonly premaster: Uint8Array;
-      /** What the client has stored, in clear. */
+      /** The license that the client stores, in clear text. */
       readonly license: Uint8Array;
       /** Encrypted. */
       readonly hardwareId: Uint8Array;
@@ -45,7 +46,7 @@ export type LicensePdu =
     }
   | {
       readonly kind: 'challenge-response';
-      /** Encrypted, both. */
+      /** Encrypted, as is the hardware id. */
       readonly response: Uint8Array;
       readonly hardwareId: Uint8Array;
       readonly mac: Uint8Array;
@@ -59,31 +60,31 @@ const blob = (r: Reader): Uint8Array => {
   return r.take(r.u16le());
 };
 
-const bodyOf = (type: number, r: Reader): LicensePdu => {
+const decodeBody = (type: number, r: Reader): LicensePdu => {
   switch (type) {
     case LICENSE_REQUEST:
       return { kind: 'license-request' };
     case NEW_LICENSE_REQUEST: {
       r.take(8);
-      const clientRandom = r.take(RANDOM);
+      const clientRandom = r.take(RANDOM_BYTES);
       const premaster = blob(r);
-      // The names of user and machine follow; what counts of them comes with every connection (Client Info, core data).
+      // The names of user and machine follow. The gateway takes them from Client Info and the core data, which every connection has.
       blob(r);
       blob(r);
       return { kind: 'new-license-request', clientRandom, premaster };
     }
     case LICENSE_INFO: {
       r.take(8);
-      const clientRandom = r.take(RANDOM);
+      const clientRandom = r.take(RANDOM_BYTES);
       const premaster = blob(r);
       const license = blob(r);
       const hardwareId = blob(r);
-      return { kind: 'license-info', clientRandom, premaster, license, hardwareId, mac: r.take(MAC) };
+      return { kind: 'license-info', clientRandom, premaster, license, hardwareId, mac: r.take(MAC_BYTES) };
     }
     case PLATFORM_CHALLENGE_RESPONSE: {
       const response = blob(r);
       const hardwareId = blob(r);
-      return { kind: 'challenge-response', response, hardwareId, mac: r.take(MAC) };
+      return { kind: 'challenge-response', response, hardwareId, mac: r.take(MAC_BYTES) };
     }
     case ERROR_ALERT: {
       const code = r.u32le();
@@ -95,15 +96,16 @@ const bodyOf = (type: number, r: Reader): LicensePdu => {
   }
 };
 
-export const decodeLicensePdu = (bytes: Uint8Array): Read<LicensePdu> => {
+export const decodeLicensePdu = (bytes: Uint8Array): Result<LicensePdu> => {
   const r = reader(bytes);
   const type = r.u8();
   r.u8();
   const size = r.u16le();
-  if (!r.whole()) return bad('the licensing PDU is truncated');
-  if (size !== bytes.length) return bad('the size of the licensing PDU is not that of the frame');
-  const pdu = bodyOf(type, r);
-  return r.whole() ? good(pdu) : bad('the licensing PDU is truncated');
+  if (!r.isComplete()) return failure('the licensing PDU is truncated');
+  if (size !== bytes.length)
+    return failure('the size in the licensing PDU differs from the size of the frame');
+  const pdu = decodeBody(type, r);
+  return r.isComplete() ? success(pdu) : failure('the licensing PDU is truncated');
 };
 
 const encode = (type: number, ...parts: readonly (Uint8Array | readonly number[])[]): Uint8Array => {
@@ -113,16 +115,16 @@ const encode = (type: number, ...parts: readonly (Uint8Array | readonly number[]
 
 const encodeBlob = (type: number, data: Uint8Array): Uint8Array =>
   concat(u16le(type), u16le(data.length), data);
-const sized = (data: Uint8Array): Uint8Array => concat(u32le(data.length), data);
+const lengthPrefixed = (data: Uint8Array): Uint8Array => concat(u32le(data.length), data);
 
-/** Under which names a license is given; clients forget them. */
+/** The names under which a license is issued. Clients do not use them. */
 export type ProductNames = { readonly company: string; readonly product: string; readonly scope: string };
 
 /** Windows Server 2003's 5.2, as major and minor: clients accept any. */
 const PRODUCT_VERSION = u32le(0x0005_0002);
 
 const names = ({ company, product }: ProductNames): Uint8Array =>
-  concat(sized(utf16(`${company}\0`)), sized(utf16(`${product}\0`)));
+  concat(lengthPrefixed(utf16(`${company}\0`)), lengthPrefixed(utf16(`${product}\0`)));
 
 const RSA = u32le(1);
 
@@ -145,14 +147,18 @@ export const encodeLicenseRequest = (
 export const encodeChallenge = (encrypted: Uint8Array, mac: Uint8Array): Uint8Array =>
   encode(PLATFORM_CHALLENGE, u32le(0), encodeBlob(BLOB_ENCRYPTED, encrypted), mac);
 
-/** What a client gets, before it is encrypted. */
+/** The content of NEW_LICENSE and UPGRADE_LICENSE before encryption. */
 export const encodeLicense = (license: Uint8Array, n: ProductNames): Uint8Array =>
-  concat(PRODUCT_VERSION, sized(ascii(`${n.scope}\0`)), names(n), sized(license));
+  concat(PRODUCT_VERSION, lengthPrefixed(ascii(`${n.scope}\0`)), names(n), lengthPrefixed(license));
 
-export const encodeGiven = (how: 'new' | 'upgrade', encrypted: Uint8Array, mac: Uint8Array): Uint8Array =>
+export const encodeNewLicense = (
+  how: 'new' | 'upgrade',
+  encrypted: Uint8Array,
+  mac: Uint8Array,
+): Uint8Array =>
   encode(how === 'new' ? NEW_LICENSE : UPGRADE_LICENSE, encodeBlob(BLOB_ENCRYPTED, encrypted), mac);
 
-/** Licensing is over, and the client goes on. */
+/** Ends licensing: the client continues. */
 export const encodeValidClient = (): Uint8Array =>
   encode(
     ERROR_ALERT,

@@ -1,4 +1,4 @@
-// How much one address may take: counted by IPv4 address, and by the /64 of an IPv6 address, which is what one customer is given.
+// Limits for one address. IPv4 counts by address. IPv6 counts by /64, because providers assign a /64 to one customer.
 
 export type Limits = {
   readonly connections: number;
@@ -8,8 +8,8 @@ export type Limits = {
 
 const MAPPED = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i;
 
-/** Whom an address belongs to, as far as limits go. */
-export const holderOf = (address: string): string => {
+/** The key under which limits count an address. */
+export const addressGroup = (address: string): string => {
   const mapped = MAPPED.exec(address)?.[1];
   if (mapped !== undefined) return mapped;
   if (!address.includes(':')) return address;
@@ -24,13 +24,41 @@ export const holderOf = (address: string): string => {
     .join(':');
 };
 
-export type Holding = { readonly connections: number; readonly handshakes: number };
+export type AddressUsage = { readonly connections: number; readonly handshakes: number };
 
-/** Why one more connection is not taken; undefined where it is. */
-export const refusedBy = (l: Limits, all: number, held: Holding | undefined): string | undefined => {
-  if (all >= l.connections) return 'as many connections as the gateway takes';
-  if (!held) return undefined;
-  if (held.connections >= l.connectionsPerAddress) return 'as many connections as one address may have';
-  if (held.handshakes >= l.handshakesPerAddress) return 'as many handshakes as one address may have';
+/** Why the gateway does not accept one more connection; undefined if it does. */
+export const exceededLimit = (
+  l: Limits,
+  connections: number,
+  usage: AddressUsage | undefined,
+): string | undefined => {
+  if (connections >= l.connections) return 'the gateway has its maximum of connections';
+  if (!usage) return undefined;
+  if (usage.connections >= l.connectionsPerAddress) return 'the address has its maximum of connections';
+  if (usage.handshakes >= l.handshakesPerAddress) return 'the address has its maximum of handshakes';
   return undefined;
+};
+
+/** What each address group uses now. */
+export type UsageCounter = {
+  readonly add: (group: string, change: AddressUsage) => void;
+  readonly exceededLimit: (group: string) => string | undefined;
+};
+
+export const createUsageCounter = (limits: Limits): UsageCounter => {
+  const usages = new Map<string, AddressUsage>();
+  let all = 0;
+  return {
+    add: (group, change) => {
+      const { connections, handshakes } = usages.get(group) ?? { connections: 0, handshakes: 0 };
+      all += change.connections;
+      const next = {
+        connections: connections + change.connections,
+        handshakes: handshakes + change.handshakes,
+      };
+      if (next.connections === 0) usages.delete(group);
+      else usages.set(group, next);
+    },
+    exceededLimit: (group) => exceededLimit(limits, all, usages.get(group)),
+  };
 };

@@ -1,21 +1,24 @@
-// Whose log-on is it? A terminal server reports that a user has logged on, and from where where it knows (xrdp since 0.10:
-// PAM_RHOST). Without that there is only the name: then it counts where one client alone can be meant.
+// Finds the client of a reported log-on. A terminal server reports the user, and the address if it knows it (xrdp since 0.10:
+// PAM_RHOST). Without an address the report counts only if exactly one client matches the user.
 
-export type Waiting = {
-  /** The address from which the gateway connected to the server; null where that is not its own alone. */
+export type WaitingClient = {
+  /** The source address of the gateway's connection to the server; null if other connections share it. */
   readonly address: string | null;
-  /** As the client said it before logging on; empty where it is typed in later. */
+  /** From Client Info; empty if the user types it in later. */
   readonly user: string;
 };
 
-export type LogOn = { readonly user: string; readonly address: string | null };
+export type LogOnReport = { readonly user: string; readonly address: string | null };
 
 const sameUser = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
 
-/** The one client that this log-on was of; undefined where there is none or where it could be several. */
-export const whoLoggedOn = <W extends Waiting>(waiting: readonly W[], logOn: LogOn): W | undefined => {
-  const meant = (w: W): boolean =>
+/** The client of this log-on; undefined if no client matches, or several do. */
+export const matchLogOn = <W extends WaitingClient>(
+  waiting: readonly W[],
+  logOn: LogOnReport,
+): W | undefined => {
+  const matches = (w: W): boolean =>
     logOn.address === null ? w.user === '' || sameUser(w.user, logOn.user) : w.address === logOn.address;
-  const [first, ...others] = waiting.filter(meant);
+  const [first, ...others] = waiting.filter(matches);
   return others.length === 0 ? first : undefined;
 };

@@ -1,37 +1,40 @@
 // MCS (T.125) as RDP uses it: Connect-Initial in BER, and the domain PDUs in PER that join channels and carry data.
 
-import { bad, concat, good, reader, u16be, type Read } from './bytes.ts';
+import { concat, reader, u16be } from './bytes.ts';
+import { failure, success, type Result } from './result.ts';
 import { berLength, encodePerLength, perLength } from './lengths.ts';
 import { decodeData, encodeData } from './x224.ts';
 
 const OCTETS = 0x04;
 const BOOLEAN = 0x01;
 const SEQUENCE = 0x30;
-/** Domain selectors, the upward flag, target, minimum and maximum parameters; user data comes last. */
-const beforeUserData = [OCTETS, OCTETS, BOOLEAN, SEQUENCE, SEQUENCE, SEQUENCE] as const;
+/** Domain selectors, the upward flag, and target, minimum and maximum parameters precede the user data. */
+const TAGS_BEFORE_USER_DATA = [OCTETS, OCTETS, BOOLEAN, SEQUENCE, SEQUENCE, SEQUENCE] as const;
 
 /** The user data of a Connect-Initial. */
-export const decodeConnectInitial = (frame: Uint8Array): Read<Uint8Array> => {
+export const decodeConnectInitial = (frame: Uint8Array): Result<Uint8Array> => {
   const data = decodeData(frame);
   if (!data.ok) return data;
   const r = reader(data.value);
-  if (r.u8() !== 0x7f || r.u8() !== 0x65) return bad('an MCS Connect-Initial was due');
-  if (berLength(r) !== r.left()) return bad('the length of the Connect-Initial is not that of the frame');
-  for (const tag of [...beforeUserData, OCTETS]) {
-    if (r.u8() !== tag) return bad('the Connect-Initial has another order');
+  if (r.u8() !== 0x7f || r.u8() !== 0x65) return failure('an MCS Connect-Initial was expected');
+  if (berLength(r) !== r.remaining())
+    return failure('the length in the Connect-Initial differs from the length of the frame');
+  for (const tag of [...TAGS_BEFORE_USER_DATA, OCTETS]) {
+    if (r.u8() !== tag) return failure('the Connect-Initial has its fields in another order');
     const length = berLength(r);
-    if (length === undefined || length > r.left()) return bad('the Connect-Initial is truncated');
+    if (length === undefined || length > r.remaining()) return failure('the Connect-Initial is truncated');
     const value = r.take(length);
-    if (r.left() === 0) return tag === OCTETS ? good(value) : bad('the Connect-Initial has no user data');
+    if (r.remaining() === 0)
+      return tag === OCTETS ? success(value) : failure('the Connect-Initial has no user data');
   }
-  return bad('something follows the user data of the Connect-Initial');
+  return failure('the Connect-Initial continues after its user data');
 };
 
-/** User ids are written less 1001. */
+/** MCS encodes a user id minus this. */
 const FIRST_USER = 1001;
 const SEND_REQUEST = 0x64;
 const SEND_INDICATION = 0x68;
-/** High priority, and the beginning and the end of what is sent: RDP never divides it. */
+/** High priority; beginning and end of the data, because RDP never splits it. */
 const UNDIVIDED = 0x70;
 
 export type McsPdu =
@@ -49,7 +52,7 @@ export type McsPdu =
       readonly data: Uint8Array;
     };
 
-const simple = {
+const pduKinds = {
   0x04: 'erect-domain',
   0x28: 'attach-user',
   0x2c: 'attach-confirm',
@@ -58,25 +61,26 @@ const simple = {
   0x20: 'disconnect',
 } as const;
 
-/** By its first byte, of which the two lowest bits say what else is in it. */
-export const decodeMcs = (frame: Uint8Array): Read<McsPdu> => {
+/** The upper six bits of the first byte select the PDU; the lower two flag optional fields. */
+export const decodeMcs = (frame: Uint8Array): Result<McsPdu> => {
   const tpdu = decodeData(frame);
   if (!tpdu.ok) return tpdu;
   const r = reader(tpdu.value);
   const first = r.u8();
-  if (first === 0x7f && r.u8() === 0x66) return good({ kind: 'connect-response' });
+  if (first === 0x7f && r.u8() === 0x66) return success({ kind: 'connect-response' });
   const choice = first & 0xfc;
   if (choice === SEND_REQUEST || choice === SEND_INDICATION) {
     const user = r.u16be() + FIRST_USER;
     const channel = r.u16be();
     r.u8();
     const length = perLength(r);
-    if (!r.whole() || length !== r.left()) return bad('the length of MCS data is not that of the frame');
+    if (!r.isComplete() || length !== r.remaining())
+      return failure('the length in the MCS data differs from the length of the frame');
     const kind = choice === SEND_REQUEST ? 'send-request' : 'send-indication';
-    return good({ kind, user, channel, data: r.rest() });
+    return success({ kind, user, channel, data: r.rest() });
   }
-  const kind = simple[choice as keyof typeof simple];
-  return kind && r.whole() ? good({ kind }) : bad('what came is no MCS PDU that RDP uses');
+  const kind = pduKinds[choice as keyof typeof pduKinds];
+  return kind && r.isComplete() ? success({ kind }) : failure('the frame holds no MCS PDU that RDP uses');
 };
 
 const send = (choice: number, user: number, channel: number, data: Uint8Array): Uint8Array =>
@@ -94,8 +98,8 @@ const send = (choice: number, user: number, channel: number, data: Uint8Array): 
 export const encodeSendRequest = (user: number, channel: number, data: Uint8Array): Uint8Array =>
   send(SEND_REQUEST, user, channel, data);
 
-/** The server's own user id. */
-const SERVER = 1002;
+/** The user id of the server itself. */
+const SERVER_USER = 1002;
 
 export const encodeSendIndication = (channel: number, data: Uint8Array): Uint8Array =>
-  send(SEND_INDICATION, SERVER, channel, data);
+  send(SEND_INDICATION, SERVER_USER, channel, data);

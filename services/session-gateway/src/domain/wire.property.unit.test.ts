@@ -1,20 +1,19 @@
-// Every codec, on what it should read and on everything else: what is whole is read back, what is truncated is said to be so, and
-// no bytes make it throw.
+// Every codec, with valid and with random input: it reads complete input back, refuses truncated input, and no bytes make it throw.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import * as played from '../played-client.ts';
-import { serverFrameCame } from './behind.ts';
+import * as fakeClient from '@calbus/test-support/session-gateway/fake-client';
+import { receiveServerFrame } from './backend-licensing.ts';
 import { concat, hex, utf16 } from './bytes.ts';
-import { beginConnecting, clientFrameCame, isAnswer } from './connecting.ts';
+import { initialSequence, receiveClientFrame, isExpectedAnswer } from './connection-sequence.ts';
 import { encodeSetErrorInfo, errorInfo } from './error-info.ts';
 import { clientNameOf, decodeClientData } from './gcc.ts';
 import { decryptPremaster, rc4 } from './license-crypto.ts';
 import { decodeLicensePdu, encodeValidClient } from './license-pdus.ts';
 import { decodeConnectInitial, decodeMcs, encodeSendIndication, encodeSendRequest } from './mcs.ts';
-import { decodeClientInfo, decodeSecured, encodeLicensing } from './security.ts';
-import { encodeServerCertificate } from './server-certificate.ts';
+import { decodeClientInfo, decodeSecuredPdu, encodeLicensing } from './security-header.ts';
+import { encodeProprietaryCertificate } from './proprietary-certificate.ts';
 import { encodeFrame, splitFrame } from './tpkt.ts';
 import {
   decodeConnectionConfirm,
@@ -39,31 +38,39 @@ const decoders: Record<string, (b: Uint8Array) => { readonly ok: boolean }> = {
   'MCS Connect-Initial': decodeConnectInitial,
   MCS: decodeMcs,
   'GCC client data': decodeClientData,
-  'security header': decodeSecured,
+  'security header': decodeSecuredPdu,
   'Client Info': decodeClientInfo,
   licensing: decodeLicensePdu,
-  'connecting, first frame': (b) => clientFrameCame(beginConnecting, b),
-  'connecting, last frame': (b) => clientFrameCame({ at: 'join', clientName: '', joins: 0 }, b),
-  'the server behind': (b) => serverFrameCame(b, { mcsUser: 1007, channel: 1003 }, false),
+  'connecting, first frame': (b) => receiveClientFrame(initialSequence, b),
+  'connecting, last frame': (b) => receiveClientFrame({ at: 'join', clientName: '', joins: 0 }, b),
+  'the RDP server': (b) => receiveServerFrame(b, { mcsUser: 1007, channel: 1003 }, false),
 };
 
-/** One whole frame of each kind that clients and servers send. */
+/** One complete frame of each kind that clients and servers send. */
 const wholeFrames: Record<string, Uint8Array> = {
-  request: played.connectionRequest(3, 'Cookie: mstshash=ann\r\n'),
-  confirm: played.connectionConfirm(1),
-  initial: played.connectInitial([played.coreBlock('desk-1'), { type: 0xc003, data: new Uint8Array(4) }]),
-  erect: played.erectDomain,
-  attach: played.attachUser,
-  join: played.joinChannel(1003),
-  info: played.clientInfo('ann', 'secret', 'EXAMPLE'),
+  request: fakeClient.connectionRequest(3, 'Cookie: mstshash=ann\r\n'),
+  confirm: fakeClient.connectionConfirm(1),
+  initial: fakeClient.connectInitial([
+    fakeClient.coreBlock('desk-1'),
+    { type: 0xc003, data: new Uint8Array(4) },
+  ]),
+  erect: fakeClient.erectDomain,
+  attach: fakeClient.attachUser,
+  join: fakeClient.joinChannel(1003),
+  info: fakeClient.clientInfo('ann', 'secret', 'EXAMPLE'),
   valid: encodeSendIndication(1003, encodeLicensing(encodeValidClient())),
-  new: played.licensing(
-    played.licensePdu(0x13, new Uint8Array(40), played.blob(2, new Uint8Array(72)), new Uint8Array(8)),
+  new: fakeClient.licensing(
+    fakeClient.licensePdu(
+      0x13,
+      new Uint8Array(40),
+      fakeClient.blob(2, new Uint8Array(72)),
+      new Uint8Array(8),
+    ),
   ),
-  info2: played.licensing(
-    played.licensePdu(0x12, new Uint8Array(40), new Uint8Array(12), new Uint8Array(16)),
+  info2: fakeClient.licensing(
+    fakeClient.licensePdu(0x12, new Uint8Array(40), new Uint8Array(12), new Uint8Array(16)),
   ),
-  response: played.licensing(played.licensePdu(0x15, new Uint8Array(8), new Uint8Array(16))),
+  response: fakeClient.licensing(fakeClient.licensePdu(0x15, new Uint8Array(8), new Uint8Array(16))),
 };
 
 describe('no bytes make a codec throw', () => {
@@ -110,10 +117,10 @@ describe('no bytes make a codec throw', () => {
     ]) {
       const pdu = value(decodeMcs(frame ?? new Uint8Array(0)));
       assert.ok(pdu.kind === 'send-request');
-      const { body, kind } = value(decodeSecured(pdu.data)) as { body: Uint8Array; kind: string };
+      const { body, kind } = value(decodeSecuredPdu(pdu.data)) as { body: Uint8Array; kind: string };
       const decode = kind === 'info' ? decodeClientInfo : decodeLicensePdu;
       assert.ok(decode(body).ok);
-      // Of Client Info only what stands before the password is read.
+      // The decoder reads Client Info only up to the password.
       const read = kind === 'info' ? 18 + 16 + 8 : body.length;
       for (let length = 0; length < read; length += 1)
         assert.equal(decode(body.subarray(0, length)).ok, false, `${kind}, ${length} bytes`);
@@ -122,7 +129,7 @@ describe('no bytes make a codec throw', () => {
 });
 
 describe('TPKT', () => {
-  test('frames come out as they went in, however they were cut on the way', () => {
+  test('frames are read back, at whatever byte the input is cut', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ minLength: 3, maxLength: 300 }), { maxLength: 5 }), (payloads) => {
         let rest = concat(...payloads.map((p) => encodeFrame(p)));
@@ -139,40 +146,40 @@ describe('TPKT', () => {
     );
   });
 
-  test('any bytes are a frame, too few, or none; a frame is never longer than what is accepted', () => {
+  test('any bytes are a frame, the beginning of one, or invalid; a frame never exceeds the maximum', () => {
     fc.assert(
-      fc.property(some(), fc.integer({ min: 7, max: 200 }), (b, most) => {
-        const split = splitFrame(b, most);
-        if (split.kind === 'frame') assert.ok(split.frame.length >= 7 && split.frame.length <= most);
-        if (split.kind === 'more') assert.ok(b.length < most);
+      fc.property(some(), fc.integer({ min: 7, max: 200 }), (b, max) => {
+        const split = splitFrame(b, max);
+        if (split.kind === 'frame') assert.ok(split.frame.length >= 7 && split.frame.length <= max);
+        if (split.kind === 'more') assert.ok(b.length < max);
       }),
     );
-    assert.equal(splitFrame(bytes('03 00 00 04'), 100).kind, 'no-frame');
-    assert.equal(splitFrame(bytes('03 00 ff ff'), 100).kind, 'no-frame');
-    assert.equal(splitFrame(bytes('16 03 01'), 100).kind, 'no-frame');
+    assert.equal(splitFrame(bytes('03 00 00 04'), 100).kind, 'invalid');
+    assert.equal(splitFrame(bytes('03 00 ff ff'), 100).kind, 'invalid');
+    assert.equal(splitFrame(bytes('16 03 01'), 100).kind, 'invalid');
   });
 });
 
 describe('X.224', () => {
-  test('the protocols a client asks for, behind a cookie or without one', () => {
+  test('the requested protocols, with and without a cookie', () => {
     fc.assert(
       fc.property(
         fc.nat(0xffff_ffff),
         fc.constantFrom('', 'Cookie: mstshash=ann\r\n'),
         (protocols, cookie) => {
           const { protocols: read } = value(
-            decodeConnectionRequest(played.connectionRequest(protocols, cookie)),
+            decodeConnectionRequest(fakeClient.connectionRequest(protocols, cookie)),
           );
           assert.equal(read, protocols);
         },
       ),
     );
-    assert.equal(value(decodeConnectionRequest(played.connectionRequest(null))).protocols, 0);
+    assert.equal(value(decodeConnectionRequest(fakeClient.connectionRequest(null))).protocols, 0);
   });
 
-  test('a confirmation, as it was measured, and a refusal', () => {
+  test('a recorded confirm, and a refusal', () => {
     const confirm = bytes('03000013 0e d0 0000 1234 00 02 00 0800 01000000');
-    assert.equal(hex(played.connectionConfirm(1)), hex(confirm));
+    assert.equal(hex(fakeClient.connectionConfirm(1)), hex(confirm));
     assert.deepEqual(value(decodeConnectionConfirm(confirm)), { kind: 'chosen', protocol: 1 });
     const refusal = value(decodeConnectionConfirm(encodeNegotiationFailure(1)));
     assert.deepEqual(refusal, { kind: 'refused', code: 1 });
@@ -189,8 +196,8 @@ describe('MCS and GCC', () => {
     const name = fc.stringMatching(/^[A-Za-z0-9-]{1,15}$/);
     fc.assert(
       fc.property(fc.array(block, { maxLength: 8 }), name, (others, clientName) => {
-        const blocks = [played.coreBlock(clientName), ...others];
-        const userData = value(decodeConnectInitial(played.connectInitial(blocks)));
+        const blocks = [fakeClient.coreBlock(clientName), ...others];
+        const userData = value(decodeConnectInitial(fakeClient.connectInitial(blocks)));
         const read = value(decodeClientData(userData));
         assert.deepEqual(
           read.map((b) => [b.type, hex(b.data)]),
@@ -200,7 +207,7 @@ describe('MCS and GCC', () => {
       }),
     );
     assert.equal(clientNameOf([]).ok, false);
-    assert.equal(value(clientNameOf([played.coreBlock('de\u0007sk\n')])), 'desk');
+    assert.equal(value(clientNameOf([fakeClient.coreBlock('de\u0007sk\n')])), 'desk');
   });
 
   test('data in both directions, of any length', () => {
@@ -209,26 +216,26 @@ describe('MCS and GCC', () => {
         const sent = value(decodeMcs(encodeSendRequest(user, c, data)));
         assert.ok(sent.kind === 'send-request');
         assert.deepEqual([sent.user, sent.channel, hex(sent.data)], [user, c, hex(data)]);
-        const told = value(decodeMcs(encodeSendIndication(c, data)));
-        assert.ok(told.kind === 'send-indication');
-        assert.deepEqual([told.channel, hex(told.data)], [c, hex(data)]);
+        const received = value(decodeMcs(encodeSendIndication(c, data)));
+        assert.ok(received.kind === 'send-indication');
+        assert.deepEqual([received.channel, hex(received.data)], [c, hex(data)]);
       }),
     );
   });
 
-  test('confirmations as they were measured', () => {
-    assert.ok(isAnswer(bytes('0300000b 02f080 2e00 0006'), 'attach-confirm'));
-    assert.ok(isAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'join-confirm'));
-    assert.ok(!isAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'attach-confirm'));
+  test('recorded confirms', () => {
+    assert.ok(isExpectedAnswer(bytes('0300000b 02f080 2e00 0006'), 'attach-confirm'));
+    assert.ok(isExpectedAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'join-confirm'));
+    assert.ok(!isExpectedAnswer(bytes('0300000f 02f080 3e00 0006 03eb 03eb'), 'attach-confirm'));
     const response = `0300006c02f0807f66620a0100020100301a020122020103020100020101020100020101020300fff8020102043e000500147c0001
       3614760a01010001c0004d63446e28010c1000040008000300000000000000030c0c00eb030100ec030000020c0c000000000000000000`;
-    assert.ok(isAnswer(bytes(response.replaceAll(/\s/g, '')), 'connect-response'));
+    assert.ok(isExpectedAnswer(bytes(response.replaceAll(/\s/g, '')), 'connect-response'));
   });
 
-  test('Set Error Info, as it was measured', () => {
-    const measured =
+  test('Set Error Info equals the recording', () => {
+    const recorded =
       '03000024 02f080 68 0001 03eb 70 16 1600 1700 ea03 ea030100 00 01 1600 2f 00 0000 02010000';
-    assert.equal(hex(encodeSetErrorInfo(1003, errorInfo.noLicense)), hex(bytes(measured)));
+    assert.equal(hex(encodeSetErrorInfo(1003, errorInfo.noLicense)), hex(bytes(recorded)));
   });
 });
 
@@ -237,9 +244,9 @@ describe('the security header and licensing', () => {
     const name = fc.stringMatching(/^[A-Za-zäöü.-]{0,40}$/);
     fc.assert(
       fc.property(name, name, name, (user, password, domain) => {
-        const pdu = value(decodeMcs(played.clientInfo(user, password, domain)));
+        const pdu = value(decodeMcs(fakeClient.clientInfo(user, password, domain)));
         assert.ok(pdu.kind === 'send-request');
-        const secured = value(decodeSecured(pdu.data));
+        const secured = value(decodeSecuredPdu(pdu.data));
         assert.ok(secured.kind === 'info');
         assert.deepEqual(value(decodeClientInfo(secured.body)), { domain, user });
       }),
@@ -248,13 +255,13 @@ describe('the security header and licensing', () => {
     assert.equal(decodeClientInfo(long).ok, false);
   });
 
-  test('STATUS_VALID_CLIENT, as it was measured', () => {
-    const measured = '03000022 02f080 68 0001 03eb 70 14 80000000 ff031000 07000000 02000000 04000000';
-    assert.equal(hex(encodeSendIndication(1003, encodeLicensing(encodeValidClient()))), hex(bytes(measured)));
+  test('STATUS_VALID_CLIENT equals the recording', () => {
+    const recorded = '03000022 02f080 68 0001 03eb 70 14 80000000 ff031000 07000000 02000000 04000000';
+    assert.equal(hex(encodeSendIndication(1003, encodeLicensing(encodeValidClient()))), hex(bytes(recorded)));
     assert.deepEqual(value(decodeLicensePdu(encodeValidClient())), { kind: 'valid-client' });
   });
 
-  test('RC4 by the vectors that everyone knows, and back', () => {
+  test('RC4 by well-known vectors, and back', () => {
     const text = (t: string): Uint8Array => new TextEncoder().encode(t);
     assert.equal(hex(rc4(text('Key'), text('Plaintext'))), 'bbf316e8d940af0ad3');
     assert.equal(hex(rc4(text('Wiki'), text('pedia'))), '1021bf0420');
@@ -282,7 +289,7 @@ describe('the security header and licensing', () => {
   });
 
   test('the proprietary certificate has the lengths that FreeRDP 3 checks', () => {
-    const certificate = encodeServerCertificate(new Uint8Array(256).fill(0xab));
+    const certificate = encodeProprietaryCertificate(new Uint8Array(256).fill(0xab));
     assert.equal(hex(certificate.subarray(0, 12)), '010000000100000001000000');
     assert.equal(
       hex(certificate.subarray(12, 36)),
@@ -291,7 +298,7 @@ describe('the security header and licensing', () => {
     assert.equal(certificate.length, 12 + 4 + 284 + 4 + 72);
   });
 
-  test('UTF-16 of what is beyond its first plane', () => {
+  test('UTF-16 surrogate pairs', () => {
     assert.equal(hex(utf16('a\u{1F600}')), '61003dd800de');
   });
 });

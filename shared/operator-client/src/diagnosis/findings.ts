@@ -106,8 +106,8 @@ export const rows: readonly Row[] = [
   { id: 'STORAGE_NEARLY_FULL', severity: 'stops', when: replicas((r) => ((r.storageUsed ?? 0) >= 0.9 ? [`, ${Math.floor((r.storageUsed ?? 0) * 100)} % used`] : [])), ...sameAs(events.STORAGE_NEARLY_FULL) },
 
   { id: 'CERTIFICATE_ENDS', severity: 'warns', when: certificate((left) => left > 0 && left <= MONTH), says: 'The certificate of the license server ends within 30 days.', todo: 'Activate anew: calbus reactivate --reason certificate-expired.' },
-  { id: 'GRACE_OVER', severity: 'warns', when: graceOver, says: 'Its grace period is over, and it was given no full license: clients without a license are refused.', todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.' },
-  { id: 'GRACE_ENDS', severity: 'warns', when: graceEnds, says: 'Its grace period ends; from then on clients without a license are refused.', todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.' },
+  { id: 'GRACE_OVER', severity: 'warns', when: graceOver, says: 'Its grace period is over, and it was given no full license: clients without a license are refused.', todo: 'Make sure that it is given full licenses: calbus diagnose --terminal-server says what is missing.' },
+  { id: 'GRACE_ENDS', severity: 'warns', when: graceEnds, says: 'Its grace period ends; from then on clients without a license are refused.', todo: 'Make sure that it is given full licenses: calbus diagnose --terminal-server says what is missing.' },
   { id: 'LOW_STOCK', severity: 'warns', when: lowPools, ...sameAs(events.LOW_STOCK) },
   { id: 'CLOCK_SUSPECT', severity: 'warns', when: replicas((r) => (r.clockSuspect ?? []).map((c) => `, ${Math.round(c.departsBy / 1_000)} s from ${c.source}`)), ...sameAs(events.CLOCK_SUSPECT) },
   { id: 'CLOCK_MOVED', severity: 'warns', when: replicas((r) => when(r.clockOffset !== undefined, `, by ${Math.round((r.clockOffset ?? 0) / 1_000)} s`)), says: 'Its clock is moved, which is for trials only.', todo: 'Start it without CALBUS_CLOCK_OFFSET.' },
@@ -118,7 +118,7 @@ export const rows: readonly Row[] = [
   { id: 'NOT_READ', severity: 'warns', when: notRead, says: 'This could not be read, so that what is wrong with it is not found.', todo: 'Run it again; calbus status shows which part does not answer.' },
 
   { id: 'CALS_OF_LATER_VERSION', severity: 'note', when: (o) => withStockVerdict(o, 'later-taken'), says: 'No CAL of its own version is left; those of a later version are taken.', todo: 'Nothing, or install more of its own version: calbus install.' },
-  { id: 'REDIS_UNREACHABLE', severity: 'note', when: seen((s) => when(s.redis === 'unreachable', 'the live counts')), says: 'Redis does not answer: counts are stale; licenses are issued all the same.', todo: 'Start Redis; counts come back by themselves.' },
+  { id: 'REDIS_UNREACHABLE', severity: 'note', when: seen((s) => when(s.redis === 'unreachable', 'the live counts')), says: 'Redis does not answer: counts are stale; licenses are still issued.', todo: 'Start Redis; counts come back by themselves.' },
   { id: 'CACHE_BEHIND', severity: 'note', when: lasting('cache-behind', () => 'the live counts'), ...sameAs(events.CACHE_BEHIND) },
   { id: 'DEAD_LETTERS', severity: 'note', when: seen((s) => when((s.deadLetters ?? 0) > 0, `${s.deadLetters} in the last 30 days`)), says: 'There are messages that no one could handle.', todo: 'calbus dead-letters says who sent what, and why it was put aside.' },
 ];

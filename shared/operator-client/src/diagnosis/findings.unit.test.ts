@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { suite, test } from 'node:test';
-import type { InstalledPack, KnownTerminalServer } from '@calbus/contracts/inventory-messages';
+import type { InstalledPack, KnownTerminalServer } from '@calbus/contracts/inventory-query-messages';
 import { defaultSettings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
@@ -254,10 +254,11 @@ suite('what may pass by itself', () => {
     test(says, () => assert.deepEqual(transientProblems({ ...well, ...changes }), expected));
 });
 
-test('docs/operations.md has every finding, in order', () => {
-  const page = path.resolve(import.meta.dirname, '../../../../docs/operations.md');
-  const [, section = ''] = readFileSync(page, 'utf8').split('## What is wrong, and what do I do?\n');
-  const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('|'));
+test('docs/operations/reference/findings.md has every finding, in order', () => {
+  const page = path.resolve(import.meta.dirname, '../../../../docs/operations/reference/findings.md');
+  const lines = readFileSync(page, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('|'));
   const cells = lines.slice(2).map((line) =>
     line
       .slice(1, -1)

@@ -1,12 +1,8 @@
 // What the diagnoser looks at, as plain data, and what follows from it by itself. Pure: the time is in the observation.
 
 import type { Body } from '@calbus/contracts/envelope';
-import type {
-  InstalledPack,
-  inventoryStatus,
-  KnownTerminalServer,
-  PoolCounts,
-} from '@calbus/contracts/inventory-messages';
+import type { InstalledPack, KnownTerminalServer } from '@calbus/contracts/inventory-query-messages';
+import type { inventoryStatus, PoolCounts } from '@calbus/contracts/inventory-status-messages';
 import type { liaisonStatus } from '@calbus/contracts/liaison-messages';
 import type { Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';

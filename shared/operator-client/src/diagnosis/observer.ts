@@ -3,10 +3,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   inventoryPacks,
-  inventorySettingsAre,
+  inventoryCurrentSettings,
   queryPacks,
   querySettings,
-} from '@calbus/contracts/inventory-messages';
+} from '@calbus/contracts/inventory-query-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import { openLiveCounts } from '../live-counts.ts';
 import { connectOperator, type OperatorClient } from '../client.ts';
@@ -51,7 +51,9 @@ const look = async (
     }
     const query = (name: string): string => subjects.inventory.query('operator', name);
     const packs = await attempt(operator.ask(query('packs'), queryPacks, {}, inventoryPacks));
-    const settings = await attempt(operator.ask(query('settings'), querySettings, {}, inventorySettingsAre));
+    const settings = await attempt(
+      operator.ask(query('settings'), querySettings, {}, inventoryCurrentSettings),
+    );
     const filter = { limit: 1_000, ...(terminalServerId === undefined ? {} : { terminalServerId }) };
     const servers = await attempt(askTerminalServers(operator, filter));
     return {

@@ -1,6 +1,6 @@
 // One record as an operator reads it: what happened, to whom, by which rule, and what it took the place of.
 
-import type { AuditedLicense, Holdings } from '@calbus/audit/holdings';
+import type { AuditedLicense, AuditedState } from '@calbus/audit/audited-state';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { OperatorRow, RowId } from '@calbus/contracts/rows';
 import { day, grouped, moment } from '@calbus/cli/print';
@@ -112,7 +112,7 @@ export const entryOf = (
   r: LedgerRecord,
   batch: LedgerBatch,
   sequence: number,
-  holdings: Holdings,
+  holdings: AuditedState,
 ): LedgerEntry => {
   const licenseId = 'licenseId' in r ? r.licenseId : null;
   const known = licenseId === null ? undefined : holdings.licenses.get(licenseId);

@@ -1,7 +1,7 @@
 // calbus ledger at: who held what at a time.
 
-import { newChain } from '@calbus/audit/chain';
-import { newHoldings, type Holdings } from '@calbus/audit/holdings';
+import { createChainReader } from '@calbus/audit/chain';
+import { createAuditedState, type AuditedState } from '@calbus/audit/audited-state';
 import type { OperatorClient } from '../client.ts';
 import { day, dim, grouped, json, kindWords, modeName, moment, say, table } from '@calbus/cli/print';
 import { stateAt } from './license-state.ts';
@@ -10,7 +10,7 @@ import { openLedgerReader } from './reader.ts';
 
 export type HistoryFilter = { readonly device?: string; readonly limit: number };
 
-const holdersOf = (holdings: Holdings, at: number, filter: HistoryFilter) => {
+const holdersOf = (holdings: AuditedState, at: number, filter: HistoryFilter) => {
   const wanted = filter.device?.toLowerCase();
   const holders = [];
   for (const l of holdings.licenses.values()) {
@@ -29,8 +29,8 @@ const holdersOf = (holdings: Holdings, at: number, filter: HistoryFilter) => {
 
 /** What the ledger had come to at a time. */
 export const readLedgerAt = async (operator: OperatorClient, at: number, filter: HistoryFilter) => {
-  const chain = newChain(() => {});
-  const holdings = newHoldings(() => {});
+  const chain = createChainReader(() => {});
+  const holdings = createAuditedState(() => {});
   let position = chain.end();
   for await (const m of openLedgerReader(operator, 'Reading the ledger').read()) {
     const link = chain.follow(m);

@@ -1,6 +1,6 @@
 // Whether a license of the ledger is held at a time.
 
-import type { AuditedLicense } from '@calbus/audit/holdings';
+import type { AuditedLicense } from '@calbus/audit/audited-state';
 
 /** A full license past its end still holds its CAL, until a record returns it. Undefined: nobody holds it. */
 export const stateAt = (

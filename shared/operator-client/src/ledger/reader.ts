@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Body } from '@calbus/contracts/envelope';
-import { inventoryLedger, MAX_LEDGER_PAGE, queryLedger } from '@calbus/contracts/inventory-messages';
+import { inventoryLedger, MAX_LEDGER_PAGE, queryLedger } from '@calbus/contracts/ledger-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '../client.ts';
 import { Problem } from '../problem.ts';

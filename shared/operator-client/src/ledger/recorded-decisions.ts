@@ -1,8 +1,8 @@
 // What the ledger itself says about a decision of which nothing else is kept any more: the record, its row, and what was held
 // just before. Why the rows above did not match it does not say.
 
-import { newChain } from '@calbus/audit/chain';
-import { newHoldings, type Holdings } from '@calbus/audit/holdings';
+import { createChainReader } from '@calbus/audit/chain';
+import { createAuditedState, type AuditedState } from '@calbus/audit/audited-state';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import { refusals } from '@calbus/contracts/refusals';
 import type { OperatorClient } from '../client.ts';
@@ -28,18 +28,18 @@ export type RecordedDecision = {
 type Decided = Extract<LedgerRecord, { row: string }>;
 const isDecision = (r: LedgerRecord): r is Decided => 'row' in r;
 
-const hardwareIdOf = (r: Decided, holdings: Holdings): string | undefined => {
+const hardwareIdOf = (r: Decided, holdings: AuditedState): string | undefined => {
   if ('hardwareId' in r) return r.hardwareId;
   return 'licenseId' in r ? holdings.licenses.get(r.licenseId)?.hardwareId : undefined;
 };
 
-const fits = (about: ExplanationSubject, r: Decided, holdings: Holdings): boolean => {
+const fits = (about: ExplanationSubject, r: Decided, holdings: AuditedState): boolean => {
   if ('requestId' in about) return 'requestId' in r && r.requestId === about.requestId;
   if ('hardwareId' in about) return hardwareIdOf(r, holdings) === about.hardwareId;
   return 'userKey' in r && r.userKey === about.userKey;
 };
 
-const heldBy = (holdings: Holdings, hardwareId: string | undefined, at: number): PriorLicense[] => {
+const heldBy = (holdings: AuditedState, hardwareId: string | undefined, at: number): PriorLicense[] => {
   const held: PriorLicense[] = [];
   if (hardwareId === undefined) return held;
   for (const l of holdings.licenses.values()) {
@@ -57,8 +57,8 @@ export const readRecordedDecisions = async (
   about: ExplanationSubject,
   limit: number,
 ): Promise<RecordedDecision[]> => {
-  const chain = newChain(() => {});
-  const holdings = newHoldings(() => {});
+  const chain = createChainReader(() => {});
+  const holdings = createAuditedState(() => {});
   const found: RecordedDecision[] = [];
   for await (const m of openLedgerReader(operator, 'Reading the ledger').read()) {
     const link = chain.follow(m);

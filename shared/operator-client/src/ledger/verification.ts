@@ -1,13 +1,12 @@
 // calbus ledger verify: reads the ledger by rules of its own and says what is wrong with it.
 
-import { newAudit, type Audit } from '@calbus/audit/audit';
-import { nextLeaderHeartbeat } from '../leader-heartbeat.ts';
+import { createAudit, type Audit } from '@calbus/audit/audit';
 import type { OperatorClient } from '../client.ts';
 import { bold, green, json, moment, plain, red, say, yellow } from '@calbus/cli/print';
 import { openLedgerReader, type LedgerReader } from './reader.ts';
 
 /** A leader sends four a second. */
-const BEACON_MS = 2_000;
+const HEARTBEAT_TIMEOUT_MS = 2_000;
 const MOST_SHOWN = 20;
 
 type Agreement =
@@ -34,7 +33,7 @@ const agreement = async (
   audit: Audit,
 ): Promise<Agreement> => {
   for (let tries = 0; ; tries += 1) {
-    const head = await nextLeaderHeartbeat(operator, BEACON_MS);
+    const head = await operator.leaderTracker().next(HEARTBEAT_TIMEOUT_MS);
     if (!head) break;
     const found = compare(audit, 'the leader', head);
     // The ledger goes on meanwhile, and a beacon may be older than what was read.
@@ -50,7 +49,7 @@ export type LedgerVerification = Awaited<ReturnType<typeof verifyLedger>>;
 
 /** Findings before `from` are left out; the whole ledger is read all the same, since a place is only as good as what it follows on. */
 export const verifyLedger = async (operator: OperatorClient, from: number) => {
-  const audit = newAudit();
+  const audit = createAudit();
   const reader = openLedgerReader(operator, 'Verifying');
   for await (const m of reader.read()) audit.take(m);
   const agreed: Agreement =

@@ -1,6 +1,6 @@
 // One change of the list, in force on every node when it returns; where a node does not take it, nothing has changed.
 
-import type { Admitted } from '@calbus/contracts/admitted';
+import type { AdmissionEntries } from '@calbus/contracts/admission-list';
 import { Problem } from '../problem.ts';
 import { withAdmissionLock, readAdmissionList, writeAdmissionList } from './admission-list.ts';
 import type { NatsNodes } from './nats-nodes.ts';
@@ -15,7 +15,7 @@ export type AdmissionChange = {
   readonly folder: string;
   readonly nodes: NatsNodes;
   /** The list as it is to be; may throw a Problem. */
-  readonly to: (list: Admitted) => Admitted;
+  readonly to: (list: AdmissionEntries) => AdmissionEntries;
   /** Tried when all nodes have taken it: where it throws, the list is put back. */
   readonly prove?: () => Promise<void>;
 };

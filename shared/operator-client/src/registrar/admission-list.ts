@@ -3,8 +3,9 @@
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { admittedList, type Admitted } from '@calbus/contracts/admitted';
+import { admissionList, type AdmissionEntries } from '@calbus/contracts/admission-list';
 import { terminalServerUsers } from '@calbus/contracts/nats-users';
+import { laterFormatProblem } from '@calbus/contracts/stored-format';
 import { Problem } from '../problem.ts';
 
 const listFile = (folder: string): string => path.join(folder, 'terminal-servers.json');
@@ -36,7 +37,7 @@ const writing = <T>(folder: string, act: () => T): T => {
 
 export const admissionListExists = (folder: string): boolean => existsSync(listFile(folder));
 
-export const readAdmissionList = (folder: string): Admitted => {
+export const readAdmissionList = (folder: string): AdmissionEntries => {
   const file = listFile(folder);
   let value: unknown;
   try {
@@ -45,17 +46,18 @@ export const readAdmissionList = (folder: string): Admitted => {
     const why = codeOf(error) === 'ENOENT' ? 'is not there' : 'cannot be read';
     throw new Problem('NO_LIST', `${file} ${why}: is "folder" of the profile the deployment's?`);
   }
-  const parsed = admittedList.safeParse(value);
+  const later = laterFormatProblem(file, value, 1);
+  if (later !== undefined) throw new Problem('LATER_VERSION', later);
+  const parsed = admissionList.safeParse(value);
   if (parsed.success) return parsed.data.terminalServers;
-  const where =
-    parsed.error.issues[0]?.path.join('../../../../services/cli/src/commands/terminal-server') ?? '';
+  const where = parsed.error.issues[0]?.path.join('.') ?? '';
   throw new Problem(
     'BAD_LIST',
     `${file} is not a list of terminal servers (at "${where}"). Put a copy back.`,
   );
 };
 
-export const writeAdmissionList = (folder: string, terminalServers: Admitted): void =>
+export const writeAdmissionList = (folder: string, terminalServers: AdmissionEntries): void =>
   writing(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
     replace(listFile(folder), `${JSON.stringify({ terminalServers }, null, 2)}\n`);

@@ -4,7 +4,7 @@
 import { createInbox, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { z } from 'zod';
 import { identities } from '@calbus/contracts/identities';
-import { natsTls } from '@calbus/trust/tls-options';
+import { natsTlsOptions } from '@calbus/runtime/nats-tls';
 import { connectNats } from '../nats-connection.ts';
 import { Problem } from '../problem.ts';
 import { natsEndpoint, readSecret, type Profile } from '../profile.ts';
@@ -102,7 +102,7 @@ export const connectNatsNodes = async (profile: Profile): Promise<NatsNodes> => 
   let nc: NatsConnection;
   try {
     nc = await connectNats(servers, {
-      ...natsTls(servers, ca),
+      ...natsTlsOptions(servers, ca),
       name: 'calbus terminal-server',
       authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
       inboxPrefix: identities.registrar.inbox,

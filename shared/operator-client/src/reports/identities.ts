@@ -1,25 +1,12 @@
 // What the ledger says of identities: clones, devices of different names that take turns under one hardware id; and devices that
 // were reimaged and have gone on under another hardware id. Read in one pass; of each device and each license a few words are kept.
 
-import { newChain, type LedgerMessage } from '@calbus/audit/chain';
+import { createChainReader, type LedgerMessage } from '@calbus/audit/chain';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { TimeRange } from './time-range.ts';
+import type { DeviceHistory } from './device-history.ts';
 import { findReimagedDevices, type ReimagedDevice } from './reimaged-devices.ts';
 import { newCloneDetector, type Clone } from './clones.ts';
-
-/** A device as its last record has it. */
-export type DeviceHistory = {
-  readonly hardwareId: string;
-  name: string;
-  user: string | null;
-  readonly firstAt: number;
-  lastAt: number;
-  /** When its name was last recorded. */
-  nameAt: number;
-  kind: 'temporary' | 'full';
-  /** The end of its license; earlier where that was ended early. */
-  until: number;
-};
 
 export type IdentityReport = {
   readonly range: TimeRange;
@@ -35,7 +22,7 @@ type Given = Extract<LedgerRecord, { kind: 'temporary-issued' | 'full-issued' | 
 
 export const newIdentityReport = (range: TimeRange) => {
   let damaged = false;
-  const chain = newChain(() => (damaged = true));
+  const chain = createChainReader(() => (damaged = true));
   const devices = new Map<string, DeviceHistory>();
   /** License id to the device that holds it. */
   const owners = new Map<string, DeviceHistory>();

@@ -1,7 +1,7 @@
 // Devices that were reimaged: the same device name and user under several hardware ids, of which the newest was first seen while
 // another, which has not been heard of since, still had a license in date. What that one holds is held by nobody.
 
-import type { DeviceHistory } from './identities.ts';
+import type { DeviceHistory } from './device-history.ts';
 import type { TimeRange } from './time-range.ts';
 
 export type ReimagedDevice = {

@@ -1,8 +1,13 @@
 // What the ledger says of a range of time: stock at its end and at its peak, what was issued and denied, and who holds what. Folded by
 // the audit's rules. Kinds of records that have no part in a report are left to the fold.
 
-import { newChain, type LedgerMessage } from '@calbus/audit/chain';
-import { newHoldings, type AuditedLicense, type AuditedPack, type AuditedPool } from '@calbus/audit/holdings';
+import { createChainReader, type LedgerMessage } from '@calbus/audit/chain';
+import {
+  createAuditedState,
+  type AuditedLicense,
+  type AuditedPack,
+  type AuditedPool,
+} from '@calbus/audit/audited-state';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
@@ -107,8 +112,8 @@ const usageOf = (
 
 export const newUsageReport = (range: TimeRange) => {
   let damaged = false;
-  const chain = newChain(() => (damaged = true));
-  const holdings = newHoldings(() => {});
+  const chain = createChainReader(() => (damaged = true));
+  const holdings = createAuditedState(() => {});
   const activity = new Map<ProductVersion, Activity>();
   const denials = newDenialCounter();
   const peaks = new Map<string, Peak>();

@@ -1,4 +1,4 @@
-// The agent as a process of its own, on a real bus; the license server is played by the test.
+// The agent as a separate process on a real NATS, with a fake license server.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -8,11 +8,16 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { cuttableWire, type CuttableWire } from '@calbus/testkit/cut';
-import { testBus, type TestBus } from '@calbus/testkit/deployment';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { hw, playLicenseServer, rootPem, type PlayedLicenseServer } from '../played-license-server.ts';
+import { startFaultProxy, type FaultProxy } from '@calbus/test-support/fault-proxy';
+import { testBus, type TestBus } from '@calbus/test-support/nats-bus';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import {
+  hw,
+  startFakeLicenseServer,
+  rootPem,
+  type FakeLicenseServer,
+} from '@calbus/test-support/terminal-server/fake-license-server';
 import { askAgent } from './check.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
@@ -21,8 +26,8 @@ const place = (name: string): string => path.join(dir, name);
 const SOCKET = place('agent.sock');
 
 let bus: TestBus;
-let wire: CuttableWire;
-let ls: PlayedLicenseServer;
+let wire: FaultProxy;
+let ls: FakeLicenseServer;
 let agent: ServiceProcess;
 
 const config = (over: object = {}): string => {
@@ -46,7 +51,7 @@ const startAgent = (file: string): Promise<ServiceProcess> =>
   startService({ main: MAIN, args: ['run', '--config', file], ready: /^ready: /, readyWithinMs: 60_000 });
 
 type Ran = { readonly code: number; readonly out: string; readonly err: string };
-/** As PAM runs it: with no environment but its own. */
+/** Runs the check as PAM does: with only PAM's environment. */
 const run = (args: readonly string[], env: Record<string, string> = {}): Promise<Ran> =>
   new Promise((resolve) => {
     execFile(process.execPath, [MAIN, ...args], { env }, (error, out, err) =>
@@ -64,7 +69,7 @@ const open = (): Promise<Socket> =>
     const socket = connect(SOCKET, () => resolve(socket));
     socket.on('error', reject);
   });
-/** All lines until the other side ends. */
+/** All lines until the agent closes the connection. */
 const read = async (socket: Socket): Promise<readonly string[]> => {
   let text = '';
   socket.setEncoding('utf8');
@@ -74,9 +79,9 @@ const read = async (socket: Socket): Promise<readonly string[]> => {
 
 before(async () => {
   bus = await testBus(['ts1']);
-  wire = await cuttableWire(bus.server);
-  ls = await playLicenseServer(await bus.connectAs('issuer'), 'ts1');
-  ls.change({ settings: { graceDays: 0, perUserWhenUnreachable: 'refuse', renewalLeadDays: 7 } });
+  wire = await startFaultProxy(bus.server);
+  ls = await startFakeLicenseServer(await bus.connectAs('issuer'), 'ts1');
+  ls.changeTrust({ settings: { graceDays: 0, perUserWhenUnreachable: 'refuse', renewalLeadDays: 7 } });
   ls.answers.request = ({ user }) =>
     user?.name === 'bob'
       ? { kind: 'refused', code: 'NO_LICENSE_AVAILABLE', says: 'so', again: 'later' }
@@ -90,25 +95,25 @@ before(async () => {
 });
 after(async () => {
   await agent?.stop();
-  await ls?.end();
+  await ls?.stop();
   await wire?.[Symbol.asyncDispose]();
   await bus?.[Symbol.asyncDispose]();
   rmSync(dir, { recursive: true, force: true });
 });
 
 describe('the check for PAM', () => {
-  test('lets in who is granted and refuses who is not, with one line and by its exit code', async () => {
+  test('admits a user with a grant and refuses others, with one line and its exit code', async () => {
     const ann = await check('ann');
     assert.deepEqual([ann.code, ann.out, ann.err], [0, 'calbus: ann is let in (A1).\n', '']);
     const bob = await check('bob');
     assert.equal(bob.code, 1);
     assert.match(bob.out, /^calbus: bob is refused \(D12, NO_LICENSE_AVAILABLE\): .*\n$/);
-    const asked = ls.took.request.at(-1);
+    const asked = ls.received.request.at(-1);
     assert.deepEqual(asked?.user, { name: 'bob', domain: 'CORP', authenticatedBy: 'pam' });
     assert.equal(asked?.waitsMs, 3_500);
   });
 
-  test('is for accounts alone: sessions pass, anything else does not', async () => {
+  test('serves only the account step: sessions pass, other steps are refused', async () => {
     for (const type of ['open_session', 'close_session'])
       assert.deepEqual(await check('bob', type), { code: 0, out: '', err: '' });
     for (const type of ['auth', 'password', '']) assert.equal((await check('ann', type)).code, 1);
@@ -117,7 +122,7 @@ describe('the check for PAM', () => {
     assert.equal((await run(['check', '--socket', SOCKET])).code, 1);
   });
 
-  test('fails closed: no agent, one that hangs, and what is no agent', async () => {
+  test('fails closed: no agent, an agent that hangs, a process that is not an agent', async () => {
     assert.match((await check('ann', 'account', place('nobody.sock'))).out, /does not answer at .*ENOENT/);
     await agent.pause();
     const hung = await check('ann');
@@ -128,7 +133,7 @@ describe('the check for PAM', () => {
 });
 
 describe('the socket', () => {
-  test('is for its owner alone', () => assert.equal(statSync(SOCKET).mode & 0o777, 0o600));
+  test('accepts only its owner', () => assert.equal(statSync(SOCKET).mode & 0o777, 0o600));
 
   test('answers each line, in order, with the id it was given', async () => {
     const socket = await open();
@@ -154,7 +159,7 @@ describe('the socket', () => {
     );
   });
 
-  test('what one connection does wrong ends that one and touches no other', async () => {
+  test('an error on one connection ends only that connection', async () => {
     const good = await open();
     const long = await open();
     long.end('x'.repeat(200_000));
@@ -172,15 +177,15 @@ describe('the socket', () => {
   test('reports a log-on', async () => {
     ls.answers.validated = ({ licenseId }) => ({ kind: 'validated', licenseId });
     const answer = await ask({ do: 'validated', licenseId: 'l1', hardwareId: hw(1) });
-    assert.deepEqual([answer.ok, ls.took.validated[0]?.licenseId], [true, 'l1']);
+    assert.deepEqual([answer.ok, ls.received.validated[0]?.licenseId], [true, 'l1']);
   });
 });
 
 describe('the daemon', () => {
-  test('goes on while NATS is away and after it', async () => {
+  test('works while NATS is away and after it is back', async () => {
     wire.cut();
     const gone = await eventually(
-      'it is known to be away',
+      'the agent knows that NATS is away',
       async () => {
         const ran = await check('ann');
         return /LICENSE_SERVER_UNREACHABLE/.test(ran.out) ? ran : undefined;
@@ -188,19 +193,19 @@ describe('the daemon', () => {
       { withinMs: 60_000 },
     );
     assert.equal(gone?.code, 1);
-    await eventually('it says so', () => agent.stdout().includes('away ('), { withinMs: 30_000 });
+    await eventually('the log says so', () => agent.stdout().includes('away ('), { withinMs: 30_000 });
     wire.restore();
-    await eventually('ann is let in again', async () => (await check('ann')).code === 0, {
+    await eventually('ann is admitted again', async () => (await check('ann')).code === 0, {
       withinMs: 60_000,
     });
   });
 
-  test('a second one is refused: of the same socket, of the same store', async () => {
+  test('a second agent with the same socket or the same store is refused', async () => {
     await assert.rejects(startAgent(config({ storeFile: place('other.json') })), /Another agent answers at/);
     await assert.rejects(startAgent(config({ socket: place('other.sock') })), /in use by another process/);
   });
 
-  test('killed, nobody is let in; started again it takes over its socket, and keeps what it kept', async () => {
+  test('a killed agent admits no user; after a restart it takes over its socket and its store', async () => {
     await agent.kill();
     assert.match((await check('ann')).out, /does not answer at .*ECONNREFUSED/);
     assert.match((await run(['status', '--socket', SOCKET])).err, /No agent answers at .*is it running/);
@@ -210,7 +215,7 @@ describe('the daemon', () => {
     assert.equal(status.grace.over, 'license');
   });
 
-  test('Per Device cannot be asked without a device, and is with one', async (t) => {
+  test('a Per Device request needs a device', async (t) => {
     await agent.stop();
     const perDevice = await startAgent(config({ mode: 'per-device' }));
     t.after(async () => {
@@ -220,14 +225,14 @@ describe('the daemon', () => {
     const said = await check('ann');
     assert.equal(said.code, 1);
     assert.match(said.out, /licenses devices.*session gateway/);
-    const before = ls.took.request.length;
+    const before = ls.received.request.length;
     assert.equal((await ask({ do: 'admit', user: { name: 'ann' } })).code, 'NO_DEVICE_IDENTITY');
-    assert.equal(ls.took.request.length, before);
+    assert.equal(ls.received.request.length, before);
     await ask({ do: 'admit', device: { hardwareId: hw(1).toUpperCase(), name: 'desk-1' } });
-    assert.equal(ls.took.request[before]?.device.hardwareId, hw(1));
+    assert.equal(ls.received.request[before]?.device.hardwareId, hw(1));
   });
 
-  test('a configuration that is not good is refused with what to mend, before anything is opened', async () => {
+  test('an invalid configuration is refused with advice before the agent opens a socket', async () => {
     chmodSync(place('seed'), 0o644);
     const open_ = await run(['run', '--check', '--config', config()]);
     chmodSync(place('seed'), 0o600);
@@ -267,7 +272,7 @@ describe('the daemon', () => {
     assert.ok(!good.out.includes(readFileSync(place('seed'), 'utf8')));
   });
 
-  test('misused, it says how it is used', async () => {
+  test('wrong arguments print the usage', async () => {
     for (const args of [[], ['go'], ['install'], ['install', 'sshd'], ['run', 'now', 'please']]) {
       const ran = await run(args);
       assert.deepEqual([ran.code, ran.err.startsWith('Usage: calbus-agent')], [2, true], args.join(' '));

@@ -1,18 +1,18 @@
-// What PAM runs at each log-on: asks the agent whether this user is let in. It imports nothing that costs time to load, is bounded, and
-// whatever goes wrong refuses.
+// PAM runs this at each log-on: it asks the agent whether to admit the user. It imports nothing that is slow to load, its time is bounded,
+// and every failure refuses the user.
 
 import { connect } from 'node:net';
 
 export type CheckResult = { readonly admit: boolean; readonly says: string };
 
-/** All that PAM tells, by the names it tells it under. */
+/** The variables that PAM sets, by their names in pam_exec(8). */
 export type PamEnvironment = Readonly<Record<string, string | undefined>>;
 
-/** The whole of it is to take less than 4 s, the start of the process included. */
+/** The whole check takes less than 4 s, including the start of the process. */
 const DEADLINE_MS = 3_700;
 const MAX_ANSWER_BYTES = 262_144;
 
-/** One line to the agent, its line back. Rejects with what is wrong in a few words. */
+/** Sends one line to the agent and resolves with the agent's line. Rejects with the reason in a few words. */
 export const askAgent = (socket: string, line: string, withinMs = DEADLINE_MS): Promise<string> =>
   new Promise((resolve, reject) => {
     const connection = connect(socket);
@@ -45,13 +45,13 @@ const text = (value: unknown, member: string): string | undefined => {
   return typeof found === 'string' ? found : undefined;
 };
 
-/** What an answer of the agent says, whatever came. */
+/** Reads the agent's answer. Total: any line gives a result. */
 export const readAnswer = (user: string, line: string): CheckResult => {
   let answer: unknown;
   try {
     answer = JSON.parse(line);
   } catch {
-    return { admit: false, says: `${user} is refused: the license agent answered with what is no answer.` };
+    return { admit: false, says: `${user} is refused: the license agent's answer is not JSON.` };
   }
   if (typeof answer !== 'object' || answer === null || !('ok' in answer) || answer.ok !== true)
     return {
@@ -71,9 +71,9 @@ export const readAnswer = (user: string, line: string): CheckResult => {
 
 export const checkUser = async (env: PamEnvironment, socket: string): Promise<CheckResult> => {
   const { PAM_USER: user, PAM_TYPE: type } = env;
-  // Sessions come after the account was let in.
+  // PAM opens a session only after the account step admitted the user.
   if (type === 'open_session' || type === 'close_session') return { admit: true, says: '' };
-  // At "auth" nobody has shown who he is yet.
+  // At "auth" the user is not authenticated yet.
   if (type !== 'account')
     return {
       admit: false,
@@ -93,7 +93,7 @@ export const checkUser = async (env: PamEnvironment, socket: string): Promise<Ch
   }
 };
 
-/** One line, whatever a name holds: it ends in logs. */
+/** One line without control characters, because the text ends in logs. */
 export const oneLine = (says: string): string =>
   // oxlint-disable-next-line no-control-regex -- removing control characters is the purpose
   says.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').slice(0, 500);

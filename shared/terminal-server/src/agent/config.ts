@@ -1,11 +1,11 @@
-// /etc/calbus/agent.json: checked as a whole before anything connects; unknown keys are refused.
+// The schema of /etc/calbus/agent.json. The whole file is checked before the agent connects; unknown keys are refused.
 
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 import { name, token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
-import { natsTlsProblem } from '@calbus/trust/tls-options';
+import { natsTlsProblem } from '@calbus/runtime/nats-tls';
 
 const file = z.string().refine((f) => path.isAbsolute(f), 'must be an absolute path');
 const url = z.string().regex(/^(nats|tls):\/\/[^\s,]+$/, 'must be nats://host:port');
@@ -15,7 +15,7 @@ const licenseServer = z.strictObject({
   servers: z.array(url).min(1),
   seedFile: file,
   rootFile: file,
-  /** Over TLS: who may have certified the servers; without it those that Node knows. */
+  /** The certificate authority of the servers, for TLS. Default: the authorities that Node trusts. */
   caFile: file.optional(),
   terminalServerId: token.optional(),
 });
@@ -25,13 +25,13 @@ const schema = z
     terminalServerId: token,
     mode: z.enum(['per-device', 'per-user', 'remote-administration', 'none']),
     version: productVersion,
-    /** In the order in which they are asked; where there are several, each has a name. */
+    /** In the order in which the agent asks them. If there are several, each has a name. */
     licenseServers: z.array(licenseServer).min(1).max(16),
     storeFile: file.default('/var/lib/calbus/terminal-server.json'),
     socket: file.default('/run/calbus/agent.sock'),
-    /** Who may ask: 0600 the agent's own user and root, 0660 its group, too, 0666 everybody here. */
+    /** Who may connect: 0600 the agent's user and root, 0660 also its group, 0666 every user of this machine. */
     socketMode: z.enum(['0600', '0660', '0666']).default('0600'),
-    /** The domain of users that are named without one. */
+    /** The domain of user names that have none. */
     userDomain: name.optional(),
   })
   .refine(
@@ -77,7 +77,7 @@ const secret = (of: string, problems: string[]): string => {
 const certificate = (of: string, whose: string, problems: string[]): string => {
   const text = content(of, problems);
   if (text !== '' && !text.includes('-----BEGIN CERTIFICATE-----'))
-    problems.push(`${of} holds no certificate in PEM: it is to be ${whose}.`);
+    problems.push(`${of} holds no certificate in PEM. Put ${whose} there.`);
   return text;
 };
 

@@ -1,4 +1,4 @@
-// The daemon: the library behind a socket, until it is told to stop.
+// The daemon: serves the library on a unix socket until SIGTERM or SIGINT.
 
 import { connect, type TerminalServer } from '../client.ts';
 import { fileStore } from '../file-store.ts';
@@ -6,7 +6,7 @@ import { createRequestHandler } from './request-handler.ts';
 import type { AgentConfig } from './config.ts';
 import { openSocket } from './socket.ts';
 
-/** A hook holds up a log-on. */
+/** Shorter than the library's default, because a log-on waits for the hook. */
 const REQUEST_TIMEOUT_MS = 3_500;
 const STATUS_INTERVAL_MS = 1_000;
 
@@ -34,7 +34,7 @@ const openTerminalServer = (c: AgentConfig): Promise<TerminalServer> => {
   });
 };
 
-/** Says when a license server is lost and when it is back, and when what is kept cannot be written. */
+/** Logs when a license server is lost, when it is back, and when the store cannot be written. */
 const watch = (ts: TerminalServer): NodeJS.Timeout => {
   let before = '';
   const look = (): void => {
@@ -43,7 +43,7 @@ const watch = (ts: TerminalServer): NodeJS.Timeout => {
       ({ name, link: l }) =>
         `license server${name === null ? '' : ` ${name}`}: ${l.kind === 'away' ? `away (${l.why})` : 'connected'}`,
     );
-    const now = [...words, ...(unsaved === null ? [] : [`what is kept cannot be written: ${unsaved}`])].join(
+    const now = [...words, ...(unsaved === null ? [] : [`the store cannot be written: ${unsaved}`])].join(
       '; ',
     );
     if (now !== before) say(now);
@@ -53,7 +53,7 @@ const watch = (ts: TerminalServer): NodeJS.Timeout => {
   return setInterval(look, STATUS_INTERVAL_MS);
 };
 
-/** Resolves once it was told to stop and has. */
+/** Resolves after a signal, when the daemon has stopped. */
 export const runAgent = async (config: AgentConfig): Promise<void> => {
   const ts = await openTerminalServer(config);
   try {

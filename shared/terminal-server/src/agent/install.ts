@@ -1,4 +1,4 @@
-// Puts the gate into the PAM file of xrdp and takes it out again: shows what will change, asks, keeps the file as it was.
+// Adds calbus's line to the PAM file of xrdp and removes it. Shows the change, asks for confirmation, and keeps a copy of the file.
 
 import {
   chmodSync,
@@ -21,14 +21,14 @@ import { hasGate, withGate, withoutGate } from './domain/pam-file.ts';
 export type InstallOptions = {
   readonly pamFile: string;
   readonly backupFolder: string;
-  /** What PAM runs. */
+  /** The command that PAM runs. */
   readonly command: readonly string[];
   readonly say: (line: string) => void;
-  /** Whether what was shown shall be done. */
+  /** Asks the administrator to confirm the change that was shown. */
   readonly confirm: (question: string) => Promise<boolean>;
 };
 
-/** What an administrator can mend: one sentence. */
+/** A problem that an administrator can solve, in one sentence. */
 export class InstallProblem extends Error {}
 
 const problemOf = (file: string, error: unknown): InstallProblem => {
@@ -43,7 +43,7 @@ const problemOf = (file: string, error: unknown): InstallProblem => {
 const backupOf = (o: InstallOptions): string =>
   path.join(o.backupFolder, `${path.basename(o.pamFile)}.before`);
 
-/** Whole or not at all, with the owner and the mode it had: PAM may read it at any moment. */
+/** Replaces the file atomically and keeps its owner and mode, because PAM may read the file at any moment. */
 const replace = (file: string, text: string): void => {
   const { mode, uid, gid } = statSync(file);
   const next = `${file}.calbus-next`;
@@ -107,7 +107,7 @@ export const uninstallXrdp = async (o: InstallOptions): Promise<boolean> => {
     if (readFileSync(backupOf(o), 'utf8') === now) rmSync(backupOf(o));
     else o.say(`The file was changed since: as it was before the installation it is in ${backupOf(o)}.`);
   } catch {
-    // Without a copy there is nothing to compare with.
+    // There is no copy to compare with.
   }
   return true;
 };

@@ -1,4 +1,4 @@
-// Installing into a copy of Debian's PAM file for xrdp.
+// Installation into a copy of Debian's PAM file for xrdp.
 
 import assert from 'node:assert/strict';
 import {
@@ -39,7 +39,7 @@ const fresh = (over: Partial<InstallOptions> = {}) => {
   return { o, said, text, backup };
 };
 
-test('it shows the change, makes it, keeps the file as it was; undone, all is as it was', async () => {
+test('it shows the change, makes it, and keeps a copy; uninstallation restores the file', async () => {
   const { o, said, text, backup } = fresh();
   chmodSync(o.pamFile, 0o640);
   assert.equal(await installXrdp(o), true);
@@ -63,7 +63,7 @@ test('it shows the change, makes it, keeps the file as it was; undone, all is as
   assert.deepEqual(left, [path.basename(o.pamFile)]);
 });
 
-test('what was changed since the installation stays; the copy stays, too', async () => {
+test('uninstallation keeps later changes of the file, and the copy', async () => {
   const { o, text, backup } = fresh();
   await installXrdp(o);
   writeFileSync(o.pamFile, `${text()}session optional pam_umask.so\n`);
@@ -72,7 +72,7 @@ test('what was changed since the installation stays; the copy stays, too', async
   assert.equal(readFileSync(backup, 'utf8'), DEBIAN);
 });
 
-test('installed anew from another place, the copy remains that of before the first time', async () => {
+test('a second installation from another path keeps the copy of the first', async () => {
   const { o, text, backup } = fresh();
   await installXrdp(o);
   await installXrdp({ ...o, command: ['/elsewhere', 'check'] });
@@ -80,7 +80,7 @@ test('installed anew from another place, the copy remains that of before the fir
   assert.equal(readFileSync(backup, 'utf8'), DEBIAN);
 });
 
-test('a no changes nothing; a link stays a link', async () => {
+test('the answer no changes nothing; a link stays a link', async () => {
   const { o, text } = fresh({ confirm: async () => false });
   assert.equal(await installXrdp(o), false);
   assert.equal(text(), DEBIAN);
@@ -91,7 +91,7 @@ test('a no changes nothing; a link stays a link', async () => {
   assert.equal(readFileSync(link, 'utf8'), text());
 });
 
-test('what cannot be is said with what to do', async () => {
+test('problems are reported with advice', async () => {
   const { o } = fresh();
   rmSync(o.pamFile);
   await assert.rejects(

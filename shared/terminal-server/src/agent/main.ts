@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// calbus-agent: licenses for one terminal server machine, for hooks in any language.
+// calbus-agent: requests licenses for one terminal server machine. Hooks in any language can use it.
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -7,18 +7,18 @@ import { parseArgs } from 'node:util';
 const SOCKET = '/run/calbus/agent.sock';
 const USAGE = `Usage: calbus-agent <command> [options]
 
-  run                 the daemon: answers at the socket until it is told to stop
-  check               for PAM: whether the user of this log-on is let in; exit 0 yes, 1 no; bounded at 4 s
-  status              how the daemon stands, as JSON
+  run                 the daemon: answers at the socket until it is stopped
+  check               for PAM: admits or refuses the user of this log-on; exit 0 yes, 1 no; bounded at 4 s
+  status              the state of the daemon, as JSON
   install xrdp        shows what changes in xrdp's PAM file, asks, and puts the check into it
   uninstall xrdp      takes it out again
   unit                prints the systemd unit of the daemon
 
   --config <file>     of run (default /etc/calbus/agent.json)
-  --check             with run: only looks whether the configuration is good
+  --check             with run: only checks the configuration
   --socket <path>     of check, status, install (default ${SOCKET})
   --pam-file <file>   of install, uninstall (default /etc/pam.d/xrdp-sesman)
-  --backup <folder>   where install keeps the file as it was (default /var/lib/calbus)
+  --backup <folder>   where install keeps a copy of the file (default /var/lib/calbus)
   --yes               install and uninstall do not ask
 
 Exit: 0 done, 1 no or failed, 2 misused or a configuration that is refused.
@@ -77,7 +77,7 @@ const status = async (v: Values): Promise<number> => {
 
 const confirm = async (question: string): Promise<boolean> => {
   if (!process.stdin.isTTY) {
-    err('Nobody can be asked here: say --yes.');
+    err('This is not a terminal, so no one can confirm: pass --yes.');
     return false;
   }
   const { createInterface } = await import('node:readline/promises');
@@ -94,14 +94,14 @@ const changeXrdp = async (v: Values, how: 'install' | 'uninstall'): Promise<numb
   const o = {
     pamFile: v['pam-file'],
     backupFolder: v.backup,
-    // Whatever hangs is ended: xrdp 0.9 lets nobody log on meanwhile.
+    // Ends a check that hangs: xrdp 0.9 admits no other user while one check runs.
     command: ['/usr/bin/timeout', '4', ...own, 'check', ...socket],
     say: out,
     confirm: v.yes ? async () => true : confirm,
   };
   if (how === 'install')
     await askAgent(v.socket, '{"do":"status"}').catch(() =>
-      err(`No agent answers at ${v.socket} yet: until it runs, nobody can log on.`),
+      err(`No agent answers at ${v.socket} yet: until it runs, no user can log on.`),
     );
   try {
     return (await (how === 'install' ? installXrdp(o) : uninstallXrdp(o))) ? 0 : 1;

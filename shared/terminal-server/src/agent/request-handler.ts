@@ -1,4 +1,4 @@
-// What the agent answers to a line. It answers everything, and never rejects.
+// Answers one line of a hook. It answers every line and never rejects.
 
 import { faultOf, type Admission, type TerminalServer } from '../client.ts';
 import type { AgentConfig } from './config.ts';
@@ -7,7 +7,7 @@ import { userOf } from './domain/user-name.ts';
 
 type Answer = Readonly<Record<string, unknown>>;
 
-/** Per User nothing depends on the device; N3 says what stands for none. */
+/** Per User licensing ignores the device. N3 defines the hardware id that means "no device". */
 const NO_DEVICE = { hardwareId: '0'.repeat(40), name: 'unknown' } as const;
 
 const failed = (code: string, says: string): Answer => ({ ok: false, code, says });
@@ -32,12 +32,12 @@ const admit = async (
   if (!r.device && config.mode === 'per-device')
     return failed(
       'NO_DEVICE_IDENTITY',
-      'This terminal server licenses devices, and whoever asks knows no device: put the session gateway in front of it, or license users.',
+      'This terminal server licenses devices, but the request names no device: put the session gateway in front of it, or license users.',
     );
   if (!r.user && config.mode === 'per-user')
     return failed('NOT_AUTHENTICATED', 'This terminal server licenses users: say which user asks.');
   const named = r.user && userOf(r.user, config.userDomain);
-  if (r.user && !named) return failed('INVALID', 'The user name is none.');
+  if (r.user && !named) return failed('INVALID', 'The user name is empty.');
   return admitted(
     await ts.admit({
       device: r.device ?? NO_DEVICE,

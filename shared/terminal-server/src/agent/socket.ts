@@ -1,4 +1,4 @@
-// The agent's unix socket: one line in, one line out, in order. What one connection does touches no other.
+// The agent's unix socket: one answer line for each request line, in order. Connections do not affect each other.
 
 import { chmodSync, mkdirSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
@@ -17,7 +17,7 @@ export type AgentSocket = { readonly close: () => Promise<void> };
 
 const MAX_CONNECTIONS = 512;
 const MAX_WAITING_LINES = 64;
-/** A connection that says nothing for so long is let go. */
+/** The agent closes a connection that is silent for this time. */
 const IDLE_TIMEOUT_MS = 60_000;
 
 const serve = (socket: Socket, answer: SocketOptions['answer']): void => {
@@ -61,7 +61,7 @@ const serve = (socket: Socket, answer: SocketOptions['answer']): void => {
   socket.on('end', end);
 };
 
-/** Whether somebody answers at this socket. */
+/** True if a process answers at this socket. */
 const isServed = (at: string): Promise<boolean> =>
   new Promise((resolve) => {
     const probe = connect(at);
@@ -75,7 +75,7 @@ const isServed = (at: string): Promise<boolean> =>
 const listen = (server: Server, o: SocketOptions): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
-    // Until its mode is set nobody but the owner may reach it.
+    // Only the owner may connect until the socket's mode is set.
     const before = process.umask(0o177);
     server.listen(o.path, () => {
       chmodSync(o.path, Number.parseInt(o.mode, 8));
@@ -84,17 +84,17 @@ const listen = (server: Server, o: SocketOptions): Promise<void> =>
     process.umask(before);
   });
 
-/** Rejects with a sentence where another agent serves this socket, or where it cannot be made. */
+/** Rejects with a sentence if another agent serves this socket, or if the socket cannot be created. */
 export const openSocket = async (o: SocketOptions): Promise<AgentSocket> => {
   if (await isServed(o.path))
     throw new Error(`Another agent answers at ${o.path}: stop it, or give this one another socket.`);
   try {
     mkdirSync(path.dirname(o.path), { recursive: true, mode: 0o755 });
-    unlinkSync(o.path); // of an agent that was killed
+    unlinkSync(o.path); // left behind by an agent that was killed
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT')
-      throw new Error(`${o.path} cannot be made (${code}): let the agent write in its folder.`, {
+      throw new Error(`${o.path} cannot be created (${code}): let the agent write in its folder.`, {
         cause: error,
       });
   }
@@ -109,7 +109,9 @@ export const openSocket = async (o: SocketOptions): Promise<AgentSocket> => {
     serve(socket, o.answer);
   });
   await listen(server, o).catch((error: unknown) => {
-    throw new Error(`${o.path} cannot be made (${(error as NodeJS.ErrnoException).code}).`, { cause: error });
+    throw new Error(`${o.path} cannot be created (${(error as NodeJS.ErrnoException).code}).`, {
+      cause: error,
+    });
   });
   return {
     close: () =>

@@ -1,22 +1,22 @@
-// The agent over TLS: it connects under the authority that its configuration names, and not under another.
+// The agent over TLS: it connects if the configured authority issued the certificate, and not otherwise.
 
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { eventually } from '@calbus/testkit/eventually';
-import { startService, type ServiceProcess } from '@calbus/testkit/process';
-import { testNats } from '@calbus/testkit/servers';
-import { testAuthority } from '@calbus/testkit/tls';
+import { eventually } from '@calbus/test-support/eventually';
+import { startService, type ServiceProcess } from '@calbus/test-support/service-process';
+import { testNats } from '@calbus/test-support/servers';
+import { testAuthority } from '@calbus/test-support/tls-certificates';
 import { natsConfig } from '../../../../deploy/nats/config.ts';
 import { ensureKeys, terminalServerSeedFile } from '../../../../deploy/nats/keys.ts';
-import { rootPem } from '../played-license-server.ts';
+import { rootPem } from '@calbus/test-support/terminal-server/fake-license-server';
 import { askAgent } from './check.ts';
 
 const MAIN = fileURLToPath(new URL('main.ts', import.meta.url));
 
-test('caFile decides whom it connects to', async (t) => {
+test('caFile decides which servers it connects to', async (t) => {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-agent-tls-'));
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   const place = (name: string): string => path.join(dir, name);

@@ -1,4 +1,4 @@
-// The systemd unit of the daemon. It needs no privilege but its own folders and the network.
+// The systemd unit of the daemon. The daemon needs only its own folders and the network.
 
 export const systemdUnit = (command: readonly string[]): string => `[Unit]
 Description=calbus agent: licenses for this terminal server

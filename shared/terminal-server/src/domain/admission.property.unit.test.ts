@@ -1,4 +1,4 @@
-// The table at the terminal server, over every combination of what it looks at.
+// The table at the terminal server, over every combination of its inputs.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -57,17 +57,17 @@ describe('the table at the terminal server', () => {
     assert.deepEqual([...new Set(ids)], [...terminalServerRows]);
   });
 
-  test('has no gap: whatever is so, a row decides', () => {
+  test('has no gap: a row decides every combination', () => {
     for (const s of everyAnswer) assert.ok(rowAfterAsking(s));
     assert.equal(everyAnswer.length, asked.length * answers.length);
   });
 
-  test('has no dead row: each is the first match of something', () => {
+  test('has no dead row: each row is the first match of a combination', () => {
     const first = new Set<unknown>([...situations.map(rowBeforeAsking), ...everyAnswer.map(rowAfterAsking)]);
     for (const row of [...beforeAsking, ...afterAsking]) assert.ok(first.has(row), `${row.id} ${row.act}`);
   });
 
-  test('asks the license server exactly where a mode is configured and no full license is good for longer than the lead', () => {
+  test('asks the license server exactly if a mode is configured and no full license is valid beyond the renewal lead', () => {
     for (const s of situations) {
       const modeAsks = s.mode === 'per-device' || s.mode === 'per-user';
       const p = s.presented;
@@ -82,7 +82,7 @@ describe('the table at the terminal server', () => {
     for (const s of situations) if (s.inGrace) assert.notEqual(rowBeforeAsking(s)?.act, 'refuse');
   });
 
-  test('lets nobody in on a refusal, out of grace, but on a license in date and for want of storage or quota', () => {
+  test('after a refusal and without grace, admits only on a valid license and only for lack of storage or quota', () => {
     for (const s of everyAnswer) {
       if (s.inGrace || s.answer.kind !== 'refused') continue;
       const notNow = s.answer.code === 'QUOTA' || s.answer.code === 'STORAGE_NEARLY_FULL';
@@ -90,7 +90,7 @@ describe('the table at the terminal server', () => {
     }
   });
 
-  test('lets nobody in while the license server is away, out of grace, but on a license in date or by the setting', () => {
+  test('while the license server is unreachable and without grace, admits only on a valid license or by the setting', () => {
     for (const s of everyAnswer) {
       if (s.inGrace || s.answer.kind !== 'unreachable') continue;
       const bySetting = s.mode === 'per-user' && s.userAuthenticated && s.perUserWhenUnreachable === 'admit';
@@ -98,7 +98,7 @@ describe('the table at the terminal server', () => {
     }
   });
 
-  test('refuses with the code of the license server, or says that it is unreachable, or that no mode is configured', () => {
+  test('refuses with the code of the license server, or that it is unreachable, or that no mode is configured', () => {
     assert.equal(refusalOf('G0', undefined), 'MODE_NOT_CONFIGURED');
     assert.equal(refusalOf('D12', { kind: 'refused', code: 'QUOTA' }), 'QUOTA');
     assert.equal(refusalOf('D12', { kind: 'unreachable' }), 'LICENSE_SERVER_UNREACHABLE');

@@ -1,5 +1,5 @@
-// Whether a client is let in: the rules at the terminal server as a table, first match wins. docs/issuance.md explains each row.
-// The first four rows are looked at before the license server is asked; where none of them matches it is, and the rest are.
+// The rules at the terminal server as a table; the first matching row decides. docs/issuance.md explains each row.
+// The first four rows need no license server. If none of them matches, the license server is asked and the other rows decide.
 
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { TerminalServerRow } from '@calbus/contracts/rows';
@@ -9,13 +9,13 @@ import type { PresentedLicense } from './presented-license.ts';
 export type Situation = {
   readonly mode: LicensingMode | 'remote-administration' | 'not-configured';
   readonly inGrace: boolean;
-  /** The license the client presented; null where there is none that counts (N1, N2). */
+  /** The license that the client presented; null if it presented none that counts (N1, N2). */
   readonly presented: PresentedLicense | null;
   readonly userAuthenticated: boolean;
   readonly perUserWhenUnreachable: 'admit' | 'refuse';
 };
 
-/** What came of asking the license server. Unreachable: no answer by the deadline, a fault, or BUSY. */
+/** The result of a request to the license server. `unreachable`: no answer by the deadline, a fault, or BUSY. */
 export type ServerAnswer =
   | { readonly kind: 'granted' }
   | { readonly kind: 'refused'; readonly code: RefusalCode }
@@ -34,7 +34,7 @@ const inDate = (s: Situation): boolean => s.presented?.serves === true && s.pres
 const good = (s: Situation): boolean =>
   s.presented?.kind === 'full' && s.presented.serves && s.presented.left === 'more-than-the-lead';
 const unreachable = (s: AnsweredSituation): boolean => s.answer.kind === 'unreachable';
-/** Refusals that say nothing against a license the client has already. */
+/** Refusals that do not invalidate a license that the client already has. */
 const notNow = ({ answer }: AnsweredSituation): boolean =>
   answer.kind === 'refused' && (answer.code === 'QUOTA' || answer.code === 'STORAGE_NEARLY_FULL');
 const userLetIn = (s: Situation): boolean => s.userAuthenticated && s.perUserWhenUnreachable === 'admit';
@@ -73,7 +73,7 @@ export const afterAsking: readonly AdmissionRow<AnsweredSituation>[] = [
 export const rowBeforeAsking = (s: Situation): AdmissionRow<Situation> | undefined =>
   beforeAsking.find((r) => r.when(s));
 
-/** The row that decides once the license server was asked. The last row matches always, so there is one. */
+/** The row that decides after the license server was asked. There is always one, because the last row always matches. */
 export const rowAfterAsking = (s: AnsweredSituation): AdmissionRow<AnsweredSituation> => {
   const found = afterAsking.find((r) => r.when(s));
   if (!found) throw new Error('the table of the terminal server has a gap');

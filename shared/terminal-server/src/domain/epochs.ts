@@ -1,15 +1,15 @@
-// The highest epoch of the licenses seen of each license server. One of a lower one that is newer than it comes from a copy of the
-// license server that was put aside.
+// The highest epoch seen in licenses of each license server. A newer license with a lower epoch comes from a superseded copy of that
+// license server.
 
 import { z } from 'zod';
 import { UNACTIVATED, type LicenseClaims } from '@calbus/contracts/license';
 import { instant } from '@calbus/contracts/tokens';
 
-/** By license server id; `since` is when the earliest license of that epoch that was seen was issued. */
+/** By license server id; `since` is the issue time of the earliest license seen of that epoch. */
 export const storedEpochs = z.record(z.string(), z.object({ epoch: z.int().min(1), since: instant }));
 export type StoredEpochs = z.infer<typeof storedEpochs>;
 
-/** A genuine license was seen. Its time of issue is the ledger's, so that no two clocks are compared. */
+/** Records the epoch of a genuine license. Issue times are ledger time, so no two clocks are compared. */
 export const epochSeen = (epochs: StoredEpochs, { iss, epoch, iat }: LicenseClaims): StoredEpochs => {
   if (iss === UNACTIVATED || epoch < 1) return epochs;
   const known = epochs[iss];

@@ -15,7 +15,7 @@ const DAY = 86_400_000;
 const T = 1_790_000_000_000;
 
 describe('the grace period', () => {
-  test('begins with the first client, and ends so many days later to the millisecond', () => {
+  test('begins with the first client and ends after its days, to the millisecond', () => {
     assert.equal(graceOf(null, 120), null);
     assert.equal(daysLeft(null, 120), 0);
     const g = clientSeen(null, T);
@@ -28,27 +28,27 @@ describe('the grace period', () => {
     assert.equal(graceOf(over, 120)?.over, 'time');
   });
 
-  test('a second client changes nothing of it', () => {
+  test('does not change with a second client', () => {
     const g = clientSeen(clientSeen(null, T), T + 5 * DAY);
     assert.equal(g.startedAt, T);
     assert.equal(daysLeft(g, 120), 115);
   });
 
-  test('ends with the first full license; one that comes before any client leaves none', () => {
+  test('ends with the first full license; a full license before any client prevents it', () => {
     const g = licenseSeen(clientSeen(null, T), T + DAY);
     assert.equal(graceOf(g, 120)?.over, 'license');
     assert.equal(daysLeft(g, 120), 0);
     assert.equal(daysLeft(clientSeen(licenseSeen(null, T), T + 1), 120), 0);
   });
 
-  test('is 90 days at most for version 2000, and none where the setting says so', () => {
+  test('is at most 90 days for version 2000, and zero if the setting is zero', () => {
     assert.equal(graceDaysOf(120, '2000'), 90);
     assert.equal(graceDaysOf(30, '2000'), 30);
     assert.equal(graceDaysOf(120, '2003'), 120);
     assert.equal(daysLeft(clientSeen(null, T), 0), 0);
   });
 
-  test('a clock that goes back gives nothing anew, whatever happens in between', () => {
+  test('is not extended by a clock that is set back', () => {
     const step = fc.record({
       do: fc.constantFrom('client', 'client', 'time', 'license'),
       at: fc.integer({ min: -400, max: 400 }).map((days) => T + days * DAY),

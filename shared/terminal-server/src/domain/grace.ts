@@ -1,5 +1,5 @@
-// The grace period: from the first client on, until so many days have passed or the first full license (Per User: the first
-// grant) went through this terminal server, whichever is first.
+// The grace period begins with the first client. It ends after a number of days, or when this terminal server receives the first full
+// license (Per User: the first grant), whichever is first.
 
 import { z } from 'zod';
 import type { Grace } from '@calbus/contracts/ledger';
@@ -12,7 +12,7 @@ const MAX_GRACE_DAYS_2000 = 90;
 
 export const storedGrace = z.object({
   startedAt: instant,
-  /** The latest time that was seen: a clock that goes back gives nothing anew. */
+  /** The latest time seen, so that a clock that is set back does not extend the grace period. */
   latest: instant,
   endedByLicense: z.boolean(),
 });
@@ -28,13 +28,13 @@ export const clientSeen = (g: StoredGrace | null, now: number): StoredGrace =>
 export const timePassed = (g: StoredGrace, now: number): StoredGrace =>
   now > g.latest ? { ...g, latest: now } : g;
 
-/** A full license, or a Per User grant, went through this terminal server. */
+/** This terminal server received a full license or a Per User grant. */
 export const licenseSeen = (g: StoredGrace | null, now: number): StoredGrace => {
   const seen = clientSeen(g, now);
   return seen.endedByLicense ? seen : { ...seen, endedByLicense: true };
 };
 
-/** How it stands with so many days of grace; null before the first client. */
+/** The state of a grace period of `days` days; null before the first client. */
 export const graceOf = (g: StoredGrace | null, days: number): Grace => {
   if (!g) return null;
   const endsAt = g.startedAt + days * DAY_MS;
@@ -42,8 +42,8 @@ export const graceOf = (g: StoredGrace | null, days: number): Grace => {
   return { startedAt: g.startedAt, endsAt, over: g.endedByLicense ? 'license' : byTime };
 };
 
-/** Days left, a begun one counted whole; 0 where there is no grace. */
+/** Days left, rounded up; 0 if there is no grace. */
 export const daysLeft = (g: StoredGrace | null, days: number): number => {
-  const stands = graceOf(g, days);
-  return g && stands?.over === 'no' ? Math.ceil((stands.endsAt - g.latest) / DAY_MS) : 0;
+  const grace = graceOf(g, days);
+  return g && grace?.over === 'no' ? Math.ceil((grace.endsAt - g.latest) / DAY_MS) : 0;
 };

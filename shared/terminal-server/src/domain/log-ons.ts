@@ -1,4 +1,4 @@
-// Log-ons from devices with a temporary license that were reported and that no decision confirmed yet (D5).
+// Reported log-ons from devices with a temporary license that no decision has confirmed yet (D5).
 
 import { z } from 'zod';
 import { hardwareId, token } from '@calbus/contracts/tokens';
@@ -6,12 +6,12 @@ import { hardwareId, token } from '@calbus/contracts/tokens';
 export const storedLogOn = z.object({
   licenseId: token,
   hardwareId,
-  /** The report goes out under the same id each time. */
+  /** Every repeat of the report has the same id. */
   requestId: token,
 });
 export type StoredLogOn = z.infer<typeof storedLogOn>;
 
-/** More than these wait nowhere: the oldest are let go. */
+/** Above this number the oldest reports are dropped. */
 const MOST = 5_000;
 
 export const logOnReported = (all: readonly StoredLogOn[], l: StoredLogOn): readonly StoredLogOn[] =>

@@ -1,4 +1,4 @@
-// What a genuine license is worth at this terminal server at a moment.
+// The value of a genuine license at this terminal server at one moment.
 
 import type { LicenseClaims } from '@calbus/contracts/license';
 import { serves, type ProductVersion } from '@calbus/contracts/versions';
@@ -7,7 +7,7 @@ const DAY_MS = 86_400_000;
 
 export type PresentedLicense = {
   readonly kind: 'temporary' | 'full';
-  /** It is of the terminal server's version or a later one. */
+  /** The license is for the terminal server's version or a later one. */
   readonly serves: boolean;
   readonly left: 'nothing' | 'within-the-lead' | 'more-than-the-lead';
 };

@@ -28,7 +28,7 @@ const claims = (over: Partial<LicenseClaims> = {}): LicenseClaims => ({
   ...over,
 });
 
-test('what is left: more than the lead, within it from its first millisecond on, nothing from the end on', () => {
+test('time left: more than the lead, within the lead from its first millisecond, nothing from the end', () => {
   const leftAt = (ms: number) => presentedLicense(claims(), '2003', END * 1000 - ms, 7).left;
   assert.equal(leftAt(7 * DAY + 1), 'more-than-the-lead');
   assert.equal(leftAt(7 * DAY), 'within-the-lead');
@@ -42,7 +42,7 @@ test('a license serves terminal servers of its version and of older ones', () =>
   assert.deepEqual([servesAt('2003'), servesAt('2008'), servesAt('2012')], [true, true, false]);
 });
 
-test('a license of a lower epoch counts where it is older than the higher one, and not where it is newer', () => {
+test('a license of a lower epoch counts if it is older than the higher epoch, not if it is newer', () => {
   const seen = [claims({ epoch: 1, iat: 5 }), claims({ epoch: 2, iat: 9 })].reduce(epochSeen, {});
   assert.equal(isOfEarlierEpoch(seen, claims({ epoch: 1, iat: 9 })), false);
   assert.equal(isOfEarlierEpoch(seen, claims({ epoch: 1, iat: 10 })), true);
@@ -50,7 +50,7 @@ test('a license of a lower epoch counts where it is older than the higher one, a
   assert.equal(isOfEarlierEpoch(seen, claims({ epoch: 1, iat: 10, iss: 'unactivated' })), false);
 });
 
-test('the highest epoch stays, and is known to be in force from the earliest sign of it', () => {
+test('the highest epoch stays, and counts from the earliest license of it', () => {
   const seen = epochSeen({}, claims({ epoch: 2, iat: 9 }));
   assert.equal(epochSeen(seen, claims({ epoch: 1, iat: 20 })), seen);
   assert.equal(epochSeen(seen, claims({ epoch: 2, iat: 20 })), seen);
@@ -58,7 +58,7 @@ test('the highest epoch stays, and is known to be in force from the earliest sig
   assert.deepEqual(epochSeen({}, claims({ iss: 'unactivated', epoch: 0 })), {});
 });
 
-test('a snapshot of an earlier place does not make an ended license count again; its keys are taken', () => {
+test('a snapshot of an earlier sequence does not revive an ended license; its keys are taken', () => {
   const trusted = (
     generation: string,
     sequence: number,
@@ -81,7 +81,7 @@ test('a snapshot of an earlier place does not make an ended license count again;
   assert.equal(trustAfter(null, now), now);
 });
 
-test('log-ons wait once each, the newest 5,000 of them, until they are confirmed', () => {
+test('the newest 5,000 log-ons wait, once each, until they are confirmed', () => {
   const logOn = (n: number) => ({ licenseId: `l${n}`, hardwareId: claims().sub, requestId: `r${n}` });
   const one = logOnReported([], logOn(1));
   assert.equal(logOnReported(one, { ...logOn(1), requestId: 'other' }), one);

@@ -1,4 +1,4 @@
-// Which of two trust snapshots says what is so now.
+// Merges a new trust snapshot with the present one.
 
 import type { Body } from '@calbus/contracts/envelope';
 import { UNACTIVATED } from '@calbus/contracts/license';
@@ -8,15 +8,15 @@ import type { trustSnapshot } from '@calbus/contracts/terminal-server-messages';
 export type TrustSnapshot = Body<typeof trustSnapshot>;
 
 /**
- * An issuer may lag: of an earlier place in the same life of the ledger only its keys are taken, so that a license ended
- * since then stays ended.
+ * An issuer may lag behind. From a snapshot at an earlier sequence of the same generation only the keys are taken, so that a license
+ * that has ended since then stays ended.
  */
-export const trustAfter = (before: TrustSnapshot | null, told: TrustSnapshot): TrustSnapshot => {
-  if (before?.generation === told.generation && before.position.sequence > told.position.sequence)
-    return { ...before, issuing: told.issuing };
-  // One that is set up anew has no id before it is activated anew; the licenses of the one that it takes the place of go on counting.
-  if (told.licenseServerId !== UNACTIVATED || !before) return told;
-  return { ...told, licenseServerId: before.licenseServerId };
+export const trustAfter = (before: TrustSnapshot | null, next: TrustSnapshot): TrustSnapshot => {
+  if (before?.generation === next.generation && before.position.sequence > next.position.sequence)
+    return { ...before, issuing: next.issuing };
+  // A license server that was set up again has no id until it is activated. Licenses of its predecessor still count.
+  if (next.licenseServerId !== UNACTIVATED || !before) return next;
+  return { ...next, licenseServerId: before.licenseServerId };
 };
 
 export type IssuingKey = TrustSnapshot['issuing'][number];
@@ -24,20 +24,20 @@ export type IssuingKey = TrustSnapshot['issuing'][number];
 export const MAX_EARLIER_KEYS = 64;
 
 /**
- * Issuing keys that are not published any more: a license server that was lost with its disk does not know them, and the licenses that
- * they signed are good until their end. The newest come last.
+ * Issuing keys that are no longer published. A license server that lost its disk does not know them, but the licenses that they signed
+ * are valid until their end. The newest keys come last.
  */
 export const earlierKeys = (
-  kept: readonly IssuingKey[],
+  stored: readonly IssuingKey[],
   before: TrustSnapshot | null,
-  told: TrustSnapshot,
+  next: TrustSnapshot,
 ): readonly IssuingKey[] => {
-  const published = new Set(told.issuing.map((k) => k.kid));
+  const published = new Set(next.issuing.map((k) => k.kid));
   const gone = before?.issuing.filter((k) => !published.has(k.kid)) ?? [];
   const known = new Set(gone.map((k) => k.kid));
-  const left = kept.filter((k) => !published.has(k.kid) && !known.has(k.kid));
-  return gone.length === 0 && left.length === kept.length
-    ? kept
+  const left = stored.filter((k) => !published.has(k.kid) && !known.has(k.kid));
+  return gone.length === 0 && left.length === stored.length
+    ? stored
     : [...left, ...gone].slice(-MAX_EARLIER_KEYS);
 };
 

@@ -1,14 +1,12 @@
 // The inside of a backup: what the liaison keeps, then the messages of the ledger as they are, and last what it must come to.
 
-import { newChain } from '@calbus/audit/chain';
-import { columnOf, liaisonRow } from '@calbus/contracts/liaison-messages';
+import { createChainReader } from '@calbus/audit/chain';
+import { columnValue, liaisonRow } from '@calbus/contracts/liaison-backup-messages';
 import { generation, instant, name, productId, serverId, sha256 } from '@calbus/contracts/tokens';
 import { z } from 'zod';
 import { progressOf } from '../../progress.ts';
 import { Problem } from '@calbus/operator-client/problem';
 import { damaged, openSealed } from './sealed-file.ts';
-
-export const FORMAT = 1;
 
 export const manifest = z.object({
   madeAt: instant,
@@ -37,7 +35,7 @@ export type Line = z.infer<typeof line>;
 /** Follows what goes into a backup, or comes out of one. */
 export const newTally = () => {
   const damage: { sequence: number; says: string }[] = [];
-  const chain = newChain((d) => damage.push(d));
+  const chain = createChainReader((d) => damage.push(d));
   const records: Record<string, number> = {};
   const liaisonRows: Record<string, number> = {};
   let product = '';
@@ -47,7 +45,7 @@ export const newTally = () => {
     take: (l: Line): void => {
       if (l.is === 'liaison') {
         liaisonRows[l.row.table] = (liaisonRows[l.row.table] ?? 0) + 1;
-        if (l.row.table === 'identity') product = String(columnOf(l.row, 'product_id'));
+        if (l.row.table === 'identity') product = String(columnValue(l.row, 'product_id'));
       }
       if (l.is !== 'message') return;
       messages += 1;
@@ -101,11 +99,6 @@ const parse = (text: string): Line => {
 /** Reads the whole file before anything of it is used. Throws a Problem where something is wrong with it. */
 export const openBackup = async (file: string, passphrase: string): Promise<Backup> => {
   const sealed = await openSealed(file, passphrase);
-  if (sealed.format !== FORMAT)
-    throw new Problem(
-      'LATER_VERSION',
-      `The backup has format ${sealed.format}: use a later version of calbus.`,
-    );
   const tally = newTally();
   const progress = progressOf('Checking messages');
   let found: Manifest | undefined;

@@ -1,14 +1,18 @@
 // calbus backup: the whole license server in one file.
 
 import { existsSync, statSync } from 'node:fs';
-import { liaisonBackup, queryLiaisonBackup, type LiaisonRow } from '@calbus/contracts/liaison-messages';
+import {
+  liaisonBackup,
+  queryLiaisonBackup,
+  type LiaisonRow,
+} from '@calbus/contracts/liaison-backup-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { bold, grouped, json, moment, say } from '../../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
 import { openLedgerReader } from '@calbus/operator-client/ledger/reader';
-import { FORMAT, newTally, openBackup, type Line, type Manifest } from './content.ts';
+import { newTally, openBackup, type Line, type Manifest } from './content.ts';
 import { writeSealed } from './sealed-file.ts';
 
 async function* liaisonRows(operator: OperatorClient): AsyncGenerator<LiaisonRow> {
@@ -55,7 +59,7 @@ export const makeBackup = async (
     made = tally.sum(Date.now(), operatorName());
     yield line({ is: 'manifest', manifest: made });
   };
-  await writeSealed(file, passphrase, lines(), FORMAT);
+  await writeSealed(file, passphrase, lines());
   if (!made) throw new Error('a backup was written without its manifest');
   return made;
 };

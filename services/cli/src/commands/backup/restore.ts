@@ -1,25 +1,17 @@
 // calbus restore: a backup back into a license server that has nothing.
 
 import type { Body } from '@calbus/contracts/envelope';
+import { inventoryRestore, MAX_RESTORE_BYTES, MAX_RESTORE_MESSAGES } from '@calbus/contracts/ledger-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
+import { liaisonRefused, liaisonStatus, queryLiaisonStatus } from '@calbus/contracts/liaison-messages';
 import {
-  inventoryRestore,
-  inventoryStatus,
-  MAX_RESTORE_BYTES,
-  MAX_RESTORED_AT_ONCE,
-  queryStatus,
-} from '@calbus/contracts/inventory-messages';
-import {
-  liaisonRefused,
   liaisonRestore,
   liaisonRestored,
-  liaisonStatus,
   MAX_LIAISON_PAGE_BYTES,
-  queryLiaison,
   type LiaisonRow,
-} from '@calbus/contracts/liaison-messages';
+} from '@calbus/contracts/liaison-backup-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
-import { sendToLeader } from '@calbus/operator-client/leader-commands';
 import { newId, operatorName, type OperatorClient } from '@calbus/operator-client/client';
 import { grouped, json, say } from '../../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -47,7 +39,7 @@ const mustWait = async (operator: OperatorClient): Promise<void> => {
 /** What the liaison is to do: take the identity of the backup, or keep its own, which is the same license server's. */
 const whoseIdentity = async (operator: OperatorClient, m: Manifest): Promise<'given' | 'kept'> => {
   const subject = subjects.liaison.query('operator', 'status');
-  const { activation } = await operator.ask(subject, queryLiaison, {}, liaisonStatus);
+  const { activation } = await operator.ask(subject, queryLiaisonStatus, {}, liaisonStatus);
   if (!activation) return 'given';
   if (activation.serverId === m.serverId) return 'kept';
   throw new Problem(
@@ -64,11 +56,8 @@ const giveIdentity = async (operator: OperatorClient, backup: Backup): Promise<v
     if (rows.length === 0) return;
     const body = { commandId, before, rows, by };
     const subject = subjects.liaison.command('restore');
-    const answer = await operator.askAny<
-      typeof liaisonRestore,
-      typeof liaisonRestored | typeof liaisonRefused
-    >(subject, liaisonRestore, body, [liaisonRestored, liaisonRefused]);
-    if ('reason' in answer.body) throw new Problem(answer.body.reason, answer.body.says);
+    const answer = await operator.askAny(subject, liaisonRestore, body, [liaisonRestored, liaisonRefused]);
+    if (answer.type === liaisonRefused.type) throw new Problem(answer.body.reason, answer.body.says);
     before += rows.length;
     [rows, size] = [[], 0];
   };
@@ -88,7 +77,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
   let messages: Message[] = [];
   let size = 0;
   const give = async (): Promise<void> => {
-    if (messages.length > 0) await sendToLeader(operator, inventoryRestore, { ...common, messages });
+    if (messages.length > 0) await operator.sendToLeader(inventoryRestore, { ...common, messages });
     progress.show(messages.at(-1)?.sequence ?? 0, sequence);
     [messages, size] = [[], 0];
   };
@@ -96,7 +85,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
     for await (const l of backup.lines()) {
       // What is VOID after the last valid message follows nothing.
       if (l.is !== 'message' || l.sequence > sequence) continue;
-      if (size + l.bytes.length > MAX_RESTORE_BYTES || messages.length === MAX_RESTORED_AT_ONCE) await give();
+      if (size + l.bytes.length > MAX_RESTORE_BYTES || messages.length === MAX_RESTORE_MESSAGES) await give();
       messages.push({ sequence: l.sequence, bytes: l.bytes });
       size += l.bytes.length;
     }
@@ -105,7 +94,7 @@ const giveLedger = async (operator: OperatorClient, backup: Backup, why: string)
     progress.end();
   }
   const { madeAt, madeBy } = backup.manifest;
-  return sendToLeader(operator, inventoryRestore, {
+  return operator.sendToLeader(inventoryRestore, {
     ...common,
     messages: [],
     finish: { backup: { madeAt, madeBy } },

@@ -16,8 +16,11 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
+import { laterFormatProblem } from '@calbus/contracts/stored-format';
 import { Problem } from '@calbus/operator-client/problem';
 
+/** Of the header and of the lines. */
+const BACKUP_FORMAT = 1;
 const MAGIC = 'calbus backup';
 const PIECE = 1_048_576;
 const TAG = 16;
@@ -26,9 +29,10 @@ const FRAME = 4;
 const LAST = 0x8000_0000;
 const HEADER_AT_MOST = 2_048;
 
+const anyBackup = z.object({ is: z.literal(MAGIC) });
 const header = z.object({
   is: z.literal(MAGIC),
-  format: z.int().min(1),
+  format: z.literal(BACKUP_FORMAT),
   compression: z.literal('gzip'),
   cipher: z.literal('aes-256-gcm'),
   kdf: z.object({
@@ -138,10 +142,9 @@ export const writeSealed = async (
   file: string,
   passphrase: string,
   lines: AsyncIterable<string>,
-  format: number,
 ): Promise<void> => {
   const kdf = { name: 'scrypt' as const, n: 131_072, r: 8, p: 1, salt: randomBytes(16).toString('hex') };
-  const h: Header = { is: MAGIC, format, compression: 'gzip', cipher: 'aes-256-gcm', kdf };
+  const h: Header = { is: MAGIC, format: BACKUP_FORMAT, compression: 'gzip', cipher: 'aes-256-gcm', kdf };
   const keys = await keysOf(passphrase, kdf);
   const part = `${file}.part`;
   const first = `${JSON.stringify({ ...h, check: checkOf(keys, h) })}\n`;
@@ -178,6 +181,10 @@ const readHeader = async (file: string) => {
     } catch {
       value = undefined;
     }
+    const later = anyBackup.safeParse(value).success
+      ? laterFormatProblem(file, value, BACKUP_FORMAT)
+      : undefined;
+    if (later !== undefined) throw new Problem('LATER_VERSION', later);
     const parsed = checkedHeader.safeParse(value);
     if (!parsed.success) throw new Problem('NO_BACKUP', `${file} is no backup of calbus.`);
     const { check, ...h } = parsed.data;
@@ -188,7 +195,6 @@ const readHeader = async (file: string) => {
 };
 
 export type SealedFile = {
-  readonly format: number;
   /** All lines from the first on, each time. Throws a Problem as soon as something is found to be wrong. */
   readonly lines: () => AsyncGenerator<string>;
 };
@@ -204,7 +210,6 @@ export const openSealed = async (file: string, passphrase: string): Promise<Seal
       'The passphrase is not the one of this backup, or the beginning of the file was changed.',
     );
   return {
-    format: h.format,
     async *lines() {
       const source = createReadStream(file, { start: size });
       const gunzip = createGunzip();

@@ -18,7 +18,7 @@ let bytes: Buffer;
 before(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'calbus-sealed-'));
   file = path.join(dir, 'whole');
-  await writeSealed(file, PASSPHRASE, each(lines), 1);
+  await writeSealed(file, PASSPHRASE, each(lines));
   bytes = readFileSync(file);
 });
 after(() => rmSync(dir, { recursive: true }));
@@ -101,6 +101,6 @@ test('what cannot be finished leaves no file', async () => {
     await Promise.resolve();
     throw new Problem('UNREACHABLE', 'away');
   }
-  await assert.rejects(writeSealed(half, PASSPHRASE, breaks(), 1), problem('UNREACHABLE'));
+  await assert.rejects(writeSealed(half, PASSPHRASE, breaks()), problem('UNREACHABLE'));
   assert.ok(!existsSync(half) && !existsSync(`${half}.part`));
 });

@@ -2,7 +2,7 @@
 
 import { MAX_EXPLANATIONS } from '@calbus/contracts/explain-messages';
 import { refusals } from '@calbus/contracts/refusals';
-import { hardwareId, identifiesNobody, token } from '@calbus/contracts/tokens';
+import { hardwareId, isAnonymousHardwareId, token } from '@calbus/contracts/tokens';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { json, say } from '../../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -32,7 +32,7 @@ export const aboutOf = (id: string | undefined, user: string | undefined): Expla
 };
 
 const nobody = (about: ExplanationSubject): boolean =>
-  'hardwareId' in about && identifiesNobody(about.hardwareId);
+  'hardwareId' in about && isAnonymousHardwareId(about.hardwareId);
 
 /** Issuers answer it by themselves: inventory never hears of such a request. */
 const n3 = { row: 'N3', code: 'NO_DEVICE_IDENTITY', ...refusals.NO_DEVICE_IDENTITY } as const;

@@ -1,6 +1,6 @@
 // An explanation as an administrator reads it.
 
-import type { Explanation, SeenLicense } from '@calbus/contracts/explain-messages';
+import type { Explanation, InputLicense } from '@calbus/contracts/explain-messages';
 import { bold, day, dim, green, grouped, modeName, moment, plain, red, say } from '../../print.ts';
 import { rowDescriptions } from '@calbus/operator-client/row-descriptions';
 
@@ -38,7 +38,7 @@ const presentedWords = ({ asked }: Facts): string | undefined => {
   return p.kind === 'genuine' ? `license ${p.licenseId}` : `a license that is not genuine: ${p.why}`;
 };
 
-const endWords: Record<SeenLicense['ended'], string | undefined> = {
+const endWords: Record<InputLicense['ended'], string | undefined> = {
   no: undefined,
   superseded: 'superseded',
   returned: 'ended, CAL returned',
@@ -46,7 +46,7 @@ const endWords: Record<SeenLicense['ended'], string | undefined> = {
   merged: 'ended by a merge',
 };
 
-const licenseWords = (l: SeenLicense, at: number): string => {
+const licenseWords = (l: InputLicense, at: number): string => {
   const kind = l.kind === 'temporary' && l.validated ? 'temporary, validated' : l.kind;
   const state = endWords[l.ended] ?? (l.notAfter > at ? 'in date' : 'past its end');
   return `${l.licenseId}  ${kind}, ${l.version}, until ${day(l.notAfter)}, ${state}`;

@@ -2,14 +2,9 @@
 
 import { createInterface } from 'node:readline/promises';
 import type { Body } from '@calbus/contracts/envelope';
-import {
-  inventoryAcceptLoss,
-  inventoryAccepted,
-  inventoryRefused,
-  inventoryStatus,
-  queryStatus,
-  type LedgerEnd,
-} from '@calbus/contracts/inventory-messages';
+import { inventoryAcceptLoss, type LedgerEnd } from '@calbus/contracts/ledger-messages';
+import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-command-messages';
+import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { lossReasons } from '@calbus/contracts/witness';
@@ -90,12 +85,12 @@ export const acceptLoss = async (operator: OperatorClient, by: string, o: Accept
   const answer = await operator.askAny(subjects.inventory.operate(s.loss.term), inventoryAcceptLoss, body, [
     inventoryAccepted,
     inventoryRefused,
-  ] as const);
+  ]);
   if (answer.type === inventoryRefused.type) {
-    const { code, detail } = answer.body as Body<typeof inventoryRefused>;
+    const { code, detail } = answer.body;
     throw new Problem(code, `${detail} Nothing was accepted; look again.`);
   }
-  const { position } = answer.body as Body<typeof inventoryAccepted>;
+  const { position } = answer.body;
   if (o.json) return json({ position, survives: body.survives, evidence: s.loss.evidence });
   say(`The loss is accepted. Generation ${position.generation} begins at ${position.sequence}.`);
   if (!s.activation)

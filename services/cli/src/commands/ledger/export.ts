@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { newAudit } from '@calbus/audit/audit';
+import { createAudit } from '@calbus/audit/audit';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { Problem } from '@calbus/operator-client/problem';
 import { isAfter, parseLedgerBound, isAtOrAfter } from '@calbus/operator-client/ledger/bounds';
@@ -12,7 +12,7 @@ export type ExportRange = { readonly from?: string; readonly to?: string; readon
 
 type Line = Readonly<Record<string, unknown>>;
 
-const linesOf = function* (audit: ReturnType<typeof newAudit>, m: StoredLedgerMessage): Generator<Line> {
+const linesOf = function* (audit: ReturnType<typeof createAudit>, m: StoredLedgerMessage): Generator<Line> {
   const { sequence, storedAt } = m;
   const link = audit.take(m);
   if (link.kind !== 'valid') {
@@ -44,7 +44,7 @@ export const exportLedger = async (operator: OperatorClient, range: ExportRange)
   const out = range.out === undefined ? process.stdout : await openOut(range.out);
   let broken: NodeJS.ErrnoException | undefined;
   out.on('error', (error) => (broken = error));
-  const audit = newAudit();
+  const audit = createAudit();
   for await (const m of openLedgerReader(operator, 'Exporting').read()) {
     const before = audit.end().time;
     for (const line of linesOf(audit, m)) {

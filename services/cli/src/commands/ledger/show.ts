@@ -1,6 +1,6 @@
 // calbus ledger show: why did this device get that?
 
-import { newAudit } from '@calbus/audit/audit';
+import { createAudit } from '@calbus/audit/audit';
 import type { OperatorClient } from '@calbus/operator-client/client';
 import { bold, dim, grouped, json, moment, plain, say } from '../../print.ts';
 import { entryOf, type LedgerEntry } from '@calbus/operator-client/ledger/entries';
@@ -37,7 +37,7 @@ export const readEntries = async (
 ): Promise<{ entries: LedgerEntry[]; more: boolean }> => {
   const from = f.from === undefined ? undefined : parseLedgerBound(f.from);
   const matches = matcher(f);
-  const audit = newAudit();
+  const audit = createAudit();
   const entries: LedgerEntry[] = [];
   let more = false;
   for await (const message of openLedgerReader(operator, 'Reading the ledger').read()) {

@@ -4,7 +4,7 @@ import { nkeyAuthenticator } from 'nats';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { terminalServerInbox } from '@calbus/contracts/identities';
 import { token } from '@calbus/contracts/tokens';
-import { natsTls } from '@calbus/trust/tls-options';
+import { natsTlsOptions } from '@calbus/runtime/nats-tls';
 import { connectNats } from '@calbus/operator-client/nats-connection';
 import { bold, dim, green, json, say, yellow } from '../../print.ts';
 import { Problem } from '@calbus/operator-client/problem';
@@ -26,7 +26,7 @@ const connects = async (profile: Profile, id: string, pair: KeyPair): Promise<vo
   for (const deadline = performance.now() + PROVE_MS; ; await sleep(100)) {
     try {
       const nc = await connectNats(servers, {
-        ...natsTls(servers, ca),
+        ...natsTlsOptions(servers, ca),
         name: `calbus terminal-server add ${id}`,
         authenticator: nkeyAuthenticator(pair.seed()),
         inboxPrefix: terminalServerInbox(id),

@@ -9,7 +9,7 @@ import { DeviceTable, OwnerTable } from './device-table.ts';
 import { factsOf, type Device, type License } from './license.ts';
 import { OutcomeTable } from './outcome-table.ts';
 import { HOUR_MS } from '../limits.ts';
-import { hw } from '../../../../../tests/support/inventory/scenario.ts';
+import { hw } from '@calbus/test-support/inventory/scenario';
 import { valuesOf } from './table.ts';
 import { StringPool } from './string-pool.ts';
 

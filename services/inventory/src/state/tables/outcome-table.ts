@@ -1,6 +1,6 @@
 // Remembered outcomes by request id, packed, oldest first.
 
-import type { AllocationAnswer } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import { packAnswer, unpackAnswer } from './packed-rows.ts';
 import type { Table } from './table.ts';
 import type { StringPool } from './string-pool.ts';

@@ -1,7 +1,7 @@
 // Devices and remembered outcomes as text. A million licenses as objects take four times the memory, and most of them
 // are not looked at for weeks; a row is unpacked in a microsecond when it is.
 
-import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/inventory-messages';
+import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
 import { factsOf, type Device, type License } from './license.ts';
 import type { StringPool } from './string-pool.ts';
 

@@ -1,4 +1,4 @@
-// What comes in at the socket and what stands in PAM files is anybody's: nothing of it may throw, hang or be changed by accident.
+// Socket input and PAM files are untrusted. No input may throw, hang, or be changed by accident.
 
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -14,7 +14,7 @@ import { userOf } from './user-name.ts';
 const COMMAND = ['/usr/bin/timeout', '4', '/usr/bin/node', '/opt/agent/main.js', 'check'];
 
 describe('lines', () => {
-  test('come out the same however they were cut into pieces', () => {
+  test('do not depend on how the bytes were split', () => {
     const cut = fc.array(fc.nat(7), { minLength: 1, maxLength: 200 });
     fc.assert(
       fc.property(fc.array(fc.string()), cut, (given, sizes) => {
@@ -37,7 +37,7 @@ describe('lines', () => {
     );
   });
 
-  test('that are too long end it, with and without their end, and nothing is read after them', () => {
+  test('that are too long end the input, complete or not, and later bytes are ignored', () => {
     for (const tail of ['', '\n', '\nmore\n']) {
       const lines = createLineSplitter(10);
       assert.deepEqual(lines.take(Buffer.from('short\n')), { lines: ['short'], tooLong: false });
@@ -63,7 +63,7 @@ describe('requests', () => {
     ])
       assert.equal(parseRequest(JSON.stringify(r)).ok, true, JSON.stringify(r));
   });
-  test('that are none are answered with what is wrong, whatever they are', () => {
+  test('that are invalid are answered with the reason', () => {
     for (const r of [
       {},
       [],
@@ -77,7 +77,7 @@ describe('requests', () => {
       assert.equal(parseRequest(JSON.stringify(r)).ok, false, JSON.stringify(r));
     fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (line) => void parseRequest(line)));
   });
-  test('a user is of the domain he names, or of the one that is configured', () => {
+  test('a user belongs to the named domain, or to the configured one', () => {
     assert.deepEqual(userOf({ name: 'ann' }, undefined), { name: 'ann' });
     assert.deepEqual(userOf({ name: 'ann' }, 'CORP'), { name: 'ann', domain: 'CORP' });
     assert.deepEqual(userOf({ name: String.raw`EX\ann` }, 'CORP'), { name: 'ann', domain: 'EX' });
@@ -87,7 +87,7 @@ describe('requests', () => {
 });
 
 describe('answers', () => {
-  test('let in only where they say so', () => {
+  test('admit only if they say so', () => {
     const yes = JSON.stringify({ ok: true, admit: true, row: 'A1', graceDaysLeft: null });
     assert.deepEqual(readAnswer('ann', yes), { admit: true, says: 'ann is let in (A1).' });
     for (const a of [
@@ -107,7 +107,7 @@ describe('answers', () => {
 });
 
 describe('a PAM file', () => {
-  test("Debian's gets the gate before everything about accounts", () => {
+  test("Debian's file gets the line before all account lines", () => {
     const changed = withGate(DEBIAN, COMMAND);
     assert.ok(changed.ok);
     assert.equal(
@@ -123,7 +123,7 @@ describe('a PAM file', () => {
       ].join('\n'),
     );
   });
-  test('gets it once, loses it whole, and keeps every other line', () => {
+  test('gets the line once, loses it completely, and keeps all other lines', () => {
     const line = fc.constantFrom(
       'account required pam_unix.so',
       '-account optional pam_x.so',
@@ -150,12 +150,12 @@ describe('a PAM file', () => {
       }),
     );
   });
-  test('whose gate somebody took out by hand loses only the mark', () => {
+  test('without the line, but with its comment, loses only the comment', () => {
     const changed = withGate(DEBIAN, COMMAND);
     assert.ok(changed.ok);
     assert.equal(withoutGate(changed.text.replace(`${gateLine(COMMAND)}\n`, '')), DEBIAN);
   });
-  test('a path with a blank stands in brackets', () => {
+  test('brackets enclose a path with a space', () => {
     assert.match(gateLine(['/opt/my node/node', 'check']), / \[\/opt\/my node\/node\] check$/);
   });
 });

@@ -1,11 +1,11 @@
-// What changes from one text to another, as a unified diff shows it. For files of some lines: it compares each with each.
+// A unified diff of two texts. It compares each line with each line, so it is for short files only.
 
 const AROUND = 2;
 
 type Line = { readonly sign: ' ' | '-' | '+'; readonly text: string };
 
 const compared = (before: readonly string[], after: readonly string[]): Line[] => {
-  // longest[i][j]: how many lines the two have in common from i and j on.
+  // longest[i][j]: the number of lines that the texts have in common from lines i and j to their ends.
   const longest = Array.from({ length: before.length + 1 }, () => Array<number>(after.length + 1).fill(0));
   const at = (i: number, j: number): number => longest[i]?.[j] ?? 0;
   for (let i = before.length - 1; i >= 0; i -= 1)
@@ -31,7 +31,7 @@ const compared = (before: readonly string[], after: readonly string[]): Line[] =
   return lines;
 };
 
-/** Lines that change with some around them; empty where nothing changes. */
+/** The changed lines with context; empty if the texts are equal. */
 export const diff = (before: string, after: string): string => {
   const lines = compared(before.split('\n'), after.split('\n'));
   const near = lines.map((_, n) =>

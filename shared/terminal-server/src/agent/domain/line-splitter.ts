@@ -1,4 +1,4 @@
-// Bytes in, lines out: whatever comes in whatever pieces, and never more than one line's limit is held.
+// Splits a byte stream into lines. It never buffers more than the longest permitted line.
 
 export const MAX_LINE_BYTES = 65_536;
 

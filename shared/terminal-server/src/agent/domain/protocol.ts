@@ -1,11 +1,11 @@
-// What a hook says to the agent, one line of JSON each: what it wants, or why that is not understood.
+// The requests that a hook sends to the agent, each one line of JSON. Parsing is total.
 
 import { z } from 'zod';
 import { firstIssue } from '@calbus/contracts/envelope';
 import { user } from '@calbus/contracts/terminal-server-messages';
 import { compactJws, hardwareId, name, token } from '@calbus/contracts/tokens';
 
-/** Given back with the answer, so that a hook can tell which is which. */
+/** The answer repeats it, so that a hook can match answers to requests. */
 const id = z.union([z.string().max(64), z.int()]).optional();
 const hex = z.string().max(40).toLowerCase().pipe(hardwareId);
 
@@ -13,7 +13,7 @@ const request = z.discriminatedUnion('do', [
   z.strictObject({
     do: z.literal('admit'),
     id,
-    /** Left out by who knows no device, such as PAM: Per Device licenses then cannot be asked for. */
+    /** A caller that knows no device, such as PAM, leaves it out. Such a caller cannot request Per Device licenses. */
     device: z.strictObject({ hardwareId: hex, name }).optional(),
     user: user.strict().optional(),
     presented: compactJws.optional(),
@@ -38,5 +38,5 @@ export const parseRequest = (line: string): ParsedRequest => {
   const parsed = request.safeParse(value);
   return parsed.success
     ? { ok: true, request: parsed.data }
-    : { ok: false, says: `The line is no request (${firstIssue(parsed.error)}). ${EXAMPLE}` };
+    : { ok: false, says: `The line is not a request (${firstIssue(parsed.error)}). ${EXAMPLE}` };
 };

@@ -1,4 +1,4 @@
-// The user of a log-on as a hook names him.
+// The user name of a log-on, in the form that a hook sends.
 
 import { name } from '@calbus/contracts/tokens';
 
