@@ -8,7 +8,7 @@ import { offlineProblems } from './src/offline-exchange-messages.ts';
 import { clearinghouseReasons } from './src/clearinghouse.ts';
 import { exchanges } from './src/catalogue.ts';
 import { eventNames, events } from './src/events.ts';
-import { faultCodes, faults } from './src/faults.ts';
+import { faultCodes, faults, reservedFaultCodes } from './src/faults.ts';
 import { refusalCodes, refusals, retryAdvice } from './src/refusals.ts';
 import { identities } from './src/identities.ts';
 import { settingNames } from './src/settings.ts';
@@ -52,7 +52,9 @@ suite('docs/errors.md', () => {
 
   test('has every fault, in order, with its meaning, its verdict, and something to do', () => {
     const rows = tableUnder('Faults');
-    const expected = faultCodes.map((code) => [
+    const reserved: ReadonlySet<string> = new Set(reservedFaultCodes);
+    const emitted = faultCodes.filter((code) => !reserved.has(code));
+    const expected = emitted.map((code) => [
       code,
       faults[code].says,
       faults[code].verdict === 'retry' ? 'retry' : 'give up',
@@ -62,6 +64,8 @@ suite('docs/errors.md', () => {
       expected,
     );
     for (const [code, , , todo] of rows) assert.ok((todo ?? '').length > 10, code);
+    const line = `Reserved: ${reservedFaultCodes.map((code) => `\`${code}\``).join(' and ')}.`;
+    assert.ok(pageOf('errors.md').includes(line), line);
   });
 
   for (const [heading, closed] of [

@@ -3,7 +3,7 @@
 
 import type { Contract } from '@calbus/contracts/envelope';
 import { encode } from '@calbus/contracts/envelope';
-import type { FaultCode } from '@calbus/contracts/faults';
+import type { EmittedFaultCode } from '@calbus/contracts/faults';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
@@ -266,7 +266,7 @@ const question = (changes: Record<string, unknown>): Uint8Array =>
 
 /** Published with a reply subject; the code of the letter that is written about it. */
 const putAside =
-  (who: 'operator' | { readonly terminalServer: string }, subject: string, code: FaultCode): Provoke =>
+  (who: 'operator' | { readonly terminalServer: string }, subject: string, code: EmittedFaultCode): Provoke =>
   async (site) => {
     const nc = await site.connectAs(who);
     nc.publish(subject, question({}), { reply: '_INBOX_issuer.x' });
@@ -301,7 +301,7 @@ const whilePaused =
     }
   };
 
-export const faultsProvoked: Readonly<Record<FaultCode, Entry>> = {
+export const faultsProvoked: Readonly<Record<EmittedFaultCode, Entry>> = {
   TOO_LARGE: provoke(answeredTo(text(' '.repeat(queryStatus.maxBytes + 1)))),
   NOT_UTF8: provoke(answeredTo(Uint8Array.of(0xff, 0xfe))),
   NOT_JSON: provoke(answeredTo(text('{'))),
@@ -313,7 +313,6 @@ export const faultsProvoked: Readonly<Record<FaultCode, Entry>> = {
   FORBIDDEN_REPLY: provoke(
     putAside('operator', subjects.inventory.query('operator', 'packs'), 'FORBIDDEN_REPLY'),
   ),
-  DEADLINE_PASSED: notHere('a request past its deadline is dropped: nobody waits for an answer any more'),
   NO_LEADER: notHere(
     'passes between issuer and inventory, and the issuer asks again: the strikes provoke it',
   ),
@@ -325,5 +324,4 @@ export const faultsProvoked: Readonly<Record<FaultCode, Entry>> = {
   ),
   HANDLER_FAILED: notHere('needs an error of ours; no message provokes it: services/issuer'),
   STORAGE_FULL: notHere('needs a full disk: services/inventory'),
-  NO_ISSUING_KEY: notHere('an issuer without a key answers nothing until it has one: services/issuer'),
 };

@@ -42,10 +42,17 @@ export type FaultCode = keyof typeof faults;
 export const faultCodes = Object.keys(faults) as [FaultCode, ...FaultCode[]];
 export const faultCode = z.enum(faultCodes);
 
+/** No part of calbus emits these: an issuer drops a late request, and waits for a key. No later code may take their names. */
+export const reservedFaultCodes = [
+  'DEADLINE_PASSED',
+  'NO_ISSUING_KEY',
+] as const satisfies readonly FaultCode[];
+export type EmittedFaultCode = Exclude<FaultCode, (typeof reservedFaultCodes)[number]>;
+
 /** A fault as a value: a closed code and one sentence of detail. */
 export type Fault = { readonly code: FaultCode; readonly detail: string };
 
-export const fault = (code: FaultCode, detail?: string): Fault => ({
+export const fault = (code: EmittedFaultCode, detail?: string): Fault => ({
   code,
   detail: detail === undefined ? faults[code].says : detail,
 });

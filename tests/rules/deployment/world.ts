@@ -4,10 +4,8 @@ import { readFileSync } from 'node:fs';
 import { cpSync } from 'node:fs';
 import path from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { describeCounts } from '@calbus/cli/commands/watch';
-import { operatorEvent } from '@calbus/contracts/events';
+import { describeCounts } from '@calbus/operator-client/text';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
-import { streams } from '@calbus/contracts/streams';
 import { subjects } from '@calbus/contracts/subjects';
 import { sendClearinghouseCommand } from '@calbus/operator-client/clearinghouse-commands';
 import { connectOperator, type OperatorClient } from '@calbus/operator-client/client';
@@ -16,7 +14,7 @@ import { observe } from '@calbus/operator-client/diagnosis/observer';
 import { verifyLedger } from '@calbus/operator-client/ledger/verification';
 import { openLiveCounts, readLiveCounts } from '@calbus/operator-client/live-counts';
 import { loadProfile, readSecret, terminalServerSeedFile } from '@calbus/operator-client/profile';
-import { readStreamTail } from '@calbus/operator-client/stream-tail';
+import { readEvents } from '@calbus/operator-client/stream-tail';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
@@ -148,8 +146,8 @@ export const openWorld = async (site: Site, account: string): Promise<World> => 
       return describeCounts(live ?? { head: null, pools: [] });
     },
     events: async () => {
-      const found = await readStreamTail(operator(), streams.events.name, operatorEvent, MAX_EVENTS);
-      return found.map(({ body }) => `${body.event} ${body.about}`);
+      const found = await readEvents(operator(), MAX_EVENTS);
+      return found.map(({ event, about }) => `${event} ${about}`);
     },
     diagnose: async () =>
       diagnose(await observe(loadProfile(path.join(site.dataDir, 'observer.json')), undefined)),

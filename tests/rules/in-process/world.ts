@@ -1,6 +1,6 @@
 // A world in this process. Time is the test's: it moves while everything waits, and nothing waits for the machine's clock.
 
-import { describeCounts } from '@calbus/cli/commands/watch';
+import { describeCounts } from '@calbus/operator-client/text';
 import { createAudit } from '@calbus/audit/audit';
 import { inboxes } from '@calbus/contracts/identities';
 import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-command-messages';

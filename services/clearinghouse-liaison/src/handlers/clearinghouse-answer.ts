@@ -13,7 +13,7 @@ import {
 import type { PurchasedCals, Installable, AgreementReference } from '@calbus/contracts/purchases';
 import type { OfflineProblem } from '@calbus/contracts/offline-exchange-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
-import { fault, type Fault, type FaultCode } from '@calbus/contracts/faults';
+import { fault, type Fault, type EmittedFaultCode } from '@calbus/contracts/faults';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import { publicJwk, verifyChain } from '@calbus/licenses/certificates';
 import { openStatement } from '@calbus/licenses/statements';
@@ -48,7 +48,11 @@ type Verdict = {
   readonly within?: () => void;
 };
 
-const dead = (code: FaultCode, says: string, problem: OfflineProblem = 'NOT_GENUINE'): AnswerOutcome => ({
+const dead = (
+  code: EmittedFaultCode,
+  says: string,
+  problem: OfflineProblem = 'NOT_GENUINE',
+): AnswerOutcome => ({
   kind: 'dead',
   fault: fault(code, says),
   problem,

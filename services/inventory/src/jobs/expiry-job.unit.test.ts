@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
+import { fault, FaultError, type EmittedFaultCode } from '@calbus/contracts/faults';
 import { createLog } from '@calbus/runtime/log';
 import type { Alert } from '../projections/alerts.ts';
 import { DAY_MS } from '../state/limits.ts';
@@ -17,7 +17,7 @@ const ended = () => {
   s.request();
   s.now += 61 * DAY_MS;
   const told: Alert[] = [];
-  const world = { failing: undefined as FaultCode | undefined, suspect: false };
+  const world = { failing: undefined as EmittedFaultCode | undefined, suspect: false };
   const commit = scenarioCommit(s, () => {
     if (world.failing) throw new FaultError(fault(world.failing));
   });

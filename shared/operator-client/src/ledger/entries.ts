@@ -3,7 +3,7 @@
 import type { AuditedLicense, AuditedState } from '@calbus/audit/audited-state';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { OperatorRow, RowId } from '@calbus/contracts/rows';
-import { day, grouped, moment } from '@calbus/cli/print';
+import { day, grouped, moment } from '../text.ts';
 import { rowDescriptions } from '../row-descriptions.ts';
 
 export type LedgerEntry = {
