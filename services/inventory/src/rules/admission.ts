@@ -114,9 +114,9 @@ export const refuseNewLicense = (
   state: State,
   { terminalServerId }: Asker,
   act: PerDeviceAct,
-  { now, storageNearlyFull }: { readonly now: number; readonly storageNearlyFull: boolean },
+  { at, storageNearlyFull }: { readonly at: number; readonly storageNearlyFull: boolean },
 ): AdmissionRefusal | undefined => {
   if (!givesNew(act)) return undefined;
-  const facts = { quotas: quotasOf(state, terminalServerId, now), storageNearlyFull, act };
+  const facts = { quotas: quotasOf(state, terminalServerId, at), storageNearlyFull, act };
   return firstMatch<NewLicenseFacts, AdmissionRow<NewLicenseFacts>>(newLicenseAdmission, facts);
 };

@@ -3,7 +3,7 @@
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { isLive } from './live-licenses.ts';
-import { holderOf } from './device-merge.ts';
+import { holderOf } from '../state/merges.ts';
 import { currentActivation, licenseOf, poolOf, type Pack, type State } from '../state/state.ts';
 
 /** How far the life of the ledger that a license is of has survived; undefined where it is no earlier life of this one. */

@@ -60,8 +60,8 @@ const forgetEndedEarly = (state: BaseState, at: number): void => {
 /** Applies a valid batch, committed at `sequence` with this hash. */
 export const applyBatch = (state: BaseState, batch: LedgerBatch, sequence: number, hash: string): void => {
   forget(state, batch.at);
-  const place = { generation: batch.generation, sequence, at: batch.at, term: batch.term };
-  for (const record of batch.records) evolve(state, record, place);
+  const position = { generation: batch.generation, sequence, at: batch.at };
+  for (const record of batch.records) evolve(state, record, position);
   const records = state.head.records + batch.records.length;
   state.head = { ...state.head, sequence, hash, time: batch.at, term: batch.term, records };
 };
