@@ -123,7 +123,7 @@ export const openWorld = async (site: Site, account: string): Promise<World> => 
       await site.start(account, offset);
       await status();
     },
-    wait: async (ms) => void (await sleep(ms)),
+    wait: (ms) => sleep(ms),
     eventually: poll,
     send: (...of) => operator().askAny(...of),
     query,
