@@ -11,15 +11,15 @@ import { connect, type Decision, type TerminalServer } from '@calbus/terminal-se
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 let file: string;
 let other: string;
 let passphrase: string;
 const services: ServiceProcess[] = [];
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   file = path.join(s.deployment.dataDir, 'server.backup');
   other = path.join(s.deployment.dataDir, 'altered.backup');

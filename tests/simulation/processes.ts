@@ -45,7 +45,8 @@ import { startingPoint } from '../../services/inventory/src/handlers/starting-po
 import type { Restoring } from '../../services/inventory/src/handlers/restore.ts';
 import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
 import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
-import { handleBatch, type RequestDeps } from '../../services/issuer/src/handlers/requests.ts';
+import type { RequestDeps } from '../../services/issuer/src/handlers/queued-request.ts';
+import { handleBatch } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger, SnapshotStore } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
 import type { Redis } from './redis.ts';
@@ -322,7 +323,7 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
         publishFault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
       signer: {
-        sign: (facts) => ({ license: signed(facts), anew: true }),
+        sign: (facts) => ({ license: signed(facts), fresh: true }),
         signBatch: () => undefined,
         verify: () => ({ ok: false, why: 'none is presented' }),
       },

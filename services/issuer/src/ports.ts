@@ -52,8 +52,8 @@ export type TerminalServers = {
 };
 
 export type Signer = {
-  /** The signed license; undefined while there is no key that may sign it. `anew`: it was not given lately, by this issuer. */
-  readonly sign: (facts: LicenseFacts) => { readonly license: string; readonly anew: boolean } | undefined;
+  /** The signed license; undefined while there is no key that may sign it. `fresh`: it was signed now; else it is from the cache. */
+  readonly sign: (facts: LicenseFacts) => { readonly license: string; readonly fresh: boolean } | undefined;
   /** One signature for licenses that were signed here; undefined where there is no key that signed them all, or nothing to be gained. */
   readonly signBatch: (licenses: readonly string[]) => string | undefined;
   /** `chain`: of its issuing key, as whoever shows it gave it. `unknown` is said only until what is trusted here is newer than its being shown. */

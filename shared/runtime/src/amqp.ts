@@ -12,8 +12,10 @@ import { tlsAdvice, type TlsNames } from './tls-advice.ts';
 export const amqpConfig = {
   rabbitmqUrl: z
     .string()
-    .regex(/^amqps?:\/\/[^\s@/]+\/?$/, 'must be amqp://host:port, without user and password')
-    .describe('`amqp://host:port` or `amqps://host:port`, without user and password.'),
+    .regex(/^amqps?:\/\/[^\s@/]+(\/[A-Za-z0-9._-]*)?$/, 'must be amqp://host:port, without user and password')
+    .describe(
+      '`amqp://host:port` or `amqps://host:port`, without user and password; `/name` at the end names a virtual host.',
+    ),
   rabbitmqUser: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -')
@@ -122,7 +124,8 @@ const deliveryOf = (m: ConsumeMessage): AmqpDelivery => {
 };
 
 export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
-  const { protocol, hostname, port } = new URL(o.url);
+  const { protocol, hostname, port, pathname } = new URL(o.url);
+  const vhost = pathname.slice(1) || '/';
   let current: ConfirmChannel | undefined;
   let closing = false;
   let handling: Promise<void> = Promise.resolve();
@@ -179,7 +182,7 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
       port: port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port),
       username: o.user,
       password: o.password,
-      vhost: '/',
+      vhost,
       heartbeat: 10,
     },
     {

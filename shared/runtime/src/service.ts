@@ -84,10 +84,15 @@ const logReadiness = async (
 /** Exit codes: 0 stopped, 1 failed, 2 the configuration is refused. */
 export const runService = async <S extends z.ZodObject>(spec: ServiceSpec<S>): Promise<void> => {
   const argv = process.argv.slice(2);
+  if (argv.includes('--version')) {
+    process.stdout.write(`calbus ${spec.name} ${version}\n`);
+    return;
+  }
   if (argv.includes('--help')) {
     process.stdout.write(`${spec.name}: a service of calbus ${version}.
-  --check  only checks its configuration
-  --print  prints its configuration as it is in force
+  --check    only checks its configuration
+  --print    prints its configuration as it is in force
+  --version  prints its version
 It is told by variables of its environment:
 ${formatHelp(spec.config)}
 `);

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { binaryNames, ensureServers } from '@calbus/local/binaries';
 import { exitWithParent } from '@calbus/local/parent-process';
 import { repositoryRoot } from '@calbus/local/repository';
+import { SHARED_RABBITMQ, startSharedRabbitmq } from '../shared-rabbitmq.ts';
 import { COUNTS_FILE } from './report.ts';
 import { USAGE_FILE, usageBySuite } from './usage.ts';
 
@@ -64,13 +65,20 @@ async function main(args: readonly string[]): Promise<number> {
     ...(first.length > 0 ? [[...ALL, ...options, ...first]] : []),
     ...(last.length > 0 ? [[...IN_CONTAINERS, ...options, ...last]] : []),
   ];
-  return await runParts(parts);
+  // One deployment alone starts its RabbitMQ itself, in the same time.
+  const isShared = first.filter((file) => suiteOf(file) === 'flow').length > 1;
+  await using rabbitmq = isShared ? await startSharedRabbitmq() : undefined;
+  return await runParts(parts, rabbitmq === undefined ? {} : { [SHARED_RABBITMQ]: rabbitmq.folder });
 }
 
-async function runParts(parts: readonly (readonly string[])[]): Promise<number> {
+async function runParts(
+  parts: readonly (readonly string[])[],
+  shared: Readonly<Record<string, string>>,
+): Promise<number> {
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-tests-'));
   const usageFile = process.env[USAGE_FILE] ?? path.join(dir, 'usage');
   const env = {
+    ...shared,
     [USAGE_FILE]: usageFile,
     // Services and commands are started hundreds of times: each compiles its sources once a run.
     NODE_COMPILE_CACHE:

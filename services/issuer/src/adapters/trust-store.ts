@@ -139,10 +139,10 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
       const { kid, key } = chosen;
       const before = given.get(facts.licenseId);
       if (before?.kid === kid && isDeepStrictEqual(before.facts, facts))
-        return { license: before.license, anew: false };
+        return { license: before.license, fresh: false };
       const license = signLicense(key, kid, facts);
       given.set(facts.licenseId, { kid, facts, license });
-      return { license, anew: true };
+      return { license, fresh: true };
     },
     signBatch: (licenses) => {
       const [first = '', ...others] = licenses;

@@ -27,7 +27,8 @@ import { startRedis } from '@calbus/local/servers/redis';
 import type { Servers } from '@calbus/local/start-servers';
 import { inboxOf, type TestIdentity } from '@calbus/test-support/nats-bus';
 import { startService as startAlone, type ServiceProcess } from '@calbus/test-support/service-process';
-import { runMain, type CommandResult } from '../support/command.ts';
+import { claimVirtualHost } from './shared-rabbitmq.ts';
+import { runMain, type CommandResult } from './command.ts';
 
 /** The hardware id of the n-th device. */
 export const hw = (n: number): string => `00000104${n.toString(16).padStart(32, '0')}`;
@@ -35,7 +36,7 @@ export const hw = (n: number): string => `00000104${n.toString(16).padStart(32, 
 /** The papers of the purchase that `npm start` shows. */
 const sampleAgreement = path.join(repositoryRoot, 'deploy/local/sample-agreement.json');
 
-export type System = {
+export type TestDeployment = {
   readonly deployment: Deployment;
   readonly servers: Servers;
   /** One, or the three of a cluster; "servers" has the addresses of all. */
@@ -58,13 +59,15 @@ export type System = {
 };
 
 /** Starts everything; terminal servers ts1 (Per Device) and ts2 (Per User), both 2003. */
-export const startSystem = async (
+export const startDeployment = async (
   o: {
     readonly cluster?: boolean;
     readonly env?: Readonly<Record<string, string>>;
     readonly awaitRestore?: boolean;
+    /** For a test that stops RabbitMQ, or reads its files: not a virtual host of the run's. */
+    readonly ownRabbitmq?: boolean;
   } = {},
-): Promise<System> => {
+): Promise<TestDeployment> => {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-flow-'));
   const undo: (() => Promise<void>)[] = [];
   const dispose = async (): Promise<void> => {
@@ -73,6 +76,7 @@ export const startSystem = async (
     else rmSync(dataDir, { recursive: true, force: true });
   };
   try {
+    const shared = o.ownRabbitmq ? undefined : claimVirtualHost(dataDir);
     const deployment = prepareDeployment(dataDir, {
       ts1: { mode: 'per-device', version: '2003' },
       ts2: { mode: 'per-user', version: '2003' },
@@ -86,7 +90,7 @@ export const startSystem = async (
     const [bus, redisServer, rabbitmq] = await Promise.all([
       o.cluster ? startNatsCluster(natsOptions) : alone(),
       startRedis({ dataDir: path.join(dataDir, 'redis'), ...r }),
-      startRabbitmq({ dataDir: path.join(dataDir, 'rabbitmq'), ...q }),
+      shared ?? startRabbitmq({ dataDir: path.join(dataDir, 'rabbitmq'), ...q }),
     ]);
     const { nodes } = bus;
     // Whoever is told where NATS is, is told of all nodes.
