@@ -23,7 +23,7 @@ import { issuerMetrics } from '../../../services/issuer/src/adapters/metrics.ts'
 import { natsTerminalServers } from '../../../services/issuer/src/adapters/terminal-servers.ts';
 import { openTrustStore } from '../../../services/issuer/src/adapters/trust-store.ts';
 import { handleBatch } from '../../../services/issuer/src/handlers/requests.ts';
-import type { Random } from '../../../services/inventory/src/rules/decision.ts';
+import type { Random } from '../../../services/inventory/src/rules/ruling.ts';
 import type { MemoryBus } from './bus.ts';
 import type { ManualClock } from './clock.ts';
 import { newInventoryStorage, startInventory, type InventoryStorage } from './inventory.ts';

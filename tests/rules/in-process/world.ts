@@ -28,7 +28,7 @@ import { sendRequest } from '@calbus/runtime/request';
 import { memoryStore } from '@calbus/terminal-server/memory-store';
 import type { TerminalServer } from '@calbus/terminal-server/client';
 import { openTerminalServer } from '@calbus/terminal-server/terminal-server';
-import type { Random } from '../../../services/inventory/src/rules/decision.ts';
+import type { Random } from '../../../services/inventory/src/rules/ruling.ts';
 import { agreement, terminalServerId, type AdmittingServer, type World } from '../world.ts';
 import { memoryBus } from './bus.ts';
 import { drive, manualClock } from './clock.ts';
@@ -177,6 +177,7 @@ export const openWorld = async (): Promise<World> => {
       await start();
       await status();
     },
+    wait: (ms) => run(clock.sleep(ms)),
     eventually,
     send: askAny,
     query,

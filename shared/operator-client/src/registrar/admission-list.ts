@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import path from 'node:path';
 import { admissionList, type AdmissionEntries } from '@calbus/contracts/admission-list';
 import { terminalServerUsers } from '@calbus/contracts/nats-users';
+import { laterFormatProblem } from '@calbus/contracts/stored-format';
 import { Problem } from '../problem.ts';
 
 const listFile = (folder: string): string => path.join(folder, 'terminal-servers.json');
@@ -46,6 +47,8 @@ export const readAdmissionList = (folder: string): AdmissionEntries => {
     const why = codeOf(error) === 'ENOENT' ? 'is not there' : 'cannot be read';
     throw new Problem('NO_LIST', `${file} ${why}: is "folder" of the profile the deployment's?`);
   }
+  const later = laterFormatProblem(file, value, 1);
+  if (later !== undefined) throw new Problem('LATER_VERSION', later);
   const parsed = admissionList.safeParse(value);
   if (parsed.success) return parsed.data.terminalServers;
   const where = parsed.error.issues[0]?.path.join('.') ?? '';

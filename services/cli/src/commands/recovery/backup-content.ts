@@ -9,8 +9,6 @@ import type { ProgressReport } from '@calbus/operator-client/progress';
 import { withProgress } from '../../progress.ts';
 import { damaged, openEncrypted, type EncryptedFile } from './encrypted-file.ts';
 
-export const FORMAT = 1;
-
 const manifest = z.object({
   madeAt: instant,
   madeBy: name,
@@ -121,11 +119,6 @@ const checkLines = async (file: EncryptedFile, report: ProgressReport): Promise<
 /** Checks the whole file before any of it is used. Throws a Problem with the first fault. */
 export const openBackup = async (file: string, passphrase: string): Promise<Backup> => {
   const encrypted = await openEncrypted(file, passphrase);
-  if (encrypted.format !== FORMAT)
-    throw new Problem(
-      'LATER_VERSION',
-      `The backup has format ${encrypted.format}: use a later version of calbus.`,
-    );
   return {
     manifest: await withProgress('Checking messages', (report) => checkLines(encrypted, report)),
     async *lines() {

@@ -14,7 +14,7 @@ import { openLedgerReader } from '@calbus/operator-client/ledger/reader';
 import { Problem } from '@calbus/operator-client/problem';
 import type { ProgressReport } from '@calbus/operator-client/progress';
 import { withProgress } from '../../progress.ts';
-import { FORMAT, newTally, type Line, type Manifest } from './backup-content.ts';
+import { newTally, type Line, type Manifest } from './backup-content.ts';
 import { writeEncrypted } from './encrypted-file.ts';
 
 const liaisonRows = async function* (operator: OperatorClient): AsyncGenerator<LiaisonRow> {
@@ -64,7 +64,7 @@ export const writeBackup = async (
     manifest = tally.manifest(Date.now(), operatorName());
     yield `${JSON.stringify({ is: 'manifest', manifest })}\n`;
   };
-  await withProgress('Backing up', (report) => writeEncrypted(file, passphrase, lines(report), FORMAT));
+  await withProgress('Backing up', (report) => writeEncrypted(file, passphrase, lines(report)));
   if (!manifest) throw new Error('a backup was written without its manifest');
   return manifest;
 };

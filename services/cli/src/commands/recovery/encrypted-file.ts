@@ -16,8 +16,11 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGunzip, createGzip } from 'node:zlib';
 import { z } from 'zod';
+import { laterFormatProblem } from '@calbus/contracts/stored-format';
 import { Problem } from '@calbus/operator-client/problem';
 
+/** The format of the header and of the lines. */
+const BACKUP_FORMAT = 1;
 const MAGIC = 'calbus backup';
 const MAX_PIECE_BYTES = 1_048_576;
 const TAG_BYTES = 16;
@@ -26,9 +29,10 @@ const FRAME_BYTES = 4;
 const LAST_PIECE = 0x8000_0000;
 const MAX_HEADER_BYTES = 2_048;
 
+const anyBackup = z.object({ is: z.literal(MAGIC) });
 const header = z.object({
   is: z.literal(MAGIC),
-  format: z.int().min(1),
+  format: z.literal(BACKUP_FORMAT),
   compression: z.literal('gzip'),
   cipher: z.literal('aes-256-gcm'),
   kdf: z.object({
@@ -143,10 +147,9 @@ export const writeEncrypted = async (
   file: string,
   passphrase: string,
   lines: AsyncIterable<string>,
-  format: number,
 ): Promise<void> => {
   const kdf = { name: 'scrypt' as const, n: 131_072, r: 8, p: 1, salt: randomBytes(16).toString('hex') };
-  const h: Header = { is: MAGIC, format, compression: 'gzip', cipher: 'aes-256-gcm', kdf };
+  const h: Header = { is: MAGIC, format: BACKUP_FORMAT, compression: 'gzip', cipher: 'aes-256-gcm', kdf };
   const keys = await keysOf(passphrase, kdf);
   const part = `${file}.part`;
   const first = `${JSON.stringify({ ...h, check: checkOf(keys, h) })}\n`;
@@ -188,6 +191,10 @@ const readHeader = async (file: string) => {
     } catch {
       value = undefined;
     }
+    const later = anyBackup.safeParse(value).success
+      ? laterFormatProblem(file, value, BACKUP_FORMAT)
+      : undefined;
+    if (later !== undefined) throw new Problem('LATER_VERSION', later);
     const parsed = checkedHeader.safeParse(value);
     if (!parsed.success) throw new Problem('NO_BACKUP', `${file} is no backup of calbus.`);
     const { check, ...h } = parsed.data;
@@ -198,7 +205,6 @@ const readHeader = async (file: string) => {
 };
 
 export type EncryptedFile = {
-  readonly format: number;
   /** All lines, from the first on at each call. Throws a Problem at the first fault. */
   readonly lines: () => AsyncGenerator<string>;
 };
@@ -214,7 +220,6 @@ export const openEncrypted = async (file: string, passphrase: string): Promise<E
       'The passphrase is not the one of this backup, or the beginning of the file was changed.',
     );
   return {
-    format: h.format,
     async *lines() {
       const source = createReadStream(file, { start: size });
       const gunzip = createGunzip();

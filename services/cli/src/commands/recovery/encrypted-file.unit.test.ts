@@ -18,7 +18,7 @@ let bytes: Buffer;
 before(async () => {
   dir = mkdtempSync(path.join(tmpdir(), 'calbus-encrypted-'));
   file = path.join(dir, 'whole');
-  await writeEncrypted(file, PASSPHRASE, each(lines), 1);
+  await writeEncrypted(file, PASSPHRASE, each(lines));
   bytes = readFileSync(file);
 });
 after(() => rmSync(dir, { recursive: true }));
@@ -101,6 +101,12 @@ test('what cannot be finished leaves no file', async () => {
     await Promise.resolve();
     throw new Problem('UNREACHABLE', 'away');
   }
-  await assert.rejects(writeEncrypted(half, PASSPHRASE, breaks(), 1), problem('UNREACHABLE'));
+  await assert.rejects(writeEncrypted(half, PASSPHRASE, breaks()), problem('UNREACHABLE'));
   assert.ok(!existsSync(half) && !existsSync(`${half}.part`));
+});
+
+test('a backup of a later release is refused as such, also if its header is another one', async () => {
+  const later = path.join(dir, 'later');
+  writeFileSync(later, `${JSON.stringify({ is: 'calbus backup', format: 2, cipher: 'another' })}\n`);
+  await assert.rejects(openEncrypted(later, PASSPHRASE), problem('LATER_VERSION'));
 });

@@ -1,35 +1,46 @@
-// What records have in common: where they stand, what the request that they answer is told again, what is counted by terminal server.
+// The outcomes that records give to requests, and the counts of each terminal server.
 
 import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RowId } from '@calbus/contracts/rows';
+import type { LedgerPosition } from '@calbus/contracts/tokens';
+import type { ProductVersion } from '@calbus/contracts/versions';
 import type { State, TerminalServerCounts } from './state.ts';
 
 export type RecordOf<K extends LedgerRecord['kind']> = Extract<LedgerRecord, { kind: K }>;
 
-/** Where a record stands: the batch that carries it. */
-export type BatchPosition = {
-  readonly generation: string;
-  readonly sequence: number;
-  readonly at: number;
-  readonly term: number;
-};
+/** The batch that carries a record: its position, and its ledger time. */
+export type BatchPosition = LedgerPosition & { readonly at: number };
+
+export const positionOf = ({ generation, sequence }: LedgerPosition): LedgerPosition => ({
+  generation,
+  sequence,
+});
+
+/** The outcome of a request that the batch records. */
+export const outcomeAt = (
+  batch: BatchPosition,
+  { requestId, row }: { readonly requestId: string; readonly row: RowId },
+  outcome: AllocationOutcome,
+): AllocationAnswer => ({ requestId, row, decidedAt: batch.at, position: positionOf(batch), outcome });
+
+export const userOutcome = (entry: {
+  readonly userKey: string;
+  readonly version: ProductVersion;
+  readonly notAfter: number | null;
+}): AllocationOutcome => ({
+  kind: 'per-user',
+  userKey: entry.userKey,
+  version: entry.version,
+  notAfter: entry.notAfter,
+});
 
 export const rememberOutcome = (
   state: State,
-  place: BatchPosition,
-  record: { requestId: string; row: RowId },
+  batch: BatchPosition,
+  record: { readonly requestId: string; readonly row: RowId },
   outcome: AllocationOutcome,
-): void => {
-  const answer: AllocationAnswer = {
-    requestId: record.requestId,
-    row: record.row,
-    decidedAt: place.at,
-    position: { generation: place.generation, sequence: place.sequence },
-    outcome,
-  };
-  state.outcomes.set(record.requestId, answer);
-};
+): void => state.outcomes.set(record.requestId, outcomeAt(batch, record, outcome));
 
 const noWindow = { number: 0, count: 0 };
 export const noCounts: TerminalServerCounts = {
@@ -50,7 +61,7 @@ export const countFor = (
   state.terminalServers.set(terminalServerId, { ...counts, [what]: counts[what] + times });
 };
 
-/** Counts a new license in the stretch of time that its quota is for (S3). */
+/** Counts a new license in the window of its quota (S3). */
 export const countInWindow = (
   state: State,
   terminalServerId: string,
