@@ -38,6 +38,8 @@ export type World = {
   readonly monotonic: () => number;
   /** Moves the clock, with a restart of the license server. Not to the past. */
   readonly passUntil: (instant: number) => Promise<void>;
+  /** Lets this many milliseconds pass without a restart. */
+  readonly wait: (ms: number) => Promise<void>;
   /** Polls until the value is accepted (default: truthy). Throws if that takes long. */
   readonly eventually: <T>(what: string, poll: Poll<T>, accept?: (value: T) => boolean) => Promise<T>;
   /** A request on a subject, as an operator. */

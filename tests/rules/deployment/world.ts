@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { cpSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { describeCounts } from '@calbus/operator-client/text';
 import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
@@ -122,6 +123,7 @@ export const openWorld = async (site: Site, account: string): Promise<World> => 
       await site.start(account, offset);
       await status();
     },
+    wait: (ms) => sleep(ms),
     eventually: poll,
     send: (...of) => operator().askAny(...of),
     query,

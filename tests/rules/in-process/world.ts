@@ -177,6 +177,7 @@ export const openWorld = async (): Promise<World> => {
       await start();
       await status();
     },
+    wait: (ms) => run(clock.sleep(ms)),
     eventually,
     send: askAny,
     query,

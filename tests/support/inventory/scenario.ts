@@ -15,7 +15,7 @@ import { applyBatch } from '../../../services/inventory/src/state/fold.ts';
 import { planMerge, planUndoMerge } from '../../../services/inventory/src/rules/device-merge.ts';
 import { checkRevocation, type RevocationCheck } from '../../../services/inventory/src/rules/revocation.ts';
 import { decisionFactsOf } from '../../../services/inventory/src/explain/decision-facts.ts';
-import { DAY_MS } from '../../../services/inventory/src/state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { emptyState, type BaseState } from '../../../services/inventory/src/state/state.ts';
 
 export const hw = (n: number): string => n.toString(16).padStart(40, '0');

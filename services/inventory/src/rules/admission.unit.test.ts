@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../state/limits.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '@calbus/contracts/durations';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 
 const said = (a: AllocationAnswer): string =>

@@ -1,10 +1,10 @@
+import { poolCounts } from '../state/pools.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
-import { DAY_MS, HOUR_MS } from '../state/limits.ts';
+import { DAY_MS, HOUR_MS } from '@calbus/contracts/durations';
 import { isActivated } from '../state/state.ts';
-import { poolCounts } from './stock.ts';
 import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const license = (a: AllocationAnswer): LicenseFacts => {

@@ -1,5 +1,6 @@
 // Random stories of a license server, checked after every step against a model that folds the ledger by its own rules.
 
+import { poolAfterPackChange, poolCounts, setPool } from '../state/pools.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -12,9 +13,8 @@ import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { rows } from '@calbus/contracts/rows';
 import { compareVersions, productVersions, type ProductVersion } from '@calbus/contracts/versions';
 import { applyBatch, voidReason } from '../state/fold.ts';
-import { DAY_MS, HOUR_MS } from '../state/limits.ts';
-import { emptyState, setPool, type Pack, type State } from '../state/state.ts';
-import { poolCounts, poolAfterPackChange } from './stock.ts';
+import { DAY_MS, HOUR_MS } from '@calbus/contracts/durations';
+import { emptyState, type Pack, type State } from '../state/state.ts';
 import {
   earlierLicense,
   hw,

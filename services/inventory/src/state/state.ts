@@ -289,26 +289,6 @@ export const licenseOf = (state: State, licenseId: string): License | undefined 
     : state.devices.get(owner)?.licenses.find((l) => l.licenseId === licenseId);
 };
 
-export const poolKey = (version: ProductVersion, mode: LicensingMode): string => `${version} ${mode}`;
-
-export const poolOf = (state: State, version: ProductVersion, mode: LicensingMode): Pool =>
-  state.pools.get(poolKey(version, mode)) ?? {
-    version,
-    mode,
-    installed: 0,
-    issued: 0,
-    reserved: 0,
-    withheld: 0,
-    deficit: 0,
-    revoked: 0,
-    temporary: 0,
-    open: [],
-  };
-
-export const setPool = (state: State, pool: Pool): void => {
-  state.pools.set(poolKey(pool.version, pool.mode), pool);
-};
-
 export const expiryKey = (hour: number, version: ProductVersion): string => `${hour} ${version}`;
 
 /** Who was refused is the device; of a Per User CAL the user, wherever he is. */
