@@ -101,10 +101,10 @@ suite('the catalogue, of which docs/contracts.md has the table', () => {
 
   test('has every question that is asked or answered anywhere', () => {
     const asked = new Set<string>();
-    for (const file of globSync('services/*/src/**/*.ts', { cwd: repository })) {
+    for (const file of globSync('{services,shared}/*/src/**/*.ts', { cwd: repository })) {
       const source = readFileSync(path.join(repository, file), 'utf8');
       for (const [, of, role = '', name = ''] of source.matchAll(
-        /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^']+)',?\s*\)/g,
+        /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^'*]+)',?\s*\)/g,
       ))
         asked.add(subjects[of === 'inventory' ? 'inventory' : 'liaison'].query(role, name));
     }

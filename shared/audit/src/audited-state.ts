@@ -47,7 +47,7 @@ export type AuditedPack = {
   held: number;
   /** CALs kept for licenses that are learned again. */
   reserved: number;
-  /** CALs that nobody is given while the Clearinghouse is asked to take them. */
+  /** CALs that no device gets while the Clearinghouse decides whether it takes them. */
   withheld: number;
 };
 
@@ -328,7 +328,7 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
   const recordUser = ({ userKey, version, notAfter }: RecordOf<'user-recorded'>): void => {
     const own = users.get(userKey) ?? new Map<number, number>();
     const n = age(version);
-    if (perUser === 'unmonitored') wrong('I9', `user ${userKey} was recorded while nobody is counted`);
+    if (perUser === 'unmonitored') wrong('I9', `user ${userKey} was recorded while users are not counted`);
     if (certificateUntil < time) wrong('I2', 'a user was recorded while not activated');
     if ((seats[n] ?? 0) === 0) wrong('I2', `user ${userKey} was recorded against no CAL`);
     if (own.has(n)) wrong('I1', `user ${userKey} was recorded twice`);
@@ -421,7 +421,8 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
         const entries = users.get(r.userKey);
         const end = entries?.get(age(r.version)) ?? -1;
         if (certificateUntil < time) wrong('I2', 'a user was extended while not activated');
-        if (perUser === 'unmonitored') wrong('I9', `user ${r.userKey} was extended while nobody is counted`);
+        if (perUser === 'unmonitored')
+          wrong('I9', `user ${r.userKey} was extended while users are not counted`);
         if (end > time && r.notAfter > end) entries?.set(age(r.version), r.notAfter);
         else wrong('I1', `a user was extended that was not live: ${r.userKey}`);
         return;

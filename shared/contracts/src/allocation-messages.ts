@@ -53,7 +53,7 @@ export const allocation = z.discriminatedUnion('kind', [
     terminalServerId: token,
     license: licenseFacts,
   }),
-  /** A terminal server says how it stands. */
+  /** The status of a terminal server. */
   z.object({
     kind: z.literal('stands'),
     requestId: token,
