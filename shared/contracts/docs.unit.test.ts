@@ -105,7 +105,7 @@ suite('the catalogue, of which docs/contracts.md has the table', () => {
       if (file.startsWith('shared/contracts/')) continue;
       const source = readFileSync(path.join(repository, file), 'utf8');
       for (const [, of, role = '', name = ''] of source.matchAll(
-        /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^']+)',?\s*\)/g,
+        /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^'*]+)',?\s*\)/g,
       ))
         asked.add(subjects[of === 'inventory' ? 'inventory' : 'liaison'].query(role, name));
       if (!file.endsWith('operator-client/src/queries.ts')) continue;
