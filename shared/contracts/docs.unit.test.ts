@@ -108,11 +108,15 @@ suite('the catalogue, of which docs/contracts.md has the table', () => {
     for (const [role, queries] of Object.entries(liaisonQueries))
       for (const name of Object.keys(queries)) asked.add(subjects.liaison.query(role, name));
     for (const file of globSync('{services,shared}/*/src/**/*.ts', { cwd: repository })) {
+      if (file.startsWith('shared/contracts/')) continue;
       const source = readFileSync(path.join(repository, file), 'utf8');
       for (const [, of, role = '', name = ''] of source.matchAll(
         /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^'*]+)',?\s*\)/g,
       ))
         asked.add(subjects[of === 'inventory' ? 'inventory' : 'liaison'].query(role, name));
+      if (!file.endsWith('operator-client/src/queries.ts')) continue;
+      for (const [, of, name = ''] of source.matchAll(/\b(inventory|liaison)\('([^']+)'\)/g))
+        asked.add(subjects[of === 'inventory' ? 'inventory' : 'liaison'].query('operator', name));
     }
     assert.ok(asked.size > 10);
     assert.deepEqual(
