@@ -1,6 +1,7 @@
 // What a decision costs as the state grows, and for how long a snapshot keeps the leader from its work: in this process, without
 // servers, since both are about processor time only.
 
+import { poolCounts } from '../../services/inventory/src/state/pools.ts';
 import { randomBytes } from 'node:crypto';
 import { encode } from '@calbus/contracts/envelope';
 import { inventoryDecisionFacts, type DecisionFacts } from '@calbus/contracts/explain-messages';
@@ -14,7 +15,6 @@ import { evolve } from '../../services/inventory/src/state/evolve.ts';
 import { decisionFactsOf } from '../../services/inventory/src/explain/decision-facts.ts';
 import { freezeState } from '../../services/inventory/src/state/snapshot-entries.ts';
 import { draftOf, type BaseState } from '../../services/inventory/src/state/state.ts';
-import { poolCounts } from '../../services/inventory/src/rules/stock.ts';
 import { createFollower } from '../../services/inventory/src/handlers/follow.ts';
 import { chunksOf, newDigest } from '../../services/inventory/src/handlers/snapshot-bytes.ts';
 import type { Ledger } from '../../services/inventory/src/ports.ts';

@@ -1,6 +1,6 @@
 // What the issuer's handlers need of the outside, in their own words.
 
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import type { Body } from '@calbus/contracts/envelope';
@@ -35,7 +35,7 @@ export type RequestMetrics = {
 
 export type Inventory = {
   /** The leader's answers in the order of the items. Rejects with a fault. */
-  readonly allocate: (items: readonly Allocation[]) => Promise<readonly AllocationAnswer[]>;
+  readonly allocate: (items: readonly Allocation[]) => Promise<readonly Outcome[]>;
   /** The newest place of the ledger that was heard of. */
   readonly position: () => LedgerPosition | undefined;
 };

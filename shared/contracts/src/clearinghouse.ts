@@ -44,7 +44,7 @@ const statement = {
   issuedAt: instant,
 };
 
-/** Why a license server is activated anew. */
+/** Why a license server is activated again. */
 export const reactivationReasons = {
   redeployed: 'The license server was set up again.',
   'certificate-corrupt': 'Its certificate was damaged.',

@@ -61,7 +61,7 @@ export const installedPack = z.object({
   version: productVersion,
   mode: licensingMode,
   quantity: z.int().min(1),
-  /** Kept for licenses that are learned again, or given to nobody while the Clearinghouse is asked to take them; absent: none. */
+  /** CALs for readmitted licenses, and CALs that are withheld while the Clearinghouse decides whether it takes them; absent: 0. */
   reserved: z.int().optional(),
   withheld: z.int().optional(),
   issued: z.int().min(0),
@@ -116,7 +116,7 @@ export type HeldLicense = z.infer<typeof heldLicense>;
 export const queryTerminalServers = contract(
   'inventory.query.terminal-servers',
   1,
-  'Which terminal servers are known, and how they stand.',
+  'The known terminal servers, each with its status.',
   z.object({
     /** Only this one. */
     terminalServerId: token.optional(),

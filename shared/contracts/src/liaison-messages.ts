@@ -30,7 +30,7 @@ export const liaisonInstall = contract(
 export const liaisonReactivate = contract(
   'liaison.reactivate',
   1,
-  'An operator has the license server activated anew: a new key, certificate and epoch under the same license server id.',
+  'An operator has the license server activated again: a new key, certificate and epoch under the same license server id.',
   z.object({
     commandId: token,
     reason: reactivationReason,

@@ -90,8 +90,10 @@ const problemOf = (error: unknown): unknown => {
 
 const connectAs = async (profile: Profile, identity: 'operator' | 'observer'): Promise<NatsConnection> => {
   const seed = readSecret(profile.natsSeedFile);
+  // A file that cannot be read is not a server that does not answer.
+  const endpoint = natsEndpoint(profile);
   try {
-    return await connectAsIdentity(natsEndpoint(profile), seed, {
+    return await connectAsIdentity(endpoint, seed, {
       name: 'calbus',
       inboxPrefix: identities[identity].inbox,
       maxReconnectAttempts: MAX_RECONNECT_ATTEMPTS,

@@ -1,5 +1,5 @@
-// One connection to RabbitMQ as one user. It connects for ever, sets up its topology and consumer on each connection
-// anew, and starts over when the channel dies: a channel that the broker closed is a connection that does nothing.
+// One connection to RabbitMQ as one user. It reconnects for ever and declares its topology and consumer on each connection. It also
+// reconnects when the broker closes the channel, because a connection without a channel does nothing.
 
 import { connect, type ChannelModel, type ConfirmChannel, type ConsumeMessage, type Options } from 'amqplib';
 import { z } from 'zod';
@@ -104,7 +104,7 @@ export type AmqpLink = {
     bytes: Uint8Array,
     o: Options.Publish,
   ) => Promise<PublishOutcome>;
-  /** Declares on the present connection; rejects where there is none. */
+  /** Declares on the present connection; rejects while there is no connection. */
   readonly onChannel: <T>(work: (channel: ConfirmChannel) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 };

@@ -60,8 +60,8 @@ export const natsUrls = listOf(
 );
 
 /**
- * Of a whole configuration: addresses and authorities go together. An authority beside an address without TLS is a mistake
- * in the one or the other, and would otherwise be one that nobody sees.
+ * Checks a whole configuration: an authority needs an address with TLS. Otherwise one of the two is a mistake, and no error would show
+ * it.
  */
 export const checkTlsConsistency = (
   config: Readonly<Record<string, unknown>>,

@@ -32,7 +32,7 @@ export const sendRequest = async <C extends Contract, A extends Contract>(
   } catch (error) {
     switch (codeOf(error)) {
       case ErrorCode.NoResponders:
-        throw new FaultError(fault('UNREACHABLE', `Nobody answers on ${subject}.`));
+        throw new FaultError(fault('UNREACHABLE', `No service answers on ${subject}.`));
       case ErrorCode.Timeout:
         throw new FaultError(fault('TIMEOUT', `No answer on ${subject} within ${timeoutMs} ms.`));
       default:

@@ -147,8 +147,8 @@ ${formatHelp(spec.config)}
   };
   process.on('SIGINT', () => void stop(0));
   process.on('SIGTERM', () => void stop(0));
-  process.on('unhandledRejection', (error) => fail(error, 'a promise was rejected and nobody listened'));
-  process.on('uncaughtException', (error) => fail(error, 'an error was thrown and nobody caught it'));
+  process.on('unhandledRejection', (error) => fail(error, 'a rejected promise was not handled'));
+  process.on('uncaughtException', (error) => fail(error, 'an error was not caught'));
 
   log.info({ state: 'starting' }, 'starting');
   const { clockOffset = 0, httpPort: port, httpHost: host = '127.0.0.1' } = told;

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { fault, FaultError, type EmittedFaultCode } from '@calbus/contracts/faults';
 import { createLog } from '@calbus/runtime/log';
 import type { Alert } from '../projections/alerts.ts';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 import { scenarioCommit } from '@calbus/test-support/inventory/scenario-commit';
 import { runExpiryJob } from './expiry-job.ts';

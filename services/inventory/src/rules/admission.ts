@@ -8,7 +8,7 @@ import type { Settings } from '@calbus/contracts/settings';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
 import { predicate, firstMatch, type Predicate } from './predicate.ts';
 import type { PerDeviceAct } from './per-device-table.ts';
-import { HOUR_MS, MINUTE_MS } from '../state/limits.ts';
+import { HOUR_MS, MINUTE_MS } from '@calbus/contracts/durations';
 import type { State, Window } from '../state/state.ts';
 
 export type AdmissionRefusal = { readonly row: RowId; readonly code: RefusalCode };

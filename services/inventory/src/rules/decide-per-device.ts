@@ -6,7 +6,7 @@ import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
 import { isNameChange } from '../state/device-names.ts';
 import { evolve } from '../state/evolve.ts';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { holderOf, licenseFactsFor } from '../state/merges.ts';
 import { outcomeAt, type RecordOf } from '../state/outcomes.ts';
 import {

@@ -1,5 +1,6 @@
 // The inputs of a decision, in the form in which the decision log keeps them: enough to evaluate the tables again, and no more.
 
+import { poolCounts } from '../state/pools.ts';
 import type { RecordedInputs, DecisionCircumstances, InputLicense } from '@calbus/contracts/explain-messages';
 import { isActivated, type Pack, type State } from '../state/state.ts';
 import type { Device, License } from '../state/tables/license.ts';
@@ -7,7 +8,6 @@ import type { UserEntry } from '../state/tables/user-table.ts';
 import { groupOf, quotasOf } from './admission.ts';
 import { isLive } from './live-licenses.ts';
 import type { DecisionContext, LicenseAllocation } from './ruling.ts';
-import { poolCounts } from './stock.ts';
 
 /** Of a device with more licenses than this, only some of those that have ended are listed. */
 const MAX_LICENSES = 64;

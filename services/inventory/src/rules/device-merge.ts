@@ -1,10 +1,11 @@
 // M1 and M2: one device that is known by several hardware ids. The ledger maps one to the other; what is asked by the one is given as
 // the other's, under the asker's own hardware id.
 
+import { poolOf } from '../state/pools.ts';
 import { isLive } from './live-licenses.ts';
 import { holderOf } from '../state/merges.ts';
 import type { License } from '../state/tables/license.ts';
-import { licenseOf, poolOf, type Pack, type State } from '../state/state.ts';
+import { licenseOf, type Pack, type State } from '../state/state.ts';
 
 export type MergePlan =
   { readonly ok: true; readonly ends: readonly string[] } | { readonly ok: false; readonly detail: string };

@@ -1,7 +1,7 @@
 // Under which names a device asked. A hardware id whose name changes and changes back is that of several devices: copies of
 // one disk, which take turns.
 
-import { DAY_MS } from './limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import type { State } from './state.ts';
 
 const MAX_NAMES = 4;

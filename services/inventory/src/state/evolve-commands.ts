@@ -1,10 +1,10 @@
 // What changes who holds a license beside issuing: an operator revokes it or merges devices, or it is learned again.
 
+import { poolAfterPackChange, setPool } from './pools.ts';
 import { endLicenseEarly, addFullLicense, putLicense } from './license-changes.ts';
 import type { License } from './tables/license.ts';
 import { positionOf, rememberOutcome, type BatchPosition, type RecordOf } from './outcomes.ts';
-import { identityOf, licenseOf, setPool, type State } from './state.ts';
-import { poolAfterPackChange } from '../rules/stock.ts';
+import { identityOf, licenseOf, type State } from './state.ts';
 
 export const revoke = (state: State, r: RecordOf<'license-revoked'>, batch: BatchPosition): void => {
   endLicenseEarly(state, r.licenseId, 'revoked', batch);

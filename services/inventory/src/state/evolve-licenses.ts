@@ -2,7 +2,7 @@
 
 import { recordName } from './device-names.ts';
 import { changeIssued, changeTemporaries, endLicense, putLicense } from './license-changes.ts';
-import { HOUR_MS, MINUTE_MS } from './limits.ts';
+import { HOUR_MS, MINUTE_MS } from '@calbus/contracts/durations';
 import { countFor, countInWindow, rememberOutcome, type BatchPosition, type RecordOf } from './outcomes.ts';
 import { issuedLicense, licenseOutcome, renewedLicense, type IssueRecord } from './recorded-license.ts';
 import { licenseOf, type State } from './state.ts';

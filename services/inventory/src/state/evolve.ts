@@ -1,5 +1,8 @@
 // How each record changes the state. The ledger is the truth: nothing is checked here, and nothing refused.
 
+import { poolAfterPackChange, setPool } from './pools.ts';
+import { dropUser, putUser } from './user-entries.ts';
+import { releaseReserve, settleWithheldCals, withholdCals } from './withheld-cals.ts';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import { terminalServerSettings, type Settings } from '@calbus/contracts/settings';
 import { merge, readmit, revoke, undoMerge } from './evolve-commands.ts';
@@ -15,10 +18,7 @@ import {
   type BatchPosition,
   type RecordOf,
 } from './outcomes.ts';
-import { licenseOf, refusalKey, setPool, type State } from './state.ts';
-import { poolAfterPackChange } from '../rules/stock.ts';
-import { dropUser, putUser } from '../rules/user-stock.ts';
-import { releaseReserve, settleWithheldCals, withholdCals } from '../rules/withheld-cals.ts';
+import { licenseOf, refusalKey, type State } from './state.ts';
 
 const recordTerminalServerStatus = (
   state: State,

@@ -1,11 +1,11 @@
 // Folding batches into the state: which count, which are VOID, and what is forgotten as ledger time goes on.
 
+import { changeRevoked, poolOf, setPool } from './pools.ts';
 import type { LedgerBatch } from '@calbus/contracts/ledger';
 import { evolve } from './evolve.ts';
-import { changeRevoked } from '../rules/revocation.ts';
 import { hourOf } from './tables/license.ts';
 import { OUTCOME_RETENTION_MS, MAX_OUTCOMES, REFUSAL_COALESCING_MS } from './limits.ts';
-import { poolOf, setPool, type BaseState } from './state.ts';
+import { type BaseState } from './state.ts';
 import { productVersions } from '@calbus/contracts/versions';
 
 /** Bumped with each change of what a record does to the state: a snapshot of another version is not used. */

@@ -1,10 +1,9 @@
 // How licenses come to be held and end, with the counts that follow from it.
 
+import { changeRevoked, poolAfterPackChange, poolOf, setPool } from './pools.ts';
 import { expiryOf, hourOf, type License } from './tables/license.ts';
 import type { BatchPosition } from './outcomes.ts';
-import { changeRevoked } from '../rules/revocation.ts';
-import { expiryKey, licenseOf, poolOf, setPool, type EndedEarly, type Pack, type State } from './state.ts';
-import { poolAfterPackChange } from '../rules/stock.ts';
+import { expiryKey, licenseOf, type EndedEarly, type Pack, type State } from './state.ts';
 
 /** Puts a license in place of its earlier form, or adds it to its device. */
 export const putLicense = (state: State, license: License): void => {

@@ -66,9 +66,10 @@ const proveConnection = async (profile: Profile, id: string, seed: string): Prom
     inboxPrefix: terminalServerInbox(id),
     reconnect: false,
   };
+  const endpoint = natsEndpoint(profile);
   for (const deadline = performance.now() + PROOF_TIMEOUT_MS; ; await sleep(PROOF_RETRY_DELAY_MS)) {
     try {
-      return await (await connectAsIdentity(natsEndpoint(profile), seed, options)).close();
+      return await (await connectAsIdentity(endpoint, seed, options)).close();
     } catch {
       if (performance.now() < deadline) continue;
       throw new Problem(

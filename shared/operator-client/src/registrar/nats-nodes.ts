@@ -69,8 +69,10 @@ export const registrarProfile = (profile: Profile): RegistrarProfile => {
 const connectAsRegistrar = async (profile: Profile): Promise<NatsConnection> => {
   const { seedFile } = registrarProfile(profile);
   const seed = readSecret(seedFile);
+  // A file that cannot be read is not a server that does not answer.
+  const endpoint = natsEndpoint(profile);
   try {
-    return await connectAsIdentity(natsEndpoint(profile), seed, {
+    return await connectAsIdentity(endpoint, seed, {
       name: 'calbus terminal-server',
       inboxPrefix: identities.registrar.inbox,
       reconnect: false,

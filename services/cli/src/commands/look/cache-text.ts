@@ -19,7 +19,7 @@ export const describeCache = (
       : `: those of ${time(at)} UTC, ${Math.max(0, Math.round((now - at) / 1_000))} s ago`;
   if (redis === 'unreachable') return red(`Redis does not answer${age}; licenses are still issued`);
   if (i === null) return yellow('unknown while inventory does not answer');
-  if (!sameGeneration || !live) return yellow('being written anew');
+  if (!sameGeneration || !live) return yellow('being written again');
   const behind = i.position.sequence - live.sequence;
   if (i.cache === 'current' && behind <= 0) return green('current');
   if (i.cache === 'unreachable')
