@@ -11,6 +11,8 @@ import { eventNames, events } from './src/events.ts';
 import { faultCodes, faults, reservedFaultCodes } from './src/faults.ts';
 import { refusalCodes, refusals, retryAdvice } from './src/refusals.ts';
 import { identities } from './src/identities.ts';
+import { inventoryQueries } from './src/inventory-interface.ts';
+import { liaisonQueries } from './src/liaison-interface.ts';
 import { settingNames } from './src/settings.ts';
 import { subjects } from './src/subjects.ts';
 
@@ -101,6 +103,10 @@ suite('the catalogue, of which docs/contracts.md has the table', () => {
 
   test('has every question that is asked or answered anywhere', () => {
     const asked = new Set<string>();
+    for (const [role, queries] of Object.entries(inventoryQueries))
+      for (const name of Object.keys(queries)) asked.add(subjects.inventory.query(role, name));
+    for (const [role, queries] of Object.entries(liaisonQueries))
+      for (const name of Object.keys(queries)) asked.add(subjects.liaison.query(role, name));
     for (const file of globSync('{services,shared}/*/src/**/*.ts', { cwd: repository })) {
       if (file.startsWith('shared/contracts/')) continue;
       const source = readFileSync(path.join(repository, file), 'utf8');

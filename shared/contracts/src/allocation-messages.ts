@@ -89,7 +89,7 @@ export const allocationOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('noted') }),
   z.object({ kind: z.literal('refused'), code: refusalCode }),
 ]);
-export type AllocationOutcome = z.infer<typeof allocationOutcome>;
+export type AllocationResult = z.infer<typeof allocationOutcome>;
 
 export const allocationAnswer = z.object({
   requestId: token,
@@ -98,7 +98,7 @@ export const allocationAnswer = z.object({
   position: ledgerPosition,
   outcome: allocationOutcome,
 });
-export type AllocationAnswer = z.infer<typeof allocationAnswer>;
+export type Outcome = z.infer<typeof allocationAnswer>;
 
 export const inventoryAllocated = contract(
   'inventory.allocated',

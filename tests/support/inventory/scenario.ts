@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome } from '@calbus/contracts/allocation-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { SettingsChange } from '@calbus/contracts/settings';
@@ -54,8 +54,8 @@ export type Scenario = {
     mode?: LicensingMode,
     reserved?: number,
   ) => string;
-  readonly request: (a?: RequestOptions) => AllocationAnswer;
-  readonly logOn: (licenseId: string, device?: number) => AllocationAnswer;
+  readonly request: (a?: RequestOptions) => Outcome;
+  readonly logOn: (licenseId: string, device?: number) => Outcome;
   /** Asks, reports the log-on, and gives the temporary license's id. */
   readonly firstLogOn: (a?: RequestOptions) => string;
   readonly runExpiry: () => number;
@@ -66,7 +66,7 @@ export type Scenario = {
   /** M2; whether it was done. */
   readonly undoMerge: (from: number) => boolean;
   /** A terminal server reports a license of another life of the ledger. */
-  readonly readmit: (license: LicenseFacts) => AllocationAnswer;
+  readonly readmit: (license: LicenseFacts) => Outcome;
 };
 
 /** A full license of the life of the ledger before the story, of which what is up to 10 survived. */
@@ -117,7 +117,7 @@ export const createScenario = (
     random: { id, between: () => rolls[rolled++ % rolls.length] ?? 60 },
   });
   /** As the leader decides a batch of one command; what the state remembers of it must be what is answered. */
-  const run = (s: Scenario, allocation: Allocation): AllocationAnswer => {
+  const run = (s: Scenario, allocation: Allocation): Outcome => {
     const { records: decided, outcome, trace } = decide(state, allocation, contextOf(s));
     if (decided.length > 0) s.append(decided);
     if (decided.some((r) => 'requestId' in r && r.row === outcome.row))

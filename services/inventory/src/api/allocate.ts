@@ -4,7 +4,7 @@ import {
   inventoryAllocate,
   inventoryAllocated,
   type Allocation,
-  type AllocationAnswer,
+  type Outcome,
 } from '@calbus/contracts/allocation-messages';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Message } from '@calbus/contracts/envelope';
@@ -26,7 +26,7 @@ export type AllocateDeps = {
 };
 
 /** The outcome with the position that its batch got, which its license may carry as well. */
-const stamp = (decided: AllocationAnswer, committed: LedgerPosition): AllocationAnswer => {
+const stamp = (decided: Outcome, committed: LedgerPosition): Outcome => {
   const { outcome } = decided;
   const position = stampPosition(decided.position, committed);
   if (outcome.kind !== 'license') return { ...decided, position };
@@ -34,11 +34,7 @@ const stamp = (decided: AllocationAnswer, committed: LedgerPosition): Allocation
   return { ...decided, position, outcome: { kind: 'license', license } };
 };
 
-const countRefusal = (
-  counter: RefusalCounter,
-  allocation: Allocation,
-  { outcome }: AllocationAnswer,
-): void => {
+const countRefusal = (counter: RefusalCounter, allocation: Allocation, { outcome }: Outcome): void => {
   if (allocation.kind !== 'license' || outcome.kind !== 'refused') return;
   const { terminalServerId, hardwareId, version, mode, userKey } = allocation;
   const who = mode === 'per-user' && userKey !== null ? { hardwareId, userKey } : { hardwareId };
@@ -50,7 +46,7 @@ const report = (
   deps: AllocateDeps,
   allocation: Allocation,
   { trace, repeatsRefusal }: Ruling,
-  outcome: AllocationAnswer,
+  outcome: Outcome,
 ) => {
   if (repeatsRefusal) countRefusal(deps.refusalCounter, allocation, outcome);
   if (trace && (allocation.kind === 'license' || allocation.kind === 'validated'))
@@ -62,7 +58,7 @@ export const allocate = async (
   deps: AllocateDeps,
   { body }: Message<typeof inventoryAllocate>,
 ): Promise<Answer> => {
-  const allocateOne = async (allocation: Allocation): Promise<AllocationAnswer> => {
+  const allocateOne = async (allocation: Allocation): Promise<Outcome> => {
     const { result: ruling, position } = await deps.commit.submit((draft, context) => {
       const decided = decide(draft, allocation, context);
       return { records: decided.records, result: decided };

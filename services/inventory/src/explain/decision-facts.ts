@@ -1,12 +1,12 @@
 // A decision as the decision log keeps it.
 
 import type { DecisionFacts, RecordedInputs } from '@calbus/contracts/explain-messages';
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 
 /** The allocations that an operator can ask an explanation of: a request for a license, and the report of a log-on. */
 export type ExplainedAllocation = DecisionFacts['asked'];
 
-const outcomeFacts = ({ outcome }: AllocationAnswer): DecisionFacts['outcome'] => {
+const outcomeFacts = ({ outcome }: Outcome): DecisionFacts['outcome'] => {
   if (outcome.kind === 'noted') throw new Error('neither a license nor a log-on is merely noted');
   if (outcome.kind !== 'license') return outcome;
   const { licenseId, kind: licenseKind, version, keyPackId, notAfter } = outcome.license;
@@ -15,7 +15,7 @@ const outcomeFacts = ({ outcome }: AllocationAnswer): DecisionFacts['outcome'] =
 
 export const decisionFactsOf = (
   asked: ExplainedAllocation,
-  outcome: AllocationAnswer,
+  outcome: Outcome,
   inputs: RecordedInputs,
 ): DecisionFacts => ({
   asked,

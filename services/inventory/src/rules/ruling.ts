@@ -1,6 +1,6 @@
 // The ruling on an allocation: the records to append, the outcome, and the inputs that it was decided on.
 
-import type { Allocation, AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome, AllocationResult } from '@calbus/contracts/allocation-messages';
 import type { RecordedInputs } from '@calbus/contracts/explain-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
@@ -28,7 +28,7 @@ export type LicenseAllocation = Extract<Allocation, { kind: 'license' }>;
 
 export type Ruling = {
   readonly records: readonly LedgerRecord[];
-  readonly outcome: AllocationAnswer;
+  readonly outcome: Outcome;
   /** Null for a message that no operator asks an explanation of. */
   readonly trace: RecordedInputs | null;
   /** The outcome repeats a refusal that has its record within the hour. */
@@ -43,7 +43,7 @@ export const unrecorded = (
   context: DecisionContext,
   { requestId }: Request,
   row: RowId,
-  outcome: AllocationOutcome,
+  outcome: AllocationResult,
   trace: Ruling['trace'],
   records: readonly LedgerRecord[] = [],
 ): Ruling => {

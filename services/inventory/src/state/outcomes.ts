@@ -1,6 +1,6 @@
 // The outcomes that records give to requests, and the counts of each terminal server.
 
-import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
+import type { Outcome, AllocationResult } from '@calbus/contracts/allocation-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RowId } from '@calbus/contracts/rows';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
@@ -21,14 +21,14 @@ export const positionOf = ({ generation, sequence }: LedgerPosition): LedgerPosi
 export const outcomeAt = (
   batch: BatchPosition,
   { requestId, row }: { readonly requestId: string; readonly row: RowId },
-  outcome: AllocationOutcome,
-): AllocationAnswer => ({ requestId, row, decidedAt: batch.at, position: positionOf(batch), outcome });
+  outcome: AllocationResult,
+): Outcome => ({ requestId, row, decidedAt: batch.at, position: positionOf(batch), outcome });
 
 export const userOutcome = (entry: {
   readonly userKey: string;
   readonly version: ProductVersion;
   readonly notAfter: number | null;
-}): AllocationOutcome => ({
+}): AllocationResult => ({
   kind: 'per-user',
   userKey: entry.userKey,
   version: entry.version,
@@ -39,7 +39,7 @@ export const rememberOutcome = (
   state: State,
   batch: BatchPosition,
   record: { readonly requestId: string; readonly row: RowId },
-  outcome: AllocationOutcome,
+  outcome: AllocationResult,
 ): void => state.outcomes.set(record.requestId, outcomeAt(batch, record, outcome));
 
 const noWindow = { number: 0, count: 0 };

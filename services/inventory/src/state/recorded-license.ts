@@ -1,6 +1,6 @@
 // The license that a record issues or renews. The rules answer with it, and the state keeps it: both build it here.
 
-import type { AllocationOutcome } from '@calbus/contracts/allocation-messages';
+import type { AllocationResult } from '@calbus/contracts/allocation-messages';
 import { licenseFactsFor } from './merges.ts';
 import { positionOf, type BatchPosition, type RecordOf } from './outcomes.ts';
 import { identityOf, issuingIdentity, type Head } from './state.ts';
@@ -47,7 +47,7 @@ export const renewedLicense = (
 export const licenseOutcome = (
   r: { readonly askedAs?: string | undefined },
   license: License,
-): AllocationOutcome => ({
+): AllocationResult => ({
   kind: 'license',
   license: licenseFactsFor(r.askedAs ?? license.hardwareId, license),
 });

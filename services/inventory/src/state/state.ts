@@ -1,7 +1,7 @@
 // The state of inventory: what the fold of the ledger has come to. Values in it are never changed in place, only
 // replaced, so that a draft and a query can share them.
 
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import { NO_HASH, type Grace } from '@calbus/contracts/ledger';
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { defaultSettings, type Settings, type SettingsChange } from '@calbus/contracts/settings';
@@ -155,7 +155,7 @@ export type State = {
   readonly expiring: Table<number>;
   readonly terminalServers: Table<TerminalServerCounts>;
   /** Recorded outcomes by request id. */
-  readonly outcomes: Table<AllocationAnswer>;
+  readonly outcomes: Table<Outcome>;
   readonly refusals: Table<CoalescedRefusal>;
   /** Commands of the liaison that are recorded: command id to sequence. */
   readonly commands: Table<number>;

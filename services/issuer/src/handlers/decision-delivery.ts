@@ -1,6 +1,6 @@
 // Outcomes become signed decisions, are published, and only then their requests are acknowledged.
 
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { licensesIn } from '@calbus/contracts/received-decisions';
@@ -19,7 +19,7 @@ type SignedDecision = {
 const signedDecision = (
   { signer }: RequestDeps,
   request: QueuedRequest,
-  answer: AllocationAnswer,
+  answer: Outcome,
 ): SignedDecision | undefined => {
   let fresh = false;
   const sign = (facts: LicenseFacts): string | undefined => {
@@ -35,7 +35,7 @@ const signedDecision = (
 export const deliverDecisions = (
   deps: RequestDeps,
   requests: readonly QueuedRequest[],
-  answers: readonly (AllocationAnswer | undefined)[],
+  answers: readonly (Outcome | undefined)[],
 ): void => {
   const signed: SignedDecision[] = [];
   for (const [i, request] of requests.entries()) {

@@ -1,11 +1,7 @@
 // A batch of the queue, in one order: parse, ask the leader, sign, publish, acknowledge. A crash before the acknowledgement means
 // redelivery, and the request id gives the same outcome.
 
-import {
-  MAX_ALLOCATIONS,
-  type Allocation,
-  type AllocationAnswer,
-} from '@calbus/contracts/allocation-messages';
+import { MAX_ALLOCATIONS, type Allocation, type Outcome } from '@calbus/contracts/allocation-messages';
 import { fault, faultOf, type Fault } from '@calbus/contracts/faults';
 import { errorFacts } from '@calbus/runtime/log';
 import type { RequestCommand } from '../domain/parse-request.ts';
@@ -23,7 +19,7 @@ const MAX_LOGGED_IDS = 10;
 const refusalOf = (
   { inventory, clock }: RequestDeps,
   { requestId, row, code }: Extract<RequestCommand, { kind: 'refuse' }>,
-): AllocationAnswer | undefined => {
+): Outcome | undefined => {
   const position = inventory.position();
   return position && { requestId, row, decidedAt: clock.now(), position, outcome: { kind: 'refused', code } };
 };

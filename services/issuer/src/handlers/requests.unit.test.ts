@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome } from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseClaims } from '@calbus/contracts/license';
 import {
   licenseRelearn,
@@ -108,7 +108,7 @@ const world = (
     dead: [],
     metrics: createMetrics(),
   };
-  const answer = (i: Allocation): AllocationAnswer => ({
+  const answer = (i: Allocation): Outcome => ({
     requestId: i.requestId,
     row: 'D4',
     decidedAt: NOW,
