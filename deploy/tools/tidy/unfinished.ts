@@ -1,0 +1,4 @@
+// Folders whose words are not all those of the house yet. `tidy` does not report their phrases and names unless they are asked for by
+// path. The list only gets shorter.
+
+export const unfinished: readonly string[] = [];
