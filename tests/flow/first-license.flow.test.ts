@@ -125,7 +125,7 @@ describe('the first license', () => {
     const stolen = await s.calbus(...as, '--hardware-id', hw(999), '--client', client);
     assert.match(
       stolen.stdout,
-      /let in\nrow +A1.*\nserver +D4.*\npresented a license that does not count: it is of another/s,
+      /let in\nrow +A1.*\nserver +D4.*\npresented a license that does not count: it belongs to another device/s,
     );
 
     const admin = await json<Admitted>(...desk, '--mode', 'remote-administration');

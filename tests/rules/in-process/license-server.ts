@@ -83,11 +83,9 @@ const startLiaison = async (
     },
   };
   const jobs = startJobs({ store, signer, bucket, inventory, outlet, clock, log, signal });
-  const { commandAccepted: onAccepted, answerApplied: onApplied } = jobs;
-  const restoring = { kept: sqliteBackupRows(db), store, signer, onRestored: onAccepted };
   const dead = { put: async (m: DeadLetter) => d.dead.push(m) > 0 };
-  const intake = { store, signer, inventory, now, onAccepted };
-  startResponders({ nc, clock, log, dead }, intake, { ...answering, onApplied }, store, outlet, restoring);
+  const parts = { ...answering, inventory, link: outlet, rows: sqliteBackupRows(db), jobs };
+  startResponders({ nc, clock, log, dead }, parts);
   return {
     stop: async () => {
       end.abort();

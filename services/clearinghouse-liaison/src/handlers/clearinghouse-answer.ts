@@ -68,8 +68,8 @@ const activated = (
   command: Command,
   a: Extract<ClearinghouseAnswer, { type: 'activated' }>,
 ): Verdict => {
-  const anew = command.request.kind === 'reactivate';
-  const publicX = anew ? d.signer.nextPublicX() : d.signer.publicX();
+  const isReactivation = command.request.kind === 'reactivate';
+  const publicX = isReactivation ? d.signer.nextPublicX() : d.signer.publicX();
   const at = d.now();
   const { serverId, epoch, chain } = a.body;
   const checked = verifyChain(chain, [d.root], ['license-server'], at);
@@ -86,7 +86,11 @@ const activated = (
   if (command.request.kind === 'reactivate' && serverId !== command.request.serverId)
     return rejected(at, 'CERTIFICATE_REJECTED', 'The certificate is for another id than was asked for.');
   const answered = { kind: 'activated', serverId, epoch, chain } as const;
-  return { state: { state: 'answered', at }, answered, ...(anew ? { within: d.signer.adoptNextKey } : {}) };
+  return {
+    state: { state: 'answered', at },
+    answered,
+    ...(isReactivation ? { within: d.signer.adoptNextKey } : {}),
+  };
 };
 
 type VerifiedPack =

@@ -1,4 +1,4 @@
-// The decision that a terminal server is told, from what inventory answered.
+// The decision for a terminal server, from the outcome that inventory recorded.
 
 import type { Outcome } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
