@@ -63,7 +63,7 @@ export type Site = {
   readonly profile: Profile;
   readonly dataDir: string;
   readonly nats: ManagedServer;
-  /** Starts the services anew as this account at the vendor, with clocks that are ahead by `offset` milliseconds. */
+  /** Starts the services again as this account at the vendor, with clocks that are ahead by `offset` milliseconds. */
   readonly start: (account: string, offset: number) => Promise<void>;
   readonly stop: () => Promise<void>;
   /** Removes all data of the servers and the services, which are stopped. The configuration stays. */

@@ -44,7 +44,7 @@ export const scenarios: readonly Scenario[] = [
       assert.equal(daysOf(temporary), 90);
       assert.equal(await w.counts(), '2003 Per Device: 1 installed, 0 issued, 1 available, 2 temporary');
 
-      // Installed anew a computer has another hardware id, and is another device.
+      // A computer that was installed again has another hardware id, and is another device.
       const reimaged = await connects(w, '2003', { ...device(3), name: 'desk-2' });
       assert.equal(decisionText(reimaged), 'D4 temporary');
       assert.notEqual(licenseIdOf(reimaged), licenseIdOf(temporary));

@@ -34,7 +34,7 @@ const warnings = (s: LossStatus): string[] => [
   'The records beyond the end of the ledger are lost: licenses issued since, CALs taken and returned, key packs, settings.',
   s.activation
     ? 'A new generation of the ledger begins where it ends now. Licenses that devices hold stay valid until their end.'
-    : 'A new generation begins with an empty ledger: temporary licenses only, until this license server is activated anew (calbus reactivate) and its key packs are recovered (calbus recover).',
+    : 'A new generation begins with an empty ledger: temporary licenses only, until this license server is activated again (calbus reactivate) and its key packs are recovered (calbus recover).',
   ...(s.activation ? [] : ['With a backup, use calbus restore instead, and less is lost.']),
   'With a newer copy of the NATS store, put it back instead, and nothing is lost.',
 ];

@@ -25,7 +25,7 @@ const showPools = ({ pools, perUser }: Past): void => {
 };
 
 const showHolders = ({ holders }: Past): void => {
-  if (holders.length === 0) return say('Nobody held a license.');
+  if (holders.length === 0) return say('No device held a license.');
   table(
     ['device', 'hardware id', 'user', 'license', 'kind', 'version', 'key pack', 'state', 'until', 'record'],
     holders.map((l) => [

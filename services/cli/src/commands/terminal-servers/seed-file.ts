@@ -12,7 +12,7 @@ export const writeSeedFile = (file: string, seed: string): (() => void) => {
     if (code === 'EEXIST')
       throw new Problem(
         'FILE_EXISTS',
-        `${file} is there already and may be somebody's identity: name another.`,
+        `${file} exists and may be the seed of another identity. Name another file.`,
       );
     throw new Problem(
       'CANNOT_WRITE',

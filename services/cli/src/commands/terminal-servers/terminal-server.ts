@@ -23,7 +23,7 @@ type AddOptions = JsonOption & { readonly out?: string; readonly publicKey?: str
 type AddCommand = (name: string, description: string) => Command;
 
 const showNodes = ({ nodes, silent }: AdmissionChangeResult): void => {
-  say(dim(`In force on ${nodes.length === 1 ? 'NATS' : nodes.join(', ')}; nobody else was cut off.`));
+  say(dim(`In force on ${nodes.length === 1 ? 'NATS' : nodes.join(', ')}; all other connections stayed.`));
   if (silent > 0)
     say(
       yellow(
