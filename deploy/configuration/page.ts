@@ -58,7 +58,7 @@ export const configurationPage = (): string =>
     '',
     'Each service reads its settings from variables of its environment, and from the files that they name. It checks all of them before',
     'it connects to anything. It refuses an unknown variable that begins with `CALBUS_`, a missing variable, and a value that does not',
-    'fit, each in one sentence, and ends with exit code 2. A secret is never in a variable. It is in a file that a variable names, and',
+    'fit. Each refusal is one sentence, and the exit code is 2. A secret is never in a variable. It is in a file that a variable names, and',
     'the service reads the file when it starts.',
     '',
     '| option | effect |',

@@ -13,7 +13,7 @@ import { configured } from './page.ts';
 const dir = mkdtempSync(path.join(tmpdir(), 'calbus-settings-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
 const file = path.join(dir, 'held');
-const HELD = 'what the file holds, and nobody is to see: 0123456789';
+const HELD = 'the secret content of the file: 0123456789';
 writeFileSync(file, HELD, { mode: 0o600 });
 
 const given: Readonly<Record<string, string>> = {

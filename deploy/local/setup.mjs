@@ -121,7 +121,12 @@ function pinnedNode() {
 // Forwards signals to the child and ends with it. The channel tells the child if this process is killed.
 function run(node, args) {
   return new Promise((resolve, reject) => {
-    const child = spawn(node, args, { cwd: process.cwd(), stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+    const child = spawn(node, args, {
+      cwd: process.cwd(),
+      // The services that the script starts inherit it. Node ignores a folder in which it may not write.
+      env: { NODE_COMPILE_CACHE: path.join(modules, '.cache', 'calbus'), ...process.env },
+      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    });
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
     child.once('error', reject);
     child.once('exit', (code, signal) => resolve(code ?? 128 + (constants.signals[signal] ?? 0)));

@@ -15,7 +15,7 @@ import { requestsConsumer, streams, type StreamPlan } from '@calbus/contracts/st
 import { jetStreamErrorOf, undefinedIfMissing } from '@calbus/runtime/jetstream-error';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
 import { natsTlsOptions } from '@calbus/runtime/nats-tls';
-import { planStreamChange, requestsConsumerLimits, streamConfig } from '@calbus/runtime/stream-config';
+import { consumerLimits, planStreamChange, streamConfig } from '@calbus/runtime/stream-config';
 
 export type ProvisionOptions = {
   readonly servers: readonly string[];
@@ -115,7 +115,7 @@ const provisionConsumer = async (
   if (found && (found.config.deliver_subject || found.config.ack_policy !== AckPolicy.Explicit)) {
     throw new Error(`${what} exists and does not belong to calbus. Delete it, then run this again.`);
   }
-  const wanted = requestsConsumerLimits;
+  const wanted = consumerLimits(requestsConsumer);
   if (found && Object.entries(wanted).every(([k, v]) => found.config[k as keyof typeof wanted] === v)) {
     o.say(`${what}: there, as planned.`);
     return;

@@ -46,7 +46,7 @@ const inboxes = (): [string, Json][] =>
 const inChannel = (id: string, c: Contract): Json => ref(`channels/${id}/messages/${keyOf(c)}`);
 
 const operation = (e: Exchange, action: 'send' | 'receive', party: Party): [string, Json] => {
-  // An answer goes to whoever asked; where several may ask, the first one's inbox stands for all.
+  // An answer goes to the caller's inbox. If several parties may ask, the document names the inbox of the first.
   const asker = action === 'send' ? party : (e.from[0] ?? party);
   const reply = e.answers && {
     address: { location: '$message.header#/replyTo' },

@@ -8,9 +8,11 @@ import { offlineProblems } from './src/offline-exchange-messages.ts';
 import { clearinghouseReasons } from './src/clearinghouse.ts';
 import { exchanges } from './src/catalogue.ts';
 import { eventNames, events } from './src/events.ts';
-import { faultCodes, faults } from './src/faults.ts';
+import { faultCodes, faults, reservedFaultCodes } from './src/faults.ts';
 import { refusalCodes, refusals, retryAdvice } from './src/refusals.ts';
 import { identities } from './src/identities.ts';
+import { inventoryQueries } from './src/inventory-interface.ts';
+import { liaisonQueries } from './src/liaison-interface.ts';
 import { settingNames } from './src/settings.ts';
 import { subjects } from './src/subjects.ts';
 
@@ -52,7 +54,9 @@ suite('docs/errors.md', () => {
 
   test('has every fault, in order, with its meaning, its verdict, and something to do', () => {
     const rows = tableUnder('Faults');
-    const expected = faultCodes.map((code) => [
+    const reserved: ReadonlySet<string> = new Set(reservedFaultCodes);
+    const emitted = faultCodes.filter((code) => !reserved.has(code));
+    const expected = emitted.map((code) => [
       code,
       faults[code].says,
       faults[code].verdict === 'retry' ? 'retry' : 'give up',
@@ -62,6 +66,8 @@ suite('docs/errors.md', () => {
       expected,
     );
     for (const [code, , , todo] of rows) assert.ok((todo ?? '').length > 10, code);
+    const line = `Reserved: ${reservedFaultCodes.map((code) => `\`${code}\``).join(' and ')}.`;
+    assert.ok(pageOf('errors.md').includes(line), line);
   });
 
   for (const [heading, closed] of [
@@ -97,12 +103,20 @@ suite('the catalogue, of which docs/contracts.md has the table', () => {
 
   test('has every question that is asked or answered anywhere', () => {
     const asked = new Set<string>();
-    for (const file of globSync('services/*/src/**/*.ts', { cwd: repository })) {
+    for (const [role, queries] of Object.entries(inventoryQueries))
+      for (const name of Object.keys(queries)) asked.add(subjects.inventory.query(role, name));
+    for (const [role, queries] of Object.entries(liaisonQueries))
+      for (const name of Object.keys(queries)) asked.add(subjects.liaison.query(role, name));
+    for (const file of globSync('{services,shared}/*/src/**/*.ts', { cwd: repository })) {
+      if (file.startsWith('shared/contracts/')) continue;
       const source = readFileSync(path.join(repository, file), 'utf8');
       for (const [, of, role = '', name = ''] of source.matchAll(
-        /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^']+)',?\s*\)/g,
+        /subjects\.(inventory|liaison)\.query\(\s*'([^']+)',\s*'([^'*]+)',?\s*\)/g,
       ))
         asked.add(subjects[of === 'inventory' ? 'inventory' : 'liaison'].query(role, name));
+      if (!file.endsWith('operator-client/src/queries.ts')) continue;
+      for (const [, of, name = ''] of source.matchAll(/\b(inventory|liaison)\('([^']+)'\)/g))
+        asked.add(subjects[of === 'inventory' ? 'inventory' : 'liaison'].query('operator', name));
     }
     assert.ok(asked.size > 10);
     assert.deepEqual(

@@ -1,6 +1,7 @@
 // What a decision costs as the state grows, and for how long a snapshot keeps the leader from its work: in this process, without
 // servers, since both are about processor time only.
 
+import { poolCounts } from '../../services/inventory/src/state/pools.ts';
 import { randomBytes } from 'node:crypto';
 import { encode } from '@calbus/contracts/envelope';
 import { inventoryDecisionFacts, type DecisionFacts } from '@calbus/contracts/explain-messages';
@@ -9,12 +10,11 @@ import { createLog } from '@calbus/runtime/log';
 import { systemRandom as dice } from '../../services/inventory/src/adapters/system-random.ts';
 import { decide as decideOne } from '../../services/inventory/src/rules/decide.ts';
 import { dueReturns } from '../../services/inventory/src/rules/expiry.ts';
-import type { DecisionInputs } from '../../services/inventory/src/rules/decision.ts';
+import type { DecisionContext } from '../../services/inventory/src/rules/ruling.ts';
 import { evolve } from '../../services/inventory/src/state/evolve.ts';
-import { decisionFactsOf, decisionInputsOf } from '../../services/inventory/src/rules/decision-inputs.ts';
+import { decisionFactsOf } from '../../services/inventory/src/explain/decision-facts.ts';
 import { freezeState } from '../../services/inventory/src/state/snapshot-entries.ts';
 import { draftOf, type BaseState } from '../../services/inventory/src/state/state.ts';
-import { poolCounts } from '../../services/inventory/src/rules/stock.ts';
 import { createFollower } from '../../services/inventory/src/handlers/follow.ts';
 import { chunksOf, newDigest } from '../../services/inventory/src/handlers/snapshot-bytes.ts';
 import type { Ledger } from '../../services/inventory/src/ports.ts';
@@ -61,16 +61,22 @@ const timed = (act: () => void): number => {
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 
+const contextOf = ({ head }: BaseState): DecisionContext => ({
+  generation: head.generation,
+  sequence: head.sequence + 1,
+  at: Math.max(Date.now(), head.time),
+  random: dice,
+  storageNearlyFull: false,
+});
+
 /** Microseconds a request, for a batch of requests of new devices as the leader decides it, its counts included. */
 const perRequest = (state: BaseState): number => {
-  const now = Math.max(Date.now(), state.head.time);
-  const c = { now, nextSequence: state.head.sequence + 1, random: dice, storageNearlyFull: false };
-  const place = { generation: state.head.generation, sequence: 1, at: c.now, term: 1 };
+  const c = contextOf(state);
   const batch = (): number => {
     const requests = Array.from({ length: BATCH }, request);
     const draft = draftOf(state);
     const ms = timed(() => {
-      for (const q of requests) for (const r of decideOne(draft, q, c).records) evolve(draft, r, place);
+      for (const q of requests) for (const r of decideOne(draft, q, c).records) evolve(draft, r, c);
       poolCounts(draft);
     });
     return (ms * 1_000) / BATCH;
@@ -80,9 +86,7 @@ const perRequest = (state: BaseState): number => {
 
 /** The same, with what each decision saw gathered and encoded as the message that is stored. */
 const perRequestKept = (state: BaseState): { readonly us: number; readonly bytes: number } => {
-  const now = Math.max(Date.now(), state.head.time);
-  const c = { now, nextSequence: state.head.sequence + 1, random: dice, storageNearlyFull: false };
-  const place = { generation: state.head.generation, sequence: 1, at: c.now, term: 1 };
+  const c = contextOf(state);
   let bytes = 0;
   const batch = (): number => {
     const requests = Array.from({ length: BATCH }, request);
@@ -90,15 +94,12 @@ const perRequestKept = (state: BaseState): { readonly us: number; readonly bytes
     const ms = timed(() => {
       const decisions: DecisionFacts[] = [];
       for (const q of requests) {
-        let saw: DecisionInputs = { kind: 'repeat' };
-        const decision = decideOne(draft, q, { ...c, saw: (what) => (saw = what) });
-        const seen = decisionInputsOf(draft, c, q, saw);
-        for (const r of decision.records) evolve(draft, r, place);
-        const answer = draft.outcomes.get(q.requestId);
-        if (answer) decisions.push(decisionFactsOf(q, answer, seen));
+        const { records, outcome, trace } = decideOne(draft, q, c);
+        for (const r of records) evolve(draft, r, c);
+        if (trace) decisions.push(decisionFactsOf(q, outcome, trace));
       }
       poolCounts(draft);
-      bytes = encode(inventoryDecisionFacts, { id: 'm', sentAt: c.now }, { decisions }).byteLength / BATCH;
+      bytes = encode(inventoryDecisionFacts, { id: 'm', sentAt: c.at }, { decisions }).byteLength / BATCH;
     });
     return (ms * 1_000) / BATCH;
   };

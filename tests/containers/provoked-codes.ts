@@ -3,7 +3,7 @@
 
 import type { Contract } from '@calbus/contracts/envelope';
 import { encode } from '@calbus/contracts/envelope';
-import type { FaultCode } from '@calbus/contracts/faults';
+import type { EmittedFaultCode } from '@calbus/contracts/faults';
 import { faultOf } from '@calbus/contracts/faults';
 import {
   inventoryAccepted,
@@ -184,7 +184,7 @@ export const refusalsProvoked: Readonly<Record<RefusalCode, Entry>> = {
   NOT_ACTIVATED: earlier,
   NOTHING_INSTALLED_FOR_PRODUCT: earlier,
   WRONG_MODE: earlier,
-  UPGRADE_PREVENTED: notHere('needs CALs of a later version alone: tests/flow/rows, V4'),
+  UPGRADE_PREVENTED: notHere('needs CALs of a later version alone: tests/rules, V4'),
   NO_LICENSE_AVAILABLE: provoke(
     withSettings(['perUser=enforced', 'overdraft=0'], ['perUser=unmonitored'], async (site) => {
       for (let n = 1; n < 10; n += 1) await asks(site, 'ts2', { user: { ...ann, name: `user-${n}` } });
@@ -228,9 +228,9 @@ export const refusalsProvoked: Readonly<Record<RefusalCode, Entry>> = {
   NO_LOSS: recorded('inventory.accept-loss'),
   LOSS_CHANGED: notHere('needs a ledger that is lost: tests/flow/loss'),
   RESTORE_REJECTED: recorded('inventory.restore'),
-  MODE_NOT_CONFIGURED: notHere("a terminal server's own answer, which crosses nothing: tests/flow/rows, D0"),
+  MODE_NOT_CONFIGURED: notHere("a terminal server's own answer, which crosses nothing: tests/rules, D0"),
   LICENSE_SERVER_UNREACHABLE: notHere(
-    "a terminal server's own answer, which crosses nothing: tests/flow/rows, D3",
+    "a terminal server's own answer, which crosses nothing: tests/rules, D3",
   ),
 };
 
@@ -266,7 +266,7 @@ const question = (changes: Record<string, unknown>): Uint8Array =>
 
 /** Published with a reply subject; the code of the letter that is written about it. */
 const putAside =
-  (who: 'operator' | { readonly terminalServer: string }, subject: string, code: FaultCode): Provoke =>
+  (who: 'operator' | { readonly terminalServer: string }, subject: string, code: EmittedFaultCode): Provoke =>
   async (site) => {
     const nc = await site.connectAs(who);
     nc.publish(subject, question({}), { reply: '_INBOX_issuer.x' });
@@ -301,7 +301,7 @@ const whilePaused =
     }
   };
 
-export const faultsProvoked: Readonly<Record<FaultCode, Entry>> = {
+export const faultsProvoked: Readonly<Record<EmittedFaultCode, Entry>> = {
   TOO_LARGE: provoke(answeredTo(text(' '.repeat(queryStatus.maxBytes + 1)))),
   NOT_UTF8: provoke(answeredTo(Uint8Array.of(0xff, 0xfe))),
   NOT_JSON: provoke(answeredTo(text('{'))),
@@ -313,7 +313,6 @@ export const faultsProvoked: Readonly<Record<FaultCode, Entry>> = {
   FORBIDDEN_REPLY: provoke(
     putAside('operator', subjects.inventory.query('operator', 'packs'), 'FORBIDDEN_REPLY'),
   ),
-  DEADLINE_PASSED: notHere('a request past its deadline is dropped: nobody waits for an answer any more'),
   NO_LEADER: notHere(
     'passes between issuer and inventory, and the issuer asks again: the strikes provoke it',
   ),
@@ -325,5 +324,4 @@ export const faultsProvoked: Readonly<Record<FaultCode, Entry>> = {
   ),
   HANDLER_FAILED: notHere('needs an error of ours; no message provokes it: services/issuer'),
   STORAGE_FULL: notHere('needs a full disk: services/inventory'),
-  NO_ISSUING_KEY: notHere('an issuer without a key answers nothing until it has one: services/issuer'),
 };

@@ -11,15 +11,15 @@ import { connect, type Decision, type TerminalServer } from '@calbus/terminal-se
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 let file: string;
 let other: string;
 let passphrase: string;
 const services: ServiceProcess[] = [];
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   file = path.join(s.deployment.dataDir, 'server.backup');
   other = path.join(s.deployment.dataDir, 'altered.backup');
@@ -204,7 +204,8 @@ test('on another machine it is put back, and RESTORED', async () => {
 
 test('RESTORED: temporary licenses only; what was issued after the backup is learned again', async () => {
   assert.equal((await newDevice(60)).row, 'D7');
-  assert.match(await text('explain', hw(60)), /RESTORED/);
+  // Inventory stores the inputs of a decision up to 250 ms after its answer.
+  await eventually('the explanation', async () => /RESTORED/.test(await text('explain', hw(60))));
   assert.equal((await ask(1)).row, 'D13');
   const before = await perDevice();
   assert.equal((await ask(50, lost[0])).row, 'D13');

@@ -8,11 +8,11 @@ import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
 });
 after(async () => {

@@ -9,16 +9,16 @@ import { connectTerminalServer } from '@calbus/operator-client/terminal-server-c
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 /** In nanoseconds. */
 const SECOND = 1_000_000_000;
 type Explained = { readonly explanations: Explanation[]; readonly recorded: { entry: { row: string } }[] };
 
-let s: System;
+let s: TestDeployment;
 let ts: TerminalServer;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   ts = await connectTerminalServer(s.profile, 'ts1');
 });
@@ -156,5 +156,5 @@ test('when what decisions saw is gone the ledger still says what was recorded, a
   const output = await text(hw(1));
   assert.match(output, /^full license for 2003 until .*, in place of temporary license/);
   assert.match(output, /held +\S+ +temporary, validated, 2003, until .*, in date/);
-  assert.match(output, /not kept any more: that is so after 30 days/);
+  assert.match(output, /not stored: they are forgotten after 30 days/);
 });

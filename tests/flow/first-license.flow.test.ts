@@ -7,11 +7,11 @@ import { after, before, describe, test } from 'node:test';
 import { readLiveCounts } from '@calbus/operator-client/live-counts';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
 });
 after(async () => {
   await s?.[Symbol.asyncDispose]();
@@ -125,7 +125,7 @@ describe('the first license', () => {
     const stolen = await s.calbus(...as, '--hardware-id', hw(999), '--client', client);
     assert.match(
       stolen.stdout,
-      /let in\nrow +A1.*\nserver +D4.*\npresented a license that does not count: it is of another/s,
+      /let in\nrow +A1.*\nserver +D4.*\npresented a license that does not count: it belongs to another device/s,
     );
 
     const admin = await json<Admitted>(...desk, '--mode', 'remote-administration');

@@ -17,7 +17,7 @@ import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/test-support/eventually';
-import { startSystem, type System } from './system.ts';
+import { startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -95,9 +95,9 @@ const spoilt = (recording: Json): fc.Arbitrary<Json> => {
 const seed = Number(process.env['CALBUS_SEED'] ?? 20_261_124);
 const MESSAGES_OF_A_KIND = 60;
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
 });
 after(async () => {
   await s?.[Symbol.asyncDispose]();

@@ -16,13 +16,13 @@ import { connectTerminalServer } from '@calbus/operator-client/terminal-server-c
 import { LICENSE_SERVER } from '@calbus/local/deployment';
 import type { TestIdentity } from '@calbus/test-support/nats-bus';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
 });
 after(async () => {
   await s?.[Symbol.asyncDispose]();

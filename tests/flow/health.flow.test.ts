@@ -10,13 +10,13 @@ import type { ReadinessReport } from '@calbus/runtime/readiness';
 import { serviceNames, type ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/test-support/eventually';
 import { expressions, namesIn, dashboardQueries } from '../../deploy/prometheus/monitoring.ts';
-import { startSystem, type System } from './system.ts';
+import { startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const within = { withinMs: 90_000, everyMs: 100 };
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem({ env: { CALBUS_HTTP_PORT: '0' } });
+  s = await startDeployment({ env: { CALBUS_HTTP_PORT: '0' }, ownRabbitmq: true });
 });
 after(() => s?.[Symbol.asyncDispose]());
 
@@ -230,7 +230,7 @@ describe('health of the services', () => {
 describe('health of a license server whose ledger waits for a backup', () => {
   test('inventory and the liaison can be reached by whoever brings it, and issuers have nothing to issue', async () => {
     await s[Symbol.asyncDispose]();
-    s = await startSystem({ env: { CALBUS_HTTP_PORT: '0' }, awaitRestore: true });
+    s = await startDeployment({ env: { CALBUS_HTTP_PORT: '0' }, awaitRestore: true });
     await becomesReady('inventory');
     await becomesReady('clearinghouse-liaison');
     await shows('inventory', 'leader');

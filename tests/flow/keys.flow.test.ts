@@ -23,7 +23,7 @@ import { openStatement } from '@calbus/licenses/statements';
 import { dice } from '../chaos/dice.ts';
 import { seedFrom } from '../support/seed.ts';
 import { runMain } from '../support/command.ts';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const seed = seedFrom('CALBUS_KEYS_SEED');
 const chance = dice(seed);
@@ -33,7 +33,7 @@ const WEEKS = 3;
 const ROTATIONS = 4;
 const paper = { program: 'enterprise', agreementNumber: '2222222' } as const;
 
-let s: System;
+let s: TestDeployment;
 /** The deployment's clock is moved by so much. */
 let offset = 0;
 const running = new Map<string, ServiceProcess>();
@@ -49,7 +49,7 @@ const run = async (service: ServiceName, name: string = service): Promise<void> 
 };
 
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   const covers = [{ version: '2003', mode: 'per-device', quantity: 10_000 }];
   const file = path.join(s.deployment.dataDir, 'paper.json');

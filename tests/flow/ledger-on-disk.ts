@@ -4,7 +4,7 @@ import { cpSync, globSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { provisionNats } from '@calbus/local/startup';
 import type { ManagedServer } from '@calbus/local/servers/managed-server';
-import type { System } from './system.ts';
+import type { TestDeployment } from '@calbus/test-support/deployment';
 
 /** Changes the store of this NATS while it is stopped; `provisioned` makes anew what is not there any more. */
 export const changeStopped = async (
@@ -21,7 +21,7 @@ export const changeStopped = async (
 };
 
 export const whileStopped = (
-  { servers, deployment }: System,
+  { servers, deployment }: TestDeployment,
   change: (ledger: string) => void,
 ): Promise<void> => changeStopped(servers.nats, () => provisionNats(servers.nats.url, deployment), change);
 

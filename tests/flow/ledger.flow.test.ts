@@ -10,17 +10,17 @@ import { connectTerminalServer } from '@calbus/operator-client/terminal-server-c
 import { ledgerBatch, type LedgerBatch } from '@calbus/contracts/ledger';
 import { subjects } from '@calbus/contracts/subjects';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 
-let s: System;
+let s: TestDeployment;
 /** Before anything but calbus wrote into the ledger. */
 let clean: { readonly sequence: number; readonly time: number };
 
 const messages = async (): Promise<StoredLedgerMessage[]> => {
   const all: StoredLedgerMessage[] = [];
-  for await (const m of openLedgerReader(s.operator, 'test').read()) all.push(m);
+  for await (const m of openLedgerReader(s.operator).read()) all.push(m);
   return all;
 };
 const batchOf = (m: StoredLedgerMessage | undefined): LedgerBatch =>
@@ -38,7 +38,7 @@ const write = async (bytes: readonly Uint8Array[]): Promise<number[]> => {
 };
 
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   const last = (await messages()).at(-1);
   clean = { sequence: last?.sequence ?? 0, time: batchOf(last).at };

@@ -29,7 +29,7 @@ import {
 import { issuingKeys } from '@calbus/contracts/issuing-keys';
 import { decode } from '@calbus/contracts/envelope';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
-import { newId } from '@calbus/operator-client/client';
+import { newId } from '@calbus/operator-client/ids';
 import { readSecret } from '@calbus/operator-client/profile';
 import { CLEARINGHOUSE, LICENSE_SERVER } from '@calbus/local/deployment';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
@@ -41,7 +41,7 @@ import { dice } from '../chaos/dice.ts';
 import { seedFrom } from '../support/seed.ts';
 import { runMain } from '../support/command.ts';
 import { filesIn, filesThat, formsOf, formsOfCode, holdsAny, holdsPrivateKey } from './secrets-at-rest.ts';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const seed = seedFrom('CALBUS_LINK_SEED');
 const steps = Number(process.env['CALBUS_LINK_STEPS'] ?? 7);
@@ -49,7 +49,7 @@ const chance = dice(seed);
 const answersQueue = rabbitmqNames.answersQueue(LICENSE_SERVER);
 const copies = { commands: 'calbus.copies.commands', answers: 'calbus.copies.answers' };
 
-let s: System;
+let s: TestDeployment;
 let wire: FaultProxy;
 const ends = new Map<ServiceName, ServiceProcess>();
 /** The clock of the license server's site is moved by so much. */
@@ -71,7 +71,7 @@ const start = async (name: ServiceName): Promise<void> => {
 };
 
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment({ ownRabbitmq: true });
   await s.firstLicense();
   const covers = ['per-device', 'per-user'].map((mode) => ({ version: '2003', mode, quantity: 10_000 }));
   for (const [program, agreementNumber] of Object.entries(papers)) {

@@ -10,11 +10,11 @@ import { readSecret } from '@calbus/operator-client/profile';
 import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
 });
 after(async () => {
@@ -63,7 +63,7 @@ test('the ledger alone is lost: accept-loss, reactivate, recover, and devices ta
   await eventually('the loss', async () => /accept-loss/.test(await text('status')), { withinMs: 20_000 });
 
   const accepted = await text('ledger', 'accept-loss', '--yes', '--why', 'the disk of NATS failed');
-  assert.match(accepted, /calbus restore puts it back instead/);
+  assert.match(accepted, /use calbus restore instead/);
   assert.match(accepted, /Go on with calbus reactivate --reason redeployed, then calbus recover/);
   await eventually('a leader', async () => /knows nothing of it/.test(await text('status')), {
     withinMs: 20_000,

@@ -16,24 +16,24 @@ import type { ServiceName } from '@calbus/local/services';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { putBack, whileStopped, wipe } from './ledger-on-disk.ts';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 type Status = Body<typeof inventoryStatus>;
 
-const statuses = (s: System): Promise<Status[]> =>
+const statuses = (s: TestDeployment): Promise<Status[]> =>
   s.operator.askAll(subjects.inventory.query('operator', 'status'), queryStatus, {}, inventoryStatus);
-const inLoss = async (s: System): Promise<Status> =>
+const inLoss = async (s: TestDeployment): Promise<Status> =>
   (await eventually('a replica stands in loss', async () => (await statuses(s)).find((r) => r.loss), {
     withinMs: 15_000,
   })) ?? assert.fail();
-const leading = async (s: System): Promise<Status> =>
+const leading = async (s: TestDeployment): Promise<Status> =>
   (await eventually('a replica leads', async () => (await statuses(s)).find((r) => r.role === 'leader'), {
     withinMs: 15_000,
   })) ?? assert.fail();
 const witnesses = (r: Status): string[] =>
   [...new Set((r.loss?.evidence ?? []).map((e) => e.from))].toSorted();
 
-const ask = async (s: System, n: number, waitsMs = 8_000): Promise<string> => {
+const ask = async (s: TestDeployment, n: number, waitsMs = 8_000): Promise<string> => {
   const ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: waitsMs });
   try {
     return (await ts.request({ device: { hardwareId: hw(n), name: `late-${n}` } })).row;
@@ -45,9 +45,9 @@ const ask = async (s: System, n: number, waitsMs = 8_000): Promise<string> => {
 };
 
 describe('the ledger is emptied while everything runs', () => {
-  let s: System;
+  let s: TestDeployment;
   before(async () => {
-    s = await startSystem();
+    s = await startDeployment();
     await s.firstLicense();
   });
   after(async () => {
@@ -117,11 +117,11 @@ describe('the ledger is emptied while everything runs', () => {
 });
 
 describe('an older copy of the ledger is put back', () => {
-  let s: System;
+  let s: TestDeployment;
   let older: string;
   let newer: string;
   before(async () => {
-    s = await startSystem();
+    s = await startDeployment();
     older = path.join(s.deployment.dataDir, 'older');
     newer = path.join(s.deployment.dataDir, 'newer');
     await s.firstLicense();
@@ -169,7 +169,7 @@ describe('an older copy of the ledger is put back', () => {
 });
 
 describe('one witness is enough', () => {
-  let s: System;
+  let s: TestDeployment;
   let running: ServiceProcess[] = [];
   const head: Record<string, string> = {};
   const dataDir = (): string => path.join(s.deployment.dataDir, 'inventory');
@@ -191,7 +191,7 @@ describe('one witness is enough', () => {
     return p;
   };
   before(async () => {
-    s = await startSystem();
+    s = await startDeployment();
     await s.firstLicense();
     await eventually('Redis has the head', async () => {
       Object.assign(head, await s.redis.hgetall(redisKeys.head));

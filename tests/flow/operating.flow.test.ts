@@ -6,12 +6,12 @@ import { streams } from '@calbus/contracts/streams';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 let ts: TerminalServer;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   ts = await connectTerminalServer(s.profile, 'ts1');
 });
 after(async () => {

@@ -6,14 +6,14 @@ import { readLiveCounts } from '@calbus/operator-client/live-counts';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const DAY = 86_400_000;
 
-let s: System;
+let s: TestDeployment;
 let ts: TerminalServer;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   ts = await connectTerminalServer(s.profile, 'ts2');
 });

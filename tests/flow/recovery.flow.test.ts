@@ -10,11 +10,11 @@ import { readSecret } from '@calbus/operator-client/profile';
 import { connect, type Decision, type TerminalServer } from '@calbus/terminal-server/client';
 import { fileStore } from '@calbus/terminal-server/file-store';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
 });
 after(async () => {

@@ -122,7 +122,7 @@ const lasting: readonly Bad[] = [
     spoil: async () => slow(500),
     mend: async () => slow(0),
     says: 'behind',
-    shown: /behind: those of .* UTC, \d+ s ago|being written anew/,
+    shown: /behind: those of .* UTC, \d+ s ago|being written again/,
   },
   {
     state: 'full',

@@ -14,9 +14,9 @@ import type { Decision, TerminalServer } from '@calbus/terminal-server/client';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { readLedger } from '../chaos/ledger.ts';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 let ts: TerminalServer;
 const extra: ServiceProcess[] = [];
 
@@ -25,7 +25,7 @@ const start = async (name: ServiceName): Promise<void> => {
 };
 
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: 20_000 });
 });

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const HOSTILE = '=cmd|"/c calc"!A1';
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
 });
 after(async () => {
   await s?.[Symbol.asyncDispose]();

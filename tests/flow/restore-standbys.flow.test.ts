@@ -11,12 +11,12 @@ import { subjects } from '@calbus/contracts/subjects';
 import { eventually } from '@calbus/test-support/eventually';
 import type { ServiceProcess } from '@calbus/test-support/service-process';
 import { runMain } from '../support/command.ts';
-import { startSystem, type System } from './system.ts';
+import { startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 const running: ServiceProcess[] = [];
 before(async () => {
-  s = await startSystem({ cluster: true });
+  s = await startDeployment({ cluster: true });
   await s.firstLicense();
 });
 after(async () => {

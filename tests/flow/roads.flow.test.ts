@@ -7,11 +7,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { repositoryRoot } from '@calbus/local/repository';
 import { runMain, type CommandResult } from '../support/command.ts';
-import { startSystem, type System } from './system.ts';
+import { startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.addAgreement(path.join(repositoryRoot, 'deploy/local/sample-agreement.json'));
 });
 after(async () => {

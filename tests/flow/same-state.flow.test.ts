@@ -6,7 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runMain } from '../support/command.ts';
-import { startSystem, type System } from './system.ts';
+import { startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 type Road = 'automatic' | 'web' | 'telephone';
 type Carried = { command: { commandId: string }; groups: string[] };
@@ -30,7 +30,7 @@ const papers = [
 /** The commands whose answers are brought twice. */
 const twice = new Set(['activate', 'packs', 'reactivate']);
 
-const traveller = (s: System, road: Road) => {
+const traveller = (s: TestDeployment, road: Road) => {
   const file = (name: string): string => path.join(s.deployment.dataDir, name);
   const vendor = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await runMain('services/clearinghouse/src/cli/main.ts', [
@@ -107,7 +107,7 @@ const orderOf = (p: { purchase: { program: string; mode: string; quantity: numbe
   [p.purchase.program, p.purchase.mode, p.purchase.quantity].join(' ');
 
 const life = async (road: Road, t: TestContext): Promise<unknown> => {
-  await using s = await startSystem();
+  await using s = await startDeployment();
   const { file, vendor, json, asked } = traveller(s, road);
   const began = performance.now();
   for (const paper of papers) {

@@ -11,14 +11,14 @@ import { decode } from '@calbus/contracts/envelope';
 import { subjects } from '@calbus/contracts/subjects';
 import { connectTerminalServer } from '@calbus/operator-client/terminal-server-connection';
 import type { TerminalServer } from '@calbus/terminal-server/client';
-import { hw, startSystem, type System } from './system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
 const DEVICES = 100;
 
-let s: System;
+let s: TestDeployment;
 let ts: TerminalServer;
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment();
   await s.firstLicense();
   ts = await connectTerminalServer(s.profile, 'ts1', { requestTimeoutMs: 20_000 });
 });

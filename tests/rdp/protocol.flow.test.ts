@@ -13,7 +13,7 @@ import { concat, hex } from '../../services/session-gateway/src/domain/bytes.ts'
 import { encodeFrame } from '../../services/session-gateway/src/domain/tpkt.ts';
 import * as fakeClient from '../support/session-gateway/fake-client.ts';
 import { runMain } from '../support/command.ts';
-import { startSystem, type System } from '../flow/system.ts';
+import { startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 import { startGateway, type GatewayProcess } from '../support/session-gateway/gateway-process.ts';
 import { startFakeRdpServer, type FakeRdpServer } from '../support/session-gateway/fake-rdp-server.ts';
 import {
@@ -33,7 +33,7 @@ describe('the gateway, with clients and servers that violate the protocol', () =
   const stack = new AsyncDisposableStack();
   const dir = mkdtempSync(path.join(tmpdir(), 'calbus-protocol-'));
   const logOnSocket = path.join(dir, 'log-on.sock');
-  let s: System;
+  let s: TestDeployment;
   let behind: FakeRdpServer;
   let gateway: GatewayProcess;
   let metricsAt: string;
@@ -41,7 +41,7 @@ describe('the gateway, with clients and servers that violate the protocol', () =
   before(
     async () => {
       stack.defer(() => rmSync(dir, { recursive: true, force: true }));
-      s = stack.use(await startSystem());
+      s = stack.use(await startDeployment());
       behind = stack.use(await startFakeRdpServer());
       const [httpPort = 0] = await freePorts(1);
       metricsAt = `http://127.0.0.1:${httpPort}/metrics`;

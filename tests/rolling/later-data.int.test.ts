@@ -30,7 +30,7 @@ const LATER = 99;
 const stack = new AsyncDisposableStack();
 const dataDir = mkdtempSync(path.join(tmpdir(), 'calbus-later-'));
 stack.defer(() => rmSync(dataDir, { recursive: true, force: true }));
-/** Nobody listens there: a service that refuses its data never connects. */
+/** No server listens there: a service that refuses its data never connects. */
 const nowhere: ServerUrls = {
   nats: { url: 'nats://127.0.0.1:9' },
   redis: { url: 'redis://127.0.0.1:9' },

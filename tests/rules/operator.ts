@@ -25,6 +25,8 @@ import {
 import { NO_HASH } from '@calbus/contracts/ledger';
 import { liaisonActivate, liaisonInstall } from '@calbus/contracts/liaison-messages';
 import type { SettingsChange } from '@calbus/contracts/settings';
+import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-command-messages';
+import { subjects } from '@calbus/contracts/subjects';
 import { Problem } from '@calbus/operator-client/problem';
 import { newIdentityReport } from '@calbus/operator-client/reports/identities';
 import type { ReimagedDevice } from '@calbus/operator-client/reports/reimaged-devices';
@@ -83,11 +85,14 @@ export const undoMerge = (w: World, from: string): Promise<void> =>
 /** Accepts that the end of the ledger is lost, as it is now. */
 export const acceptLoss = async (w: World): Promise<void> => {
   const replica = await w.replica();
-  assert.ok(replica);
-  const { position, hash } = replica;
+  assert.ok(replica?.loss);
+  const { position, hash, loss } = replica;
   const survives =
     hash === NO_HASH ? null : { generation: position.generation, sequence: position.sequence, hash };
-  await w.command(inventoryAcceptLoss, { ...order(), survives });
+  const subject = subjects.inventory.operate(loss.term);
+  const body = { ...order(), survives };
+  const answer = await w.send(subject, inventoryAcceptLoss, body, [inventoryAccepted, inventoryRefused]);
+  assert.equal(answer.type, inventoryAccepted.type);
 };
 
 /** The licenses that the ledger holds for a device. */

@@ -1,6 +1,7 @@
 // The world in which a scenario of a rule is told: a license server, its Clearinghouse, terminal servers and an operator. In process
 // (in-process/world.ts) it takes milliseconds; as a deployment (deployment/world.ts) it has the real servers and services.
 
+import type { InventoryCommand } from '@calbus/contracts/inventory-interface';
 import type { Purchase } from '@calbus/contracts/purchases';
 import type { Body, Contract, Message } from '@calbus/contracts/envelope';
 import type { inventoryStatus } from '@calbus/contracts/inventory-status-messages';
@@ -37,8 +38,17 @@ export type World = {
   readonly monotonic: () => number;
   /** Moves the clock, with a restart of the license server. Not to the past. */
   readonly passUntil: (instant: number) => Promise<void>;
+  /** Lets this many milliseconds pass without a restart. */
+  readonly wait: (ms: number) => Promise<void>;
   /** Polls until the value is accepted (default: truthy). Throws if that takes long. */
   readonly eventually: <T>(what: string, poll: Poll<T>, accept?: (value: T) => boolean) => Promise<T>;
+  /** A request on a subject, as an operator. */
+  readonly send: <C extends Contract, A extends Contract>(
+    subject: string,
+    contract: C,
+    body: Body<C>,
+    answers: readonly A[],
+  ) => Promise<Message<A>>;
   /** A query to inventory, as an operator. */
   readonly query: <C extends Contract, A extends Contract>(
     name: string,
@@ -47,7 +57,7 @@ export type World = {
     answer: A,
   ) => Promise<Message<A>['body']>;
   /** A command to the inventory leader, as an operator. Throws a Problem with the code of a refusal. */
-  readonly command: <C extends Contract>(contract: C, body: Body<C>) => Promise<void>;
+  readonly command: <C extends InventoryCommand<'operate'>>(contract: C, body: Body<C>) => Promise<void>;
   /** A command to the Clearinghouse through the liaison, followed to its end. Throws a Problem with the code of a rejection. */
   readonly clearinghouse: <C extends Contract>(
     name: LiaisonCommandName,

@@ -19,9 +19,9 @@ import {
   holdsPrivateKey,
 } from '../flow/secrets-at-rest.ts';
 import { runMain, type CommandResult } from '../support/command.ts';
-import { hw, startSystem, type System } from '../flow/system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 
-let s: System;
+let s: TestDeployment;
 let code = '';
 const debugging: ServiceProcess[] = [];
 const printed: [name: string, text: string][] = [];
@@ -47,7 +47,7 @@ const registrar = async (...args: string[]): Promise<CommandResult> =>
   );
 
 before(async () => {
-  s = await startSystem();
+  s = await startDeployment({ ownRabbitmq: true });
   for (const name of serviceNames) {
     await s.services.get(name)?.stop();
     debugging.push(await s.startAnother(name, { CALBUS_LOG_LEVEL: 'debug' }));

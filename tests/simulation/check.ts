@@ -1,9 +1,9 @@
 // What must be true of a story, whatever happened in it. The ledger is read twice, by the audit's rules and by the chaos suite's
 // fold, and never by the service's own, which is in turn compared with them.
 
+import { poolCounts } from '../../services/inventory/src/state/pools.ts';
 import { createAudit } from '@calbus/audit/audit';
 import type { Decision } from '@calbus/terminal-server/request-client';
-import { poolCounts } from '../../services/inventory/src/rules/stock.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { check as checkHistory } from '../chaos/checker/check.ts';
 import { pools, type Fold } from '../chaos/checker/fold.ts';

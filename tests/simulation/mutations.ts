@@ -63,10 +63,13 @@ export const mutations: Readonly<Record<string, Mutation>> = {
         ledgerTime: deps.watch.ledgerTime,
         onCommitted: events.batchCommitted,
         onForeignBatch: () => {},
-        lease: () => commit.submit(() => ({ records: [], answer: () => undefined })),
+        lease: async () => {
+          await commit.submit(() => ({ records: [], result: undefined }));
+        },
       });
       let turn = 0;
-      const submit: typeof commit.submit = (work) => ((turn += 1) % 2 === 0 ? commit : second).submit(work);
+      const submit: typeof commit.submit = (command) =>
+        ((turn += 1) % 2 === 0 ? commit : second).submit(command);
       return { ...leading, commit: { ...commit, submit } };
     },
   },

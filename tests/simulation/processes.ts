@@ -3,11 +3,7 @@
 import { encode, type Message } from '@calbus/contracts/envelope';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import { fault, FaultError } from '@calbus/contracts/faults';
-import {
-  inventoryAllocate,
-  type Allocation,
-  type AllocationAnswer,
-} from '@calbus/contracts/allocation-messages';
+import { inventoryAllocate, type Allocation, type Outcome } from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseFacts } from '@calbus/contracts/license';
 import { subjects } from '@calbus/contracts/subjects';
 import {
@@ -45,7 +41,8 @@ import { startingPoint } from '../../services/inventory/src/handlers/starting-po
 import type { Restoring } from '../../services/inventory/src/handlers/restore.ts';
 import type { Witnesses } from '../../services/inventory/src/handlers/witnesses.ts';
 import { issuerMetrics } from '../../services/issuer/src/adapters/metrics.ts';
-import { handleBatch, type RequestDeps } from '../../services/issuer/src/handlers/requests.ts';
+import type { RequestDeps } from '../../services/issuer/src/handlers/queued-request.ts';
+import { handleBatch } from '../../services/issuer/src/handlers/requests.ts';
 import type { Ledger, SnapshotStore } from '../../services/inventory/src/ports.ts';
 import type { Mutation } from './mutations.ts';
 import type { Redis } from './redis.ts';
@@ -168,7 +165,7 @@ export const newInventory = (w: World, name: string): Inventory => {
         const { message, term: asked } = m as Command;
         const answer = await allocate(deps, message);
         if (asked !== term) w.wrong(`leadership: a command of term ${asked} was decided in term ${term}`);
-        for (const { requestId, row, position } of (answer.body as { items: AllocationAnswer[] }).items)
+        for (const { requestId, row, position } of (answer.body as { items: Outcome[] }).items)
           if (unrecorded.has(row) && position.sequence < head)
             w.wrong(
               `I4: ${name} answered ${requestId} (${row}) as of ${position.sequence}, asked when the ledger stood at ${head}`,
@@ -284,7 +281,7 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
     const { nats, mutation } = w;
     const book = createLeaderTracker(clock);
     nats.subscribe(actor, wire, subjects.inventory.heartbeat, (body) => book.record(body as LeaderHeartbeat));
-    const askLeader = async (items: readonly Allocation[]): Promise<readonly AllocationAnswer[]> => {
+    const askLeader = async (items: readonly Allocation[]): Promise<readonly Outcome[]> => {
       const { term } = book.leader();
       const subject = mutation.subjectOf?.(term) ?? subjects.inventory.allocate(term);
       let forget: () => void = () => {};
@@ -294,7 +291,7 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
       const command = { message: { body: { items: copyOf(items) } }, term };
       const asked = nats.ask(actor, wire, subject, command, 3_000);
       const answer = (await Promise.race([asked, next]).finally(forget)) as Answer;
-      return copyOf((answer.body as { items: AllocationAnswer[] }).items);
+      return copyOf((answer.body as { items: Outcome[] }).items);
     };
     const stamp = () => ({ id: w.newId(), sentAt: 0 });
     const tell = (terminalServerId: string, bytes: Uint8Array): void =>
@@ -322,7 +319,7 @@ export const newIssuer = (w: World, name: string, decided: (decision: Decision) 
         publishFault: (f) => tell(f.terminalServerId, encode(licenseFault, stamp(), f)),
       },
       signer: {
-        sign: (facts) => ({ license: signed(facts), anew: true }),
+        sign: (facts) => ({ license: signed(facts), fresh: true }),
         signBatch: () => undefined,
         verify: () => ({ ok: false, why: 'none is presented' }),
       },

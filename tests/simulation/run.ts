@@ -104,7 +104,7 @@ export const tell = async (seed: number, mutation: Mutation = {}, logs = false):
       install(3, '2003', 'per-user', 5),
     ];
     commit
-      .submit(() => ({ records, answer: () => undefined }))
+      .submit(() => ({ records, result: undefined }))
       .catch(() => {
         wasSetUp = false; // by the next leader, where it was not stored
       });

@@ -9,6 +9,12 @@ const runFile = promisify(execFile);
 
 export type CommandResult = { readonly code: number; readonly stdout: string; readonly stderr: string };
 
+/** The compile cache of the run, where it has one: it changes only how soon a command starts. */
+export const compileCache = (): Record<string, string> => {
+  const folder = process.env['NODE_COMPILE_CACHE'];
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: folder };
+};
+
 /** Runs a main file, named by its path within the repository or an absolute one; its exit code and what it printed. */
 export const runMain = async (
   main: string,
@@ -20,7 +26,7 @@ export const runMain = async (
       process.execPath,
       [path.resolve(repositoryRoot, main), ...args],
       {
-        env: { PATH: process.env['PATH'] ?? '', ...env },
+        env: { ...compileCache(), PATH: process.env['PATH'] ?? '', ...env },
       },
     );
     return { code: 0, stdout, stderr };

@@ -50,7 +50,7 @@ test('nothing of the test runner reaches the service', async () => {
   const names = service.lines()[0]?.split(' ') ?? [];
   assert.ok(names.includes('PATH'));
   assert.deepEqual(
-    names.filter((name) => /^(NODE_|npm_)/.test(name)),
+    names.filter((name) => /^(NODE_|npm_)/.test(name) && name !== 'NODE_COMPILE_CACHE'),
     [],
   );
 });
@@ -99,8 +99,8 @@ test(
     const local = path.resolve(import.meta.dirname, '../../deploy/local/src/managed-process.ts');
     const parent = mainFile(
       'parent.ts',
-      `import { startTied } from ${JSON.stringify(local)};
-const child = await startTied('sleep', ['1000'], { env: { PATH: process.env['PATH'] }, stdio: 'ignore' });
+      `import { startChildProcess } from ${JSON.stringify(local)};
+const child = await startChildProcess('sleep', ['1000'], { env: { PATH: process.env['PATH'] }, stdio: 'ignore' });
 console.log('child ' + child.pid);
 `,
     );

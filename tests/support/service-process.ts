@@ -7,7 +7,7 @@ export type ServiceOptions = {
   /** Absolute path of the main file. */
   readonly main: string;
   readonly args?: readonly string[];
-  /** Added to PATH, HOME and TMPDIR; nothing else of the test's own environment is handed on. */
+  /** Added to PATH, HOME, TMPDIR and NODE_COMPILE_CACHE. No other variable of the test is handed on. */
   readonly env?: Readonly<Record<string, string>>;
   /** A line of standard output or error that says "ready": a pattern, or a function that knows one. */
   readonly ready: RegExp | ((line: string) => boolean);
@@ -93,8 +93,10 @@ export async function startService(options: ServiceOptions): Promise<ServiceProc
   };
 }
 
-// Whatever else a test runs under (its runner's variables above all) must not change a service.
+// No other variable of a test, above all of its runner, may change a service. The compile cache changes only how soon it starts.
 function inherited(): Record<string, string> {
-  const kept = ['PATH', 'HOME', 'TMPDIR'].map((name) => [name, process.env[name] ?? ''] as const);
+  const kept = ['PATH', 'HOME', 'TMPDIR', 'NODE_COMPILE_CACHE'].map(
+    (name) => [name, process.env[name] ?? ''] as const,
+  );
   return Object.fromEntries(kept.filter(([, value]) => value !== ''));
 }

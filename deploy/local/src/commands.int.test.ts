@@ -29,6 +29,24 @@ describe('the commands', () => {
       assert.notEqual(wrong.status, 0);
       assert.doesNotMatch(wrong.stderr, /Warning|\n\s+at /);
     });
+  test('every program prints its version', () => {
+    for (const command of ['calbus', 'clearinghouse', 'calbus-agent'])
+      assert.match(
+        run(path.join(bin, command), '--version').stdout,
+        new RegExp(`^${command} \\d+\\.\\d+\\.\\d+\n$`),
+      );
+    for (const service of [
+      'issuer',
+      'inventory',
+      'clearinghouse-liaison',
+      'clearinghouse',
+      'session-gateway',
+    ])
+      assert.match(
+        run(path.join(bin, 'calbus-service'), service, '--version').stdout,
+        new RegExp(`^calbus ${service} \\d+\\.\\d+\\.\\d+\n$`),
+      );
+  });
   test('calbus-service runs each service, and says its usage for any other name', () => {
     for (const service of [
       'issuer',

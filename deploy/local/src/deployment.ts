@@ -19,7 +19,7 @@ import { ensureKeys, seedFile, terminalServerSeedFile } from '../../nats/keys.ts
 import { rabbitDefinitions } from '../../rabbitmq/definitions.ts';
 import { redisUsers } from '../../redis/users.ts';
 import type { ServerConfiguration } from './server-configuration.ts';
-import type { ServerUrls } from './services.ts';
+import type { ServerUrls } from './start-servers.ts';
 
 export type LocalTerminalServer = { readonly mode: LicensingMode; readonly version: ProductVersion };
 

@@ -22,6 +22,11 @@ const generated = (name: string, ...script: string[]): Check => ({
 const checks: Check[] = [
   { name: 'types (tsc)', command: tool('tsc'), args: ['--noEmit'] },
   { name: 'lint and architecture (oxlint)', command: tool('oxlint'), args: [] },
+  {
+    name: 'words and arrows (tidy)',
+    command: process.execPath,
+    args: [path.join(repositoryRoot, 'deploy', 'tools', 'tidy', 'main.ts')],
+  },
   { name: 'format (prettier)', command: tool('prettier'), args: ['--check', '.'] },
   generated('contracts', 'shared', 'contracts', 'generate.ts'),
   generated('page of settings', 'deploy', 'configuration', 'generate.ts'),

@@ -14,6 +14,9 @@ export type Servers = {
   readonly rabbitmq: ManagedServer;
 };
 
+/** The addresses of the servers. The caller need not have started them. */
+export type ServerUrls = { readonly [name in keyof Servers]: Pick<Servers[name], 'url'> };
+
 /** The file that records that RabbitMQ has carried a command and its answer. */
 export const settledFile = (dataDir: string): string => path.join(dataDir, 'rabbitmq', 'settled');
 

@@ -139,10 +139,10 @@ export const checkArrows = (
   });
 };
 
-/** `.dockerignore` begins with `*` and then names what goes into the image. */
+/** `.dockerignore` begins with `*` and then names what the build of the image gets: of the tests the manifest alone, which npm needs. */
 export const checkImageContent = (dockerignore: string): Finding[] =>
   dockerignore.split('\n').flatMap((rule, n) =>
-    /^!\/?(tests\b|\*\*?$|.*test)/.test(rule.trim())
+    /^!\/?(tests\b(?!\/support\/package\.json$)|\*\*?$|(?!tests\/).*test)/.test(rule.trim())
       ? [
           {
             file: '.dockerignore',

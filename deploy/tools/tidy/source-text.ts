@@ -40,7 +40,7 @@ export const sourceText = (source: string): SourceText => {
     if (isComment || isString)
       for (const [n, part] of text.split('\n').entries())
         // What stands in backquotes or braces of a template is code.
-        prose.push({ line: line + n, text: part.replaceAll(/(?<=.)`[^`]*`|\$\{[^}]*\}/g, ' ') });
+        prose.push({ line: line + n, text: part.replaceAll(/(?<=.)`[^`]*`|\$\{[^}]*\}|"[a-z-]+"/g, ' ') });
     line += text.split('\n').length - 1;
   }
   return { code: code + source.slice(at), prose };

@@ -1,12 +1,8 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { amqpConfig } from '@calbus/runtime/amqp';
-import {
-  clearinghouseRootFile,
-  commonConfig,
-  deploymentSecretFile,
-  checkTlsConsistency,
-} from '@calbus/runtime/config';
+import { clearinghouseRootFile, deploymentSecretFile } from '@calbus/licenses/license-server-config';
+import { commonConfig, checkTlsConsistency } from '@calbus/runtime/config';
 
 export const config = z
   .object({

@@ -7,7 +7,7 @@ import { amqpEndpoint } from '@calbus/runtime/amqp';
 import { runService } from '@calbus/runtime/service';
 import { openSqlite } from '@calbus/runtime/sqlite';
 import { version } from '@calbus/runtime/version';
-import { openClearinghouseLink } from './adapters/clearinghouse-link.ts';
+import { linkProblem, openClearinghouseLink } from './adapters/clearinghouse-link.ts';
 import { openSigner } from './adapters/license-server-key.ts';
 import { sqliteBackupRows } from './adapters/backup-rows.ts';
 import { countAnswers, liaisonMetrics } from './adapters/metrics.ts';
@@ -43,33 +43,27 @@ await runService({
     readiness.needs('inventory', inventory.wrong);
 
     const answering = { store, signer, root: c.clearinghouseRootFile, now };
-    const outlet = await openClearinghouseLink({
+    const link = await openClearinghouseLink({
       ...amqpEndpoint(c),
       log,
       clock,
       dead,
       handle: countAnswers(metrics, (bytes) => handleAnswer(answering, bytes)),
-      onApplied: () => work.answerApplied(),
-      onUp: () => work.linkUp(),
+      onApplied: () => jobs.answerApplied(),
+      onUp: () => jobs.linkUp(),
     });
-    const work = startJobs({ store, signer, bucket, inventory, outlet, clock, log, signal });
-    onStop('the rounds', () => work.ended);
-    onStop('the link', () => outlet.close());
-    const take = { store, signer, inventory, now, onAccepted: work.commandAccepted };
-    const restoring = { kept: sqliteBackupRows(db), store, signer, onRestored: work.commandAccepted };
-    const carried = { ...answering, onApplied: work.answerApplied };
-    readiness.shows('rabbitmq', () =>
-      outlet.isUp()
-        ? undefined
-        : 'RabbitMQ is not connected, and what is asked of the Clearinghouse waits: start it, or check CALBUS_RABBITMQ_URL.',
-    );
-    liaisonMetrics(metrics, { store, outlet, clock });
+    const jobs = startJobs({ store, signer, bucket, inventory, outlet: link, clock, log, signal });
+    onStop('the jobs', () => jobs.ended);
+    onStop('the link', () => link.close());
+    readiness.shows('rabbitmq', linkProblem(link));
+    liaisonMetrics(metrics, { store, outlet: link, clock });
     const endpoints = createEndpoints();
-    startResponders({ nc, clock, log, dead, endpoints }, take, carried, store, outlet, restoring);
+    const parts = { ...answering, inventory, link, rows: sqliteBackupRows(db), jobs };
+    startResponders({ nc, clock, log, dead, endpoints }, parts);
     const description = 'The identity of this license server, and what it asks of the Clearinghouse.';
     const callers = [inboxes.operator, inboxes.observer];
     answerDiscovery({ nc, name, version, description, callers, endpoints, log });
-    // Whoever reads in the log that it has started may ask it at once.
+    // A reader of the log may send a request when the log says that the service has started.
     await nc.flush();
   },
 });

@@ -1,4 +1,4 @@
-// What the handlers need of the outside.
+// The ports of the liaison's handlers.
 
 import type { ClearinghouseCommand, ClearinghouseReason } from '@calbus/contracts/clearinghouse';
 import type { Contact } from '@calbus/contracts/purchases';
@@ -13,7 +13,7 @@ import type { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
 import type { Activation, Command, CommandState } from './domain/command.ts';
 import type { IssuingKey, ServerCertificate } from './domain/issuing-keys.ts';
 
-/** What inventory is told, once the Clearinghouse has answered. */
+/** The result of a command, for inventory. */
 export type IssuedPack = { readonly keyPackId: string; readonly keyPack: string };
 export type AnswerResult =
   | ({ readonly kind: 'activated' } & Omit<Activation, 'deactivated'>)
@@ -123,10 +123,10 @@ export type RecordOutcome =
 export type LedgerHead = Body<typeof leaderHeartbeat>;
 
 export type Inventory = {
-  /** The newest beacon heard; undefined before the first. */
+  /** The latest heartbeat; undefined before the first. */
   readonly head: () => LedgerHead | undefined;
   readonly record: (term: number, command: Command, answered: AnswerResult) => Promise<RecordOutcome>;
-  /** Up to which version key packs can be installed; undefined where nobody answers. */
+  /** The highest version of key packs that can be installed; undefined if inventory does not answer. */
   readonly serverVersion: () => Promise<ProductVersion | undefined>;
   /** Withholds the CALs of a key pack that the command is about. */
   readonly withhold: (term: number, command: Command) => Promise<RecordOutcome>;

@@ -24,7 +24,8 @@ import { sqliteVendorAdmin } from './adapters/vendor-admin.ts';
 import { schema } from './adapters/schema.ts';
 import { sqliteStore } from './adapters/store.ts';
 import { formatCode } from './domain/codes.ts';
-import { handleCommand, type CommandDeps } from './handlers/command-handler.ts';
+import type { CommandDeps } from './handlers/command-effects.ts';
+import { handleCommand } from './handlers/command-handler.ts';
 import type { AgreementLine, VendorAdmin, Signer } from './ports.ts';
 
 const seed = Number(process.env['CALBUS_TEST_SEED'] ?? randomInt(2 ** 31));

@@ -1,28 +1,26 @@
-// How far a long piece of work is: one line on the terminal that is written over, and nothing at all where there is no terminal.
+// The progress of a long operation: one line on the terminal that is written over. Nothing appears where there is no terminal.
 
-const EVERY_MS = 100;
+import { noReport, type ProgressReport } from '@calbus/operator-client/progress';
 
-export type Progress = {
-  readonly show: (done: number, of: number) => void;
-  /** Takes the line away. */
-  readonly end: () => void;
-};
+const UPDATE_INTERVAL_MS = 100;
 
-const quiet: Progress = { show: () => {}, end: () => {} };
-
-export const progressOf = (what: string, stream: NodeJS.WriteStream = process.stderr): Progress => {
-  if (!stream.isTTY) return quiet;
-  let shownAt = -EVERY_MS;
+/** Takes the line away at the end. */
+export const withProgress = async <T>(
+  label: string,
+  act: (report: ProgressReport) => Promise<T>,
+  stream: NodeJS.WriteStream = process.stderr,
+): Promise<T> => {
+  if (!stream.isTTY) return act(noReport);
+  let updatedAt = -UPDATE_INTERVAL_MS;
   let shown = false;
-  return {
-    show: (done, of) => {
-      if (performance.now() - shownAt < EVERY_MS) return;
-      shownAt = performance.now();
+  try {
+    return await act((done, of) => {
+      if (performance.now() - updatedAt < UPDATE_INTERVAL_MS) return;
+      updatedAt = performance.now();
       shown = true;
-      stream.write(`\r\u001b[K${what}: ${done} of ${of}`);
-    },
-    end: () => {
-      if (shown) stream.write('\r\u001b[K');
-    },
-  };
+      stream.write(`\r\u001b[K${label}: ${done} of ${of}`);
+    });
+  } finally {
+    if (shown) stream.write('\r\u001b[K');
+  }
 };

@@ -1,4 +1,4 @@
-// What somebody mistypes is named before anything is connected to: there is no license server here at all.
+// Wrong arguments are reported before a command connects: this test has no license server.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

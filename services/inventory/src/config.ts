@@ -1,11 +1,6 @@
 import { z } from 'zod';
-import {
-  certificateFile,
-  clearinghouseRootFile,
-  commonConfig,
-  fileContent,
-  checkTlsConsistency,
-} from '@calbus/runtime/config';
+import { clearinghouseRootFile } from '@calbus/licenses/license-server-config';
+import { certificateFile, commonConfig, fileContent, checkTlsConsistency } from '@calbus/runtime/config';
 
 export const config = z
   .object({

@@ -1,10 +1,6 @@
 import { z } from 'zod';
-import {
-  clearinghouseRootFile,
-  commonConfig,
-  deploymentSecretFile,
-  checkTlsConsistency,
-} from '@calbus/runtime/config';
+import { clearinghouseRootFile, deploymentSecretFile } from '@calbus/licenses/license-server-config';
+import { commonConfig, checkTlsConsistency } from '@calbus/runtime/config';
 
 export const config = z
   .object({

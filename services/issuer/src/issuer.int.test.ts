@@ -9,11 +9,7 @@ import type { NatsConnection } from 'nats';
 import { decode, encode, type Body } from '@calbus/contracts/envelope';
 import { faultOf } from '@calbus/contracts/faults';
 import { inboxes } from '@calbus/contracts/identities';
-import {
-  inventoryAllocate,
-  inventoryAllocated,
-  type AllocationAnswer,
-} from '@calbus/contracts/allocation-messages';
+import { inventoryAllocate, inventoryAllocated, type Outcome } from '@calbus/contracts/allocation-messages';
 import { leaderHeartbeat } from '@calbus/contracts/leader-heartbeat';
 import { inventoryTrust, queryTrust } from '@calbus/contracts/inventory-query-messages';
 import { serviceFault } from '@calbus/contracts/service-fault';
@@ -119,7 +115,7 @@ const playInventory = (): void => {
       [inventoryAllocate.type]: (m) => {
         if (fail) return answerWith(serviceFault, { code: fail, says: 'as the test says' });
         asked.push(...m.body.items.map((i) => i.requestId));
-        const items = m.body.items.map((i): AllocationAnswer => ({
+        const items = m.body.items.map((i): Outcome => ({
           requestId: i.requestId,
           row: 'D4',
           decidedAt: Date.now(),

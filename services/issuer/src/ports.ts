@@ -1,6 +1,6 @@
-// What the issuer's handlers need of the outside, in their own words.
+// The ports of the issuer's handlers.
 
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import type { Body } from '@calbus/contracts/envelope';
@@ -21,41 +21,41 @@ export type QueuedMessage = {
   readonly retry: (delayMs: number) => void;
 };
 
-/** What happens to requests, for whoever watches the service. */
+/** The metrics of requests. */
 export type RequestMetrics = {
-  /** So many were taken at once. */
+  /** The number of requests in a batch. */
   readonly batchSize: (size: number) => void;
   readonly received: (kind: 'request' | 'validated' | 'relearn' | 'stands') => void;
   readonly expired: () => void;
-  /** It comes again. */
+  /** The queue delivers it again. */
   readonly retried: () => void;
-  /** `ms`: since it was queued. */
+  /** `ms`: from the queue's receipt to the decision. */
   readonly decided: (decision: Body<typeof licenseDecision>, ms: number) => void;
 };
 
 export type Inventory = {
   /** The leader's answers in the order of the items. Rejects with a fault. */
-  readonly allocate: (items: readonly Allocation[]) => Promise<readonly AllocationAnswer[]>;
-  /** The newest place of the ledger that was heard of. */
+  readonly allocate: (items: readonly Allocation[]) => Promise<readonly Outcome[]>;
+  /** The latest position of the ledger that the issuer knows. */
   readonly position: () => LedgerPosition | undefined;
 };
 
 export type TerminalServers = {
-  /** What was decided on requests of one message: of one by itself, of several `together`. */
+  /** Publishes the decisions on the requests of one message: in one message if that message carried several. */
   readonly publishDecisions: (
     decisions: readonly Body<typeof licenseDecision>[],
     asked: { readonly id: string; readonly together: boolean },
-    /** One signature for the licenses in them, where there is one. */
+    /** One signature for all licenses in the decisions, if there is one. */
     signedTogether?: string,
   ) => void;
   readonly publishFault: (fault: Body<typeof licenseFault>) => void;
 };
 
 export type Signer = {
-  /** The signed license; undefined while there is no key that may sign it. `anew`: it was not given lately, by this issuer. */
-  readonly sign: (facts: LicenseFacts) => { readonly license: string; readonly anew: boolean } | undefined;
-  /** One signature for licenses that were signed here; undefined where there is no key that signed them all, or nothing to be gained. */
+  /** The signed license; undefined while no key may sign it. `fresh`: it was signed now; else it is from the cache. */
+  readonly sign: (facts: LicenseFacts) => { readonly license: string; readonly fresh: boolean } | undefined;
+  /** One signature for licenses that were signed here. Undefined if different keys signed them, or for fewer than two. */
   readonly signBatch: (licenses: readonly string[]) => string | undefined;
-  /** `chain`: of its issuing key, as whoever shows it gave it. `unknown` is said only until what is trusted here is newer than its being shown. */
+  /** `chain`: of its issuing key, as the request carries it. `unknown` only until the keys here are newer than the first sight of that key. */
   readonly verify: (license: string, chain?: readonly string[]) => LicenseCheck;
 };

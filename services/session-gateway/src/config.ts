@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { token } from '@calbus/contracts/tokens';
 import { productVersion } from '@calbus/contracts/versions';
+import { clearinghouseRootFile } from '@calbus/licenses/license-server-config';
 import {
   certificateFile,
-  clearinghouseRootFile,
   commonConfig,
   duration,
   fileContent,

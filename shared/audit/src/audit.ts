@@ -2,7 +2,8 @@
 
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { createChainReader, type Damage, type LedgerMessage, type ChainLink } from './chain.ts';
-import { createAuditedState, type Violation } from './audited-state.ts';
+import { createAuditedState } from './audited-state.ts';
+import type { Violation } from './violation.ts';
 
 export type VoidMessage = { readonly sequence: number; readonly why: string };
 

@@ -331,7 +331,7 @@ describe('who holds what', () => {
       ['3 I5 validated'],
     ],
     [
-      'a user recorded while nobody is counted',
+      'a user recorded while users are not counted',
       ledger()
         .append([...first, installed(1, 'per-user'), userRecorded('ann')])
         .audit(),

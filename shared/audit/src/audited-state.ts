@@ -8,6 +8,9 @@
 // I9 Per User CALs are not counted down, and users are recorded only where that is set. I11 ledger time never decreases.
 // And R2: no more licenses of a version are revoked at once than the limit says.
 
+import { createAuditedUsers, type UserContext } from './audited-users.ts';
+import { add, age, createHourlyCounts, noCounts } from './version-counts.ts';
+import type { Report, Violation } from './violation.ts';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { PerUserMode, Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
@@ -15,11 +18,6 @@ import { productVersions, type ProductVersion } from '@calbus/contracts/versions
 
 /** A CAL is due this long after its license's end. */
 const RETURN_AFTER_BY_DEFAULT = 3_600_000;
-
-const hourOf = (at: number): number => Math.floor(at / 3_600_000);
-
-export type Invariant = 'I1' | 'I2' | 'I3' | 'I5' | 'I6' | 'I7' | 'I9' | 'I11' | 'R2';
-export type Violation = { readonly sequence: number; readonly invariant: Invariant; readonly says: string };
 
 export type AuditedLicense = {
   readonly licenseId: string;
@@ -47,7 +45,7 @@ export type AuditedPack = {
   held: number;
   /** CALs kept for licenses that are learned again. */
   reserved: number;
-  /** CALs that nobody is given while the Clearinghouse is asked to take them. */
+  /** CALs that no device gets while the Clearinghouse decides whether it takes them. */
   withheld: number;
 };
 
@@ -69,7 +67,6 @@ type RevocationLimit = Settings['revocationLimit'];
 type RecordOf<K extends LedgerRecord['kind']> = Extract<LedgerRecord, { kind: K }>;
 type Issued = RecordOf<'temporary-issued'> | RecordOf<'full-issued'>;
 
-const age = (v: ProductVersion): number => productVersions.indexOf(v);
 const newEnough = (version: ProductVersion, wanted: ProductVersion): boolean => age(version) >= age(wanted);
 
 export const createAuditedState = (found: (violation: Violation) => void) => {
@@ -78,16 +75,15 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
   const devices = new Map<string, AuditedLicense[]>();
   const packs = new Map<string, AuditedPack>();
   /** Free Per Device CALs, by the age of their version. */
-  const free = productVersions.map(() => 0);
-  /** Temporary licenses not superseded, by the hour in which they end and the age of their version; counted until that hour is over. */
-  const temporaries = new Map<number, number[]>();
-  /** Revoked licenses, in the same way. */
-  const revoked = new Map<number, number[]>();
+  const free = noCounts();
+  /** Temporary licenses that are not superseded. */
+  const temporaries = createHourlyCounts();
+  const revoked = createHourlyCounts();
   /** The ends of revoked licenses, by the age of their version. */
   const revokedEnds = productVersions.map((): number[] => []);
   let revocationLimit: RevocationLimit = 'fifth';
   /** Licenses learned again for which there was no CAL, by the age of their version. */
-  const deficit = productVersions.map(() => 0);
+  const deficit = noCounts();
   /** Into which device one was merged, and which of its licenses that ended. */
   const merges = new Map<string, { readonly into: string; readonly ended: readonly string[] }>();
   /** CALs withheld and not settled, by command. */
@@ -100,36 +96,10 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
   let certificateUntil = -1;
   let perUser: PerUserMode = 'unmonitored';
   let overdraft = 0;
-  /** The ends of users' entries, by user and the age of the version of the CALs they count against. */
-  const users = new Map<string, Map<number, number>>();
-  /** Entries dropped before their end, within one batch: each must make room for the user's one of a later version. */
-  const making = new Map<string, number>();
-  /** Per User CALs, and users recorded against them, by the age of their version. */
-  const seats = productVersions.map(() => 0);
-  const seated = productVersions.map(() => 0);
-
-  const wrong = (invariant: Invariant, says: string): void => found({ sequence, invariant, says });
-  const add = (counts: number[], version: ProductVersion, n: number): void => {
-    counts[age(version)] = (counts[age(version)] ?? 0) + n;
-  };
-
-  const addUntilEnd = (
-    table: Map<number, number[]>,
-    l: { readonly version: ProductVersion; readonly notAfter: number },
-    n: number,
-  ): void => {
-    const hour = hourOf(l.notAfter);
-    if (hour < hourOf(time)) return;
-    const counts = table.get(hour) ?? productVersions.map(() => 0);
-    add(counts, l.version, n);
-    table.set(hour, counts);
-  };
-  const passTo = (at: number): void => {
-    if (hourOf(at) !== hourOf(time))
-      for (const table of [temporaries, revoked])
-        for (const hour of table.keys()) if (hour < hourOf(at)) table.delete(hour);
-    time = Math.max(time, at);
-  };
+  const wrong: Report = (invariant, says) => found({ sequence, invariant, says });
+  const users = createAuditedUsers(wrong);
+  const context = (): UserContext => ({ time, activated: certificateUntil >= time, perUser, overdraft });
+  const anySeat = (version: ProductVersion): boolean => users.anySeat(version, context());
 
   /** Whether a CAL that serves this version is free. */
   const anyFree = (version: ProductVersion): boolean => free.some((n, i) => i >= age(version) && n > 0);
@@ -143,7 +113,7 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
   const end = (l: AuditedLicense, by: NonNullable<AuditedLicense['endedBy']>): void => {
     l.over = true;
     l.endedBy = by;
-    if (l.kind === 'temporary') addUntilEnd(temporaries, l, -1);
+    if (l.kind === 'temporary') temporaries.add(l, -1, time);
     else if (l.keyPackId === null) add(deficit, l.version, -1);
     else change(packs.get(l.keyPackId), -1);
   };
@@ -191,7 +161,7 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
     if (own.some((l) => l.kind === 'temporary' && l.version === r.version))
       wrong('I7', `a second temporary license for ${r.version} on device ${r.hardwareId}`);
     issue(r, own);
-    addUntilEnd(temporaries, r, 1);
+    temporaries.add(r, 1, time);
   };
 
   const issueFull = (r: RecordOf<'full-issued'>): void => {
@@ -237,7 +207,7 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
       return;
     }
     pack.quantity -= quantity;
-    if (pack.mode === 'per-user') add(seats, pack.version, -quantity);
+    if (pack.mode === 'per-user') users.install(pack.version, -quantity);
   };
 
   const revoke = ({ licenseId }: RecordOf<'license-revoked'>): void => {
@@ -251,7 +221,7 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
     if (revocationLimit === 'fifth' && ends.length > 0 && (ends.length + 1) * 5 > installed)
       wrong('R2', `more licenses of ${l.version} are revoked than a fifth of its CALs`);
     revokedEnds[age(l.version)] = [...ends, l.notAfter];
-    addUntilEnd(revoked, l, 1);
+    revoked.add(l, 1, time);
     end(l, 'revoked');
   };
 
@@ -319,28 +289,6 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
     keep({ licenseId, kind: 'full', ...who, version, keyPackId: r.keyPackId, ...at }, own);
   };
 
-  const from = (counts: readonly number[], version: ProductVersion): number =>
-    counts.slice(age(version)).reduce((n, more) => n + more, 0);
-  /** Whether an enforced license server has room for one more user on a terminal server of this version. */
-  const anySeat = (version: ProductVersion): boolean =>
-    perUser !== 'enforced' || from(seated, version) < from(seats, version) + overdraft;
-
-  const recordUser = ({ userKey, version, notAfter }: RecordOf<'user-recorded'>): void => {
-    const own = users.get(userKey) ?? new Map<number, number>();
-    const n = age(version);
-    if (perUser === 'unmonitored') wrong('I9', `user ${userKey} was recorded while nobody is counted`);
-    if (certificateUntil < time) wrong('I2', 'a user was recorded while not activated');
-    if ((seats[n] ?? 0) === 0) wrong('I2', `user ${userKey} was recorded against no CAL`);
-    if (own.has(n)) wrong('I1', `user ${userKey} was recorded twice`);
-    for (const [at, end] of own)
-      if (at >= n && end > time) wrong('I3', `two live entries for user ${userKey}`);
-    users.set(userKey, own.set(n, notAfter));
-    if (n > (making.get(userKey) ?? n)) making.delete(userKey);
-    add(seated, version, 1);
-    if (perUser === 'enforced' && (seated[n] ?? 0) > (seats[n] ?? 0) + overdraft)
-      wrong('I1', `more users are recorded than Per User CALs of ${version}, and the overdraft`);
-  };
-
   const apply = (r: LedgerRecord): void => {
     switch (r.kind) {
       case 'generation-started':
@@ -381,7 +329,7 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
         const reserved = r.reserved ?? 0;
         packs.set(r.keyPackId, { version, mode, quantity, held: 0, reserved, withheld: 0 });
         if (mode === 'per-device') add(free, version, quantity - reserved);
-        else add(seats, version, quantity);
+        else users.install(version, quantity);
         return;
       }
       case 'temporary-issued':
@@ -416,37 +364,17 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
       case 'relearned':
         return relearn(r);
       case 'user-recorded':
-        return recordUser(r);
-      case 'user-extended': {
-        const entries = users.get(r.userKey);
-        const end = entries?.get(age(r.version)) ?? -1;
-        if (certificateUntil < time) wrong('I2', 'a user was extended while not activated');
-        if (perUser === 'unmonitored') wrong('I9', `user ${r.userKey} was extended while nobody is counted`);
-        if (end > time && r.notAfter > end) entries?.set(age(r.version), r.notAfter);
-        else wrong('I1', `a user was extended that was not live: ${r.userKey}`);
-        return;
-      }
-      case 'user-dropped': {
-        const entries = users.get(r.userKey);
-        const end = entries?.get(age(r.version));
-        if (end === undefined) return wrong('I1', `a user was dropped that was not there: ${r.userKey}`);
-        if (end > time) making.set(r.userKey, Math.max(age(r.version), making.get(r.userKey) ?? 0));
-        entries?.delete(age(r.version));
-        add(seated, r.version, -1);
-        return;
-      }
+        return users.record(r, context());
+      case 'user-extended':
+        return users.extend(r, context());
+      case 'user-dropped':
+        return users.drop(r, context());
       case 'refused':
         if (r.code !== 'NO_LICENSE_AVAILABLE') return;
         if (r.mode === 'per-device' ? anyFree(r.version) : anySeat(r.version))
           wrong('I6', 'refused with a CAL free');
         return;
     }
-  };
-
-  const untilEnd = (table: ReadonlyMap<number, number[]>, version: ProductVersion): number => {
-    let n = 0;
-    for (const counts of table.values()) n += counts[age(version)] ?? 0;
-    return n;
   };
 
   return {
@@ -456,21 +384,16 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
     anySeat,
     holderOf,
     /** The ends of a user's entries, by the version of the CALs they count against. */
-    endsOf: (userKey: string): ReadonlyMap<ProductVersion, number> =>
-      new Map(
-        [...(users.get(userKey) ?? [])].flatMap(([n, end]) =>
-          productVersions[n] === undefined ? [] : [[productVersions[n], end]],
-        ),
-      ),
+    endsOf: users.endsOf,
     perUser: (): PerUserMode => perUser,
     time: (): number => time,
     fold: (records: readonly LedgerRecord[], at: number, place: number): void => {
       sequence = place;
       if (at < time) wrong('I11', 'ledger time went back');
-      passTo(at);
+      for (const counts of [temporaries, revoked]) counts.prune(time, at);
+      time = Math.max(time, at);
       for (const r of records) apply(r);
-      for (const userKey of making.keys()) wrong('I1', `a user was dropped that was not due: ${userKey}`);
-      making.clear();
+      users.endBatch();
     },
     serves: (l: Readonly<AuditedLicense>, version: ProductVersion, now: number): boolean =>
       !l.over && l.notAfter > now && newEnough(l.version, version),
@@ -479,7 +402,7 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
       let n = 0;
       for (const l of licenses.values())
         if (l.kind === 'full' && !l.over && l.notAfter + returnAfter <= now) n += 1;
-      for (const own of users.values()) for (const end of own.values()) if (end <= now) n += 1;
+      n += users.due(now);
       return n;
     },
     /** The counts of every pool that has packs or temporary licenses, oldest version first. */
@@ -490,15 +413,15 @@ export const createAuditedState = (found: (violation: Violation) => void) => {
           const perDevice = mode === 'per-device';
           const of = (counts: readonly number[]): number => counts[age(version)] ?? 0;
           const sum = (what: (p: AuditedPack) => number): number => own.reduce((n, p) => n + what(p), 0);
-          const temporary = perDevice ? untilEnd(temporaries, version) : 0;
+          const temporary = perDevice ? temporaries.total(version) : 0;
           const some = {
-            revoked: perDevice ? untilEnd(revoked, version) : 0,
+            revoked: perDevice ? revoked.total(version) : 0,
             reserved: sum((p) => p.reserved),
             withheld: sum((p) => p.withheld),
             deficit: perDevice ? of(deficit) : 0,
           };
           const installed = sum((p) => p.quantity);
-          const held = perDevice ? sum((p) => p.held) : of(seated);
+          const held = perDevice ? sum((p) => p.held) : users.recorded(version);
           const issued = held + some.deficit;
           if (installed === 0 && issued === 0 && temporary === 0 && some.revoked === 0) return [];
           const shown = Object.fromEntries(Object.entries(some).filter(([, n]) => n > 0));

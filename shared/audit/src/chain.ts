@@ -1,6 +1,6 @@
-// The ledger's chain of batches, followed by rules written here anew, so that an error in the service's own reader is found
-// and not shared. It tells two things apart. VOID: a message that every reader skips; it changes nothing, and the chain goes
-// on without it. Damage: the bytes are not those that were committed, or some are missing, so that what follows cannot be trusted.
+// Follows the ledger's chain of batches by rules of its own, so that it finds an error of the service's reader and does not share it.
+// VOID: every reader skips the message, and the chain goes on without it. Damage: bytes were changed or are missing, so that no
+// reader can trust the messages after them.
 
 import { createHash } from 'node:crypto';
 import { ledgerBatch, ledgerRecord, NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
@@ -95,7 +95,7 @@ export const createChainReader = (damaged: (damage: Damage) => void) => {
         voidBefore = undefined;
         return { kind: 'valid', batch, hash };
       }
-      // Whoever wrote this one had read the message before it as valid, which it now is not any more.
+      // The writer of this message read the one before it as valid, and now that one is VOID.
       if ('batch' in opened && opened.batch.prevHash === voidBefore)
         damaged({
           sequence,

@@ -1,7 +1,15 @@
 // What the numbers on purchase papers look like: each program has its own. They are checked before anything is sent, so that a slip
 // of the pen is named where it was made.
 
-import type { PurchaseProgram } from './purchases.ts';
+import { z } from 'zod';
+
+/** The programs by which CALs are bought on an agreement. */
+export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla', 'open', 'other']);
+export type AgreementProgram = z.infer<typeof agreementProgram>;
+
+/** With boxes: the number of the license code takes the place of the agreement number. */
+export const purchaseProgram = z.enum([...agreementProgram.options, 'retail']);
+export type PurchaseProgram = z.infer<typeof purchaseProgram>;
 
 /** 25 characters without those that look alike, in upper case, without separators. */
 export const RETAIL_CODE = /^[ABCDEFGHJKLMNPQRSTUVWXYZ23456789]{25}$/;

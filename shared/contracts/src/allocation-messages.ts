@@ -53,7 +53,7 @@ export const allocation = z.discriminatedUnion('kind', [
     terminalServerId: token,
     license: licenseFacts,
   }),
-  /** A terminal server says how it stands. */
+  /** The status of a terminal server. */
   z.object({
     kind: z.literal('stands'),
     requestId: token,
@@ -63,7 +63,6 @@ export const allocation = z.discriminatedUnion('kind', [
     grace,
   }),
 ]);
-
 export type Allocation = z.infer<typeof allocation>;
 
 /** The most requests one allocate command may carry; an issuer's prefetch is no larger. */
@@ -90,8 +89,7 @@ export const allocationOutcome = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('noted') }),
   z.object({ kind: z.literal('refused'), code: refusalCode }),
 ]);
-
-export type AllocationOutcome = z.infer<typeof allocationOutcome>;
+export type AllocationResult = z.infer<typeof allocationOutcome>;
 
 export const allocationAnswer = z.object({
   requestId: token,
@@ -100,8 +98,7 @@ export const allocationAnswer = z.object({
   position: ledgerPosition,
   outcome: allocationOutcome,
 });
-
-export type AllocationAnswer = z.infer<typeof allocationAnswer>;
+export type Outcome = z.infer<typeof allocationAnswer>;
 
 export const inventoryAllocated = contract(
   'inventory.allocated',

@@ -39,8 +39,8 @@ export type Party = keyof typeof parties;
 /** How a message travels. */
 export const transports = {
   queue: 'JetStream keeps it in the request queue until an issuer has answered it.',
-  publish: 'Core NATS: whoever listens hears it.',
-  ask: 'Core NATS request; the answer goes to the inbox of the one who asked.',
+  publish: 'Core NATS: every subscriber receives it.',
+  ask: 'Core NATS request; the answer goes to the inbox of the caller.',
   value: "JetStream keeps the last values of the bucket's key.",
   letter: 'JetStream keeps it for 30 days.',
 } as const;

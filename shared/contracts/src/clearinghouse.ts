@@ -25,11 +25,10 @@ export const clearinghouseReasons = {
   UNKNOWN_KEY_PACK: 'No such key pack was issued to this license server.',
   NOT_YOURS: 'No key pack of this license server was issued on that agreement.',
   REACTIVATION_UNDER_WAY:
-    'This license server is being activated anew; what is asked now would be of the earlier epoch.',
-  NOT_RESTORABLE: 'The liaison cannot take what a backup kept.',
-  PACK_TOO_SMALL: 'The key pack has fewer CALs than are to be taken from it.',
+    'This license server is being activated again. A command now would be of the earlier epoch.',
+  NOT_RESTORABLE: 'The liaison cannot take the data of the backup.',
+  PACK_TOO_SMALL: 'The key pack has fewer CALs than the command takes from it.',
 } as const;
-
 export type ClearinghouseReason = keyof typeof clearinghouseReasons;
 
 export const clearinghouseReason = z.enum(
@@ -45,9 +44,9 @@ const statement = {
   issuedAt: instant,
 };
 
-/** Why a license server is activated anew. */
+/** Why a license server is activated again. */
 export const reactivationReasons = {
-  redeployed: 'The license server was set up anew.',
+  redeployed: 'The license server was set up again.',
   'certificate-corrupt': 'Its certificate was damaged.',
   'key-compromised': 'Its private key is known to others.',
   'certificate-expired': 'Its certificate is out of date.',
@@ -60,7 +59,6 @@ export const reactivationReason = z.enum(
     ...(keyof typeof reactivationReasons)[],
   ],
 );
-
 export type ReactivationReason = z.infer<typeof reactivationReason>;
 
 /** Of a command of an activated license server. */
@@ -124,7 +122,6 @@ export const clearinghouseCommand = z.discriminatedUnion('type', [
     body: z.object({ keyPackId, quantity, to: z.enum(['agreement', 'other-mode']) }),
   }),
 ]);
-
 export type ClearinghouseCommand = z.infer<typeof clearinghouseCommand>;
 
 const answerStatement = {
@@ -190,7 +187,6 @@ export const clearinghouseAnswer = z.discriminatedUnion('type', [
     body: z.object({ reason: clearinghouseReason, says: z.string().max(500) }),
   }),
 ]);
-
 export type ClearinghouseAnswer = z.infer<typeof clearinghouseAnswer>;
 
 /** Header `typ` of a key pack's JWS; `x5c` as in an answer. */
@@ -204,5 +200,4 @@ export const keyPackClaims = z.object({
   issuedAt: instant,
   purchase: purchasedCals,
 });
-
 export type KeyPackClaims = z.infer<typeof keyPackClaims>;

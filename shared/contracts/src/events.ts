@@ -28,22 +28,22 @@ export const events = {
   },
   TERMINAL_SERVER_NOT_IN_GROUP: {
     number: 4141,
-    says: 'A terminal server asked that is not in the security group.',
+    says: 'A terminal server that is not in the security group asked for a license.',
     todo: 'Add it: calbus settings set securityGroup=…',
   },
   CERTIFICATE_BAD: {
     number: 17,
-    says: 'The certificate of the license server is out of date: nothing but temporary licenses is issued.',
-    todo: 'Activate the license server anew: calbus reactivate --reason certificate-expired.',
+    says: 'The certificate of the license server is out of date: only temporary licenses are issued.',
+    todo: 'Activate the license server again: calbus reactivate --reason certificate-expired.',
   },
   KEY_PACK_REMOVED: {
     number: 26,
     says: 'CALs were taken out of a key pack: removed, or changed into the other type.',
-    todo: 'Nothing, if that was meant: calbus packs shows what is left.',
+    todo: 'Nothing, if this was intended: calbus packs shows the remaining CALs.',
   },
   LEDGER_DAMAGED: {
     number: 4100,
-    says: 'The ledger is not what it was.',
+    says: 'The bytes of the ledger differ from the committed bytes.',
     todo: 'calbus ledger verify says where; docs/operations/ledger.md says what to do.',
   },
   LICENSE_RETURN_FAILED: {
@@ -64,12 +64,12 @@ export const events = {
   GRACE_ENDING: {
     number: 1009,
     says: 'The grace period of a terminal server ends within seven days.',
-    todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.',
+    todo: 'Make sure that it is given full licenses: calbus diagnose --terminal-server says what is missing.',
   },
   GRACE_ENDED: {
     number: 1008,
     says: 'The grace period of a terminal server is over: clients without a license are refused.',
-    todo: 'See to it that it is given full licenses: calbus diagnose --terminal-server says what is missing.',
+    todo: 'Make sure that it is given full licenses: calbus diagnose --terminal-server says what is missing.',
   },
   MODE_NOT_CONFIGURED: {
     number: 1068,
@@ -99,12 +99,12 @@ export const events = {
   LEADER_CHANGED: {
     number: null,
     says: 'Another inventory replica leads.',
-    todo: 'Nothing; where it happens often, look at the logs of the replicas.',
+    todo: 'Nothing. If it happens often, read the logs of the replicas.',
   },
   CLOCK_SUSPECT: {
     number: null,
-    says: "The leader's clock departs from others: no CAL is returned.",
-    todo: 'Set the clock right, or calbus clock confirm.',
+    says: "The leader's clock departs from other clocks: no CAL returns to its pool.",
+    todo: 'Correct the clock, or run calbus clock confirm.',
   },
   STORAGE_NEARLY_FULL: {
     number: null,
@@ -113,18 +113,18 @@ export const events = {
   },
   CLEARINGHOUSE_UNREACHABLE: {
     number: null,
-    says: 'The liaison does not reach the Clearinghouse: what is asked of it waits.',
+    says: 'The liaison does not reach the Clearinghouse: commands wait in the outbox.',
     todo: 'Start RabbitMQ, or check the address that the liaison is given; licenses are still issued.',
   },
   CLONE: {
     number: null,
     says: 'A copy is in use: of a device, under its hardware id, or of this license server.',
-    todo: 'Of a device: give it an identity of its own, calbus report identities. Of the license server: docs/recovery.md says which one stays.',
+    todo: 'Of a device: give it an identity of its own, calbus report identities. Of the license server: docs/recovery/clones.md says which one stays.',
   },
   VOID_RECORD: {
     number: null,
     says: 'A message in the ledger does not follow its chain; it changed nothing.',
-    todo: 'Ask who holds the identity inventory-ledger; calbus ledger verify names the message.',
+    todo: 'Find out who holds the identity inventory-ledger; calbus ledger verify names the message.',
   },
 } as const satisfies Record<string, { number: number | null; says: string; todo: string }>;
 

@@ -1,5 +1,5 @@
-// Why a device or a user got what it got: what each decision saw is kept for 30 days, and whoever asks is shown every row that was
-// tried on it, in order. The ledger keeps what was recorded for ever; it does not keep what was seen.
+// Explanations of decisions. Inventory stores the inputs of each decision for 30 days, and an explanation shows every row that was
+// tried on them, in order. The ledger stores the records for ever, and not the inputs.
 
 import { z } from 'zod';
 import { contract } from './envelope.ts';
@@ -120,7 +120,7 @@ export const decisionFacts = z.object({
 });
 export type DecisionFacts = z.infer<typeof decisionFacts>;
 
-/** So many bytes of decisions together are stored as one message, or what came within a quarter of a second. */
+/** Inventory stores decisions as one message once they have this size, or after a quarter of a second. */
 export const DECISION_FACTS_BYTES = 204_800;
 
 export const inventoryDecisionFacts = contract(

@@ -18,7 +18,7 @@ export const faults = {
   INVALID_BODY: { verdict: 'give-up', says: 'The body of the message does not fit its schema.' },
   WRONG_SUBJECT: {
     verdict: 'give-up',
-    says: 'The message stands on a subject that no part of calbus takes.',
+    says: 'No part of calbus takes messages on this subject.',
   },
   DEADLINE_PASSED: { verdict: 'give-up', says: 'The request came after its own deadline.' },
   FORBIDDEN_REPLY: {
@@ -26,7 +26,7 @@ export const faults = {
     says: 'The reply subject is not one that this kind of caller may use.',
   },
   NO_LEADER: { verdict: 'retry', says: 'No inventory replica leads at the moment.' },
-  NOT_LEADER: { verdict: 'retry', says: 'This inventory replica does not lead any more.' },
+  NOT_LEADER: { verdict: 'retry', says: 'This inventory replica no longer leads.' },
   TIMEOUT: { verdict: 'retry', says: 'No answer came in time.' },
   BUSY: { verdict: 'retry', says: 'The queue is full; try again in a moment.' },
   UNREACHABLE: { verdict: 'retry', says: 'The other side cannot be reached.' },
@@ -42,10 +42,17 @@ export type FaultCode = keyof typeof faults;
 export const faultCodes = Object.keys(faults) as [FaultCode, ...FaultCode[]];
 export const faultCode = z.enum(faultCodes);
 
+/** No part of calbus emits these: an issuer drops a late request, and waits for a key. No later code may take their names. */
+export const reservedFaultCodes = [
+  'DEADLINE_PASSED',
+  'NO_ISSUING_KEY',
+] as const satisfies readonly FaultCode[];
+export type EmittedFaultCode = Exclude<FaultCode, (typeof reservedFaultCodes)[number]>;
+
 /** A fault as a value: a closed code and one sentence of detail. */
 export type Fault = { readonly code: FaultCode; readonly detail: string };
 
-export const fault = (code: FaultCode, detail?: string): Fault => ({
+export const fault = (code: EmittedFaultCode, detail?: string): Fault => ({
   code,
   detail: detail === undefined ? faults[code].says : detail,
 });

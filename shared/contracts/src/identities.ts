@@ -3,15 +3,15 @@
 //
 // Three accounts. TS: terminal servers, which reach only what CAL exports. CAL: the services. LEDGER: the
 // ledger and the leader's key, where only inventory's second connection lives: inside one account a
-// caller can choose a reply subject it may not publish to, so nothing that can be asked anything may share an account with the ledger.
-// Beside them SYS, the servers' own, where only the registrar lives: whoever admits terminal servers and asks nothing else.
+// caller can choose a reply subject it may not publish to, so no service that answers requests shares an account with the ledger.
+// SYS is the servers' own account. Only the registrar lives there: it admits terminal servers.
 
 import { requestsConsumer, streams, type Account, type StreamPlan } from './streams.ts';
 import { subjects } from './subjects.ts';
 
 export type Permissions = {
   readonly account: Account;
-  /** Replies to this identity arrive under `<inbox>.>`; nobody else may subscribe there. */
+  /** Replies to this identity arrive under `<inbox>.>`; no other identity may subscribe there. */
   readonly inbox: string;
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
@@ -168,7 +168,7 @@ export const identities = {
     ],
     subscribe: [subjects.inventory.heartbeat, subjects.decision.all, subjects.events],
   },
-  /** Whoever may look and command nothing: `calbus diagnose`, `status`, lists and reports need no more. Licenses themselves it never sees. */
+  /** Reads and commands nothing: enough for `calbus diagnose`, `status`, lists and reports. It never sees a license itself. */
   observer: {
     account: 'CAL',
     inbox: inboxes.observer,

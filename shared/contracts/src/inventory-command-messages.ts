@@ -53,14 +53,14 @@ export const inventoryDeactivation = contract(
 export const inventoryWithhold = contract(
   'inventory.withhold',
   1,
-  'Free CALs of a key pack are to be given to nobody, while the Clearinghouse is asked to take them.',
+  'The leader withholds free CALs of a key pack while the Clearinghouse decides whether it takes them.',
   z.object({ commandId: token, keyPackId, quantity: z.int().min(1).max(1_000_000), by: name }),
 );
 
 export const inventorySettleWithheld = contract(
   'inventory.settle-withheld',
   1,
-  'What came of CALs that were withheld: the Clearinghouse has taken them, or has not.',
+  'The outcome for withheld CALs: the Clearinghouse has taken them, or has not.',
   z.object({ commandId: token, outcome: z.enum(['removed', 'given-back']) }),
 );
 

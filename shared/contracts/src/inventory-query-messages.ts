@@ -61,7 +61,7 @@ export const installedPack = z.object({
   version: productVersion,
   mode: licensingMode,
   quantity: z.int().min(1),
-  /** Kept for licenses that are learned again, or given to nobody while the Clearinghouse is asked to take them; absent: none. */
+  /** CALs for readmitted licenses, and CALs that are withheld while the Clearinghouse decides whether it takes them; absent: 0. */
   reserved: z.int().optional(),
   withheld: z.int().optional(),
   issued: z.int().min(0),
@@ -70,7 +70,6 @@ export const installedPack = z.object({
   agreement: z.string().max(64),
   installedAt: instant,
 });
-
 export type InstalledPack = z.infer<typeof installedPack>;
 
 export const inventoryPacks = contract(
@@ -112,13 +111,12 @@ export const heldLicense = z.object({
   notAfter: instant,
   position: ledgerPosition,
 });
-
 export type HeldLicense = z.infer<typeof heldLicense>;
 
 export const queryTerminalServers = contract(
   'inventory.query.terminal-servers',
   1,
-  'Which terminal servers are known, and how they stand.',
+  'The known terminal servers, each with its status.',
   z.object({
     /** Only this one. */
     terminalServerId: token.optional(),
@@ -140,7 +138,6 @@ export const knownTerminalServer = z.object({
     .object({ version: productVersion, mode: licensingMode.nullable(), grace, at: instant })
     .optional(),
 });
-
 export type KnownTerminalServer = z.infer<typeof knownTerminalServer>;
 
 export const inventoryTerminalServers = contract(
@@ -164,7 +161,6 @@ export const recordedUser = z.object({
   notAfter: instant,
   position: ledgerPosition,
 });
-
 export type RecordedUser = z.infer<typeof recordedUser>;
 
 export const inventoryLicenses = contract(

@@ -20,15 +20,13 @@ export const poolCounts = z.object({
   reserved: z.int().optional(),
   /** Licenses learned again for which there was no CAL; absent: none. */
   deficit: z.int().optional(),
-  /** CALs given to nobody while the Clearinghouse is asked to take them; absent: none. */
+  /** CALs that are withheld while the Clearinghouse decides whether it takes them; absent: 0. */
   withheld: z.int().optional(),
 });
-
 export type PoolCounts = z.infer<typeof poolCounts>;
 
 /** What a replica compares its clock with. */
 export const clockSources = ['own-elapsed', 'ledger', 'nats', 'replica'] as const;
-
 export type ClockSource = (typeof clockSources)[number];
 
 export const queryStatus = contract(
@@ -53,7 +51,7 @@ export const inventoryStatus = contract(
     activation: z.object({ serverId, epoch: z.int().min(1), certificateNotAfter: instant }).nullable(),
     /** It was deactivated since; absent: it was not. */
     deactivated: z.literal(true).optional(),
-    /** It was put back from a backup, and not activated anew since; absent: it was not. */
+    /** It was restored from a backup and not activated again; absent: false. */
     restored: z.literal(true).optional(),
     devices: z.int().min(0),
     licenses: z.object({ temporary: z.int(), full: z.int() }),
@@ -64,7 +62,7 @@ export const inventoryStatus = contract(
     voidMessages: z.int().min(0),
     /** False where the NATS server is older than 2.10: acknowledged licenses can be lost on power failure. */
     durable: z.boolean(),
-    /** Behind while Redis is written anew, slow, full or read-only; the counts in it are then those of `cacheAsOf`. */
+    /** Behind while Redis is being rebuilt, slow, full or read-only; the counts in it are then those of `cacheAsOf`. */
     cache: z.enum(['current', 'behind', 'unreachable']),
     /** The ledger time at which the live counts are true, as this replica last saw them. */
     cacheAsOf: instant.optional(),

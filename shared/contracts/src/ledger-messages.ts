@@ -10,7 +10,6 @@ export const MAX_RESTORE_MESSAGES = 500;
 
 /** A place of the ledger with its hash; the ledger's end, or null where it is empty. */
 export const ledgerEnd = z.object({ generation, sequence: z.int().min(1), hash: sha256 }).nullable();
-
 export type LedgerEnd = z.infer<typeof ledgerEnd>;
 
 export const inventoryAcceptLoss = contract(
@@ -78,7 +77,7 @@ export const inventoryLedger = contract(
   'A page of the ledger. Fewer messages than asked for are not the end of it; the end is `last`.',
   z.object({
     messages: z.array(ledgerMessage).max(MAX_LEDGER_PAGE),
-    /** The sequence of the last message there is; 0 where there is none. */
+    /** The sequence of the last message; 0 in an empty ledger. */
     last: z.int().min(0),
     /** How far the replica that answers has folded. */
     position: ledgerPosition,

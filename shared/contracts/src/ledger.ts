@@ -69,7 +69,7 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
   }),
   /** Nothing but temporary licenses is given, and nothing renewed, until it is activated again. */
   z.object({ kind: z.literal('deactivated'), commandId: token, by: name }),
-  /** Free CALs of a pack that nobody is given while the Clearinghouse is asked to take them back, or to change their type. */
+  /** Free CALs of a pack that are withheld while the Clearinghouse decides whether it takes them back or changes their type. */
   z.object({
     kind: z.literal('cals-withheld'),
     commandId: token,
@@ -77,7 +77,7 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     quantity: z.int().min(1),
     by: name,
   }),
-  /** What came of it: they are gone from the pack, or free again. */
+  /** The outcome: they are gone from the pack, or free again. */
   z.object({
     kind: z.literal('cals-settled'),
     commandId: token,
@@ -175,7 +175,7 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
     /** Where it stood in that life, and under which epoch it was issued, which stays with it. */
     earlier: ledgerPosition,
     epoch: z.int().min(0),
-    /** The key pack whose CAL it takes: reserved, or free; null where there is none, which is a deficit. */
+    /** The key pack whose reserved or free CAL it takes; null counts as a deficit. */
     keyPackId: keyPackId.nullable(),
     reserved: z.boolean(),
     /** Whether a terminal server reported it, or the client showed it with a request. */
@@ -195,7 +195,7 @@ export const ledgerRecord = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('user-recorded'), ...answers, ...userEntry }),
   /** U5: within the renewal lead the same entry gets a later end. */
   z.object({ kind: z.literal('user-extended'), ...answers, ...userEntry }),
-  /** U6: past its end; or before the same user is recorded anew. */
+  /** U6: past its end, or before the same user is recorded again. */
   z.object({ kind: z.literal('user-dropped'), userKey: name, version: productVersion }),
   /** The first stock refusal per device (of a Per User CAL: per user), version and code in an hour. */
   z.object({

@@ -19,7 +19,6 @@ export const liaisonRow = z.object({
     )
     .max(64),
 });
-
 export type LiaisonRow = z.infer<typeof liaisonRow>;
 
 export const columnValue = ({ columns }: LiaisonRow, column: string): string | number | null | undefined =>

@@ -11,7 +11,6 @@ import { MAX_EVIDENCE, ledgerWitness } from './witness.ts';
 
 /** How a command gets to the Clearinghouse, and its answer back: by RabbitMQ, as files, or spoken. */
 export const clearinghouseMethod = z.enum(['automatic', 'web', 'telephone']);
-
 export type ClearinghouseMethod = z.infer<typeof clearinghouseMethod>;
 
 export const liaisonActivate = contract(
@@ -31,7 +30,7 @@ export const liaisonInstall = contract(
 export const liaisonReactivate = contract(
   'liaison.reactivate',
   1,
-  'An operator has the license server activated anew: a new key, certificate and epoch under the same license server id.',
+  'An operator has the license server activated again: a new key, certificate and epoch under the same license server id.',
   z.object({
     commandId: token,
     reason: reactivationReason,
@@ -107,7 +106,6 @@ export const liaisonCommand = z.object({
   /** Absent: automatic. */
   road: clearinghouseMethod.optional(),
 });
-
 export type LiaisonCommand = z.infer<typeof liaisonCommand>;
 
 export const liaisonAccepted = contract(

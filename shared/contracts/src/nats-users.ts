@@ -8,7 +8,7 @@ const quoted = (value: string): string => JSON.stringify(value);
 const allowed = (subjects: readonly string[]): string =>
   subjects.length === 0 ? '{ deny: ">" }' : `{ allow: [${subjects.map(quoted).join(', ')}] }`;
 
-/** Throws an Error with one sentence where the key is none. */
+/** Throws an Error with one sentence if `nkey` is not the public key of a user. */
 export const natsUser = (name: string, nkey: string, p: Permissions): string => {
   if (!/^U[A-Z2-7]{55}$/.test(nkey)) throw new Error(`The public key of ${name} is not an nkey of a user.`);
   return [

@@ -11,7 +11,7 @@ export const offlineProblems = {
   NOT_READY: 'The CALs that it needs are not withheld yet; try again in a moment.',
   ENDED: 'The command is answered, or was refused: there is nothing to carry.',
   NOT_SPEAKABLE: 'It is too long to be spoken, or of an older form: take it as a file.',
-  NOT_A_FILE: 'The file is none that calbus writes for an answer.',
+  NOT_A_FILE: 'The file is not an answer file of calbus.',
   CUT_OFF: 'The end of the file is missing.',
   MISTYPED: 'The groups are not what was said.',
   NOT_GENUINE: 'It is not signed by the Clearinghouse, or was changed on the way.',

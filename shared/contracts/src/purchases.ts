@@ -1,7 +1,13 @@
 // The purchase of CALs: by an agreement, or by a license code.
 
 import { z } from 'zod';
-import { RETAIL_CODE, agreementNumberProblem } from './agreement-numbers.ts';
+import {
+  agreementNumberProblem,
+  agreementProgram,
+  purchaseProgram,
+  RETAIL_CODE,
+  type PurchaseProgram,
+} from './agreement-numbers.ts';
 import { licensingMode, name } from './tokens.ts';
 import { productVersion } from './versions.ts';
 
@@ -17,18 +23,7 @@ export const contact = z.object({
   state: name.optional(),
   postalCode: name.optional(),
 });
-
 export type Contact = z.infer<typeof contact>;
-
-/** The programs by which CALs are bought on an agreement; what a number of each looks like stands in papers.ts. */
-export const agreementProgram = z.enum(['select', 'enterprise', 'campus', 'school', 'spla', 'open', 'other']);
-
-export type AgreementProgram = z.infer<typeof agreementProgram>;
-
-/** And boxes, which have a number of their code's in the place of an agreement's. */
-export const purchaseProgram = z.enum([...agreementProgram.options, 'retail']);
-
-export type PurchaseProgram = z.infer<typeof purchaseProgram>;
 
 const agreementFields = { program: agreementProgram, agreementNumber: z.string() };
 
@@ -45,24 +40,20 @@ export const quantity = z.int().min(1).max(1_000_000);
 export const purchase = z
   .object({ ...agreementFields, ...product, quantity })
   .refine(hasValidNumber, invalidNumber);
-
 export type Purchase = z.infer<typeof purchase>;
 
 /** Names an agreement, or the code of a box by its number. */
 export const agreementReference = z
   .object({ program: purchaseProgram, agreementNumber: z.string() })
   .refine(hasValidNumber, invalidNumber);
-
 export type AgreementReference = z.infer<typeof agreementReference>;
 
 /** A box with a license code, which says what is in it; used once. */
 export const retailPurchase = z.object({ program: z.literal('retail'), code: z.string().regex(RETAIL_CODE) });
-
 export type RetailPurchase = z.infer<typeof retailPurchase>;
 
 /** What an operator has installed. */
 export const installable = z.union([purchase, retailPurchase]);
-
 export type Installable = z.infer<typeof installable>;
 
 /** The CALs of a key pack, and the paper by which they were bought; of a retail code the number that the vendor gave it. */
@@ -72,7 +63,6 @@ export const purchasedCals = z.object({
   ...product,
   quantity,
 });
-
 export type PurchasedCals = z.infer<typeof purchasedCals>;
 
 /** A license purchase agreement as the vendor enters it. */
@@ -88,5 +78,4 @@ export const purchaseAgreement = z
       .max(100),
   })
   .refine(hasValidNumber, invalidNumber);
-
 export type PurchaseAgreement = z.infer<typeof purchaseAgreement>;

@@ -11,7 +11,7 @@ const guarded = { ...quorum, 'x-delivery-limit': DELIVERY_LIMIT, 'x-dead-letter-
 /**
  * Names on RabbitMQ. One user per license server; the broker vouches for it in the property user-id. All exchanges are
  * durable topic exchanges, all queues durable quorum queues. No queue has the name of an exchange: RabbitMQ's permissions
- * do not tell the two apart, and whoever may publish to an exchange must not be able to bind the queue behind it.
+ * do not tell the two apart, and an account that may publish to an exchange must not be able to bind the queue behind it.
  */
 export const rabbitmqNames = {
   commandsExchange: 'calbus.commands',

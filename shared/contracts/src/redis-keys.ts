@@ -4,7 +4,7 @@ import type { LicensingMode } from './tokens.ts';
 import type { ProductVersion } from './versions.ts';
 
 export const redisKeys = {
-  /** Hash: generation, sequence, hash, at. What everything else in the cache is true at; only `building` while it is written anew. */
+  /** Hash: generation, sequence, hash, at: the place of the ledger that the rest of the cache shows; only `building` during a rebuild. */
   head: 'cal:head',
   /** Hash: installed, issued, available, temporary, revoked, reserved, withheld, deficit. */
   pool: (version: ProductVersion, mode: LicensingMode): string => `cal:pool:${version}:${mode}`,

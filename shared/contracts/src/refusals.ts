@@ -81,17 +81,17 @@ export const refusals = {
   },
   REVOCATION_LIMIT: {
     again: 'later',
-    says: 'A fifth of the installed CALs of this version are of revoked licenses that are not over yet.',
+    says: 'A fifth of the installed CALs of this version are of revoked licenses that have not reached their end.',
     todo: 'Wait until the day that the detail names, or lift the limit: calbus settings set revocationLimit=none.',
   },
   NOT_RELEARNED: {
     again: 'never',
-    says: 'The license is not one of an earlier life of the ledger that this one does not hold.',
+    says: 'The license is not of an earlier generation of the ledger, or the present ledger holds it.',
     todo: 'Nothing: the ledger decides what the device holds.',
   },
   MERGE_REJECTED: {
     again: 'never',
-    says: 'The devices cannot be merged, or parted, like this.',
+    says: 'These devices cannot be merged or separated in this way.',
     todo: 'Correct what the detail names: calbus explain shows what the ledger knows of a device.',
   },
   KEY_PACK_REJECTED: {
@@ -116,23 +116,23 @@ export const refusals = {
   },
   SETTINGS_REJECTED: {
     again: 'never',
-    says: 'The settings cannot be so.',
+    says: 'The settings contradict each other or have an invalid value.',
     todo: 'Correct what the detail names: calbus settings get shows what is in force.',
   },
   NO_LOSS: {
     again: 'never',
     says: 'Nothing of the ledger is known to be lost.',
-    todo: 'Nothing: calbus status shows how the ledger stands.',
+    todo: 'Nothing: calbus status shows the state of the ledger.',
   },
   LOSS_CHANGED: {
     again: 'never',
-    says: 'The ledger ends at another place than the one that was shown.',
+    says: 'The ledger ends at another position than the one that was shown.',
     todo: 'Look again at what is lost: calbus ledger accept-loss.',
   },
   RESTORE_REJECTED: {
     again: 'never',
-    says: 'The backup cannot be put back into this ledger.',
-    todo: 'Correct what the detail names: docs/recovery.md says how a backup is put back.',
+    says: 'The backup cannot be restored into this ledger.',
+    todo: 'Correct what the detail names: docs/recovery.md describes the restore of a backup.',
   },
   MODE_NOT_CONFIGURED: {
     again: 'after-change',

@@ -25,7 +25,7 @@ export const rows = [
   'D5',
   // a license of an earlier life of the ledger, learned again
   'N4',
-  // a terminal server says how it stands
+  // the status of a terminal server
   'T0',
   // Per User
   'U0',

@@ -40,7 +40,7 @@ const shape = {
   fullDays: z.object({ min: days, max: days }).refine((d) => d.min <= d.max, 'min is more than max'),
   /** A license is renewed when this many days or fewer remain. */
   renewalLeadDays: days,
-  /** A terminal server lets clients in without a license for so many days from its first client; one of version 2000 for 90 at most. */
+  /** Days from its first client on in which a terminal server admits clients without a license; version 2000: at most 90. */
   graceDays: z.int().min(0).max(3_650),
   /** R2, R3. */
   revocationLimit,

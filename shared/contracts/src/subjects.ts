@@ -77,7 +77,7 @@ export const subjects = {
   restoring: '$KV.CAL_LEADER.restoring',
 } as const;
 
-/** What a subject of the license family says, or undefined where it is none. */
+/** The parts of a subject of the license family; undefined for any other subject. */
 export const parseLicenseSubject = (
   subject: string,
 ): { readonly verb: string; readonly terminalServerId: string } | undefined => {

@@ -93,7 +93,7 @@ export const licenseRelearn = contract(
 export const licenseStands = contract(
   'license.stands',
   1,
-  'A terminal server says how it stands: its version, its licensing mode, its grace period.',
+  'The status of a terminal server: its version, its licensing mode, its grace period.',
   z.object({ requestId: token, waitsMs, version: productVersion, mode: licensingMode.nullable(), grace }),
   4_096,
 );
@@ -159,7 +159,7 @@ export const licenseDecisions = contract(
   'What the license server decided on requests that came together; those that are not in it are decided later, or fail by themselves.',
   z.object({
     decisions: z.array(licenseDecision.body).min(1).max(MAX_BATCH_REQUESTS),
-    /** The issuing key's word for all licenses in it: whoever verifies this need not verify each. */
+    /** The issuing key's signature of all licenses in it: a reader that verifies it need not verify each license. */
     signedTogether: compactJws.optional(),
   }),
   262_144,

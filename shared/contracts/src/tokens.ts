@@ -30,7 +30,7 @@ export const name = z
   // oxlint-disable-next-line no-control-regex -- refusing control characters is the purpose
   .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/);
 
-/** A compact JWS; what is inside is verified by whoever reads it. */
+/** A compact JWS; its reader verifies it. */
 export const compactJws = z
   .string()
   .max(16_384)

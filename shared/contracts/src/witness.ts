@@ -1,4 +1,4 @@
-// Witnesses of the ledger: whoever has seen how far it was. Where one of them has seen more than there is now, something was lost.
+// Witnesses of the ledger: each remembers how far the ledger was. If a witness remembers more than the ledger has now, a part is lost.
 
 import { z } from 'zod';
 import { generation, instant, sha256 } from './tokens.ts';

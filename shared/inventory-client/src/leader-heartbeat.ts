@@ -31,7 +31,7 @@ export const supersedes = (
 export type LeaderTracker = {
   /** The newest heartbeat of a replica that leads; undefined before the first. */
   readonly latest: () => LeaderHeartbeat | undefined;
-  /** The replica that takes commands. Throws NO_LEADER if there is none. */
+  /** The replica that takes commands. Throws NO_LEADER if no replica leads. */
   readonly leader: () => LeaderHeartbeat;
   /** The next heartbeat, also of a replica that waits for an operator because of a loss; undefined after the timeout. */
   readonly next: (timeoutMs: number) => Promise<LeaderHeartbeat | undefined>;

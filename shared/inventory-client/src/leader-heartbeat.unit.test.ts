@@ -59,7 +59,7 @@ describe('what is wrong with inventory, as others hear it', () => {
     assert.equal(silent.leader, silent.inventory);
   });
 
-  test('while something of the ledger is lost inventory is there, and leads nobody', () => {
+  test('after a loss inventory answers, and no replica leads', () => {
     const lost = heardAgo(250, { ...beacon(3), standing: 'loss' });
     assert.equal(lost.inventory, undefined);
     assert.match(lost.leader ?? '', /Something of the ledger is lost.*See calbus status\.$/);

@@ -23,7 +23,7 @@ export type NatsPortOptions = {
   readonly names: LedgerNames;
   /** Under which this identity may receive. */
   readonly inboxPrefix: string;
-  /** Creates the leader's bucket again after somebody deleted it. */
+  /** Creates the leader's bucket again after it was deleted. */
   readonly createLeaderStream: () => Promise<unknown>;
   /** For trials: milliseconds by which this replica's clock is moved. */
   readonly clockOffset?: number;

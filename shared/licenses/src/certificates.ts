@@ -1,6 +1,6 @@
 // The certificates of calbus: Clearinghouse root -> license server (by activation) -> issuing key, and root ->
 // Clearinghouse signing key. What a certificate may do follows from its place under the root and its
-// organisational unit, so that a license server, which is an authority for its issuing keys, is none for key packs.
+// organisational unit: a license server certifies its issuing keys, and cannot certify a signer of key packs.
 
 import {
   createPrivateKey,
@@ -133,7 +133,7 @@ const parse = (pem: string): Parsed | undefined => {
   }
 };
 
-/** What a certificate says of itself; undefined where the text is none. Nothing is verified. */
+/** The content of a certificate, not verified; undefined if the text is not a certificate. */
 export const certificateFacts = (pem: string): CertificateFacts | undefined => parse(pem)?.facts;
 
 export type ChainResult =
@@ -235,7 +235,7 @@ export const certificateParts = (pem: string): CertificateParts | undefined => {
   };
 };
 
-/** The certificate again, in PEM. The signature is put in as it is; whether it holds is for whoever verifies the chain. */
+/** Builds the same certificate again, in PEM, with the signature as given. The reader verifies its chain. */
 export const rebuildCertificate = async (
   role: CertificateRole,
   p: CertificateParts,

@@ -44,7 +44,7 @@ const parsePart = (part: string): unknown => {
   }
 };
 
-/** Takes a JWS apart without verifying it; undefined where it is none. Never throws. */
+/** Parses a compact JWS without verifying it; undefined if it is not a JWS. Never throws. */
 export const openJws = (jws: string): OpenedJws | undefined => {
   if (!/^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]{86}$/.test(jws)) return undefined;
   const [h = '', p = '', s = ''] = jws.split('.');

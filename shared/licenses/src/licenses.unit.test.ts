@@ -210,8 +210,8 @@ test('what was found genuine is genuine again; altered, or where another key has
   const other = signLicense(issuing.privateKey, 'k1', { ...facts, licenseId: 'again-2' });
   const swapped = `${text.slice(0, text.lastIndexOf('.'))}${other.slice(other.lastIndexOf('.'))}`;
   const stranger = newKeyPair();
-  const strangers = [await issuingCertificate(stranger.publicKey), serverPem];
-  const elsewhere = { ...trust, issuing: new Map([['k1', strangers]]) };
+  const otherChain = [await issuingCertificate(stranger.publicKey), serverPem];
+  const elsewhere = { ...trust, issuing: new Map([['k1', otherChain]]) };
   for (const turn of ['first', 'second']) {
     assert.ok(verify(text, trust).ok, turn);
     assert.ok(!verify(swapped, trust).ok, turn);

@@ -1,5 +1,5 @@
-// A certificate for a TLS server that nobody has given one, as remote desktops make it for themselves: an RSA key, which every RDP
-// client can check, signed by itself. It has nothing to do with the certificates of calbus.
+// A self-signed certificate for a TLS server without a configured one, as remote desktops make it. Its key is RSA, because every RDP
+// client knows that. It has nothing to do with the certificates of licenses.
 
 import { generateKeyPair, webcrypto } from 'node:crypto';
 import { promisify } from 'node:util';

@@ -1,5 +1,5 @@
 // The certificates of a deployment's servers: an authority of its own, and under it one certificate for each server. They prove
-// to whoever connects which server it is, and nothing about licenses: no chain of the Clearinghouse leads here, and none from
+// to a client which server it is, and nothing about licenses: no chain of the Clearinghouse leads here, and none from
 // here. ECDSA on P-256, because terminal servers are on systems whose TLS knows no Ed25519.
 
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
@@ -103,7 +103,7 @@ export type TlsFacts = ValidityPeriod & {
   readonly signedBy: (authority: string) => boolean;
 };
 
-/** What a certificate and its key say of themselves; undefined where they are none. */
+/** The content of a certificate and its key; undefined if they are not a certificate and a key. */
 export const tlsFacts = ({ certificate, key }: CertifiedKey): TlsFacts | undefined => {
   try {
     const parsed = new X509Certificate(certificate);

@@ -1,4 +1,4 @@
-// Commands that go to the Clearinghouse through the liaison: handed over, then followed until they end.
+// Commands to the Clearinghouse. The liaison stores each one in its outbox; the client follows it there until it ends.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contact, Installable } from '@calbus/contracts/purchases';
@@ -7,60 +7,62 @@ import {
   liaisonActivate,
   liaisonInstall,
   liaisonRefused,
-  liaisonStatus,
   liaisonAccepted,
-  queryLiaisonStatus,
   type LiaisonCommand,
   type ClearinghouseMethod,
 } from '@calbus/contracts/liaison-messages';
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
-import { newId, operatorName, type OperatorClient } from './client.ts';
+import type { OperatorClient } from './client.ts';
+import { newId, operatorName } from './ids.ts';
 import { Problem } from './problem.ts';
+import { readLiaisonStatus } from './queries.ts';
 
 export type CommandProgress = (command: LiaisonCommand) => void;
 
-const POLL_MS = 250;
+const POLL_INTERVAL_MS = 250;
+const COMMAND_TIMEOUT_MS = 60_000;
 
-const hand = async <C extends Contract>(
+/** Adds the command's id and author. Throws a Problem where the liaison refuses the command. */
+const submit = async <C extends Contract>(
   operator: OperatorClient,
-  subject: string,
+  name: LiaisonCommandName,
   c: C,
-  body: Body<C>,
+  body: Omit<Body<C>, 'commandId' | 'by'>,
+  more: { readonly road?: ClearinghouseMethod } = {},
 ): Promise<LiaisonCommand> => {
-  const answer = await operator.askAny(subject, c, body, [liaisonAccepted, liaisonRefused]);
+  const complete = { ...body, commandId: newId(), by: operatorName(), ...more } as unknown as Body<C>;
+  const subject = subjects.liaison.command(name);
+  const answer = await operator.askAny(subject, c, complete, [liaisonAccepted, liaisonRefused]);
   if (answer.type === liaisonAccepted.type) return answer.body.command;
   throw new Problem(answer.body.reason, answer.body.says);
 };
 
-/** The liaison's outbox; empty while the liaison is away, which a command in the outbox outlives. */
-const outbox = async (operator: OperatorClient): Promise<readonly LiaisonCommand[]> => {
+/** Empty while the liaison does not answer: a command in the outbox outlives that. */
+const readOutbox = async (operator: OperatorClient): Promise<readonly LiaisonCommand[]> => {
   try {
-    const subject = subjects.liaison.query('operator', 'status');
-    return (await operator.ask(subject, queryLiaisonStatus, {}, liaisonStatus)).commands;
+    return (await readLiaisonStatus(operator)).commands;
   } catch (error) {
     if (error instanceof Problem && (error.code === 'UNREACHABLE' || error.code === 'TIMEOUT')) return [];
     throw error;
   }
 };
 
-/** Resolves when the command is done; rejects with the Clearinghouse's reason, or when `waitMs` are over (it then goes on by itself). */
 const follow = async (
   operator: OperatorClient,
   first: LiaisonCommand,
-  waitMs: number,
+  timeoutMs: number,
   progress: CommandProgress,
 ): Promise<LiaisonCommand> => {
-  const deadline = performance.now() + waitMs;
+  const deadline = performance.now() + timeoutMs;
   let last = first;
   progress(first);
   while (performance.now() < deadline) {
     if (last.state.state === 'done') return last;
     if (last.state.state === 'rejected') throw new Problem(last.state.reason, last.state.says);
-    await sleep(POLL_MS);
-    const commands = await outbox(operator);
-    const now = commands.find((c) => c.commandId === first.commandId);
-    if (now && now.state.state !== last.state.state) progress(now);
-    last = now ?? last;
+    await sleep(POLL_INTERVAL_MS);
+    const current = (await readOutbox(operator)).find((c) => c.commandId === first.commandId);
+    if (current && current.state.state !== last.state.state) progress(current);
+    last = current ?? last;
   }
   throw new Problem(
     'TIMEOUT',
@@ -68,47 +70,41 @@ const follow = async (
   );
 };
 
-/** Follows a command that is answered to its end. */
+/** Resolves when the command is done. Throws a Problem where the Clearinghouse rejects it, or after the timeout. */
 export const followCommand = (operator: OperatorClient, command: LiaisonCommand): Promise<LiaisonCommand> =>
-  follow(operator, command, 60_000, () => {});
+  follow(operator, command, COMMAND_TIMEOUT_MS, () => {});
 
-/** Hands a command to the liaison that a person will carry. */
+/** Submits a command that a person will take to the Clearinghouse, as a file or by telephone. Returns its id. */
 export const queueOfflineCommand = async <C extends Contract>(
   operator: OperatorClient,
   name: LiaisonCommandName,
   c: C,
   body: Omit<Body<C>, 'commandId' | 'by'>,
   road: ClearinghouseMethod,
-): Promise<string> => {
-  const whole = { ...body, commandId: newId(), by: operatorName(), road } as unknown as Body<C>;
-  return (await hand(operator, subjects.liaison.command(name), c, whole)).commandId;
-};
+): Promise<string> => (await submit(operator, name, c, body, { road })).commandId;
 
-/** Hands a command to the liaison, and follows it to its end. */
+/** Submits a command and follows it, as `followCommand` does. */
 export const sendClearinghouseCommand = async <C extends Contract>(
   operator: OperatorClient,
   name: LiaisonCommandName,
   c: C,
   body: Omit<Body<C>, 'commandId' | 'by'>,
   progress: CommandProgress,
-  waitMs = 60_000,
-): Promise<LiaisonCommand> => {
-  const whole = { ...body, commandId: newId(), by: operatorName() } as unknown as Body<C>;
-  return follow(operator, await hand(operator, subjects.liaison.command(name), c, whole), waitMs, progress);
-};
+  timeoutMs = COMMAND_TIMEOUT_MS,
+): Promise<LiaisonCommand> => follow(operator, await submit(operator, name, c, body), timeoutMs, progress);
 
 export const activate = (
   operator: OperatorClient,
   contact: Contact,
   progress: CommandProgress,
-  waitMs?: number,
+  timeoutMs?: number,
 ): Promise<LiaisonCommand> =>
-  sendClearinghouseCommand(operator, 'activate', liaisonActivate, { contact }, progress, waitMs);
+  sendClearinghouseCommand(operator, 'activate', liaisonActivate, { contact }, progress, timeoutMs);
 
 export const install = (
   operator: OperatorClient,
   purchase: Installable,
   progress: CommandProgress,
-  waitMs?: number,
+  timeoutMs?: number,
 ): Promise<LiaisonCommand> =>
-  sendClearinghouseCommand(operator, 'install', liaisonInstall, { purchase }, progress, waitMs);
+  sendClearinghouseCommand(operator, 'install', liaisonInstall, { purchase }, progress, timeoutMs);

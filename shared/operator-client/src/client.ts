@@ -1,8 +1,6 @@
-// The operator's connection: asks inventory and the liaison, and says in a sentence what is wrong when nobody answers.
+// The operator's connection to NATS: asks inventory and the liaison, and explains in a sentence why no answer came.
 
-import { nkeyAuthenticator, RequestStrategy, type NatsConnection } from 'nats';
-import { randomBytes } from 'node:crypto';
-import { userInfo } from 'node:os';
+import { RequestStrategy, type NatsConnection } from 'nats';
 import { decode, encode, type Body, type Contract, type Message } from '@calbus/contracts/envelope';
 import { faultOf, type FaultCode } from '@calbus/contracts/faults';
 import { identities } from '@calbus/contracts/identities';
@@ -14,9 +12,8 @@ import { subscribeToLeader, type LeaderTracker } from '@calbus/inventory-client/
 import { systemClock } from '@calbus/runtime/clock';
 import { sendRequest } from '@calbus/runtime/request';
 import { tlsAdvice, type TlsNames } from '@calbus/runtime/tls-advice';
-import { natsTlsOptions } from '@calbus/runtime/nats-tls';
-import { connectNats } from './nats-connection.ts';
-import { plain } from '@calbus/cli/print';
+import { newId } from './ids.ts';
+import { connectAsIdentity } from './nats-connection.ts';
 import { Problem } from './problem.ts';
 import { natsEndpoint, readSecret, type Profile } from './profile.ts';
 
@@ -27,26 +24,29 @@ const tlsNames: TlsNames = {
   scheme: 'tls://',
 };
 const REQUEST_TIMEOUT_MS = 3_000;
-/** After the first answer to a question to all, how long the others are waited for. */
-const OTHERS_MS = 300;
+/** The wait for further answers after the first answer to a question that all replicas answer. */
+const FURTHER_ANSWERS_MS = 300;
+const MAX_RECONNECT_ATTEMPTS = 5;
+
+export type Accepted = Body<typeof inventoryAccepted>;
 
 export type OperatorClient = {
   readonly nc: NatsConnection;
-  /** One question, one answer of `answer`'s kind. */
+  /** Sends one question and returns the one answer. */
   readonly ask: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answer: A,
   ) => Promise<Message<A>['body']>;
-  /** One question to all who answer it; what came within a moment, first come first. */
+  /** Sends one question to all replicas and returns the answers in the order of their arrival. */
   readonly askAll: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
     body: Body<C>,
     answer: A,
   ) => Promise<Message<A>['body'][]>;
-  /** Where several kinds of answers are possible. */
+  /** Sends one question that has several types of answers. */
   readonly askAny: <C extends Contract, A extends Contract>(
     subject: string,
     c: C,
@@ -54,16 +54,13 @@ export type OperatorClient = {
     answers: readonly A[],
   ) => Promise<Message<A>>;
   /**
-   * One command to the leader; while the lead changes it is sent again, and its command id makes that harmless. Throws a Problem if
-   * the leader refuses it.
+   * Sends a command to the leader, and retries while the leader changes. The command id makes a retry harmless. Throws a Problem with
+   * the refusal.
    */
-  readonly sendToLeader: <C extends InventoryCommand<'operate'>>(
-    c: C,
-    body: Body<C>,
-  ) => Promise<Body<typeof inventoryAccepted>>;
+  readonly sendToLeader: <C extends InventoryCommand<'operate'>>(c: C, body: Body<C>) => Promise<Accepted>;
   /** Follows the leader's heartbeat from the first call on. */
   readonly leaderTracker: () => LeaderTracker;
-  /** Throws a sentence where the profile's identity may not publish there. */
+  /** Throws a Problem where the profile's identity may not publish on the subject. */
   readonly permit: (subject: string) => void;
   readonly close: () => Promise<void>;
 };
@@ -81,42 +78,25 @@ const lazy = <T>(create: () => T): (() => T) => {
 };
 
 const advice: Partial<Record<FaultCode, string>> = {
-  UNREACHABLE: 'Is that service running?',
-  NO_LEADER: 'See calbus status.',
+  UNREACHABLE: ' Is that service running?',
+  NO_LEADER: ' See calbus status.',
 };
 
 /** A fault as a Problem with advice; any other error as it is. */
 const problemOf = (error: unknown): unknown => {
   const fault = faultOf(error);
-  return fault ? new Problem(fault.code, `${fault.detail} ${advice[fault.code] ?? ''}`.trim()) : error;
+  return fault ? new Problem(fault.code, `${fault.detail}${advice[fault.code] ?? ''}`) : error;
 };
 
-/** Who acts, for the ledger. */
-export const operatorName = (): string => {
-  const name = plain(process.env['SUDO_USER'] ?? userInfo().username).slice(0, 256);
-  return name === '' ? 'operator' : name;
-};
-
-/** None begins with a hyphen, which a command would take for an option: ids of commands are typed again. */
-export const newId = (): string => {
-  for (;;) {
-    const id = randomBytes(12).toString('base64url');
-    if (!id.startsWith('-')) return id;
-  }
-};
-
-export const connectOperator = async (profile: Profile): Promise<OperatorClient> => {
+const connectAs = async (profile: Profile, identity: 'operator' | 'observer'): Promise<NatsConnection> => {
   const seed = readSecret(profile.natsSeedFile);
-  const who = profile.identity ?? 'operator';
-  const { servers, ca } = natsEndpoint(profile);
-  let nc: NatsConnection;
+  // A file that cannot be read is not a server that does not answer.
+  const endpoint = natsEndpoint(profile);
   try {
-    nc = await connectNats(servers, {
-      ...natsTlsOptions(servers, ca),
+    return await connectAsIdentity(endpoint, seed, {
       name: 'calbus',
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
-      inboxPrefix: identities[who].inbox,
-      maxReconnectAttempts: 5,
+      inboxPrefix: identities[identity].inbox,
+      maxReconnectAttempts: MAX_RECONNECT_ATTEMPTS,
     });
   } catch (error) {
     const { says } = tlsAdvice(error, tlsNames);
@@ -125,65 +105,73 @@ export const connectOperator = async (profile: Profile): Promise<OperatorClient>
       says ?? `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
     );
   }
+};
+
+const askAll = async <C extends Contract, A extends Contract>(
+  nc: NatsConnection,
+  subject: string,
+  c: C,
+  body: Body<C>,
+  answer: A,
+): Promise<Message<A>['body'][]> => {
+  const found: Message<A>['body'][] = [];
+  try {
+    const question = encode(c, { id: newId(), sentAt: Date.now() }, body);
+    const options = {
+      strategy: RequestStrategy.JitterTimer,
+      maxWait: REQUEST_TIMEOUT_MS,
+      jitter: FURTHER_ANSWERS_MS,
+    };
+    for await (const m of await nc.requestMany(subject, question, options)) {
+      const decoded = decode([answer], m.data);
+      if (decoded.ok) found.push(decoded.message.body);
+    }
+  } catch {
+    // A timeout and a missing responder both mean that no further answer comes.
+  }
+  return found;
+};
+
+/** Throws a Problem where NATS cannot be reached. */
+export const connectOperator = async (profile: Profile): Promise<OperatorClient> => {
+  const identity = profile.identity ?? 'operator';
+  const nc = await connectAs(profile, identity);
   const permit: OperatorClient['permit'] = (subject) => {
-    if (identities[who].publish.some((pattern) => matches(pattern, subject))) return;
+    if (identities[identity].publish.some((pattern) => matches(pattern, subject))) return;
     throw new Problem(
       'NOT_PERMITTED',
-      `The profile is that of an ${who}, who may not do this: name the operator's with --profile.`,
+      `The profile is that of an ${identity}, who may not do this: name the operator's with --profile.`,
     );
   };
   const askAny: OperatorClient['askAny'] = async (subject, c, body, answers) => {
     permit(subject);
     try {
-      return await sendRequest(
-        nc,
-        subject,
-        c,
-        { id: newId(), sentAt: Date.now() },
-        body,
-        answers,
-        REQUEST_TIMEOUT_MS,
-      );
+      const stamp = { id: newId(), sentAt: Date.now() };
+      return await sendRequest(nc, subject, c, stamp, body, answers, REQUEST_TIMEOUT_MS);
     } catch (error) {
       throw problemOf(error);
     }
   };
-  const createTracker = lazy(() => subscribeToLeader(nc, systemClock));
-  const createClient = lazy(() => createLeaderClient(nc, systemClock, createTracker()));
+  const leaderTracker = lazy(() => subscribeToLeader(nc, systemClock));
+  const leaderClient = lazy(() => createLeaderClient(nc, systemClock, leaderTracker()));
   return {
     nc,
     permit,
     askAny,
-    leaderTracker: createTracker,
+    askAll: (subject, c, body, answer) => askAll(nc, subject, c, body, answer),
+    leaderTracker,
     sendToLeader: async (c, body) => {
+      // Permissions are the same for every term.
       permit(subjects.inventory.operate(1));
-      try {
-        const options = { timeoutMs: REQUEST_TIMEOUT_MS };
-        const answer = await createClient().sendWithRetries('operate', c, body, recordAnswers, options);
-        if (answer.type === inventoryAccepted.type) return answer.body;
-        const { code, detail, ...facts } = answer.body;
-        throw new Problem(code, detail, facts);
-      } catch (error) {
-        throw problemOf(error);
-      }
-    },
-    askAll: async (subject, c, body, answer) => {
-      const found: Message<typeof answer>['body'][] = [];
-      try {
-        const question = encode(c, { id: newId(), sentAt: Date.now() }, body);
-        const options = {
-          strategy: RequestStrategy.JitterTimer,
-          maxWait: REQUEST_TIMEOUT_MS,
-          jitter: OTHERS_MS,
-        };
-        for await (const m of await nc.requestMany(subject, question, options)) {
-          const decoded = decode([answer], m.data);
-          if (decoded.ok) found.push(decoded.message.body);
-        }
-      } catch {
-        // nobody answers: what was found is the answer
-      }
-      return found;
+      const options = { timeoutMs: REQUEST_TIMEOUT_MS };
+      const answer = await leaderClient()
+        .sendWithRetries('operate', c, body, recordAnswers, options)
+        .catch((error: unknown) => {
+          throw problemOf(error);
+        });
+      if (answer.type === inventoryAccepted.type) return answer.body;
+      const { code, detail, ...facts } = answer.body;
+      throw new Problem(code, detail, facts);
     },
     ask: async (subject, c, body, answer) => (await askAny(subject, c, body, [answer])).body,
     close: () => nc.close(),

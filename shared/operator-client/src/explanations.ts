@@ -1,47 +1,42 @@
-// Asks inventory for what it kept of decisions. A search through much of it is cut into answers that come soon; this goes on
-// until there is enough or nothing more.
+// What inventory stored of decisions. It cuts a long search into pages; this module asks for pages until there are enough.
 
 import type { Body } from '@calbus/contracts/envelope';
 import { inventoryExplained, queryExplain, type Explanation } from '@calbus/contracts/explain-messages';
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from './client.ts';
 import { Problem } from './problem.ts';
-import { progressOf } from '@calbus/cli/progress';
+import { noReport, type ProgressReport } from './progress.ts';
 
-/** What is asked about. */
 export type ExplanationSubject =
   { readonly requestId: string } | { readonly hardwareId: string } | { readonly userKey: string };
 
-const MOST_MS = 60_000;
+const SEARCH_TIMEOUT_MS = 60_000;
 
+/** Newest first. Throws a Problem where the search takes too long. */
 export const readExplanations = async (
   operator: OperatorClient,
   about: ExplanationSubject,
   limit: number,
+  report: ProgressReport = noReport,
 ): Promise<Explanation[]> => {
-  const until = performance.now() + MOST_MS;
-  const progress = progressOf('Looking through what decisions saw');
+  const deadline = performance.now() + SEARCH_TIMEOUT_MS;
   const found: Explanation[] = [];
   let before: number | undefined;
   let newest: number | undefined;
-  try {
-    for (;;) {
-      const q: Body<typeof queryExplain> = {
-        ...about,
-        limit: limit - found.length,
-        ...(before === undefined ? {} : { before }),
-      };
-      const subject = subjects.inventory.query('operator', 'explain');
-      const page = await operator.ask(subject, queryExplain, q, inventoryExplained);
-      found.push(...page.explanations);
-      ({ before } = page);
-      if (before === undefined || found.length >= limit) return found;
-      if (performance.now() > until)
-        throw new Problem('TIMEOUT', 'There is more to look through than can be done in a minute.');
-      newest ??= before;
-      progress.show(newest - before, newest);
-    }
-  } finally {
-    progress.end();
+  for (;;) {
+    const question: Body<typeof queryExplain> = {
+      ...about,
+      limit: limit - found.length,
+      ...(before === undefined ? {} : { before }),
+    };
+    const subject = subjects.inventory.query('operator', 'explain');
+    const page = await operator.ask(subject, queryExplain, question, inventoryExplained);
+    found.push(...page.explanations);
+    ({ before } = page);
+    if (before === undefined || found.length >= limit) return found;
+    if (performance.now() > deadline)
+      throw new Problem('TIMEOUT', 'There is more to look through than can be done in a minute.');
+    newest ??= before;
+    report(newest - before, newest);
   }
 };

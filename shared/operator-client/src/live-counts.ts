@@ -1,7 +1,8 @@
-// Reading the live counts that inventory keeps in Redis. They are a cache: the head says what they are true at.
+// The live counts that inventory writes to Redis. They are a cache: the head names the ledger position of which they are true.
 
 import { Redis } from 'ioredis';
 import { redisKeys } from '@calbus/contracts/redis-keys';
+import { readSecret, redisAuthority, type Profile } from './profile.ts';
 
 export type LivePool = {
   readonly version: string;
@@ -13,10 +14,14 @@ export type LivePool = {
 };
 
 export type LiveCounts = {
-  /** Null while the cache is being written anew. */
+  /** Null while inventory writes the cache from the beginning. */
   readonly head: { readonly generation: string; readonly sequence: number; readonly at: number } | null;
   readonly pools: readonly LivePool[];
 };
+
+const COMMAND_TIMEOUT_MS = 2_000;
+const RETRY_DELAY_MS = 1_000;
+const MAX_READS = 20;
 
 export const openLiveCounts = (
   url: string,
@@ -29,15 +34,23 @@ export const openLiveCounts = (
     username,
     password,
     lazyConnect: true,
-    enableReadyCheck: false, // it asks INFO, which a reader of counts may not
+    enableReadyCheck: false, // it needs INFO, which a reader of counts may not use
     maxRetriesPerRequest: 0,
-    commandTimeout: 2_000,
-    // Comes back by itself for whoever watches; a command that meets it away fails at once.
-    retryStrategy: () => 1_000,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    // `watch` goes on when Redis is back. Other commands fail at once.
+    retryStrategy: () => RETRY_DELAY_MS,
   });
   redis.on('error', () => {}); // each command reports its own failure
   return redis;
 };
+
+export const openProfileLiveCounts = (profile: Profile): Redis =>
+  openLiveCounts(
+    profile.redisUrl,
+    profile.redisUser,
+    readSecret(profile.redisPasswordFile),
+    redisAuthority(profile),
+  );
 
 const number = (value: string | undefined): number => Number(value ?? 0);
 
@@ -54,7 +67,7 @@ const poolOf = (key: string, fields: Record<string, string>): LivePool => {
   };
 };
 
-const readOnce = async (redis: Redis): Promise<LiveCounts & { readonly whole: boolean }> => {
+const readOnce = async (redis: Redis): Promise<LiveCounts & { readonly consistent: boolean }> => {
   const before = await redis.hgetall(redisKeys.head);
   const keys = (await redis.smembers(redisKeys.pools)).sort();
   const pools: LivePool[] = [];
@@ -64,17 +77,18 @@ const readOnce = async (redis: Redis): Promise<LiveCounts & { readonly whole: bo
   }
   const after = await redis.hget(redisKeys.head, 'sequence');
   const { generation, sequence, at } = before;
-  if (generation === undefined || sequence === undefined) return { head: null, pools, whole: after === null };
+  if (generation === undefined || sequence === undefined)
+    return { head: null, pools, consistent: after === null };
   return {
     head: { generation, sequence: Number(sequence), at: number(at) },
     pools,
-    whole: after === sequence,
+    consistent: after === sequence,
   };
 };
 
-/** The counts as they are true at one head; reads again while the head moves on in between. */
+/** The counts of one head. Reads again where the head moves during the read. */
 export const readLiveCounts = async (redis: Redis): Promise<LiveCounts> => {
   let counts = await readOnce(redis);
-  for (let i = 0; i < 20 && !counts.whole; i += 1) counts = await readOnce(redis);
+  for (let reads = 0; reads < MAX_READS && !counts.consistent; reads += 1) counts = await readOnce(redis);
   return { head: counts.head, pools: counts.pools };
 };

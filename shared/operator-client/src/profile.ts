@@ -1,4 +1,4 @@
-// Where the license server is and who we are there: a file that the deployment writes for its operators.
+// The profile: the addresses of the license server and the identity of its operator. The deployment writes the file.
 
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -11,25 +11,24 @@ import { Problem } from './problem.ts';
 export const profileSchema = z.strictObject({
   /** nats://host:port, or tls://host:port over TLS; of a cluster all nodes', with commas between them. */
   natsUrl: z.string(),
-  /** Over TLS: file with who may have certified NATS, in PEM; and the same for Redis. Without it, those that Node knows. */
+  /** Over TLS: a file with the certificate authorities of NATS, in PEM. The default is the authorities that Node knows. */
   natsCaFile: z.string().optional(),
   natsSeedFile: z.string(),
-  /** Whose seed that is, an operator's where it is not said; an observer may look and command nothing. */
+  /** The identity of the seed, by default an operator. An observer may read and command nothing. */
   identity: z.enum(['operator', 'observer']).optional(),
   redisUrl: z.string(),
   redisCaFile: z.string().optional(),
   redisUser: z.string(),
   redisPasswordFile: z.string(),
   clearinghouseRootFile: z.string(),
-  /** What makes a profile that of the registrar: its seed, and the folder with the list of terminal servers that NATS reads. */
+  /** Only in a registrar's profile: its seed, and the folder with the list of terminal servers that NATS reads. */
   registrar: z.strictObject({ seedFile: z.string(), folder: z.string() }).optional(),
   /** The Clearinghouse's telephone numbers, by country or region. */
   phoneNumbersFile: z.string().optional(),
   /** The terminal servers that `request` may act as. */
   terminalServers: z.record(
     token,
-    // Without a mode it is one on which none is configured.
-    // Without a seed it can be asked about and not acted as.
+    // Without a mode, none is configured on it. Without a seed, no command can act as it.
     z.strictObject({
       seedFile: z.string().optional(),
       mode: licensingMode.optional(),
@@ -39,7 +38,7 @@ export const profileSchema = z.strictObject({
 });
 export type Profile = z.infer<typeof profileSchema>;
 
-/** Every node that can be asked; a client that knows one node only is lost with it. */
+/** Every node: a client that knows one node only is lost with it. */
 export const natsServers = (profile: Profile): string[] =>
   profile.natsUrl.split(',').map((url) => url.trim());
 
@@ -55,7 +54,7 @@ const readAuthority = (file: string | undefined): { readonly ca?: string } => {
   }
 };
 
-/** Where NATS is and who may have certified it, as the library of terminal servers takes it. */
+/** The servers and authorities of NATS, as the library of terminal servers takes them. */
 export const natsEndpoint = (profile: Profile): { readonly servers: string[]; readonly ca?: string } => {
   const servers = natsServers(profile);
   const authority = readAuthority(profile.natsCaFile);
@@ -64,7 +63,7 @@ export const natsEndpoint = (profile: Profile): { readonly servers: string[]; re
   return { servers, ...authority };
 };
 
-/** Who may have certified Redis. */
+/** The certificate authorities of Redis. */
 export const redisAuthority = (profile: Profile): { readonly ca?: string } =>
   readAuthority(profile.redisCaFile);
 
@@ -78,7 +77,7 @@ export const terminalServerEntry = (profile: Profile, id: string): Profile['term
   );
 };
 
-/** Where the identity of a terminal server is; a profile that only looks has none. */
+/** The seed of a terminal server; an observer's profile has none. */
 export const terminalServerSeedFile = (profile: Profile, id: string): string => {
   const { seedFile } = terminalServerEntry(profile, id);
   if (seedFile !== undefined) return seedFile;
@@ -98,7 +97,7 @@ const findUpwards = (from: string): string | undefined => {
   }
 };
 
-/** Reads the profile named by `--profile`, CALBUS_PROFILE, or found upwards of the working directory. */
+/** Reads the profile that `--profile` or CALBUS_PROFILE names, or the one in the working directory or above. */
 export const loadProfile = (given: string | undefined): Profile => {
   const file =
     given ?? process.env['CALBUS_PROFILE'] ?? findUpwards(process.env['INIT_CWD'] ?? process.cwd());
@@ -111,15 +110,18 @@ export const loadProfile = (given: string | undefined): Profile => {
   let value: unknown;
   try {
     value = JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    throw new Problem('BAD_PROFILE', `${file} cannot be read as JSON; \`npm start\` writes it anew.`);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT')
+      throw new Problem('NO_PROFILE', `${file} is not there: check --profile or CALBUS_PROFILE.`);
+    throw new Problem('BAD_PROFILE', `${file} cannot be read as JSON; \`npm start\` writes it again.`);
   }
   const parsed = profileSchema.safeParse(value);
   if (!parsed.success) {
     const where = parsed.error.issues[0]?.path.join('.') ?? '';
     throw new Problem(
       'BAD_PROFILE',
-      `${file} is not a profile of this version (at "${where}"); \`npm start\` writes it anew.`,
+      `${file} is not a profile of this version (at "${where}"); \`npm start\` writes it again.`,
     );
   }
   return parsed.data;

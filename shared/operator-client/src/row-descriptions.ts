@@ -1,10 +1,10 @@
-// What each row means, in a few words; docs/issuance.md has the whole table.
+// Each row in a few words. docs/issuance.md has the whole table.
 
 import type { OperatorRow, RowId, TerminalServerRow } from '@calbus/contracts/rows';
 
 export const rowDescriptions: Record<RowId | OperatorRow, string> = {
   N3: 'the hardware id identifies no device',
-  N4: 'a license of an earlier life of the ledger, learned again',
+  N4: 'a license of an earlier generation of the ledger, learned again',
   S1: 'the security group is on and the terminal server is not in it',
   S2: 'the terminal server is of a later version than is served',
   S3: 'the quota of the terminal server is used up',
@@ -24,7 +24,7 @@ export const rowDescriptions: Record<RowId | OperatorRow, string> = {
   R1: 'revoked by an operator: the CAL is free at once',
   M1: 'two hardware ids are one device, says an operator',
   M2: 'a merge of devices taken back',
-  T0: 'how the terminal server stands',
+  T0: 'the status of the terminal server',
   U0: 'the user is not authenticated',
   U1: 'a Per User CAL is installed: nothing decremented',
   U2: 'the user is recorded for 60 days',

@@ -1,10 +1,13 @@
-// The newest messages of a stream that keeps them for operators: dead letters, events.
+// The newest messages of the streams that JetStream keeps for operators: dead letters and events.
 
 import { decode, type Contract, type Message } from '@calbus/contracts/envelope';
+import { operatorEvent } from '@calbus/contracts/events';
+import { deadLetter } from '@calbus/contracts/dead-letter';
+import { streams } from '@calbus/contracts/streams';
 import type { OperatorClient } from './client.ts';
 
-/** At most so many, newest first; what does not decode is left out. */
-export const readStreamTail = async <C extends Contract>(
+/** Newest first. Messages that do not decode are left out. */
+const readStreamTail = async <C extends Contract>(
   { nc, permit }: OperatorClient,
   stream: string,
   contract: C,
@@ -21,3 +24,12 @@ export const readStreamTail = async <C extends Contract>(
   }
   return found;
 };
+
+export const readDeadLetters = async (operator: OperatorClient, limit: number) =>
+  (await readStreamTail(operator, streams.deadLetters.name, deadLetter, limit)).map(({ sentAt, body }) => ({
+    at: sentAt,
+    ...body,
+  }));
+
+export const readEvents = async (operator: OperatorClient, limit: number) =>
+  (await readStreamTail(operator, streams.events.name, operatorEvent, limit)).map((m) => m.body);

@@ -1,15 +1,9 @@
-// Acting as a terminal server: one request, or one report of a log-on, and the decision in words.
+// A connection as one of the profile's terminal servers, for trials and tests: it asks for licenses as that server would.
 
 import { readFileSync } from 'node:fs';
-import { faultOf } from '@calbus/contracts/faults';
-import {
-  connect,
-  type Decision,
-  type LicenseRequest,
-  type TerminalServer,
-} from '@calbus/terminal-server/client';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
+import { connect, type TerminalServer } from '@calbus/terminal-server/client';
 import { Problem } from './problem.ts';
 import {
   natsEndpoint,
@@ -18,8 +12,6 @@ import {
   terminalServerEntry,
   type Profile,
 } from './profile.ts';
-import { bold, day, green, grouped, json, plain, red, say } from '@calbus/cli/print';
-import { rowDescriptions } from './row-descriptions.ts';
 
 export type TerminalServerOptions = {
   readonly mode?: LicensingMode;
@@ -27,13 +19,14 @@ export type TerminalServerOptions = {
   readonly requestTimeoutMs?: number;
 };
 
+/** Throws a Problem where NATS does not answer, or the terminal server has no licensing mode. */
 export const connectTerminalServer = async (
   profile: Profile,
   id: string,
-  acting: TerminalServerOptions = {},
+  o: TerminalServerOptions = {},
 ): Promise<TerminalServer> => {
-  const known = terminalServerEntry(profile, id);
-  const mode = acting.mode ?? known.mode;
+  const entry = terminalServerEntry(profile, id);
+  const mode = o.mode ?? entry.mode;
   if (mode === undefined)
     throw new Problem(
       'MODE_NOT_CONFIGURED',
@@ -44,9 +37,9 @@ export const connectTerminalServer = async (
     seed: readSecret(terminalServerSeedFile(profile, id)),
     terminalServerId: id,
     mode,
-    version: acting.version ?? known.version,
+    version: o.version ?? entry.version,
     roots: [readFileSync(profile.clearinghouseRootFile, 'utf8')],
-    ...(acting.requestTimeoutMs === undefined ? {} : { waitsMs: acting.requestTimeoutMs }),
+    ...(o.requestTimeoutMs === undefined ? {} : { waitsMs: o.requestTimeoutMs }),
   });
   if (server.status().link.kind === 'connected') return server;
   await server.close();
@@ -54,67 +47,4 @@ export const connectTerminalServer = async (
     'UNREACHABLE',
     `NATS does not answer at ${profile.natsUrl}: is calbus running? \`npm start\` starts it.`,
   );
-};
-
-/** One line that says what was decided. */
-export const describeDecision = ({ outcome: o }: Decision): string => {
-  switch (o.kind) {
-    case 'license':
-      return `${o.licenseKind} license until ${day(o.notAfter)}`;
-    case 'per-user':
-      return `granted to ${o.userKey}${o.notAfter === null ? '' : `, recorded until ${day(o.notAfter)}`}`;
-    case 'validated':
-      return 'marked validated';
-    case 'noted':
-      return 'noted';
-    case 'refused':
-      return `refused: ${o.code}`;
-  }
-};
-
-const show = (d: Decision): void => {
-  const good = d.outcome.kind !== 'refused';
-  say(good ? green(describeDecision(d)) : red(describeDecision(d)));
-  say(`${bold('row')}       ${d.row}: ${rowDescriptions[d.row] ?? ''}`);
-  if (d.outcome.kind === 'license') {
-    say(`${bold('license')}   ${d.outcome.licenseId} for CALs of version ${d.outcome.version}`);
-    if (d.outcome.keyPackId !== null) say(`${bold('key pack')}  ${grouped(d.outcome.keyPackId)}`);
-  }
-  if (d.outcome.kind === 'refused') say(plain(d.outcome.says));
-  say(`${bold('ledger')}    ${d.position.sequence} of generation ${d.position.generation}`);
-};
-
-const asked = async (what: Promise<Decision>): Promise<Decision> => {
-  try {
-    return await what;
-  } catch (error) {
-    const fault = faultOf(error);
-    throw fault
-      ? new Problem(
-          fault.code,
-          `${fault.detail} (${fault.code}) calbus status shows which part does not answer.`,
-        )
-      : error;
-  }
-};
-
-export const request = async (
-  server: TerminalServer,
-  ask: LicenseRequest,
-  asJson: boolean,
-): Promise<void> => {
-  const decision = await asked(server.request(ask));
-  if (asJson) json(decision);
-  else show(decision);
-};
-
-export const report = async (
-  server: TerminalServer,
-  licenseId: string,
-  hardwareId: string,
-  asJson: boolean,
-): Promise<void> => {
-  const decision = await asked(server.validated(licenseId, hardwareId));
-  if (asJson) json(decision);
-  else show(decision);
 };

@@ -12,7 +12,7 @@ import type { PurchasedCals } from '@calbus/contracts/purchases';
 import type { BitReader, BitWriter } from './phone-code-bits.ts';
 import { readContents, readAgreement, writeContents, writeAgreement } from './phone-code-command.ts';
 
-/** What varies in a certificate of the Clearinghouse, or the whole of it where it is none that can be made again. */
+/** The parts of a Clearinghouse certificate that vary, or the whole certificate if it cannot be rebuilt from them. */
 export type PhoneCodeCertificate =
   | {
       readonly kind: 'parts';
@@ -152,7 +152,7 @@ const readPack = (r: BitReader, x: AnswerContext, at: number) => ({
   certificate: r.flag() ? null : readCertificate(r, x, ''),
   signature: r.bytes(64),
 });
-/** As it was heard: whether it is a pack is for whoever makes the statement again. */
+/** A decoded pack. The code that rebuilds the statement validates it. */
 export type DecodedPack = ReturnType<typeof readPack>;
 export type DecodedBody =
   | Exclude<PhoneCodeBody, { type: 'key-pack' | 'recovered' | 'pack-changed' }>

@@ -1,11 +1,7 @@
 // A command to the Clearinghouse in its shortest form. Pure values in, bits out; keys and signatures are the trust package's.
 
-import {
-  agreementProgram,
-  type Contact,
-  type Installable,
-  type AgreementReference,
-} from '@calbus/contracts/purchases';
+import { agreementProgram } from '@calbus/contracts/agreement-numbers';
+import type { Contact, Installable, AgreementReference } from '@calbus/contracts/purchases';
 import {
   clearinghouseCommand,
   reactivationReason,

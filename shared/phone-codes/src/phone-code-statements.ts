@@ -1,5 +1,5 @@
-// Signed statements as groups of letters, and back to the very same bytes. Payloads are made by their schema's order of members on both sides;
-// whoever speaks a statement makes it again first, and does not speak what would not come out the same.
+// Signed statements as groups of letters, and back to the same bytes. Both sides write payloads in the schema's order of members.
+// The encoder decodes its own result, and gives no groups if the bytes differ.
 
 import { createHash } from 'node:crypto';
 import { z } from 'zod';

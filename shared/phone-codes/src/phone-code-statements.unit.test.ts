@@ -225,7 +225,7 @@ suite('an answer', () => {
 });
 
 /** Chance makes a whole message now and then, and a signature never. */
-test('groups that fit together and were never said are refused, or signed by nobody, and nothing throws', async () => {
+test('groups that fit together and were never said are refused, or carry no valid signature, and nothing throws', async () => {
   const command = sign('activate');
   const real = decodeGroups(
     'answer',

@@ -1,5 +1,5 @@
-// One connection to RabbitMQ as one user. It connects for ever, sets up its topology and consumer on each connection
-// anew, and starts over when the channel dies: a channel that the broker closed is a connection that does nothing.
+// One connection to RabbitMQ as one user. It reconnects for ever and declares its topology and consumer on each connection. It also
+// reconnects when the broker closes the channel, because a connection without a channel does nothing.
 
 import { connect, type ChannelModel, type ConfirmChannel, type ConsumeMessage, type Options } from 'amqplib';
 import { z } from 'zod';
@@ -12,8 +12,10 @@ import { tlsAdvice, type TlsNames } from './tls-advice.ts';
 export const amqpConfig = {
   rabbitmqUrl: z
     .string()
-    .regex(/^amqps?:\/\/[^\s@/]+\/?$/, 'must be amqp://host:port, without user and password')
-    .describe('`amqp://host:port` or `amqps://host:port`, without user and password.'),
+    .regex(/^amqps?:\/\/[^\s@/]+(\/[A-Za-z0-9._-]*)?$/, 'must be amqp://host:port, without user and password')
+    .describe(
+      '`amqp://host:port` or `amqps://host:port`, without user and password; `/name` at the end names a virtual host.',
+    ),
   rabbitmqUser: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, _ and -')
@@ -102,7 +104,7 @@ export type AmqpLink = {
     bytes: Uint8Array,
     o: Options.Publish,
   ) => Promise<PublishOutcome>;
-  /** Declares on the present connection; rejects where there is none. */
+  /** Declares on the present connection; rejects while there is no connection. */
   readonly onChannel: <T>(work: (channel: ConfirmChannel) => Promise<T>) => Promise<T>;
   readonly close: () => Promise<void>;
 };
@@ -122,7 +124,8 @@ const deliveryOf = (m: ConsumeMessage): AmqpDelivery => {
 };
 
 export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
-  const { protocol, hostname, port } = new URL(o.url);
+  const { protocol, hostname, port, pathname } = new URL(o.url);
+  const vhost = pathname.slice(1) || '/';
   let current: ConfirmChannel | undefined;
   let closing = false;
   let handling: Promise<void> = Promise.resolve();
@@ -179,7 +182,7 @@ export const connectAmqp = async (o: AmqpOptions): Promise<AmqpLink> => {
       port: port === '' ? (protocol === 'amqps:' ? 5671 : 5672) : Number(port),
       username: o.user,
       password: o.password,
-      vhost: '/',
+      vhost,
       heartbeat: 10,
     },
     {

@@ -60,8 +60,8 @@ export const natsUrls = listOf(
 );
 
 /**
- * Of a whole configuration: addresses and authorities go together. An authority beside an address without TLS is a mistake
- * in the one or the other, and would otherwise be one that nobody sees.
+ * Checks a whole configuration: an authority needs an address with TLS. Otherwise one of the two is a mistake, and no error would show
+ * it.
  */
 export const checkTlsConsistency = (
   config: Readonly<Record<string, unknown>>,
@@ -106,12 +106,6 @@ export const fileContent = z.string().transform((path, ctx) => {
 export const certificateFile = fileContent.pipe(
   z.string().includes('-----BEGIN CERTIFICATE-----', { error: 'must hold a certificate in PEM' }),
 );
-
-export const deploymentSecretFile = fileContent
-  .pipe(z.string().min(32, 'must hold at least 32 characters'))
-  .describe(
-    'File with the deployment secret, of at least 32 characters. The liaison encrypts the issuing keys under it, and the issuers decrypt them.',
-  );
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -163,8 +157,3 @@ export const commonConfig = {
   natsCaFile,
   natsSeedFile: fileContent.describe("File with the nkey seed that is this service's identity."),
 } as const;
-
-/** Of the certificate that a license server's chain must end at. */
-export const clearinghouseRootFile = fileContent.describe(
-  'File with the certificate of the Clearinghouse that this license server trusts, in PEM.',
-);

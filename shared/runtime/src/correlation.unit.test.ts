@@ -18,7 +18,7 @@ describe('the ids of a message that may be anything', () => {
   });
 
   for (const bytes of ['', '{', 'null', '7', '[]', '"text"', '\u0000']) {
-    test(`are none in ${JSON.stringify(bytes)}`, () => {
+    test(`are not in ${JSON.stringify(bytes)}`, () => {
       assert.deepEqual(readCorrelation(new TextEncoder().encode(bytes)), {});
     });
   }

@@ -1,4 +1,4 @@
-// Where messages go that no one can handle. The bytes are kept, so that an operator can see what came.
+// Dead letters: messages that a service cannot handle. They keep the bytes, so that an operator can see them.
 
 import type { JetStreamClient } from 'nats';
 import { encode } from '@calbus/contracts/envelope';

@@ -55,7 +55,7 @@ const raw = async (port: number, bytes: string | Buffer): Promise<string> => {
 };
 
 describe('pages over HTTP', () => {
-  test('are read by GET and HEAD; other methods, paths and queries harm nobody', async () => {
+  test('are read by GET and HEAD; other methods, paths and queries do no harm', async () => {
     await using s = await served({ '/healthz': ok });
     const get = await fetch(`${s.url}/healthz?x=1`);
     assert.deepEqual([get.status, await get.text()], [200, 'ok\n']);
@@ -102,7 +102,7 @@ describe('pages over HTTP', () => {
     'headers without end': `GET / HTTP/1.1\r\nX: ${'x'.repeat(100_000)}`,
     'many headers': `GET / HTTP/1.1\r\nHost: x\r\n${'X: y\r\n'.repeat(5_000)}\r\n`,
     'no host': 'GET /healthz HTTP/1.1\r\n\r\n',
-    'a length that is none': 'GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n',
+    'a length that is not a number': 'GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n',
     'two lengths':
       'POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\nx',
     'a tunnel': 'CONNECT example.com:443 HTTP/1.1\r\nHost: x\r\n\r\n',

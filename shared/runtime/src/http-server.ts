@@ -1,5 +1,4 @@
-// Pages for machines that look after a service: a few, small, and to be read only. Whoever asks may be slow, rude or many; the
-// service must not notice.
+// Pages for monitoring: few, small and read-only. Slow, malformed or many requests must not affect the service.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -8,7 +7,7 @@ import { errorFacts, type Log } from './log.ts';
 
 export type Page = { readonly status: number; readonly type: string; readonly text: string };
 
-/** By path. Made anew for each that asks. */
+/** By path. The function makes the page for each request. */
 export type Pages = ReadonlyMap<string, () => Page | Promise<Page>>;
 
 export type HttpOptions = {
@@ -21,8 +20,8 @@ export type HttpOptions = {
   readonly signal: AbortSignal;
 };
 
-const AGAIN_MS = 5_000;
-const MOST_CONNECTIONS = 64;
+const RETRY_DELAY_MS = 5_000;
+const MAX_CONNECTIONS = 64;
 const limits = {
   maxHeaderSize: 8_192,
   headersTimeout: 5_000,
@@ -31,7 +30,7 @@ const limits = {
   connectionsCheckingInterval: 1_000,
 } as const;
 /** Of a connection on which nothing moves, also while it is answered. */
-const SILENT_MS = 40_000;
+const IDLE_TIMEOUT_MS = 40_000;
 
 const plain = (status: number, text: string): Page => ({
   status,
@@ -85,8 +84,8 @@ const serverOf = (o: HttpOptions): Server => {
         response.destroy();
       });
   });
-  server.maxConnections = MOST_CONNECTIONS;
-  server.timeout = SILENT_MS;
+  server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = IDLE_TIMEOUT_MS;
   server.on('clientError', refuse);
   return server;
 };
@@ -120,7 +119,7 @@ export const serveHttp = (o: HttpOptions): { readonly close: () => Promise<void>
             { host, port, ...errorFacts(error) },
             'the pages for health and metrics cannot be served; the service goes on without them and tries again',
           );
-        await clock.sleep(AGAIN_MS, over);
+        await clock.sleep(RETRY_DELAY_MS, over);
         continue;
       }
       server = next;

@@ -1,9 +1,9 @@
 import type { Msg } from 'nats';
 
 /**
- * True where JetStream, and not a publisher, put the message on its subject. Whoever may fetch or read from a stream chooses
- * where JetStream sends it, also to a subject they may not publish to; but what is sent then names where to acknowledge it, or
- * carries JetStream's headers. Messages that are published and wait for no answer have neither.
+ * Whether JetStream, and not a publisher, put the message on its subject. A client that may fetch from a stream chooses where JetStream
+ * sends the message, also a subject that the client may not publish to. Such a message has a reply subject for the acknowledgement, or
+ * JetStream's headers. A published message that expects no answer has neither.
  */
 export const isJetStreamDelivery = (msg: Pick<Msg, 'reply' | 'headers'>): boolean =>
   Boolean(msg.reply) || msg.headers !== undefined;
@@ -19,7 +19,7 @@ export type JetStreamDelivery = {
   readonly storedAt: number;
 };
 
-/** What JetStream says of a message that a consumer delivers, in the subject on which it is acknowledged; undefined where that is none. */
+/** The delivery facts in a subject on which a message is acknowledged; undefined for any other subject. */
 export const parseDelivery = (reply: string): JetStreamDelivery | undefined => {
   const tokens = reply.split('.');
   if (!reply.startsWith('$JS.ACK.') || tokens.length < 9) return undefined;

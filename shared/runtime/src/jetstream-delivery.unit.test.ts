@@ -14,7 +14,7 @@ test('what JetStream says of a message is read from both forms of its subject', 
     assert.deepEqual(parseDelivery(subject), expected, subject);
 });
 
-test('a subject that is none says nothing', () => {
+test('any other subject gives no facts', () => {
   for (const subject of ['', '$JS.ACK', '$JS.ACK.a.b', '_INBOX.x.y', `x.$JS.ACK.a.b.1.2.3.4.5`])
     assert.equal(parseDelivery(subject), undefined, subject);
 });

@@ -2,7 +2,7 @@
 
 import type { NatsConnection } from 'nats';
 
-/** Undefined where there is none. Rejects where nobody answers in time. */
+/** Undefined if the subject has no message. Rejects if no server answers in time. */
 export const readLastValue = async (
   nc: NatsConnection,
   stream: string,

@@ -14,7 +14,7 @@ export type Log = {
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 const STANDARD_OUTPUT = 1;
-/** Of lines that wait to be written, in bytes. Whoever reads them too slowly must not cost a service its memory. */
+/** The most bytes of lines that wait to be written: a slow reader must not fill the memory of a service. */
 const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 
 export const createLog = (service: string, level: LogLevel = 'info'): Log => {

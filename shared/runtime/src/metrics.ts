@@ -1,5 +1,5 @@
-// What a service counts, as Prometheus reads it. Labels take their values from closed lists that are known beforehand: each is there
-// with a zero before anything has happened, and nobody outside can make there be more of them.
+// The metrics of a service, for Prometheus. Labels take their values from closed lists: each series exists with a zero from the start,
+// and no client can create more series.
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 
@@ -17,7 +17,7 @@ export type Metrics = {
   ) => (value: V, by?: number) => void;
   /** How values are spread; what is returned takes in one. */
   readonly spread: (name: string, help: string, bounds: readonly number[]) => (value: number) => void;
-  /** What is so at the moment somebody looks; undefined, NaN and what throws are left out. */
+  /** A value read at the time of the scrape; undefined, NaN and errors are left out. */
   readonly value: (name: string, help: string, look: () => number | undefined) => void;
   readonly values: (
     name: string,

@@ -109,8 +109,8 @@ export const connectNats = async (o: NatsOptions): Promise<NatsConnection> => {
 };
 
 /**
- * Ends a connection: what came in is still handled, and what was said is still sent, unless the server does not answer. The driver's
- * own drain waits for that for ever.
+ * Closes a connection after received messages are handled and published ones are sent, unless the server does not answer. The
+ * driver's own drain waits without a limit.
  */
 export const closeNats = async (nc: NatsConnection): Promise<void> => {
   if (nc.isClosed()) return;

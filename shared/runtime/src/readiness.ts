@@ -1,4 +1,4 @@
-// Whether a service can do its job now, and what it waits for. A service names its conditions; each is looked at when somebody asks.
+// Whether a service can do its job now, and what it waits for. A service registers conditions, which are evaluated at each request.
 
 import { errorFacts } from './log.ts';
 import type { Metrics } from './metrics.ts';

@@ -32,7 +32,7 @@ export const sendRequest = async <C extends Contract, A extends Contract>(
   } catch (error) {
     switch (codeOf(error)) {
       case ErrorCode.NoResponders:
-        throw new FaultError(fault('UNREACHABLE', `Nobody answers on ${subject}.`));
+        throw new FaultError(fault('UNREACHABLE', `No service answers on ${subject}.`));
       case ErrorCode.Timeout:
         throw new FaultError(fault('TIMEOUT', `No answer on ${subject} within ${timeoutMs} ms.`));
       default:
@@ -44,6 +44,9 @@ export const sendRequest = async <C extends Contract, A extends Contract>(
   const decoded = decode<A | typeof serviceFault>([...answers, serviceFault], data);
   if (!decoded.ok) throw new FaultError(decoded.fault);
   const { message } = decoded;
-  if (isOf(serviceFault, message)) throw new FaultError(fault(message.body.code, message.body.says));
+  if (isOf(serviceFault, message)) {
+    const { code, says: detail } = message.body;
+    throw new FaultError({ code, detail });
+  }
   return message;
 };

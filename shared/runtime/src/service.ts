@@ -84,10 +84,15 @@ const logReadiness = async (
 /** Exit codes: 0 stopped, 1 failed, 2 the configuration is refused. */
 export const runService = async <S extends z.ZodObject>(spec: ServiceSpec<S>): Promise<void> => {
   const argv = process.argv.slice(2);
+  if (argv.includes('--version')) {
+    process.stdout.write(`calbus ${spec.name} ${version}\n`);
+    return;
+  }
   if (argv.includes('--help')) {
     process.stdout.write(`${spec.name}: a service of calbus ${version}.
-  --check  only checks its configuration
-  --print  prints its configuration as it is in force
+  --check    only checks its configuration
+  --print    prints its configuration as it is in force
+  --version  prints its version
 It is told by variables of its environment:
 ${formatHelp(spec.config)}
 `);
@@ -142,8 +147,8 @@ ${formatHelp(spec.config)}
   };
   process.on('SIGINT', () => void stop(0));
   process.on('SIGTERM', () => void stop(0));
-  process.on('unhandledRejection', (error) => fail(error, 'a promise was rejected and nobody listened'));
-  process.on('uncaughtException', (error) => fail(error, 'an error was thrown and nobody caught it'));
+  process.on('unhandledRejection', (error) => fail(error, 'a rejected promise was not handled'));
+  process.on('uncaughtException', (error) => fail(error, 'an error was not caught'));
 
   log.info({ state: 'starting' }, 'starting');
   const { clockOffset = 0, httpPort: port, httpHost: host = '127.0.0.1' } = told;

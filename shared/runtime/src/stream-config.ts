@@ -9,7 +9,7 @@ import {
   type StreamConfig,
   type StreamUpdateConfig,
 } from 'nats';
-import { requestsConsumer, type StreamPlan } from '@calbus/contracts/streams';
+import type { StreamPlan } from '@calbus/contracts/streams';
 
 /** JetStream writes "no limit" as -1, and for ages as 0. */
 const limit = (value: number | undefined): number => value ?? -1;
@@ -38,11 +38,8 @@ export const streamConfig = (
 });
 
 /** Never a limit on deliveries: a message that has used them up stays and blocks a full work queue. */
-export const requestsConsumerLimits = {
-  ack_wait: requestsConsumer.ackWaitNs,
-  max_ack_pending: requestsConsumer.maxAckPending,
-  max_deliver: -1,
-} as const;
+export const consumerLimits = (plan: { readonly ackWaitNs: number; readonly maxAckPending: number }) =>
+  ({ ack_wait: plan.ackWaitNs, max_ack_pending: plan.maxAckPending, max_deliver: -1 }) as const;
 
 const limits = ['max_age', 'max_msgs', 'max_msgs_per_subject', 'max_bytes', 'max_msg_size'] as const;
 

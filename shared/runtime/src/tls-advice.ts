@@ -1,6 +1,6 @@
 // What an operator can do about a connection over TLS that cannot be made. Codes are matched, never texts.
 
-/** The words for one server, in the settings of whoever connects. */
+/** The words for one server, in the settings of the client. */
 export type TlsNames = {
   readonly server: 'NATS' | 'Redis' | 'RabbitMQ';
   /** The setting with its address, and the one with who may have certified it. */

@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { z } from 'zod';
 
-/** Of calbus, as this package states it. */
-export const version = z
-  .object({ version: z.string() })
-  .parse(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'))).version;
+const readVersion = (): string => {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  const { version } = JSON.parse(text) as { readonly version?: unknown };
+  if (typeof version !== 'string') throw new Error('the package of calbus states no version');
+  return version;
+};
+
+/** The version of calbus, as this package states it. */
+export const version = readVersion();

@@ -151,7 +151,7 @@ export const createRequestClient = (
       received?.(opened.message);
       // No caller waits for a second answer to a repeat, or for an answer after the deadline.
       for (const d of decisions) pending(d.requestId)?.resolve(d);
-      for (const f of faults) pending(f.requestId)?.reject(fault(f.code, f.says));
+      for (const f of faults) pending(f.requestId)?.reject({ code: f.code, detail: f.says });
       return true;
     },
     reconnected: () => {

@@ -81,7 +81,7 @@ describe('the file', () => {
       'junk',
       '[]',
       whole.slice(0, -3),
-      whole.replace('"format":1', '"format":9'),
+      whole.replace('"format":1', '"format":"9"'),
       whole.replace(`"startedAt":${T}`, '"startedAt":"x"'),
     ]) {
       const file = newFile();
@@ -92,6 +92,14 @@ describe('the file', () => {
       });
       assert.equal(readFileSync(file, 'utf8'), text);
     }
+  });
+
+  test('of a later release is refused with advice, and stays unchanged', async () => {
+    const text = JSON.stringify(some()).replace('"format":1', '"format":9');
+    const file = newFile();
+    writeFileSync(file, text);
+    await assert.rejects(fileStore(file).load(), /has format 9, .*: use a later release\.$/);
+    assert.equal(readFileSync(file, 'utf8'), text);
   });
 
   test('that cannot be read is reported', async () => {

@@ -9,7 +9,7 @@ import { connectTerminalServer } from '@calbus/operator-client/terminal-server-c
 import { repositoryRoot } from '@calbus/local/repository';
 import { startChildProcess, type ManagedProcess } from '@calbus/local/managed-process';
 import { eventually } from '@calbus/test-support/eventually';
-import { hw, startSystem, type System } from '../../flow/system.ts';
+import { hw, startDeployment, type TestDeployment } from '@calbus/test-support/deployment';
 import { startVirtualDisplay } from '../freerdp.ts';
 import { startMachine, type Machine, type MachineCommandResult } from '../machine.ts';
 import { debian12, type DebianSystem } from '../packages.ts';
@@ -21,7 +21,7 @@ const PAM_FILE = '/etc/pam.d/xrdp-sesman';
 
 describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian }, () => {
   const stack = new AsyncDisposableStack();
-  let s: System;
+  let s: TestDeployment;
   let machine: Machine;
   let agent: ManagedProcess;
   let display: string;
@@ -81,7 +81,7 @@ describe('the agent, PAM and xrdp', { skip: typeof debian === 'string' && debian
 
   before(
     async () => {
-      s = stack.use(await startSystem());
+      s = stack.use(await startDeployment());
       await s.firstLicense();
       await calbus('settings', 'set', 'perUser=enforced');
       const others = await connectTerminalServer(s.profile, 'ts2');

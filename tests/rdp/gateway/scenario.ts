@@ -9,8 +9,11 @@ import { after, before, describe, test } from 'node:test';
 import type { LicenseClaims } from '@calbus/contracts/license';
 import { repositoryRoot } from '@calbus/local/repository';
 import { eventually } from '@calbus/test-support/eventually';
-import { cals } from '../../flow/rows/clients.ts';
-import { startRowSystem, terminalServerId, type RowSystem } from '../../flow/rows/row-system.ts';
+import { cals } from '../../rules/clients.ts';
+import { startSite, type Site } from '../../rules/deployment/site.ts';
+import { openWorld } from '../../rules/deployment/world.ts';
+import { activate, install, passDays, revoke } from '../../rules/operator.ts';
+import { terminalServerId, type World } from '../../rules/world.ts';
 import { startMachine, type Machine } from '../machine.ts';
 import type { DebianSystem } from '../packages.ts';
 import { createFreeRdpClient, startVirtualDisplay, type Connection, type FreeRdpClient } from '../freerdp.ts';
@@ -33,7 +36,8 @@ const onDebian = (debian: DebianSystem): void => {
   const socketDir = mkdtempSync(path.join(tmpdir(), 'calbus-log-on-'));
   const logOnSocket = path.join(socketDir, 'gateway.sock');
   const hook = path.join(repositoryRoot, 'services/session-gateway/src/report-log-on.ts');
-  let s: RowSystem;
+  let site: Site;
+  let world: World;
   let machine: Machine;
   let gateway: GatewayProcess;
   const desks = new Map<string, FreeRdpClient>();
@@ -42,9 +46,11 @@ const onDebian = (debian: DebianSystem): void => {
   before(
     async () => {
       stack.defer(() => rmSync(socketDir, { recursive: true, force: true }));
-      s = stack.use(await startRowSystem(`rdp-gateway-${debian.version}`));
-      await s.activate();
-      await s.install(cals(1, '2003'));
+      const account = `rdp-gateway-${debian.version}`;
+      site = stack.use(await startSite([account]));
+      world = stack.use(await openWorld(site, account));
+      await activate(world);
+      await install(world, cals(1, '2003'));
       machine = stack.use(await startMachine([user], debian));
       const pam = path.join(machine.dir, 'pam.d/xrdp-sesman');
       const line = `account optional pam_exec.so quiet ${process.execPath} ${hook} ${logOnSocket}`;
@@ -63,7 +69,10 @@ const onDebian = (debian: DebianSystem): void => {
       };
       const id = terminalServerId('2003', 'per-device');
       gateway = stack.use(
-        await startGateway(s, { terminalServerId: id, rdpPort: machine.port, logOnSocket }),
+        await startGateway(
+          { profile: site.profile, now: world.now },
+          { terminalServerId: id, rdpPort: machine.port, logOnSocket },
+        ),
       );
     },
     { timeout: 180_000 },
@@ -125,7 +134,7 @@ const onDebian = (debian: DebianSystem): void => {
   });
 
   test('another device, 91 days later: the second connection upgrades to a full license, the third presents it', async () => {
-    await s.pass(91);
+    await passDays(world, 91);
     await gateway.restart();
     const before = validations();
     const first = await logsOn('desk-1');
@@ -136,7 +145,7 @@ const onDebian = (debian: DebianSystem): void => {
     const full = second.license();
     const third = await logsOn('desk-1');
     assert.deepEqual([gateway.lastDecision('desk-1'), third.license()], ['D1', full]);
-    assert.equal(await s.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
+    assert.equal(await world.counts(), '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary');
   });
 
   test('no CAL is left: the client shows it to its user, and does not reconnect', async () => {
@@ -175,8 +184,7 @@ const onDebian = (debian: DebianSystem): void => {
 
   test('a revoked license admits no client, and its CAL goes to the next device', async () => {
     const { jti } = claimsOf(newDesk('desk-1'));
-    const revoked = await s.calbus('revoke', jti, '--why', 'lost');
-    assert.equal(revoked.code, 0, revoked.stderr);
+    await revoke(world, jti);
     assert.equal(kindOf(await logsOn('desk-2')), 'full');
     // The list of ended licenses reaches a terminal server with a delay.
     await eventually('desk-1 is no longer let in', async () => !(await isLetIn('desk-1')), patient);

@@ -7,7 +7,7 @@ type Sleeper = { readonly at: number; readonly wake: () => void };
 export type ManualClock = Clock & {
   /** Calls `act` after `ms` milliseconds. The returned function cancels it. */
   readonly startTimer: (ms: number, act: () => void) => () => void;
-  /** Moves to the next sleeper and wakes it. False if nobody sleeps. */
+  /** Moves to the next sleeper and wakes it. False if no sleeper is left. */
   readonly step: () => boolean;
   /** Time stands still until this work, which takes the machine's own time, is done. */
   readonly hold: <T>(work: Promise<T>) => Promise<T>;

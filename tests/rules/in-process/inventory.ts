@@ -23,7 +23,7 @@ import type {
   LedgerPages,
 } from '../../../services/inventory/src/ports.ts';
 import { createDecisionLog } from '../../../services/inventory/src/projections/decision-log.ts';
-import type { Random } from '../../../services/inventory/src/rules/decision.ts';
+import type { Random } from '../../../services/inventory/src/rules/ruling.ts';
 import type { MemoryBus } from './bus.ts';
 import type { ManualClock } from './clock.ts';
 

@@ -23,7 +23,7 @@ import { issuerMetrics } from '../../../services/issuer/src/adapters/metrics.ts'
 import { natsTerminalServers } from '../../../services/issuer/src/adapters/terminal-servers.ts';
 import { openTrustStore } from '../../../services/issuer/src/adapters/trust-store.ts';
 import { handleBatch } from '../../../services/issuer/src/handlers/requests.ts';
-import type { Random } from '../../../services/inventory/src/rules/decision.ts';
+import type { Random } from '../../../services/inventory/src/rules/ruling.ts';
 import type { MemoryBus } from './bus.ts';
 import type { ManualClock } from './clock.ts';
 import { newInventoryStorage, startInventory, type InventoryStorage } from './inventory.ts';
@@ -83,11 +83,9 @@ const startLiaison = async (
     },
   };
   const jobs = startJobs({ store, signer, bucket, inventory, outlet, clock, log, signal });
-  const { commandAccepted: onAccepted, answerApplied: onApplied } = jobs;
-  const restoring = { kept: sqliteBackupRows(db), store, signer, onRestored: onAccepted };
   const dead = { put: async (m: DeadLetter) => d.dead.push(m) > 0 };
-  const intake = { store, signer, inventory, now, onAccepted };
-  startResponders({ nc, clock, log, dead }, intake, { ...answering, onApplied }, store, outlet, restoring);
+  const parts = { ...answering, inventory, link: outlet, rows: sqliteBackupRows(db), jobs };
+  startResponders({ nc, clock, log, dead }, parts);
   return {
     stop: async () => {
       end.abort();

@@ -1,6 +1,6 @@
 // A world in this process. Time is the test's: it moves while everything waits, and nothing waits for the machine's clock.
 
-import { describeCounts } from '@calbus/cli/commands/watch';
+import { describeCounts } from '@calbus/operator-client/text';
 import { createAudit } from '@calbus/audit/audit';
 import { inboxes } from '@calbus/contracts/identities';
 import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-command-messages';
@@ -28,7 +28,7 @@ import { sendRequest } from '@calbus/runtime/request';
 import { memoryStore } from '@calbus/terminal-server/memory-store';
 import type { TerminalServer } from '@calbus/terminal-server/client';
 import { openTerminalServer } from '@calbus/terminal-server/terminal-server';
-import type { Random } from '../../../services/inventory/src/rules/decision.ts';
+import type { Random } from '../../../services/inventory/src/rules/ruling.ts';
 import { agreement, terminalServerId, type AdmittingServer, type World } from '../world.ts';
 import { memoryBus } from './bus.ts';
 import { drive, manualClock } from './clock.ts';
@@ -177,7 +177,9 @@ export const openWorld = async (): Promise<World> => {
       await start();
       await status();
     },
+    wait: (ms) => run(clock.sleep(ms)),
     eventually,
+    send: askAny,
     query,
     command: async (contract, body) => {
       const subject = subjects.inventory.operate((await leaderTerm()) ?? 0);

@@ -4,10 +4,8 @@ import { set } from '../operator.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import { HOUR } from '../world.ts';
 
-// S3
 const MINUTE = 60_000;
 
-// S4
 const MANY = 1_000_000;
 
 export const scenarios: readonly Scenario[] = [

@@ -3,6 +3,7 @@
 import type { Scenario } from '../scenario.ts';
 import { scenarios as admissionChecks } from './admission-checks.ts';
 import { scenarios as deviceMerge } from './device-merge.ts';
+import { scenarios as life } from './life.ts';
 import { scenarios as perDevice } from './per-device.ts';
 import { scenarios as perUser } from './per-user.ts';
 import { scenarios as presentedLicense } from './presented-license.ts';
@@ -19,4 +20,10 @@ export const groups: Readonly<Record<string, readonly Scenario[]>> = {
   'at the terminal server': terminalServer,
   revocation,
   'merged devices': deviceMerge,
+  'more than one rule': life,
 };
+
+/** The scenarios that are told on a deployment too. */
+export const deployedScenarios: readonly Scenario[] = Object.values(groups)
+  .flat()
+  .filter((s) => s.setup.wire !== undefined);

@@ -12,18 +12,17 @@ import {
   logsOn,
   settles,
 } from '../clients.ts';
-import { activate, countsBecome, explanationOf, install, passDays, set } from '../operator.ts';
+import { activate, countsBecome, explanationOf, install, ledgerEnd, passDays, set } from '../operator.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import { DAY, HOUR } from '../world.ts';
 
-// D2
 const counts = '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary';
 
-// D2n
 /** The certificate of the license server is good for ten years of 365 days. */
 const CERTIFICATE_DAYS = 3_650;
 
-// D15
+/** The leader's job that returns CALs. */
+const EXPIRY_INTERVAL_MS = 5_000;
 const taken = '2003 Per Device: 1 installed, 1 issued, 0 available, 0 temporary';
 const back = '2003 Per Device: 1 installed, 0 issued, 1 available, 0 temporary';
 
@@ -45,7 +44,7 @@ export const scenarios: readonly Scenario[] = [
       assert.equal(daysOf(temporary), 90);
       assert.equal(await w.counts(), '2003 Per Device: 1 installed, 0 issued, 1 available, 2 temporary');
 
-      // Installed anew a computer has another hardware id, and is another device.
+      // A computer that was installed again has another hardware id, and is another device.
       const reimaged = await connects(w, '2003', { ...device(3), name: 'desk-2' });
       assert.equal(decisionText(reimaged), 'D4 temporary');
       assert.notEqual(licenseIdOf(reimaged), licenseIdOf(temporary));
@@ -206,6 +205,11 @@ export const scenarios: readonly Scenario[] = [
       assert.equal(decisionText(await settles(w, '2008', device(2))), 'D6 full');
       assert.equal(decisionText(await connects(w, '2003', desk)), 'D10 NO_LICENSE_AVAILABLE later 3600');
 
+      // A repeat within the hour refers to the first record.
+      const end = await ledgerEnd(w);
+      assert.equal(decisionText(await connects(w, '2003', desk)), 'D10 NO_LICENSE_AVAILABLE later 3600');
+      assert.equal(await ledgerEnd(w), end);
+
       // Each reason ends with its cause.
       await install(w, cals(1, '2003'));
       assert.equal(decisionText(await connects(w, '2003', desk)), 'D9 full');
@@ -324,8 +328,9 @@ export const scenarios: readonly Scenario[] = [
     async (w) => {
       const full = await settles(w, '2003', device(1));
       assert.equal(decisionText(full), 'D6 full');
-      // Terminal servers whose clocks are behind may still let it in for an hour.
+      // Terminal servers whose clocks are behind may still admit on it for an hour.
       await w.passUntil(endOf(full) + HOUR / 2);
+      await w.wait(2 * EXPIRY_INTERVAL_MS);
       assert.equal(await w.counts(), taken);
       assert.equal(decisionText(await connects(w, '2003', device(1))), 'D10 NO_LICENSE_AVAILABLE later 3600');
 

@@ -4,7 +4,6 @@ import { activate, countsBecome, install, passDays, set } from '../operator.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 import { DAY, HOUR } from '../world.ts';
 
-// U9
 /** The certificate of the license server is good for ten years of 365 days. */
 const CERTIFICATE_DAYS = 3_650;
 

@@ -3,7 +3,6 @@ import { cals, connects, decisionText, device, settles, userLogsOn } from '../cl
 import { install, set } from '../operator.ts';
 import { scenario, type Scenario } from '../scenario.ts';
 
-// V3
 const perDevice = [cals(1, '2019'), cals(1, '2016'), cals(1, '2003')];
 const perUser = [cals(1, '2016', 'per-user'), cals(1, '2003', 'per-user')];
 

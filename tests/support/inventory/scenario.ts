@@ -1,7 +1,8 @@
 // Stories for tests: a ledger in memory on which requests are decided one after the other, as the leader would.
 
+import assert from 'node:assert/strict';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome } from '@calbus/contracts/allocation-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { SettingsChange } from '@calbus/contracts/settings';
@@ -9,16 +10,12 @@ import type { LicensingMode } from '@calbus/contracts/tokens';
 import type { ProductVersion } from '@calbus/contracts/versions';
 import { decide } from '../../../services/inventory/src/rules/decide.ts';
 import { dueUserDrops, dueReturns } from '../../../services/inventory/src/rules/expiry.ts';
-import type {
-  DecisionContext,
-  Decision,
-  DecisionInputs,
-} from '../../../services/inventory/src/rules/decision.ts';
+import type { DecisionContext } from '../../../services/inventory/src/rules/ruling.ts';
 import { applyBatch } from '../../../services/inventory/src/state/fold.ts';
 import { planMerge, planUndoMerge } from '../../../services/inventory/src/rules/device-merge.ts';
 import { checkRevocation, type RevocationCheck } from '../../../services/inventory/src/rules/revocation.ts';
-import { decisionFactsOf, decisionInputsOf } from '../../../services/inventory/src/rules/decision-inputs.ts';
-import { DAY_MS } from '../../../services/inventory/src/state/limits.ts';
+import { decisionFactsOf } from '../../../services/inventory/src/explain/decision-facts.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { emptyState, type BaseState } from '../../../services/inventory/src/state/state.ts';
 
 export const hw = (n: number): string => n.toString(16).padStart(40, '0');
@@ -46,6 +43,8 @@ export type Scenario = {
   readonly decisions: DecisionFacts[];
   now: number;
   storageNearlyFull: boolean;
+  /** The context of the next decision. */
+  readonly context: () => DecisionContext;
   readonly set: (changes: SettingsChange) => void;
   readonly append: (records: readonly LedgerRecord[]) => void;
   readonly activate: (certificateNotAfter?: number) => void;
@@ -55,8 +54,8 @@ export type Scenario = {
     mode?: LicensingMode,
     reserved?: number,
   ) => string;
-  readonly request: (a?: RequestOptions) => AllocationAnswer;
-  readonly logOn: (licenseId: string, device?: number) => AllocationAnswer;
+  readonly request: (a?: RequestOptions) => Outcome;
+  readonly logOn: (licenseId: string, device?: number) => Outcome;
   /** Asks, reports the log-on, and gives the temporary license's id. */
   readonly firstLogOn: (a?: RequestOptions) => string;
   readonly runExpiry: () => number;
@@ -67,7 +66,7 @@ export type Scenario = {
   /** M2; whether it was done. */
   readonly undoMerge: (from: number) => boolean;
   /** A terminal server reports a license of another life of the ledger. */
-  readonly readmit: (license: LicenseFacts) => AllocationAnswer;
+  readonly readmit: (license: LicenseFacts) => Outcome;
 };
 
 /** A full license of the life of the ledger before the story, of which what is up to 10 survived. */
@@ -110,28 +109,22 @@ export const createScenario = (
     const { licenseId, deviceId, position } = license;
     return { kind: 'genuine', licenseId, deviceId, position, license } as const;
   };
-  const circumstances = (s: Scenario): DecisionContext => ({
-    now: Math.max(s.now, state.head.time),
-    nextSequence: sequence + 1,
+  const contextOf = (s: Scenario): DecisionContext => ({
+    generation: 'g',
+    sequence: sequence + 1,
+    at: Math.max(s.now, state.head.time),
     storageNearlyFull: s.storageNearlyFull,
     random: { id, between: () => rolls[rolled++ % rolls.length] ?? 60 },
   });
-  const run = (s: Scenario, q: Allocation): AllocationAnswer => {
-    const c = circumstances(s);
-    let saw: DecisionInputs = { kind: 'repeat' };
-    const d = decide(state, q, { ...c, saw: (what) => (saw = what) });
-    if (q.kind !== 'license' && q.kind !== 'validated') return answerOf(s, q, d);
-    const seen = decisionInputsOf(state, c, q, saw);
-    const answer = answerOf(s, q, d);
-    s.decisions.push(decisionFactsOf(q, answer, seen));
-    return answer;
-  };
-  const answerOf = (s: Scenario, q: Allocation, d: Decision): AllocationAnswer => {
-    if (d.records.length > 0) s.append(d.records);
-    if (d.kind === 'known') return d.answer;
-    const answer = state.outcomes.get(q.requestId);
-    if (!answer) throw new Error('the outcome was not remembered');
-    return answer;
+  /** As the leader decides a batch of one command; what the state remembers of it must be what is answered. */
+  const run = (s: Scenario, allocation: Allocation): Outcome => {
+    const { records: decided, outcome, trace } = decide(state, allocation, contextOf(s));
+    if (decided.length > 0) s.append(decided);
+    if (decided.some((r) => 'requestId' in r && r.row === outcome.row))
+      assert.deepEqual(state.outcomes.get(allocation.requestId), outcome);
+    if (trace && (allocation.kind === 'license' || allocation.kind === 'validated'))
+      s.decisions.push(decisionFactsOf(allocation, outcome, trace));
+    return outcome;
   };
   const s: Scenario = {
     state,
@@ -139,6 +132,7 @@ export const createScenario = (
     decisions: [],
     now: 1_000 * DAY_MS,
     storageNearlyFull: false,
+    context: () => contextOf(s),
     set: (changes) =>
       s.append([{ kind: 'settings-changed', commandId: id(), changes, by: 'test', why: 'a test' }]),
     append: (more) => {
@@ -223,27 +217,27 @@ export const createScenario = (
     },
     readmit: (license) => run(s, { kind: 'relearn', requestId: id(), terminalServerId: 'ts1', license }),
     revoke: (licenseId) => {
-      const may = checkRevocation(state, licenseId, circumstances(s).now);
+      const may = checkRevocation(state, licenseId, contextOf(s).at);
       if (may.ok) s.append([{ kind: 'license-revoked', ...commanded(), row: 'R1', licenseId }]);
       return may;
     },
     merge: (a, b) => {
       const [from, into] = [hw(a), hw(b)];
-      const plan = planMerge(state, from, into, circumstances(s).now);
+      const plan = planMerge(state, from, into, contextOf(s).at);
       if (plan.ok)
         s.append([{ kind: 'devices-merged', ...commanded(), row: 'M1', from, into, ends: [...plan.ends] }]);
       return plan.ok;
     },
     undoMerge: (a) => {
       const from = hw(a);
-      const plan = planUndoMerge(state, from, circumstances(s).now);
+      const plan = planUndoMerge(state, from, contextOf(s).at);
       if (!plan.ok) return false;
       const { restores, keyPackId } = plan;
       s.append([{ kind: 'merge-undone', ...commanded(), row: 'M2', from, restores, keyPackId }]);
       return true;
     },
     runExpiry: () => {
-      const { now } = circumstances(s);
+      const { at: now } = contextOf(s);
       const due = [...dueReturns(state, now, 5_000), ...dueUserDrops(state, now, 5_000)];
       if (due.length > 0) s.append(due);
       return due.length;

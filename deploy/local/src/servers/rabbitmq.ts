@@ -33,7 +33,9 @@ export async function startRabbitmq(options: RabbitOptions): Promise<ManagedServ
       scheme: 'amqp',
       portCount: 3,
       startTimeoutMs: 90_000,
-      readyText: 'Server startup complete',
+      // The banner goes to standard output directly. Erlang's logger drops lines, also "Server startup complete", when more than 500 come
+      // in a second, as they do when the definitions hold many virtual hosts.
+      readyText: ' completed with ',
       prepare([port = 0, mapperPort = 0, distributionPort = 0]) {
         mkdirSync(inData('mnesia'), { recursive: true });
         writeFileSync(inData('definitions.json'), JSON.stringify(definitions), { mode: 0o600 });

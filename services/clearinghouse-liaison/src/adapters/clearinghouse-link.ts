@@ -71,3 +71,11 @@ export const openClearinghouseLink = async (
       ),
   };
 };
+
+/** The text that readiness shows while RabbitMQ is not connected. */
+export const linkProblem =
+  ({ isUp }: Pick<CommandLink, 'isUp'>) =>
+  (): string | undefined =>
+    isUp()
+      ? undefined
+      : 'RabbitMQ is not connected, and commands to the Clearinghouse wait: start it, or check CALBUS_RABBITMQ_URL.';

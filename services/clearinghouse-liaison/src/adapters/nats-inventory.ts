@@ -1,4 +1,4 @@
-// Inventory as the liaison sees it: the leader's beacon, and the commands that are the liaison's.
+// Inventory for the liaison: the leader's heartbeat, and the liaison's commands to it.
 
 import type { NatsConnection } from 'nats';
 import { dispatch, type Body, type Handlers } from '@calbus/contracts/envelope';

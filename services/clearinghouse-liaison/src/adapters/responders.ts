@@ -24,8 +24,8 @@ import { liaisonRestore, queryLiaisonBackup } from '@calbus/contracts/liaison-ba
 import { subjects, type LiaisonCommandName } from '@calbus/contracts/subjects';
 import { respond, type Answer, type RespondDeps } from '@calbus/runtime/responder';
 import { agreements } from '../handlers/agreements.ts';
-import { backup, createRestore, type RestoreDeps } from '../handlers/backup.ts';
-import { exportCommand, importAnswer, type OfflineExchangeDeps } from '../handlers/offline-exchange.ts';
+import { backup, createRestore } from '../handlers/backup.ts';
+import { exportCommand, importAnswer } from '../handlers/offline-exchange.ts';
 import { status } from '../handlers/status.ts';
 import { witness } from '../handlers/witness.ts';
 import {
@@ -35,30 +35,39 @@ import {
   install,
   reactivate,
   recover,
-  type IntakeDeps,
 } from '../handlers/command-intake.ts';
-import type { CommandLink, Store } from '../ports.ts';
+import type { Jobs } from '../handlers/jobs.ts';
+import type { BackupRows, CommandLink, Inventory, Signer, Store } from '../ports.ts';
 
-export const startResponders = (
-  deps: RespondDeps,
-  take: IntakeDeps,
-  carried: OfflineExchangeDeps,
-  store: Store,
-  outlet: CommandLink,
-  restoring: RestoreDeps,
-): void => {
+export type LiaisonParts = {
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly inventory: Inventory;
+  readonly link: Pick<CommandLink, 'isUp'>;
+  readonly rows: BackupRows;
+  readonly jobs: Pick<Jobs, 'commandAccepted' | 'answerApplied'>;
+  /** The Clearinghouse root in PEM. */
+  readonly root: string;
+  readonly now: () => number;
+};
+
+export const startResponders = (deps: RespondDeps, parts: LiaisonParts): void => {
+  const { store, signer, inventory, link, rows, jobs, root, now } = parts;
+  const intake = { store, signer, inventory, now, onAccepted: jobs.commandAccepted };
+  const exchange = { store, signer, root, now, onApplied: jobs.answerApplied };
+  const restore = { kept: rows, store, signer, onRestored: jobs.commandAccepted };
   const commands: Handlers<LiaisonRequest, Promise<Answer>> = {
-    [liaisonActivate.type]: (m) => activate(take, m),
-    [liaisonInstall.type]: (m) => install(take, m),
-    [liaisonReactivate.type]: (m) => reactivate(take, m),
-    [liaisonDeactivate.type]: (m) => deactivate(take, m),
-    [liaisonRecover.type]: (m) => recover(take, m),
-    [liaisonChangePack.type]: (m) => changePack(take, m),
-    [liaisonRestore.type]: createRestore(restoring),
-    [liaisonExport.type]: (m) => exportCommand(carried, m),
-    [liaisonImport.type]: (m) => importAnswer(carried, m),
+    [liaisonActivate.type]: (m) => activate(intake, m),
+    [liaisonInstall.type]: (m) => install(intake, m),
+    [liaisonReactivate.type]: (m) => reactivate(intake, m),
+    [liaisonDeactivate.type]: (m) => deactivate(intake, m),
+    [liaisonRecover.type]: (m) => recover(intake, m),
+    [liaisonChangePack.type]: (m) => changePack(intake, m),
+    [liaisonRestore.type]: createRestore(restore),
+    [liaisonExport.type]: (m) => exportCommand(exchange, m),
+    [liaisonImport.type]: (m) => importAnswer(exchange, m),
   };
-  const { operator, observer, inventory } = inboxes;
+  const { operator, observer } = inboxes;
   for (const [name, contract] of Object.entries<LiaisonRequest>(liaisonCommands))
     respond(deps, {
       subject: subjects.liaison.command(name as LiaisonCommandName),
@@ -68,16 +77,16 @@ export const startResponders = (
       handlers: commands,
     });
   const queries: Handlers<LiaisonQuery, Promise<Answer>> = {
-    [queryLiaisonStatus.type]: () => status(store, outlet),
+    [queryLiaisonStatus.type]: () => status(store, link),
     [queryAgreements.type]: () => agreements(store),
-    [queryLiaisonBackup.type]: (m) => backup(restoring.kept, m),
-    [queryLiaisonWitness.type]: () => witness(store, outlet),
+    [queryLiaisonBackup.type]: (m) => backup(rows, m),
+    [queryLiaisonWitness.type]: () => witness(store, link),
   };
   const callers: Readonly<Record<LiaisonQuery['type'], readonly string[]>> = {
     [queryLiaisonStatus.type]: [operator, observer],
     [queryAgreements.type]: [operator],
     [queryLiaisonBackup.type]: [operator],
-    [queryLiaisonWitness.type]: [inventory],
+    [queryLiaisonWitness.type]: [inboxes.inventory],
   };
   for (const [role, byName] of Object.entries<Record<string, LiaisonQuery>>(liaisonQueries))
     for (const [name, contract] of Object.entries(byName))

@@ -1,4 +1,4 @@
-// Whether this license server is the copy that was put aside: the Clearinghouse refuses what it says under the epoch that it has.
+// Detects that another copy of this license server was activated: the Clearinghouse refuses commands of the epoch in force here.
 
 import type { Activation, Command } from './command.ts';
 

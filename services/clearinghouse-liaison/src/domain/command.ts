@@ -53,7 +53,7 @@ const modes = { 'per-device': 'Per Device', 'per-user': 'Per User' } as const;
 const paperWords = ({ program, agreementNumber }: AgreementReference): string =>
   `${program} agreement ${agreementNumber}`;
 
-/** What was asked, in words, without any license code. */
+/** The request in words, without a license code. */
 export const describeRequest = (request: CommandRequest): string => {
   switch (request.kind) {
     case 'activate': {

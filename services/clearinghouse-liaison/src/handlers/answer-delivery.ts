@@ -72,7 +72,7 @@ const prepared = async (d: PrepareDeps, command: Command): Promise<RecordOutcome
 
 /**
  * What inventory must say before a command leaves: CALs that the Clearinghouse is to take are withheld, and those that it is to issue
- * must fit. One round; the next one goes on where this one stopped.
+ * must fit. The next run continues where this one stopped.
  */
 export const prepareCommands = async (d: PrepareDeps): Promise<void> => {
   for (const command of d.store.unpreparedCommands()) {
@@ -125,7 +125,7 @@ const record = (
     ? recordRecovered(d, term, command, answered.packs)
     : d.inventory.record(term, command, answered);
 
-/** One round; the next one goes on where this one stopped. */
+/** The next run continues where this one stopped. */
 export const deliverAnswers = async (d: DeliveryDeps): Promise<void> => {
   for (const { command, answered } of d.store.answeredCommands()) {
     const head = d.inventory.head();

@@ -13,7 +13,7 @@ import {
 import type { PurchasedCals, Installable, AgreementReference } from '@calbus/contracts/purchases';
 import type { OfflineProblem } from '@calbus/contracts/offline-exchange-messages';
 import { firstIssue } from '@calbus/contracts/envelope';
-import { fault, type Fault, type FaultCode } from '@calbus/contracts/faults';
+import { fault, type Fault, type EmittedFaultCode } from '@calbus/contracts/faults';
 import type { RefusalCode } from '@calbus/contracts/refusals';
 import { publicJwk, verifyChain } from '@calbus/licenses/certificates';
 import { openStatement } from '@calbus/licenses/statements';
@@ -48,7 +48,11 @@ type Verdict = {
   readonly within?: () => void;
 };
 
-const dead = (code: FaultCode, says: string, problem: OfflineProblem = 'NOT_GENUINE'): AnswerOutcome => ({
+const dead = (
+  code: EmittedFaultCode,
+  says: string,
+  problem: OfflineProblem = 'NOT_GENUINE',
+): AnswerOutcome => ({
   kind: 'dead',
   fault: fault(code, says),
   problem,
@@ -64,8 +68,8 @@ const activated = (
   command: Command,
   a: Extract<ClearinghouseAnswer, { type: 'activated' }>,
 ): Verdict => {
-  const anew = command.request.kind === 'reactivate';
-  const publicX = anew ? d.signer.nextPublicX() : d.signer.publicX();
+  const isReactivation = command.request.kind === 'reactivate';
+  const publicX = isReactivation ? d.signer.nextPublicX() : d.signer.publicX();
   const at = d.now();
   const { serverId, epoch, chain } = a.body;
   const checked = verifyChain(chain, [d.root], ['license-server'], at);
@@ -82,7 +86,11 @@ const activated = (
   if (command.request.kind === 'reactivate' && serverId !== command.request.serverId)
     return rejected(at, 'CERTIFICATE_REJECTED', 'The certificate is for another id than was asked for.');
   const answered = { kind: 'activated', serverId, epoch, chain } as const;
-  return { state: { state: 'answered', at }, answered, ...(anew ? { within: d.signer.adoptNextKey } : {}) };
+  return {
+    state: { state: 'answered', at },
+    answered,
+    ...(isReactivation ? { within: d.signer.adoptNextKey } : {}),
+  };
 };
 
 type VerifiedPack =

@@ -77,7 +77,7 @@ type CommandOrigin = {
   readonly road?: ClearinghouseMethod | undefined;
 };
 
-/** Also for what the liaison asks of its own accord. */
+/** Also for the liaison's own commands. */
 export const acceptCommand = (
   d: IntakeDeps,
   { commandId, by, road = 'automatic' }: CommandOrigin,

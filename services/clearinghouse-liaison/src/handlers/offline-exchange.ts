@@ -1,4 +1,4 @@
-// Commands and answers that a person carries, as files or spoken. An answer is applied as one that came over RabbitMQ is.
+// Commands and answers that a person carries, as files or phone codes. An imported answer is applied like an answer from RabbitMQ.
 
 import { formatOfflineFile, parseOfflineFile } from '@calbus/contracts/offline-file';
 import {

@@ -1,12 +1,12 @@
-// Work that is done again and again: at an interval, and at once when there is reason to.
+// A job that runs at an interval, and at once when it is triggered.
 
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 
 export type PeriodicJob = {
-  /** Do it now, or again right after the round that runs. */
+  /** Runs the job now, or right after the present run. */
   readonly trigger: () => void;
-  /** Resolves after the last round, once `signal` has aborted. */
+  /** Resolves after the last run, once `signal` has aborted. */
   readonly ended: Promise<void>;
 };
 
@@ -24,7 +24,7 @@ export const startPeriodicJob = (
       try {
         await work();
       } catch (error) {
-        log.warn({ what, ...errorFacts(error) }, 'a round failed; the next one tries again');
+        log.warn({ what, ...errorFacts(error) }, 'a job failed; its next run tries again');
       }
       await clock.sleep(everyMs, AbortSignal.any([signal, kicked.signal]));
       if (kicked.signal.aborted) wake = new AbortController();

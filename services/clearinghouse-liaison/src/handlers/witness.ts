@@ -1,4 +1,4 @@
-// The liaison as a witness of the ledger: it keeps how far the leader's beacon says it is, and tells inventory, which asks
+// The liaison as a witness of the ledger: it records the head in the leader's heartbeat, and inventory asks for it
 // before it leads.
 
 import { liaisonWitness } from '@calbus/contracts/liaison-messages';
@@ -6,7 +6,7 @@ import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { Inventory, CommandLink, Store } from '../ports.ts';
 import { hasNewerCopy } from './clone-detection.ts';
 
-/** One round; a head that is kept already is not written again. */
+/** Returns a job that does not write a head a second time. */
 export const createWitnessRecorder = (
   store: Pick<Store, 'recordWitness'>,
   inventory: Pick<Inventory, 'head'>,

@@ -1,6 +1,7 @@
 // The vendor's command. It works on the register's file, even while the service runs.
 
 import { Command } from 'commander';
+import { version } from '@calbus/runtime/version';
 import { addAgreements } from './agreements.ts';
 import { addAnswerCommand } from './answer.ts';
 import { addCodes } from './codes.ts';
@@ -11,6 +12,7 @@ const program = new Command('clearinghouse')
   .description(
     "The vendor's side of calbus: license purchase agreements, license codes, activated license servers, key packs.",
   )
+  .version(`clearinghouse ${version}`, '--version', 'print the version')
   .showHelpAfterError('(clearinghouse --help shows the commands)');
 
 addAgreements(program);

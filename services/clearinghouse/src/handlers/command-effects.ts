@@ -16,8 +16,14 @@ import {
   type Rejection,
 } from '../domain/decisions.ts';
 import type { Pack, Sender, Server } from '../domain/registry.ts';
-import type { Registry } from '../ports.ts';
-import type { CommandDeps } from './command-handler.ts';
+import type { Random, Registry, Signer, Store } from '../ports.ts';
+
+export type CommandDeps = {
+  readonly store: Store;
+  readonly signer: Signer;
+  readonly random: Random;
+  readonly now: () => number;
+};
 
 export type VerifiedCommand =
   Rejection | { readonly kind: 'command'; readonly command: ClearinghouseCommand; readonly key: string };

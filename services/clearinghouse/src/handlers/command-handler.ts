@@ -16,15 +16,7 @@ import { productId, token } from '@calbus/contracts/tokens';
 import { publicKeyFromJwk } from '@calbus/licenses/certificates';
 import { openJws, verifyJws, type OpenedJws } from '@calbus/licenses/jws';
 import { decideTries, GUESSES, GUESSES_WINDOW_MS, reject, TRIES_WINDOW_MS } from '../domain/decisions.ts';
-import type { Random, Signer, Store } from '../ports.ts';
-import { applyCommand, draftActivation, type VerifiedCommand } from './command-effects.ts';
-
-export type CommandDeps = {
-  readonly store: Store;
-  readonly signer: Signer;
-  readonly random: Random;
-  readonly now: () => number;
-};
+import { applyCommand, draftActivation, type CommandDeps, type VerifiedCommand } from './command-effects.ts';
 
 export type Delivery = {
   readonly bytes: Uint8Array;

@@ -40,7 +40,7 @@ export const cacheScripts = (redis: Redis) => {
   const run = async (script: string, keys: readonly string[], args: readonly string[]): Promise<boolean> =>
     (await redis.eval(script, keys.length, ...keys, ...args)) === 1;
   return {
-    /** Undefined where there is none: the cache is empty, or being written anew. */
+    /** Undefined where there is none: the cache is empty, or being written again. */
     head: async (): Promise<CacheHead | undefined> => {
       const [generation, sequence, hash, at] = await readHead(redis);
       if (!generation || !sequence || !hash) return undefined;

@@ -42,7 +42,7 @@ export const openRedis = (c: RedisConfig, log: Log): Redis => {
 
 /** Whether the server can be told to have every append on disk before its acknowledgement (2.10 and later). */
 export const isDurable = (nc: NatsConnection, log: Log): boolean => {
-  const [major = 0, minor = 0] = (nc.info?.version ?? '0.0').split('./').map(Number);
+  const [major = 0, minor = 0] = (nc.info?.version ?? '0.0').split('.').map(Number);
   const durable = major > 2 || (major === 2 && minor >= 10);
   if (!durable)
     log.warn(

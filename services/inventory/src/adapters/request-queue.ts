@@ -6,7 +6,7 @@ import { requestsConsumer, streams } from '@calbus/contracts/streams';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { undefinedIfMissing } from '@calbus/runtime/jetstream-error';
-import { requestsConsumerLimits, streamConfig } from '@calbus/runtime/stream-config';
+import { consumerLimits, streamConfig } from '@calbus/runtime/stream-config';
 
 const POLL_INTERVAL_MS = 2_000;
 const API_TIMEOUT_MS = 1_500;
@@ -39,7 +39,7 @@ const ensure = async (
     await jsm.consumers.add(stream, {
       durable_name: name,
       ack_policy: AckPolicy.Explicit,
-      ...requestsConsumerLimits,
+      ...consumerLimits(requestsConsumer),
     });
   }
   return made;

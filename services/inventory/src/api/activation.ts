@@ -9,7 +9,7 @@ import type { Message } from '@calbus/contracts/envelope';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
 import { verifyChain } from '@calbus/licenses/certificates';
 import { currentActivation } from '../state/state.ts';
-import { recordOnce } from './record-once.ts';
+import { byCommandId, recordOnce } from './record-once.ts';
 import type { GroupCommit } from '../handlers/group-commit.ts';
 
 export type ActivationDeps = { readonly roots: readonly string[]; readonly now: () => number };
@@ -27,19 +27,24 @@ export const activation = async (
   if (chain.leaf.commonName !== body.serverId)
     return rejected('The certificate names another license server.');
   const { commandId, serverId, epoch, by } = body;
-  return await commit.submit(
-    recordOnce(commandId, ({ head }) => {
+  return await recordOnce(commit, {
+    recordedAt: byCommandId(commandId),
+    decide: ({ head }) => {
       const last = currentActivation(head);
       if (last && epoch <= last.epoch)
         return rejected(`Epoch ${epoch} is not later than the one in force, ${last.epoch}.`);
       const certificateNotAfter = chain.leaf.notAfter;
       return [{ kind: 'activated', commandId, serverId, epoch, chain: body.chain, certificateNotAfter, by }];
-    }),
-  );
+    },
+  });
 };
 
 /** inventory.deactivation. */
 export const deactivation = (
   commit: GroupCommit,
   { body: { commandId, by } }: Message<typeof inventoryDeactivation>,
-): Promise<Answer> => commit.submit(recordOnce(commandId, () => [{ kind: 'deactivated', commandId, by }]));
+): Promise<Answer> =>
+  recordOnce(commit, {
+    recordedAt: byCommandId(commandId),
+    decide: () => [{ kind: 'deactivated', commandId, by }],
+  });

@@ -5,7 +5,7 @@ import { inventoryAccepted, inventoryActivation } from '@calbus/contracts/invent
 import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
 import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 import { activation } from './activation.ts';
-import type { GroupCommit } from '../handlers/group-commit.ts';
+import { scenarioCommit } from '@calbus/test-support/inventory/scenario-commit';
 
 const NOW = Date.parse('2026-11-24T00:00:00Z');
 const SERVER = 'S'.repeat(35);
@@ -23,25 +23,9 @@ const authority = async () => {
 const vendor = await authority();
 const stranger = await authority();
 
-/** Commits at once, and alone. */
-const commitTo = (s: Scenario): GroupCommit => ({
-  submit: async (work) => {
-    const dice = { id: () => 'id', between: (min: number) => min };
-    const { records, answer } = work(s.state, {
-      nextSequence: 1,
-      now: s.now,
-      random: dice,
-      storageNearlyFull: false,
-    });
-    if (records.length > 0) s.append(records);
-    return answer(s.state, (a) => a);
-  },
-  stop: () => {},
-});
-
 const says = (s: Scenario, body: Omit<Body<typeof inventoryActivation>, 'serverId' | 'by'>, now = NOW) =>
   activation(
-    commitTo(s),
+    scenarioCommit(s),
     { roots: [vendor.pem], now: () => now },
     {
       id: 'm',

@@ -1,94 +1,72 @@
-// inventory.allocate: an issuer's batch of requests. Each is decided by itself; all are answered together.
+// inventory.allocate: a batch of requests from an issuer. Each is decided by itself; one answer holds the outcomes of all.
 
 import {
   inventoryAllocate,
   inventoryAllocated,
   type Allocation,
-  type AllocationAnswer,
+  type Outcome,
 } from '@calbus/contracts/allocation-messages';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
 import type { Message } from '@calbus/contracts/envelope';
 import type { LedgerPosition } from '@calbus/contracts/tokens';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { decisionFactsOf } from '../explain/decision-facts.ts';
+import { stampPosition, type GroupCommit } from '../handlers/group-commit.ts';
+import type { RefusalCounter } from '../jobs/refusal-counter.ts';
 import { outcomeNotices, type Notice } from '../projections/notices.ts';
 import { decide } from '../rules/decide.ts';
-import type { DecisionContext, DecisionInputs } from '../rules/decision.ts';
-import { decisionFactsOf, decisionInputsOf } from '../rules/decision-inputs.ts';
-import type { State } from '../state/state.ts';
-import type { GroupCommit, Move, Work } from '../handlers/group-commit.ts';
-import type { RefusalCounter } from '../jobs/refusal-counter.ts';
-
-const noteRepeat = (repeats: RefusalCounter, item: Allocation, { outcome }: AllocationAnswer): void => {
-  if (item.kind !== 'license' || outcome.kind !== 'refused') return;
-  const { terminalServerId, hardwareId, version, mode, userKey } = item;
-  const who = mode === 'per-user' && userKey !== null ? { hardwareId, userKey } : { hardwareId };
-  repeats.add({ terminalServerId, ...who, version, mode, code: outcome.code });
-};
+import type { Ruling } from '../rules/ruling.ts';
 
 export type AllocateDeps = {
   readonly commit: GroupCommit;
   readonly refusalCounter: RefusalCounter;
   readonly notice: (notice: Notice) => void;
-  /** Hears what each decision saw, once it is answered; never awaited. */
+  /** Gets the facts of each decision once it is committed; never awaited. */
   readonly logDecision: (facts: DecisionFacts) => void;
 };
 
-const placeOf = ({ head }: State): LedgerPosition => ({
-  generation: head.generation,
-  sequence: head.sequence,
-});
-
-/** What the decision saw, taken now and kept once it is answered. A license that is learned again, and how a terminal server stands, are in the ledger. */
-const keeping = (
-  draft: State,
-  c: DecisionContext,
-  item: Allocation,
-  saw: DecisionInputs,
-  decided: AllocateDeps['logDecision'],
-): ((answer: AllocationAnswer) => void) => {
-  if (item.kind !== 'license' && item.kind !== 'validated') return () => {};
-  const seen = decisionInputsOf(draft, c, item, saw);
-  return (answer) => decided(decisionFactsOf(item, answer, seen));
+/** The outcome with the position that its batch got, which its license may carry as well. */
+const stamp = (decided: Outcome, committed: LedgerPosition): Outcome => {
+  const { outcome } = decided;
+  const position = stampPosition(decided.position, committed);
+  if (outcome.kind !== 'license') return { ...decided, position };
+  const license = { ...outcome.license, position: stampPosition(outcome.license.position, committed) };
+  return { ...decided, position, outcome: { kind: 'license', license } };
 };
 
-const workOf =
-  (item: Allocation, { refusalCounter, logDecision }: AllocateDeps): Work<AllocationAnswer> =>
-  (draft, c) => {
-    let saw: DecisionInputs = { kind: 'repeat' };
-    const decision = decide(draft, item, { ...c, saw: (s) => (saw = s) });
-    const keep = keeping(draft, c, item, saw, logDecision);
-    const answerOf = (state: State, move: Move): AllocationAnswer => {
-      if (decision.kind === 'known') {
-        if (decision.repeats) noteRepeat(refusalCounter, item, decision.answer);
-        const answer = move(decision.answer);
-        // A log-on said again within the request was recorded just now, and the answer is true only from there on.
-        const later = decision.records.length > 0 && answer.outcome.kind === 'license';
-        return later ? { ...answer, position: placeOf(state) } : answer;
-      }
-      const recorded = state.outcomes.get(item.requestId);
-      if (!recorded) throw new Error('a recorded outcome is not in the state');
-      return recorded;
-    };
-    return {
-      records: decision.records,
-      answer: (state, move) => {
-        const answer = answerOf(state, move);
-        keep(answer);
-        return answer;
-      },
-    };
-  };
+const countRefusal = (counter: RefusalCounter, allocation: Allocation, { outcome }: Outcome): void => {
+  if (allocation.kind !== 'license' || outcome.kind !== 'refused') return;
+  const { terminalServerId, hardwareId, version, mode, userKey } = allocation;
+  const who = mode === 'per-user' && userKey !== null ? { hardwareId, userKey } : { hardwareId };
+  counter.add({ terminalServerId, ...who, version, mode, code: outcome.code });
+};
+
+/** Tells of a decision that is committed: the counter of refusals, the decision log, the operators. */
+const report = (
+  deps: AllocateDeps,
+  allocation: Allocation,
+  { trace, repeatsRefusal }: Ruling,
+  outcome: Outcome,
+) => {
+  if (repeatsRefusal) countRefusal(deps.refusalCounter, allocation, outcome);
+  if (trace && (allocation.kind === 'license' || allocation.kind === 'validated'))
+    deps.logDecision(decisionFactsOf(allocation, outcome, trace));
+  for (const notice of outcomeNotices(allocation, outcome)) deps.notice(notice);
+};
 
 export const allocate = async (
   deps: AllocateDeps,
-  message: Message<typeof inventoryAllocate>,
+  { body }: Message<typeof inventoryAllocate>,
 ): Promise<Answer> => {
-  const { commit, notice } = deps;
-  const asked = message.body.items;
-  const items = await Promise.all(asked.map((item) => commit.submit(workOf(item, deps))));
-  for (const [i, answer] of items.entries()) {
-    const item = asked[i];
-    if (item) outcomeNotices(item, answer).forEach(notice);
-  }
+  const allocateOne = async (allocation: Allocation): Promise<Outcome> => {
+    const { result: ruling, position } = await deps.commit.submit((draft, context) => {
+      const decided = decide(draft, allocation, context);
+      return { records: decided.records, result: decided };
+    });
+    const outcome = stamp(ruling.outcome, position);
+    report(deps, allocation, ruling, outcome);
+    return outcome;
+  };
+  const items = await Promise.all(body.items.map(allocateOne));
   return answerWith(inventoryAllocated, { items });
 };

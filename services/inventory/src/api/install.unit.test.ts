@@ -8,7 +8,7 @@ import { makeCertificate, newKeyPair } from '@calbus/licenses/certificates';
 import { signStatement } from '@calbus/licenses/statements';
 import { currentActivation } from '../state/state.ts';
 import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
-import type { GroupCommit } from '../handlers/group-commit.ts';
+import { scenarioCommit } from '@calbus/test-support/inventory/scenario-commit';
 import { install } from './install.ts';
 
 const NOW = Date.parse('2026-11-24T00:00:00Z');
@@ -31,22 +31,6 @@ const claims = (s: Scenario, version: ProductVersion): KeyPackClaims => {
   return { version: 1, keyPackId: 'B'.repeat(35), serverId, epoch, issuedAt: NOW, purchase };
 };
 
-/** Commits at once, and alone. */
-const commitTo = (s: Scenario): GroupCommit => ({
-  submit: async (work) => {
-    const dice = { id: () => 'id', between: (min: number) => min };
-    const { records, answer } = work(s.state, {
-      nextSequence: 1,
-      now: s.now,
-      random: dice,
-      storageNearlyFull: false,
-    });
-    if (records.length > 0) s.append(records);
-    return answer(s.state, (a) => a);
-  },
-  stop: () => {},
-});
-
 type Signed = {
   readonly key?: KeyObject;
   readonly certificate?: string;
@@ -56,7 +40,7 @@ type Signed = {
 
 const installs = (s: Scenario, statement: KeyPackClaims, signed: Signed = {}) =>
   install(
-    commitTo(s),
+    scenarioCommit(s),
     { roots: [rootPem], now: () => signed.now ?? NOW },
     {
       id: 'm',

@@ -1,5 +1,6 @@
 // Queries: answered by any replica from its own copy of the state, with the place at which the answer is true.
 
+import { poolCounts } from '../state/pools.ts';
 import type { Message } from '@calbus/contracts/envelope';
 import { inventoryLedger, MAX_LEDGER_PAGE_BYTES, queryLedger } from '@calbus/contracts/ledger-messages';
 import {
@@ -28,7 +29,6 @@ import {
   type State,
 } from '../state/state.ts';
 import { endedInDate } from '../rules/revocation.ts';
-import { poolCounts } from '../rules/stock.ts';
 import { usersByPack } from '../rules/user-stock.ts';
 import { valuesOf } from '../state/tables/table.ts';
 import type { LedgerPages } from '../ports.ts';

@@ -1,39 +1,66 @@
+// A command that is recorded once, however often it is repeated.
+
 import { inventoryAccepted } from '@calbus/contracts/inventory-command-messages';
-import { answerWith, type Answer } from '@calbus/runtime/responder';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
-import type { DecisionContext } from '../rules/decision.ts';
-import type { Head, State } from '../state/state.ts';
-import type { Work } from '../handlers/group-commit.ts';
+import type { LedgerPosition } from '@calbus/contracts/tokens';
+import { answerWith, type Answer } from '@calbus/runtime/responder';
+import { stampPosition, type GroupCommit } from '../handlers/group-commit.ts';
+import type { DecisionContext } from '../rules/ruling.ts';
+import { positionOf } from '../state/outcomes.ts';
+import type { State } from '../state/state.ts';
 
-/** A command that is recorded at the head. */
-export const accepted = ({ generation, sequence }: Head): Answer =>
-  answerWith(inventoryAccepted, { position: { generation, sequence }, repeated: false });
+/** The answer to a command that is recorded at this position. */
+export const accepted = (position: LedgerPosition, repeated = false): Answer =>
+  answerWith(inventoryAccepted, { position: positionOf(position), repeated });
 
-/**
- * What a command comes to that is recorded once, whatever is repeated: a command id that is in the ledger is answered so, and
- * `decide` gives the records of one that is not, or the answer that refuses it. `recorded` is called once they are committed.
- */
-export const recordOnce =
-  (
-    commandId: string,
-    decide: (draft: State, c: DecisionContext) => readonly LedgerRecord[] | Answer,
-    recorded: (head: Head) => void = () => {},
-  ): Work<Answer> =>
-  (draft, c) => {
-    const { head } = draft;
-    const earlier = draft.commands.get(commandId);
-    if (earlier !== undefined) return { records: [], answer: () => alreadyRecorded(head, earlier) };
-    const decided = decide(draft, c);
-    if ('contract' in decided) return { records: [], answer: () => decided };
-    return {
-      records: decided,
-      answer: ({ head }) => {
-        recorded(head);
-        return accepted(head);
-      },
-    };
-  };
+export type RecordedCommand = {
+  /** The sequence of the record that the ledger has of this command; undefined where it has none. */
+  readonly recordedAt: (draft: State) => number | undefined;
+  /** The records of the command, or the answer that refuses it. */
+  readonly decide: (draft: State, context: DecisionContext) => readonly LedgerRecord[] | Answer;
+  /** Called with the ledger time of the records once they are committed. */
+  readonly onRecorded?: (at: number) => void;
+};
 
-/** A command that had been recorded at `sequence`. */
-export const alreadyRecorded = ({ generation }: Head, sequence: number): Answer =>
-  answerWith(inventoryAccepted, { position: { generation, sequence }, repeated: true });
+/** Finds the record of a command by the id of the command. */
+export const byCommandId =
+  (commandId: string): RecordedCommand['recordedAt'] =>
+  ({ commands }) =>
+    commands.get(commandId);
+
+type Result =
+  | { readonly kind: 'refused'; readonly answer: Answer }
+  | { readonly kind: 'repeated'; readonly position: LedgerPosition }
+  | { readonly kind: 'recorded'; readonly at: number };
+
+const decideOnce = (
+  { recordedAt, decide }: RecordedCommand,
+  draft: State,
+  context: DecisionContext,
+): { readonly records: readonly LedgerRecord[]; readonly result: Result } => {
+  const sequence = recordedAt(draft);
+  if (sequence !== undefined) {
+    const position = { generation: draft.head.generation, sequence };
+    return { records: [], result: { kind: 'repeated', position } };
+  }
+  const decided = decide(draft, context);
+  return 'contract' in decided
+    ? { records: [], result: { kind: 'refused', answer: decided } }
+    : { records: decided, result: { kind: 'recorded', at: context.at } };
+};
+
+export const recordOnce = async (
+  commit: Pick<GroupCommit, 'submit'>,
+  command: RecordedCommand,
+): Promise<Answer> => {
+  const { result, position } = await commit.submit((draft, context) => decideOnce(command, draft, context));
+  switch (result.kind) {
+    case 'refused':
+      return result.answer;
+    case 'repeated':
+      return accepted(stampPosition(result.position, position), true);
+    case 'recorded':
+      command.onRecorded?.(result.at);
+      return accepted(position);
+  }
+};

@@ -64,7 +64,7 @@ const logOnSteps = (q: Asked, { loggedOn }: Of<'per-device'>): ExplainedStep[] =
 const perDeviceTrace = (q: Asked, at: number, seen: Of<'per-device'>) => {
   const { circumstances, withinLead, free } = seen;
   const facts: PerDeviceFacts = {
-    held: liveLicensesOf({ licenses: seen.held }, q.version, at),
+    licenses: liveLicensesOf({ licenses: seen.held }, q.version, at),
     withinLead,
     activated: circumstances.activated,
     free: free ?? undefined,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decisionFacts, type DecisionFacts } from '@calbus/contracts/explain-messages';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 import { traceRules } from './rule-trace.ts';
 

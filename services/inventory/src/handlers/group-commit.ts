@@ -2,12 +2,12 @@
 // flight, so that no batch can be stored on top of a foreign one. After any outcome but a plain acknowledgement
 // the ledger is read: own nonce there = committed; absent = the same bytes again; another's valid batch = no longer leader.
 
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
 import { MAX_BATCH_BYTES, type LedgerBatch, type LedgerRecord } from '@calbus/contracts/ledger';
 import { fault, FaultError } from '@calbus/contracts/faults';
+import type { LedgerPosition } from '@calbus/contracts/tokens';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
-import type { DecisionContext, Random } from '../rules/decision.ts';
+import type { DecisionContext, Random } from '../rules/ruling.ts';
 import { evolve } from '../state/evolve.ts';
 import { changedHashes, changedEntities } from '../projections/live-counts.ts';
 import { draftOf, type State } from '../state/state.ts';
@@ -15,17 +15,27 @@ import type { Cache, Ledger } from '../ports.ts';
 import { encodeBatch, encodeRecord, type EncodedRecord } from './chain.ts';
 import type { Follower } from './follow.ts';
 
-/** What one command asks for: the records it wants, and its answer once they stand in the state. */
-export type Work<R> = (
-  draft: State,
-  c: DecisionContext,
-) => { records: readonly LedgerRecord[]; answer: (state: State, move: Move) => R };
+/**
+ * The sequence of a batch that is not stored yet: a draft of the state stands at it, and so does each result that comes from the
+ * draft. It is higher than every sequence of the ledger, so that what the batch adds is the youngest.
+ */
+const PENDING_SEQUENCE = Number.MAX_SAFE_INTEGER;
 
-/** Corrects an answer that was made with the place the batch was expected to get. */
-export type Move = (answer: AllocationAnswer) => AllocationAnswer;
+/** A position that a command took from the draft, now that its batch is stored at `committed`. */
+export const stampPosition = (position: LedgerPosition, committed: LedgerPosition): LedgerPosition =>
+  position.sequence === PENDING_SEQUENCE ? committed : position;
+
+/** Decides on a draft of the state: the records to append, and the result for the caller. */
+export type Command<R> = (
+  draft: State,
+  context: DecisionContext,
+) => { readonly records: readonly LedgerRecord[]; readonly result: R };
+
+/** The result of a command whose records are in the ledger, and the position of its batch. Without any record: the position of the head. */
+export type Committed<R> = { readonly result: R; readonly position: LedgerPosition };
 
 export type GroupCommit = {
-  readonly submit: <R>(work: Work<R>) => Promise<R>;
+  readonly submit: <R>(command: Command<R>) => Promise<Committed<R>>;
   /** Refuses what waits and whatever comes; the batch in flight is left to its fate. */
   readonly stop: () => void;
 };
@@ -62,8 +72,8 @@ export type GroupCommitDeps = {
 };
 
 type Waiting = {
-  readonly work: Work<unknown>;
-  readonly resolve: (r: unknown) => void;
+  readonly command: Command<unknown>;
+  readonly resolve: (committed: Committed<unknown>) => void;
   readonly reject: (e: unknown) => void;
 };
 
@@ -74,26 +84,13 @@ const MOST_COMMANDS = 1_024;
 /** More than issuers have in hand together; beyond it the answer is BUSY, not a pile. */
 const MOST_WAITING = 20_000;
 
-const moved =
-  (expected: number, actual: number): Move =>
-  (a) => {
-    if (expected === actual) return a;
-    const place = <P extends { sequence: number }>(p: P): P =>
-      p.sequence === expected ? { ...p, sequence: actual } : p;
-    const outcome =
-      a.outcome.kind === 'license'
-        ? { ...a.outcome, license: { ...a.outcome.license, position: place(a.outcome.license.position) } }
-        : a.outcome;
-    return { ...a, position: place(a.position), outcome };
-  };
-
 export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
   const { follower, ledger, clock, log } = deps;
   let waiting: Waiting[] = [];
   let running = false;
   let stopped = false;
 
-  /** The place the batch got. Tries until the ledger says, or leadership is lost. */
+  /** The sequence of the stored batch. Tries until the ledger says, or leadership is lost. */
   const append = async (batch: LedgerBatch, bytes: Uint8Array): Promise<number> => {
     for (;;) {
       if (stopped) throw notLeader();
@@ -137,25 +134,25 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
   const commitOne = async (): Promise<void> => {
     const { state } = follower;
     const before = state.head;
-    const expected = follower.tail() + 1;
-    const c: DecisionContext = {
-      now: deps.ledgerTime(before.time),
-      nextSequence: expected,
+    const at = deps.ledgerTime(before.time);
+    const context: DecisionContext = {
+      generation: deps.generation,
+      sequence: PENDING_SEQUENCE,
+      at,
       random: deps.dice,
       storageNearlyFull: deps.storageNearlyFull(),
     };
-    const place = { generation: deps.generation, sequence: expected, at: c.now, term: deps.term };
     const draft = draftOf(state);
     const records: LedgerRecord[] = [];
     const encoded: EncodedRecord[] = [];
-    const done: { w: Waiting; answer: (s: State, move: Move) => unknown }[] = [];
+    const done: { w: Waiting; result: unknown }[] = [];
     let size = 0;
     while (done.length < MOST_COMMANDS) {
       const w = waiting.shift();
       if (!w) break;
-      let decided: ReturnType<Work<unknown>>;
+      let decided: ReturnType<Command<unknown>>;
       try {
-        decided = w.work(draft, c);
+        decided = w.command(draft, context);
       } catch (error) {
         w.reject(error);
         continue;
@@ -172,14 +169,14 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
         break;
       }
       size += more;
-      for (const r of decided.records) evolve(draft, r, place);
-      if (decided.records.length > 0) draft.head = { ...draft.head, sequence: expected, time: c.now };
+      for (const r of decided.records) evolve(draft, r, context);
+      if (decided.records.length > 0) draft.head = { ...draft.head, sequence: PENDING_SEQUENCE, time: at };
       records.push(...decided.records);
       encoded.push(...texts);
-      done.push({ w, answer: decided.answer });
+      done.push({ w, result: decided.result });
     }
     try {
-      let actual = expected;
+      let { generation, sequence } = before;
       if (records.length > 0) {
         const batch: LedgerBatch = {
           format: 1,
@@ -187,11 +184,12 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
           term: deps.term,
           nonce: deps.dice.id(),
           prevHash: before.hash,
-          at: c.now,
+          at,
           records,
         };
         const begun = clock.monotonic();
-        actual = await append(batch, encodeBatch(batch, encoded));
+        sequence = await append(batch, encodeBatch(batch, encoded));
+        generation = deps.generation;
         deps.counts?.committed(done.length, clock.monotonic() - begun);
         const touched = changedEntities(records, (id) => state.owners.get(id));
         deps.cache.committed(before, state.head, changedHashes(state, touched));
@@ -199,8 +197,8 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
       } else {
         await deps.lease();
       }
-      const move = moved(expected, actual);
-      for (const { w, answer } of done) w.resolve(answer(state, move));
+      const position = { generation, sequence };
+      for (const { w, result } of done) w.resolve({ result, position });
     } catch (error) {
       for (const { w } of done) w.reject(error);
     }
@@ -213,8 +211,8 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
   };
 
   return {
-    submit: <R>(work: Work<R>) =>
-      new Promise<R>((resolve, reject) => {
+    submit: <R>(command: Command<R>) =>
+      new Promise<Committed<R>>((resolve, reject) => {
         if (stopped) {
           reject(notLeader());
           return;
@@ -223,7 +221,7 @@ export const createGroupCommit = (deps: GroupCommitDeps): GroupCommit => {
           reject(new FaultError(fault('BUSY')));
           return;
         }
-        waiting.push({ work, resolve: resolve as (r: unknown) => void, reject });
+        waiting.push({ command, resolve: resolve as (committed: Committed<unknown>) => void, reject });
         if (!running) void run();
       }),
     stop: () => {

@@ -80,7 +80,7 @@ const leader = () => {
   });
   const started = commit.submit(() => ({
     records: [{ kind: 'generation-started', after: null }],
-    answer: () => true,
+    result: true,
   }));
   const ask = async (devices: readonly number[], requestId = 'r') => {
     const items = devices.map((d) => ({
@@ -237,10 +237,10 @@ describe('group commit', () => {
       kind: 'returned' as const,
       licenseId: 'x'.repeat(22),
     }));
-    const all = l.commit.submit(() => ({ records: returned, answer: () => true }));
-    const some = l.commit.submit(() => ({ records: returned.slice(0, 4_000), answer: () => true }));
+    const all = l.commit.submit(() => ({ records: returned, result: true }));
+    const some = l.commit.submit(() => ({ records: returned.slice(0, 4_000), result: true }));
     await assert.rejects(all, (e) => faultOf(e)?.code === 'TOO_LARGE');
-    assert.equal(await some, true);
+    assert.equal((await some).result, true);
     assert.equal((await l.ask([1]))[0]?.row, 'D4');
     assert.ok(l.stored.every((bytes) => bytes.byteLength <= MAX_BATCH_BYTES));
   });
@@ -249,7 +249,7 @@ describe('group commit', () => {
     const l = leader();
     await l.started;
     const flood = Array.from({ length: 25_000 }, () =>
-      l.commit.submit(() => ({ records: [], answer: () => true })),
+      l.commit.submit(() => ({ records: [], result: true })),
     );
     const settled = await Promise.allSettled(flood);
     const busy = settled.filter((r) => r.status === 'rejected' && faultOf(r.reason)?.code === 'BUSY').length;

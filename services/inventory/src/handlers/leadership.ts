@@ -153,7 +153,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
         await clock.sleep(COUNT_REPEATS_MS, over.signal);
         if (over.signal.aborted) return;
         await commit
-          .submit(() => ({ records: repeats.takeRecords(), answer: () => undefined }))
+          .submit(() => ({ records: repeats.takeRecords(), result: undefined }))
           .catch((error: unknown) => {
             if (isLeadershipLost(error)) throw error;
             log.warn(errorFacts(error), 'repeats of refusals could not be counted');
@@ -188,7 +188,7 @@ export const startLeadership = (deps: LeadershipDeps): Leadership => {
       });
       await commit.submit(() => ({
         records: [...records, { kind: 'leadership-taken', replica }],
-        answer: () => undefined,
+        result: undefined,
       }));
       began.committed(follower.state.head);
       log.info({ term, sequence: follower.state.head.sequence }, 'leading');

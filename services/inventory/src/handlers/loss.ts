@@ -3,13 +3,17 @@
 
 import type { Body } from '@calbus/contracts/envelope';
 import { inventoryRefused } from '@calbus/contracts/inventory-command-messages';
-import type { inventoryAcceptLoss, inventoryRestore, LedgerEnd } from '@calbus/contracts/ledger-messages';
+import {
+  type inventoryAcceptLoss,
+  type inventoryRestore,
+  type LedgerEnd,
+} from '@calbus/contracts/ledger-messages';
 import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
 import { MAX_EVIDENCE, type LossEvidence } from '@calbus/contracts/witness';
 import type { Clock } from '@calbus/runtime/clock';
 import { errorFacts, type Log } from '@calbus/runtime/log';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
-import type { Random } from '../rules/decision.ts';
+import type { Random } from '../rules/ruling.ts';
 import type { Head } from '../state/state.ts';
 import { accepted } from '../api/record-once.ts';
 import type { Follower } from './follow.ts';

@@ -4,11 +4,11 @@
 import type { Body } from '@calbus/contracts/envelope';
 import { fault, FaultError } from '@calbus/contracts/faults';
 import { inventoryRefused } from '@calbus/contracts/inventory-command-messages';
-import type { inventoryRestore, LedgerEnd } from '@calbus/contracts/ledger-messages';
+import { type inventoryRestore, type LedgerEnd } from '@calbus/contracts/ledger-messages';
 import { NO_HASH, type LedgerBatch } from '@calbus/contracts/ledger';
 import type { LossEvidence } from '@calbus/contracts/witness';
 import { answerWith, type Answer } from '@calbus/runtime/responder';
-import type { Random } from '../rules/decision.ts';
+import type { Random } from '../rules/ruling.ts';
 import type { Ledger, RestoreMark } from '../ports.ts';
 import { accepted } from '../api/record-once.ts';
 import { encodeBatch, hashOf, openBatch } from './chain.ts';

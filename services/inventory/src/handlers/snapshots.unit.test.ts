@@ -11,7 +11,7 @@ import { systemClock, type Clock } from '@calbus/runtime/clock';
 import { createLog } from '@calbus/runtime/log';
 import { memorySnapshots } from '@calbus/test-support/inventory/memory-snapshots';
 import { FOLD_VERSION } from '../state/fold.ts';
-import { DAY_MS, HOUR_MS } from '../state/limits.ts';
+import { DAY_MS, HOUR_MS } from '@calbus/contracts/durations';
 import { entriesOf, freezeState, type FrozenState } from '../state/snapshot-entries.ts';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 import type { Ledger, SnapshotManifest, SnapshotStore } from '../ports.ts';

@@ -40,9 +40,9 @@ export const runExpiryJob = async ({
   const recordDue = async (due: Due, most: number): Promise<number> => {
     let all = 0;
     for (;;) {
-      const recorded = await commit.submit((draft, c) => {
-        const records = clockIsSuspect(draft.head.time) ? [] : due(draft, c.now, most);
-        return { records, answer: () => records.length };
+      const { result: recorded } = await commit.submit((draft, { at }) => {
+        const records = clockIsSuspect(draft.head.time) ? [] : due(draft, at, most);
+        return { records, result: records.length };
       });
       all += recorded;
       if (recorded < most) return all;

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
+import { fault, FaultError, type EmittedFaultCode } from '@calbus/contracts/faults';
 import { createLog } from '@calbus/runtime/log';
 import type { Alert } from '../projections/alerts.ts';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
-import type { GroupCommit } from '../handlers/group-commit.ts';
+import { scenarioCommit } from '@calbus/test-support/inventory/scenario-commit';
 import { runExpiryJob } from './expiry-job.ts';
 
 /** A license server with one full license, long past its end; `failing` says what a commit fails with. */
@@ -17,18 +17,13 @@ const ended = () => {
   s.request();
   s.now += 61 * DAY_MS;
   const told: Alert[] = [];
-  const world = { failing: undefined as FaultCode | undefined, suspect: false };
-  const submit: GroupCommit['submit'] = async (work) => {
-    const dice = { id: () => 'id', between: () => 60 };
-    const c = { now: s.now, nextSequence: 99, random: dice, storageNearlyFull: false };
-    const { records, answer } = work(s.state, c);
-    if (records.length > 0 && world.failing) throw new FaultError(fault(world.failing));
-    if (records.length > 0) s.append(records);
-    return answer(s.state, (a) => a);
-  };
+  const world = { failing: undefined as EmittedFaultCode | undefined, suspect: false };
+  const commit = scenarioCommit(s, () => {
+    if (world.failing) throw new FaultError(fault(world.failing));
+  });
   const round = () =>
     runExpiryJob({
-      commit: { submit },
+      commit,
       events: { setAlert: (c) => told.push(c) },
       clock: { now: () => s.now },
       log: createLog('test', 'silent'),

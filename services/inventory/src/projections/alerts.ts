@@ -1,6 +1,6 @@
 // What is so until somebody does something about it. An operator is told once, when it begins to hold.
 
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import type { Notice } from './notices.ts';
 import { currentActivation, type Standing, type State } from '../state/state.ts';
 

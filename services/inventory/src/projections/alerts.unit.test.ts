@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Grace } from '@calbus/contracts/ledger';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { alertsIn } from './alerts.ts';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 
 /** What holds of a terminal server that stands so, on the thousandth day. */

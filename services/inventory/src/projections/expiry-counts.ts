@@ -1,6 +1,6 @@
 // How many licenses end soon, to the hour. Most are renewed before.
 
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { hourOf } from '../state/tables/license.ts';
 import type { BaseState } from '../state/state.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expiryCounts } from './expiry-counts.ts';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 
 test('licenses that end within 7 and 30 days are counted by kind, those that are renewed or over are not', () => {

@@ -1,10 +1,10 @@
 // The live counts as they stand in Redis: a view of the state, key by key.
 
+import { freeCals } from '../state/pools.ts';
 import { redisKeys } from '@calbus/contracts/redis-keys';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { Device } from '../state/tables/license.ts';
 import type { State } from '../state/state.ts';
-import { freeCals } from '../rules/stock.ts';
 import { valuesOf } from '../state/tables/table.ts';
 
 export type LiveHash = { readonly key: string; readonly fields: Readonly<Record<string, string>> };

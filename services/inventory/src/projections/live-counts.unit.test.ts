@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { changedHashes } from './live-counts.ts';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 
 test('a pool that is empty again is written with zeros, in the place of its last counts', () => {

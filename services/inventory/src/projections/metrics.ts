@@ -1,11 +1,11 @@
 // What inventory counts, and what of its state is shown to Prometheus. Everything but the counts is looked up when somebody asks.
 
+import { poolCounts } from '../state/pools.ts';
 import { eventNames, type EventName } from '@calbus/contracts/events';
 import type { Clock } from '@calbus/runtime/clock';
 import { SECONDS, SIZES, type Labels, type Metrics } from '@calbus/runtime/metrics';
 import { expiryCounts } from './expiry-counts.ts';
 import { currentActivation, isActivated, type BaseState } from '../state/state.ts';
-import { poolCounts } from '../rules/stock.ts';
 import type { CommitCounts } from '../handlers/group-commit.ts';
 import type { QueueStatus } from '../adapters/request-queue.ts';
 

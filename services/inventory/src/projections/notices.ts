@@ -2,7 +2,7 @@
 // the same thing is one condition.
 
 import type { EventName } from '@calbus/contracts/events';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome } from '@calbus/contracts/allocation-messages';
 import type { PoolCounts } from '@calbus/contracts/inventory-status-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { RefusalCode } from '@calbus/contracts/refusals';
@@ -84,7 +84,7 @@ const ofRefusal: Partial<Record<RefusalCode, EventName>> = {
   QUOTA: 'QUOTA',
 };
 
-export const outcomeNotices = (q: Allocation, { row, outcome }: AllocationAnswer): Notice[] => {
+export const outcomeNotices = (q: Allocation, { row, outcome }: Outcome): Notice[] => {
   const notices: Notice[] = [];
   if (q.kind !== 'license') return notices;
   const device = `device ${q.hardwareId}`;

@@ -1,6 +1,7 @@
 // Events for operators: raised by the leader after a commit, once per condition. A condition that is over may be raised again; one
 // that nobody ends, such as a refusal, is raised again after an hour.
 
+import { poolCounts } from '../state/pools.ts';
 import { events, operatorEvent, type EventName } from '@calbus/contracts/events';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
@@ -9,7 +10,6 @@ import type { Log } from '@calbus/runtime/log';
 import type { Alert } from './alerts.ts';
 import { cloneNotices, recordNotices, stockLevels, stockNotices, type Notice } from './notices.ts';
 import type { State } from '../state/state.ts';
-import { poolCounts } from '../rules/stock.ts';
 
 const REPEAT_INTERVAL_MS = 3_600_000;
 /** What answers bring about: one event of a name in so long, and so much of that at once. A farm without CALs is refused by the thousand. */

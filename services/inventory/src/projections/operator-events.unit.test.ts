@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createLog } from '@calbus/runtime/log';
 import { outcomeNotices } from './notices.ts';
-import { DAY_MS } from '../state/limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { hw, createScenario } from '@calbus/test-support/inventory/scenario';
 import { createOperatorEvents } from './operator-events.ts';
 

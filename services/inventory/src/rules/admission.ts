@@ -8,7 +8,7 @@ import type { Settings } from '@calbus/contracts/settings';
 import { compareVersions, type ProductVersion } from '@calbus/contracts/versions';
 import { predicate, firstMatch, type Predicate } from './predicate.ts';
 import type { PerDeviceAct } from './per-device-table.ts';
-import { HOUR_MS, MINUTE_MS } from '../state/limits.ts';
+import { HOUR_MS, MINUTE_MS } from '@calbus/contracts/durations';
 import type { State, Window } from '../state/state.ts';
 
 export type AdmissionRefusal = { readonly row: RowId; readonly code: RefusalCode };
@@ -114,9 +114,9 @@ export const refuseNewLicense = (
   state: State,
   { terminalServerId }: Asker,
   act: PerDeviceAct,
-  { now, storageNearlyFull }: { readonly now: number; readonly storageNearlyFull: boolean },
+  { at, storageNearlyFull }: { readonly at: number; readonly storageNearlyFull: boolean },
 ): AdmissionRefusal | undefined => {
   if (!givesNew(act)) return undefined;
-  const facts = { quotas: quotasOf(state, terminalServerId, now), storageNearlyFull, act };
+  const facts = { quotas: quotasOf(state, terminalServerId, at), storageNearlyFull, act };
   return firstMatch<NewLicenseFacts, AdmissionRow<NewLicenseFacts>>(newLicenseAdmission, facts);
 };

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
-import { DAY_MS, HOUR_MS, MINUTE_MS } from '../state/limits.ts';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '@calbus/contracts/durations';
 import { createScenario } from '@calbus/test-support/inventory/scenario';
 
-const said = (a: AllocationAnswer): string =>
+const said = (a: Outcome): string =>
   `${a.row} ${a.outcome.kind === 'refused' ? a.outcome.code : a.outcome.kind}`;
 const ready = (cals = 5) => {
   const s = createScenario();

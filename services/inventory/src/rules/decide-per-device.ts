@@ -1,177 +1,211 @@
 // One request of a terminal server in Per Device mode.
 
+import type { RecordedInputs } from '@calbus/contracts/explain-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
+import type { RefusalCode } from '@calbus/contracts/refusals';
 import type { RowId } from '@calbus/contracts/rows';
+import { isNameChange } from '../state/device-names.ts';
+import { evolve } from '../state/evolve.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
+import { holderOf, licenseFactsFor } from '../state/merges.ts';
+import { outcomeAt, type RecordOf } from '../state/outcomes.ts';
+import {
+  issuedLicense,
+  licenseOutcome,
+  renewedLicense,
+  type IssueRecord,
+} from '../state/recorded-license.ts';
+import { draftOf, isActivated, licenseOf, type Pack, type State } from '../state/state.ts';
+import type { Device, License } from '../state/tables/license.ts';
 import { refuseNewLicense } from './admission.ts';
 import { canBeValidated } from './decide-report.ts';
-import {
-  unrecorded,
-  refuseForStock,
-  type DecisionContext,
-  type Decision,
-  type LicenseAllocation,
-} from './decision.ts';
-import { evolve } from '../state/evolve.ts';
-import { liveLicensesOf } from './live-licenses.ts';
-import { isNameChange } from '../state/device-names.ts';
-import { holderOf, licenseFactsFor } from './device-merge.ts';
-import { perDeviceRow } from './per-device-table.ts';
+import { perDeviceInputs } from './decision-inputs.ts';
+import { liveLicensesOf, type LiveLicenses } from './live-licenses.ts';
+import { perDeviceRow, type PerDeviceAct } from './per-device-table.ts';
 import { canBeReadmitted, readmissionRecord } from './re-admission.ts';
-import { DAY_MS } from '../state/limits.ts';
-import { draftOf, isActivated, licenseOf, type State } from '../state/state.ts';
+import {
+  refused,
+  refusedForStock,
+  unrecorded,
+  type DecisionContext,
+  type LicenseAllocation,
+  type Ruling,
+} from './ruling.ts';
 import { freePack, stockRefusal } from './stock.ts';
 
-/** M1: who asked, where another holds what is given. */
-const asker = (q: LicenseAllocation, holder: string): { askedAs?: string } =>
-  q.hardwareId === holder ? {} : { askedAs: q.hardwareId };
+/** A request and the row that matches it. */
+type Match = {
+  readonly request: LicenseAllocation;
+  /** The hardware id that holds what the request gets. */
+  readonly holder: string;
+  readonly licenses: LiveLicenses<License>;
+  readonly free: Pack | undefined;
+  readonly row: RowId;
+  /** Records that precede the one of the outcome. */
+  readonly before: readonly LedgerRecord[];
+  readonly trace: RecordedInputs;
+};
 
-const issueBase = (state: State, c: DecisionContext, q: LicenseAllocation, holder: string, row: RowId) => ({
-  requestId: q.requestId,
-  terminalServerId: q.terminalServerId,
-  row,
-  ...asker(q, holder),
-  licenseId: c.random.id(),
-  hardwareId: holder,
-  deviceId: state.devices.get(holder)?.deviceId ?? c.random.id(),
-  deviceName: q.deviceName,
-  userName: q.userKey,
+/** M1: who asked, where another device holds what is given. */
+const asker = ({ request, holder }: Match): { askedAs?: string } =>
+  request.hardwareId === holder ? {} : { askedAs: request.hardwareId };
+
+const fullEnd = (state: State, { at, random }: DecisionContext): number => {
+  const { min, max } = state.head.settings.fullDays;
+  return at + random.between(min, max) * DAY_MS;
+};
+
+const issueBase = (state: State, { random }: DecisionContext, match: Match) => ({
+  requestId: match.request.requestId,
+  terminalServerId: match.request.terminalServerId,
+  row: match.row,
+  ...asker(match),
+  licenseId: random.id(),
+  hardwareId: match.holder,
+  deviceId: state.devices.get(match.holder)?.deviceId ?? random.id(),
+  deviceName: match.request.deviceName,
+  userName: match.request.userKey,
 });
 
-const fullEnd = (state: State, c: DecisionContext): number => {
-  const { min, max } = state.head.settings.fullDays;
-  return c.now + c.random.between(min, max) * DAY_MS;
+const issued = (state: State, context: DecisionContext, match: Match, record: IssueRecord): Ruling => {
+  const license = issuedLicense(state.head, record, context);
+  const outcome = outcomeAt(context, record, licenseOutcome(record, license));
+  return { records: [...match.before, record], outcome, trace: match.trace };
 };
 
-/** D5 within a request: a log-on that was reported before and not confirmed. Only what it changes is recorded. */
-const repeatedLogOn = (
-  state: State,
-  c: DecisionContext,
-  q: LicenseAllocation,
-  holder: string,
-): LedgerRecord[] => {
-  const license = q.validatedLicenseId === null ? undefined : licenseOf(state, q.validatedLicenseId);
-  if (!license || license.hardwareId !== holder || !canBeValidated(license, c.now)) return [];
-  const { requestId, terminalServerId } = q;
-  return [
-    {
-      kind: 'validated',
-      requestId,
-      terminalServerId,
-      row: 'D5',
-      licenseId: license.licenseId,
-      within: 'request',
-    },
-  ];
-};
-
-const decidePerDevice = (
-  state: State,
-  c: DecisionContext,
-  q: LicenseAllocation,
-  relearned: readonly LedgerRecord[] = [],
-): Decision => {
-  const holder = holderOf(state, q.hardwareId);
-  const logOn = repeatedLogOn(state, c, q, holder);
-  const before = [...relearned, ...logOn];
-  const device = state.devices.get(holder);
-  // The log-on counts already for this very decision.
-  const seen =
-    device && logOn.length > 0
-      ? {
-          ...device,
-          licenses: device.licenses.map((l) =>
-            l.licenseId === q.validatedLicenseId ? { ...l, validated: true } : l,
-          ),
-        }
-      : device;
-  const held = liveLicensesOf(seen, q.version, c.now);
-  const { serving } = held;
-  const free = freePack(state, q.version);
-  const withinLead =
-    serving !== undefined && serving.notAfter - c.now <= state.head.settings.renewalLeadDays * DAY_MS;
-  c.saw?.({ kind: 'per-device', device: seen, loggedOn: logOn.length > 0, withinLead, free });
-  const { id: row, act } = perDeviceRow({
-    held,
-    withinLead,
-    activated: isActivated(state.head, c.now),
-    free,
+const issueFull = (state: State, context: DecisionContext, match: Match): Ruling => {
+  const { free, licenses } = match;
+  if (!free) throw new Error(`row ${match.row} matched without a free CAL`);
+  const superseded = [licenses.olderFull, licenses.olderValidated, licenses.serving];
+  return issued(state, context, match, {
+    kind: 'full-issued',
+    ...issueBase(state, context, match),
+    version: free.version,
+    keyPackId: free.keyPackId,
+    notAfter: fullEnd(state, context),
+    supersedes: superseded.filter((l) => l !== undefined).map((l) => l.licenseId),
   });
-  const refused = refuseNewLicense(state, q, act, c);
-  // What gives a new license has the device's name in its own record.
-  const gives = !refused && (act === 'temporary' || act === 'full' || act === 'upgrade');
-  if (!gives && holder === q.hardwareId && isNameChange(state, holder, q.deviceName, c.now)) {
-    const { terminalServerId, deviceName } = q;
-    before.push({ kind: 'device-seen', terminalServerId, hardwareId: holder, deviceName });
-  }
-  if (refused)
-    return unrecorded(state, c, q.requestId, refused.row, { kind: 'refused', code: refused.code }, before);
+};
+
+const issueTemporary = (state: State, context: DecisionContext, match: Match): Ruling =>
+  issued(state, context, match, {
+    kind: 'temporary-issued',
+    ...issueBase(state, context, match),
+    version: match.request.version,
+    notAfter: context.at + state.head.settings.temporaryDays * DAY_MS,
+  });
+
+const servingLicense = ({ licenses, row }: Match): License => {
+  if (!licenses.serving) throw new Error(`row ${row} matched without a license`);
+  return licenses.serving;
+};
+
+const renew = (state: State, context: DecisionContext, match: Match): Ruling => {
+  const { requestId, terminalServerId } = match.request;
+  const old = servingLicense(match);
+  const record: RecordOf<'renewed'> = {
+    kind: 'renewed',
+    requestId,
+    terminalServerId,
+    row: match.row,
+    ...asker(match),
+    licenseId: old.licenseId,
+    notAfter: fullEnd(state, context),
+  };
+  const license = renewedLicense(state.head, old, record, context);
+  const outcome = outcomeAt(context, record, licenseOutcome(record, license));
+  return { records: [...match.before, record], outcome, trace: match.trace };
+};
+
+const sameAgain = (state: State, context: DecisionContext, match: Match): Ruling => {
+  const { request, row, trace, before } = match;
+  const license = licenseFactsFor(request.hardwareId, servingLicense(match));
+  return unrecorded(state, context, request, row, { kind: 'license', license }, trace, before);
+};
+
+const carryOut = (state: State, context: DecisionContext, match: Match, act: PerDeviceAct): Ruling => {
   switch (act) {
     case 'again':
-      if (!serving) throw new Error(`row ${row} matched without a license`);
-      return unrecorded(
-        state,
-        c,
-        q.requestId,
-        row,
-        { kind: 'license', license: licenseFactsFor(q.hardwareId, serving) },
-        before,
-      );
-    case 'renew': {
-      if (!serving) throw new Error(`row ${row} matched without a license`);
-      const { requestId, terminalServerId } = q;
-      const { licenseId } = serving;
-      const base = { requestId, terminalServerId, row, ...asker(q, holder), licenseId };
-      return {
-        kind: 'recorded',
-        records: [...before, { kind: 'renewed', ...base, notAfter: fullEnd(state, c) }],
-      };
-    }
+      return sameAgain(state, context, match);
+    case 'renew':
+      return renew(state, context, match);
     case 'upgrade':
-    case 'full': {
-      if (!free) throw new Error(`row ${row} matched without a free CAL`);
-      const superseded = [held.olderFull, held.olderValidated, serving].filter((l) => l !== undefined);
-      return {
-        kind: 'recorded',
-        records: [
-          ...before,
-          {
-            kind: 'full-issued',
-            ...issueBase(state, c, q, holder, row),
-            version: free.version,
-            keyPackId: free.keyPackId,
-            notAfter: fullEnd(state, c),
-            supersedes: superseded.map((l) => l.licenseId),
-          },
-        ],
-      };
+    case 'full':
+      return issueFull(state, context, match);
+    case 'temporary':
+      return issueTemporary(state, context, match);
+    case 'refuse': {
+      const { request, row, trace, before } = match;
+      const code: RefusalCode = stockRefusal(state, 'per-device', request.version, context.at);
+      return refusedForStock(state, context, request, row, code, trace, before);
     }
-    case 'temporary': {
-      const notAfter = c.now + state.head.settings.temporaryDays * DAY_MS;
-      return {
-        kind: 'recorded',
-        records: [
-          ...before,
-          {
-            kind: 'temporary-issued',
-            ...issueBase(state, c, q, holder, row),
-            version: q.version,
-            notAfter,
-          },
-        ],
-      };
-    }
-    case 'refuse':
-      return refuseForStock(state, c, q, row, stockRefusal(state, 'per-device', q.version, c.now), before);
   }
 };
 
-/** N4 within a request: what the client shows is learned first, and the table decides on it. */
-export const decideDevice = (state: State, c: DecisionContext, q: LicenseAllocation): Decision => {
-  const shown = q.presented.kind === 'genuine' ? q.presented.license : undefined;
-  if (!shown || !canBeReadmitted(state, shown, c.now)) return decidePerDevice(state, c, q);
-  const record = readmissionRecord(state, q, shown, 'request');
+/** D5 within a request: a log-on that was reported before and not confirmed. Undefined where it changes nothing. */
+const reportedLogOn = (
+  state: State,
+  { requestId, terminalServerId, validatedLicenseId }: LicenseAllocation,
+  holder: string,
+  now: number,
+): RecordOf<'validated'> | undefined => {
+  const license = validatedLicenseId === null ? undefined : licenseOf(state, validatedLicenseId);
+  if (!license || license.hardwareId !== holder || !canBeValidated(license, now)) return undefined;
+  const { licenseId } = license;
+  return { kind: 'validated', requestId, terminalServerId, row: 'D5', licenseId, within: 'request' };
+};
+
+const withValidated = (device: Device, licenseId: string): Device => ({
+  ...device,
+  licenses: device.licenses.map((l) => (l.licenseId === licenseId ? { ...l, validated: true } : l)),
+});
+
+const decideByTable = (
+  state: State,
+  request: LicenseAllocation,
+  context: DecisionContext,
+  readmissions: readonly LedgerRecord[] = [],
+): Ruling => {
+  const { version, hardwareId, terminalServerId, deviceName } = request;
+  const now = context.at;
+  const holder = holderOf(state, hardwareId);
+  const logOn = reportedLogOn(state, request, holder, now);
+  const known = state.devices.get(holder);
+  // The log-on counts already for this very decision.
+  const device = known && logOn ? withValidated(known, logOn.licenseId) : known;
+  const licenses = liveLicensesOf(device, version, now);
+  const { serving } = licenses;
+  const free = freePack(state, version);
+  const withinLead =
+    serving !== undefined && serving.notAfter - now <= state.head.settings.renewalLeadDays * DAY_MS;
+  const activated = isActivated(state.head, now);
+  const { id: row, act } = perDeviceRow({ licenses, withinLead, activated, free });
+  const refusal = refuseNewLicense(state, request, act, context);
+  const trace = perDeviceInputs(state, context, request, {
+    device,
+    loggedOn: logOn !== undefined,
+    withinLead,
+    free,
+  });
+  const before: LedgerRecord[] = [...readmissions, ...(logOn ? [logOn] : [])];
+  // A record that gives a new license has the device's name in it.
+  const gives = !refusal && (act === 'temporary' || act === 'full' || act === 'upgrade');
+  if (!gives && holder === hardwareId && isNameChange(state, holder, deviceName, now))
+    before.push({ kind: 'device-seen', terminalServerId, hardwareId: holder, deviceName });
+  if (refusal) return refused(state, context, request, refusal.row, refusal.code, trace, before);
+  return carryOut(state, context, { request, holder, licenses, free, row, before, trace }, act);
+};
+
+/** N4 within a request: the license that the client shows is re-admitted first, and the table decides on it. */
+export const decidePerDevice = (
+  state: State,
+  request: LicenseAllocation,
+  context: DecisionContext,
+): Ruling => {
+  const shown = request.presented.kind === 'genuine' ? request.presented.license : undefined;
+  if (!shown || !canBeReadmitted(state, shown, context.at)) return decideByTable(state, request, context);
+  const record = readmissionRecord(state, request, shown, 'request');
   const draft = draftOf(state);
-  const { generation, term } = state.head;
-  evolve(draft, record, { generation, sequence: c.nextSequence, at: c.now, term });
-  return decidePerDevice(draft, c, q, [record]);
+  evolve(draft, record, context);
+  return decideByTable(draft, request, context, [record]);
 };

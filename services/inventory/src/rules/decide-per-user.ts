@@ -1,85 +1,139 @@
 // One request of a terminal server in Per User mode.
 
+import type { RecordedInputs } from '@calbus/contracts/explain-messages';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
-import { serves } from '@calbus/contracts/versions';
-import {
-  unrecorded,
-  refuseForStock,
-  type DecisionContext,
-  type Decision,
-  type LicenseAllocation,
-} from './decision.ts';
-import { perUserRow } from './per-user-table.ts';
-import { DAY_MS, USER_DAYS } from '../state/limits.ts';
+import type { RowId } from '@calbus/contracts/rows';
+import { serves, type ProductVersion } from '@calbus/contracts/versions';
+import { DAY_MS } from '@calbus/contracts/durations';
+import { USER_DAYS } from '../state/limits.ts';
+import { outcomeAt, userOutcome, type RecordOf } from '../state/outcomes.ts';
 import { isActivated, type State } from '../state/state.ts';
-import { isInstalled, stockRefusal } from './stock.ts';
-import { userStock } from './user-stock.ts';
 import { servingEntry, type UserEntry } from '../state/tables/user-table.ts';
+import { perUserInputs } from './decision-inputs.ts';
+import { perUserRow, type PerUserRow } from './per-user-table.ts';
+import {
+  refused,
+  refusedForStock,
+  unrecorded,
+  type DecisionContext,
+  type LicenseAllocation,
+  type Ruling,
+} from './ruling.ts';
+import { isInstalled, stockRefusal } from './stock.ts';
+import { userStock, type UserStock } from './user-stock.ts';
 
-const outcomeOf = (userKey: string, { version, notAfter }: Pick<UserEntry, 'version' | 'notAfter'>) =>
-  ({ kind: 'per-user', userKey, version, notAfter }) as const;
+/** A request and the row that matches it. */
+type Match = {
+  readonly request: LicenseAllocation;
+  readonly userKey: string;
+  readonly entries: readonly UserEntry[];
+  /** The entry that serves, in date. */
+  readonly entry: UserEntry | undefined;
+  /** The versions of the entries past their end. */
+  readonly over: readonly ProductVersion[];
+  readonly stock: UserStock;
+  readonly row: RowId;
+  readonly trace: RecordedInputs;
+};
 
-export const decidePerUser = (state: State, c: DecisionContext, q: LicenseAllocation): Decision => {
+const entryOf = ({ entry, row }: Match): UserEntry => {
+  if (!entry) throw new Error(`row ${row} matched without an entry`);
+  return entry;
+};
+
+const sameAgain = (state: State, context: DecisionContext, match: Match): Ruling => {
+  const { version, notAfter } = entryOf(match);
+  const outcome = userOutcome({ userKey: match.userKey, version, notAfter });
+  return unrecorded(state, context, match.request, match.row, outcome, match.trace);
+};
+
+/** U1: granted, and nothing is recorded. */
+const grant = (state: State, context: DecisionContext, match: Match): Ruling => {
+  const outcome = userOutcome({ userKey: match.userKey, version: match.request.version, notAfter: null });
+  return unrecorded(state, context, match.request, match.row, outcome, match.trace);
+};
+
+const recorded = (
+  context: DecisionContext,
+  match: Match,
+  record: RecordOf<'user-recorded'> | RecordOf<'user-extended'>,
+  before: readonly LedgerRecord[] = [],
+): Ruling => ({
+  records: [...before, record],
+  outcome: outcomeAt(context, record, userOutcome(record)),
+  trace: match.trace,
+});
+
+const extend = (state: State, context: DecisionContext, match: Match): Ruling => {
+  const { version, notAfter } = entryOf(match);
+  if (notAfter - context.at > state.head.settings.renewalLeadDays * DAY_MS)
+    return sameAgain(state, context, match);
+  const { requestId, terminalServerId } = match.request;
+  const { userKey, row } = match;
+  const base = { kind: 'user-extended', requestId, terminalServerId, row, userKey, version } as const;
+  return recorded(context, match, { ...base, notAfter: notAfter + USER_DAYS * DAY_MS });
+};
+
+const recordUser = (context: DecisionContext, match: Match): Ruling => {
+  const { userKey, row, entries, over } = match;
+  const { version } = match.stock;
+  if (version === undefined) throw new Error(`row ${row} matched without a CAL`);
+  // The new entry serves wherever the entries that it replaces did: the user counts once.
+  const replaced = entries.map((e) => e.version).filter((v) => over.includes(v) || serves(version, v));
+  const dropped = replaced.map((v): LedgerRecord => ({ kind: 'user-dropped', userKey, version: v }));
+  const { requestId, terminalServerId } = match.request;
+  const notAfter = context.at + USER_DAYS * DAY_MS;
+  const base = { kind: 'user-recorded', requestId, terminalServerId, row } as const;
+  return recorded(context, match, { ...base, userKey, version, notAfter }, dropped);
+};
+
+const refuse = (
+  state: State,
+  context: DecisionContext,
+  { request, row, stock, trace }: Match,
+  { code }: Extract<PerUserRow['does'], { act: 'refuse' }>,
+): Ruling => {
+  if (code === 'NO_LICENSE_AVAILABLE') {
+    const reason = stock.prevented > 0 ? 'UPGRADE_PREVENTED' : code;
+    return refusedForStock(state, context, request, row, reason, trace);
+  }
+  const reason = code === 'stock' ? stockRefusal(state, 'per-user', request.version, context.at) : code;
+  return refused(state, context, request, row, reason, trace);
+};
+
+export const decidePerUser = (state: State, request: LicenseAllocation, context: DecisionContext): Ruling => {
   const { settings } = state.head;
-  const { requestId, terminalServerId } = q;
-  const userKey = q.userKey ?? '';
+  const { version } = request;
+  const now = context.at;
+  const userKey = request.userKey ?? '';
   const entries = state.users.get(userKey) ?? [];
-  const entry = servingEntry(entries, q.version, c.now);
-  // They count until they are dropped; nobody stands in his own way.
-  const over = entries.filter((e) => e.notAfter <= c.now).map((e) => e.version);
-  const stock = userStock(state, q.version, over);
+  const entry = servingEntry(entries, version, now);
+  // They count until they are dropped; a user does not count against himself.
+  const over = entries.filter((e) => e.notAfter <= now).map((e) => e.version);
+  const stock = userStock(state, version, over);
   const { installed, recorded } = stock;
-  // V4 is about new users: a known one keeps his entry, of whatever version.
-  const served = entry ? isInstalled(state, 'per-user', q.version) : installed > 0;
-  c.saw?.({ kind: 'per-user', entries, installed, recorded, served });
+  // V4 is about new users: a known user keeps the entry, of whatever version.
+  const served = entry ? isInstalled(state, 'per-user', version) : installed > 0;
   const { id: row, does } = perUserRow({
-    authenticated: q.userKey !== null && q.authenticatedBy !== null,
-    activated: isActivated(state.head, c.now),
+    authenticated: request.userKey !== null && request.authenticatedBy !== null,
+    activated: isActivated(state.head, now),
     installed: served,
     perUser: settings.perUser,
     known: entry !== undefined,
     room: recorded < installed + settings.overdraft,
   });
-  const again = (e: UserEntry | undefined): Decision => {
-    if (!e) throw new Error(`row ${row} matched without an entry`);
-    return unrecorded(state, c, requestId, row, outcomeOf(userKey, e));
-  };
+  const trace = perUserInputs(state, context, request, { entries, installed, recorded, served });
+  const match: Match = { request, userKey, entries, entry, over, stock, row, trace };
   switch (does.act) {
-    case 'grant': {
-      const outcome = { kind: 'per-user', userKey, version: q.version, notAfter: null } as const;
-      return unrecorded(state, c, requestId, row, outcome);
-    }
+    case 'grant':
+      return grant(state, context, match);
     case 'again':
-      return again(entry);
-    case 'extend': {
-      if (!entry || entry.notAfter - c.now > settings.renewalLeadDays * DAY_MS) return again(entry);
-      const { version } = entry;
-      const notAfter = entry.notAfter + USER_DAYS * DAY_MS;
-      return {
-        kind: 'recorded',
-        records: [{ kind: 'user-extended', requestId, terminalServerId, row, userKey, version, notAfter }],
-      };
-    }
-    case 'record': {
-      const { version } = stock;
-      if (version === undefined) throw new Error(`row ${row} matched without a CAL`);
-      const notAfter = c.now + USER_DAYS * DAY_MS;
-      // What he is recorded for now serves wherever an older entry did: he counts once.
-      const replaced = entries.map((e) => e.version).filter((v) => over.includes(v) || serves(version, v));
-      const dropped = replaced.map((v): LedgerRecord => ({ kind: 'user-dropped', userKey, version: v }));
-      return {
-        kind: 'recorded',
-        records: [
-          ...dropped,
-          { kind: 'user-recorded', requestId, terminalServerId, row, userKey, version, notAfter },
-        ],
-      };
-    }
-    case 'refuse': {
-      if (does.code === 'NO_LICENSE_AVAILABLE')
-        return refuseForStock(state, c, q, row, stock.prevented > 0 ? 'UPGRADE_PREVENTED' : does.code, []);
-      const code = does.code === 'stock' ? stockRefusal(state, 'per-user', q.version, c.now) : does.code;
-      return unrecorded(state, c, requestId, row, { kind: 'refused', code });
-    }
+      return sameAgain(state, context, match);
+    case 'extend':
+      return extend(state, context, match);
+    case 'record':
+      return recordUser(context, match);
+    case 'refuse':
+      return refuse(state, context, match, does);
   }
 };

@@ -1,12 +1,14 @@
-// What terminal servers say of their own accord: a log-on (D5), a license of an earlier life of the ledger (N4), how they stand (T0).
+// The reports of terminal servers: a log-on (D5), a license of an earlier generation of the ledger (N4), their status (T0).
 
 import type { Allocation } from '@calbus/contracts/allocation-messages';
-import { unrecorded, type DecisionContext, type Decision } from './decision.ts';
-import { isLive } from './live-licenses.ts';
-import type { License } from '../state/tables/license.ts';
-import { holderOf } from './device-merge.ts';
-import { canBeReadmitted, readmissionRecord } from './re-admission.ts';
+import { holderOf } from '../state/merges.ts';
+import { outcomeAt, type RecordOf } from '../state/outcomes.ts';
 import { licenseOf, type State } from '../state/state.ts';
+import type { License } from '../state/tables/license.ts';
+import { logOnInputs } from './decision-inputs.ts';
+import { isLive } from './live-licenses.ts';
+import { canBeReadmitted, readmissionRecord } from './re-admission.ts';
+import { refused, unrecorded, type DecisionContext, type Ruling } from './ruling.ts';
 
 type LogOnReport = Extract<Allocation, { kind: 'validated' }>;
 type ReadmissionReport = Extract<Allocation, { kind: 'relearn' }>;
@@ -15,54 +17,64 @@ type StatusReport = Extract<Allocation, { kind: 'stands' }>;
 export const canBeValidated = (license: License, now: number): boolean =>
   license.kind === 'temporary' && !license.validated && isLive(license, now);
 
-export const decideLogOn = (state: State, c: DecisionContext, q: LogOnReport): Decision => {
-  const license = licenseOf(state, q.licenseId);
-  c.saw?.({ kind: 'report', license });
+export const decideLogOn = (state: State, report: LogOnReport, context: DecisionContext): Ruling => {
+  const license = licenseOf(state, report.licenseId);
+  const holder = holderOf(state, report.hardwareId);
+  const trace = logOnInputs(license, holder);
   const row = 'D5';
-  if (!license || license.hardwareId !== holderOf(state, q.hardwareId)) {
-    return unrecorded(state, c, q.requestId, row, { kind: 'refused', code: 'UNKNOWN_LICENSE' });
-  }
-  if (license.kind === 'full')
-    return unrecorded(state, c, q.requestId, row, { kind: 'refused', code: 'NOT_TEMPORARY' });
-  if (!canBeValidated(license, c.now)) {
-    return license.validated
-      ? unrecorded(state, c, q.requestId, row, { kind: 'validated', licenseId: license.licenseId })
-      : unrecorded(state, c, q.requestId, row, { kind: 'refused', code: 'UNKNOWN_LICENSE' });
-  }
-  const { requestId, terminalServerId, licenseId } = q;
+  if (!license || license.hardwareId !== holder)
+    return refused(state, context, report, row, 'UNKNOWN_LICENSE', trace);
+  if (license.kind === 'full') return refused(state, context, report, row, 'NOT_TEMPORARY', trace);
+  const { requestId, terminalServerId, licenseId } = report;
+  const outcome = { kind: 'validated', licenseId } as const;
+  if (license.validated) return unrecorded(state, context, report, row, outcome, trace);
+  if (!canBeValidated(license, context.at))
+    return refused(state, context, report, row, 'UNKNOWN_LICENSE', trace);
   return {
-    kind: 'recorded',
     records: [{ kind: 'validated', requestId, terminalServerId, row, licenseId, within: 'report' }],
+    outcome: outcomeAt(context, { requestId, row }, outcome),
+    trace,
   };
 };
 
-export const decideReadmission = (state: State, c: DecisionContext, q: ReadmissionReport): Decision => {
-  const { license, requestId } = q;
-  const row = 'N4';
-  if (canBeReadmitted(state, license, c.now))
-    return { kind: 'recorded', records: [readmissionRecord(state, q, license, 'report')] };
-  const held = licenseOf(state, license.licenseId);
-  return held && isLive(held, c.now)
-    ? unrecorded(state, c, requestId, row, { kind: 'noted' })
-    : unrecorded(state, c, requestId, row, { kind: 'refused', code: 'NOT_RELEARNED' });
+export const decideReadmission = (
+  state: State,
+  report: ReadmissionReport,
+  context: DecisionContext,
+): Ruling => {
+  const { license } = report;
+  const outcome = { kind: 'noted' } as const;
+  if (canBeReadmitted(state, license, context.at)) {
+    const record = readmissionRecord(state, report, license, 'report');
+    return { records: [record], outcome: outcomeAt(context, record, outcome), trace: null };
+  }
+  const known = licenseOf(state, license.licenseId);
+  return known && isLive(known, context.at)
+    ? unrecorded(state, context, report, 'N4', outcome, null)
+    : refused(state, context, report, 'N4', 'NOT_RELEARNED', null);
 };
 
-/** So often the standing of a terminal server is recorded at most. */
+/** The shortest time between two records of one terminal server's status. */
 const STATUS_INTERVAL_MS = 10_000;
 
-export const decideStatus = (state: State, c: DecisionContext, q: StatusReport): Decision => {
-  const { requestId, terminalServerId, version, mode, grace } = q;
+export const decideStatus = (state: State, report: StatusReport, context: DecisionContext): Ruling => {
+  const { requestId, terminalServerId, version, mode, grace } = report;
+  const outcome = { kind: 'noted' } as const;
   const row = 'T0';
   const last = state.terminalServers.get(terminalServerId)?.standing;
-  if (
-    last &&
-    JSON.stringify([last.version, last.mode, last.grace]) === JSON.stringify([version, mode, grace])
-  )
-    return unrecorded(state, c, requestId, row, { kind: 'noted' });
-  if (last && c.now - last.at < STATUS_INTERVAL_MS)
-    return unrecorded(state, c, requestId, row, { kind: 'refused', code: 'QUOTA' });
-  return {
-    kind: 'recorded',
-    records: [{ kind: 'terminal-server-stands', requestId, terminalServerId, row, version, mode, grace }],
+  const same =
+    last && JSON.stringify([last.version, last.mode, last.grace]) === JSON.stringify([version, mode, grace]);
+  if (same) return unrecorded(state, context, report, row, outcome, null);
+  if (last && context.at - last.at < STATUS_INTERVAL_MS)
+    return refused(state, context, report, row, 'QUOTA', null);
+  const record: RecordOf<'terminal-server-stands'> = {
+    kind: 'terminal-server-stands',
+    requestId,
+    terminalServerId,
+    row,
+    version,
+    mode,
+    grace,
   };
+  return { records: [record], outcome: outcomeAt(context, record, outcome), trace: null };
 };

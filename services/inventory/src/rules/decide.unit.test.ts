@@ -1,18 +1,17 @@
+import { poolCounts } from '../state/pools.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
-import { DAY_MS, HOUR_MS } from '../state/limits.ts';
+import { DAY_MS, HOUR_MS } from '@calbus/contracts/durations';
 import { isActivated } from '../state/state.ts';
-import { poolCounts } from './stock.ts';
 import { createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 
-const license = (a: AllocationAnswer): LicenseFacts => {
+const license = (a: Outcome): LicenseFacts => {
   assert.equal(a.outcome.kind, 'license', `row ${a.row} gave no license`);
   return a.outcome.kind === 'license' ? a.outcome.license : assert.fail();
 };
-const code = (a: AllocationAnswer): string =>
-  a.outcome.kind === 'refused' ? a.outcome.code : a.outcome.kind;
+const code = (a: Outcome): string => (a.outcome.kind === 'refused' ? a.outcome.code : a.outcome.kind);
 const ready = (cals = 2) => {
   const s = createScenario();
   s.activate();
@@ -320,7 +319,7 @@ describe('Per User', () => {
   const bob = { ...user, user: 'corp\\bob' };
   const pool = (s: Scenario, version = '2003') =>
     poolCounts(s.state).find((p) => p.mode === 'per-user' && p.version === version);
-  const until = (a: AllocationAnswer): number | null | undefined =>
+  const until = (a: Outcome): number | null | undefined =>
     a.outcome.kind === 'per-user' ? a.outcome.notAfter : undefined;
 
   test('U2: tracked, a user is recorded for 60 days, also beyond what is installed', () => {

@@ -1,48 +1,39 @@
-// What a decision saw, in the form in which it is kept: enough to evaluate the tables again, and no more.
+// The inputs of a decision, in the form in which the decision log keeps them: enough to evaluate the tables again, and no more.
 
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
-import type {
-  DecisionFacts,
-  RecordedInputs,
-  DecisionCircumstances,
-  InputLicense,
-} from '@calbus/contracts/explain-messages';
+import { poolCounts } from '../state/pools.ts';
+import type { RecordedInputs, DecisionCircumstances, InputLicense } from '@calbus/contracts/explain-messages';
+import { isActivated, type Pack, type State } from '../state/state.ts';
+import type { Device, License } from '../state/tables/license.ts';
+import type { UserEntry } from '../state/tables/user-table.ts';
 import { groupOf, quotasOf } from './admission.ts';
-import type { DecisionContext, DecisionInputs } from './decision.ts';
 import { isLive } from './live-licenses.ts';
-import type { License } from '../state/tables/license.ts';
-import { holderOf } from './device-merge.ts';
-import { isActivated, type State } from '../state/state.ts';
-import { poolCounts } from './stock.ts';
+import type { DecisionContext, LicenseAllocation } from './ruling.ts';
 
-/** What is explained: a request for a license, and the report of a log-on. */
-export type ExplainedAllocation = DecisionFacts['asked'];
-
-/** Beyond so many a device's licenses that are long over are counted only. */
+/** Of a device with more licenses than this, only some of those that have ended are listed. */
 const MAX_LICENSES = 64;
 
 const circumstancesOf = (
   state: State,
-  c: DecisionContext,
+  context: DecisionContext,
   terminalServerId: string,
 ): DecisionCircumstances => {
   const { settings } = state.head;
   const { serverVersion, renewalLeadDays, preventLicenseUpgrade, perUser, overdraft } = settings;
   return {
-    activated: isActivated(state.head, c.now),
+    activated: isActivated(state.head, context.at),
     ...(state.head.restored ? { restored: true as const } : {}),
-    storageNearlyFull: c.storageNearlyFull,
+    storageNearlyFull: context.storageNearlyFull,
     serverVersion,
     securityGroup: groupOf(settings, terminalServerId),
     renewalLeadDays,
     preventLicenseUpgrade,
     perUser,
     overdraft,
-    quotas: quotasOf(state, terminalServerId, c.now),
+    quotas: quotasOf(state, terminalServerId, context.at),
   };
 };
 
-const seenLicense = ({ licenseId, kind, version, notAfter, validated, ended }: License): InputLicense => ({
+const licenseInput = ({ licenseId, kind, version, notAfter, validated, ended }: License): InputLicense => ({
   licenseId,
   kind,
   version,
@@ -51,8 +42,8 @@ const seenLicense = ({ licenseId, kind, version, notAfter, validated, ended }: L
   ended,
 });
 
-/** The tables ask of what is over only whether there is any, and of which versions there were temporary ones. */
-const worthKeeping = (licenses: readonly License[], now: number): readonly License[] =>
+/** Of ended licenses the tables ask only whether there are any, and for which versions there were temporary ones. */
+const listedLicenses = (licenses: readonly License[], now: number): readonly License[] =>
   licenses.length <= MAX_LICENSES
     ? licenses
     : licenses.filter(
@@ -64,70 +55,73 @@ const stockOf = (state: State) =>
     .filter((p) => p.installed > 0)
     .map(({ version, mode, installed, issued }) => ({ version, mode, installed, issued }));
 
-/** To be called with the state as it was decided on, before anything of the decision is in it. */
-export const decisionInputsOf = (
+/** Of a request that is refused before the tables. */
+export const admissionInputs = (
   state: State,
-  c: DecisionContext,
-  q: ExplainedAllocation,
-  saw: DecisionInputs,
+  context: DecisionContext,
+  { terminalServerId }: LicenseAllocation,
+): RecordedInputs => ({ kind: 'before', circumstances: circumstancesOf(state, context, terminalServerId) });
+
+export const perDeviceInputs = (
+  state: State,
+  context: DecisionContext,
+  { terminalServerId, hardwareId }: LicenseAllocation,
+  {
+    device,
+    loggedOn,
+    withinLead,
+    free,
+  }: {
+    readonly device: Device | undefined;
+    readonly loggedOn: boolean;
+    readonly withinLead: boolean;
+    readonly free: Pack | undefined;
+  },
 ): RecordedInputs => {
-  if (saw.kind === 'repeat') return saw;
-  if (saw.kind === 'report') {
-    const { license } = saw;
-    const ofThisDevice = license?.hardwareId === holderOf(state, q.hardwareId);
-    return { kind: 'report', license: license ? seenLicense(license) : null, ofThisDevice };
-  }
-  const circumstances = circumstancesOf(state, c, q.terminalServerId);
-  switch (saw.kind) {
-    case 'before':
-      return { kind: 'before', circumstances };
-    case 'per-device': {
-      const { device, loggedOn, withinLead, free } = saw;
-      const all = device?.licenses ?? [];
-      const held = worthKeeping(all, c.now);
-      return {
-        kind: 'per-device',
-        circumstances,
-        ...(device && device.hardwareId !== q.hardwareId ? { holder: device.hardwareId } : {}),
-        held: held.map(seenLicense),
-        ...(held.length < all.length ? { omitted: all.length - held.length } : {}),
-        loggedOn,
-        withinLead,
-        free: free ? { keyPackId: free.keyPackId, version: free.version } : null,
-        ...(free ? {} : { stock: stockOf(state) }),
-      };
-    }
-    case 'per-user': {
-      const { entries, installed, recorded, served } = saw;
-      return {
-        kind: 'per-user',
-        circumstances,
-        entries: entries.map(({ version, notAfter }) => ({ version, notAfter })),
-        installed,
-        recorded,
-        served,
-        ...(served ? {} : { stock: stockOf(state) }),
-      };
-    }
-  }
+  const all = device?.licenses ?? [];
+  const listed = listedLicenses(all, context.at);
+  return {
+    kind: 'per-device',
+    circumstances: circumstancesOf(state, context, terminalServerId),
+    ...(device && device.hardwareId !== hardwareId ? { holder: device.hardwareId } : {}),
+    held: listed.map(licenseInput),
+    ...(listed.length < all.length ? { omitted: all.length - listed.length } : {}),
+    loggedOn,
+    withinLead,
+    free: free ? { keyPackId: free.keyPackId, version: free.version } : null,
+    ...(free ? {} : { stock: stockOf(state) }),
+  };
 };
 
-const outcomeOf = ({ outcome }: AllocationAnswer): DecisionFacts['outcome'] => {
-  if (outcome.kind === 'noted') throw new Error('neither a license nor a log-on is merely noted');
-  if (outcome.kind !== 'license') return outcome;
-  const { licenseId, kind: licenseKind, version, keyPackId, notAfter } = outcome.license;
-  return { kind: 'license', licenseId, licenseKind, version, keyPackId, notAfter };
-};
+export const perUserInputs = (
+  state: State,
+  context: DecisionContext,
+  { terminalServerId }: LicenseAllocation,
+  {
+    entries,
+    installed,
+    recorded,
+    served,
+  }: {
+    readonly entries: readonly UserEntry[];
+    readonly installed: number;
+    readonly recorded: number;
+    /** A CAL that serves this user is installed. */
+    readonly served: boolean;
+  },
+): RecordedInputs => ({
+  kind: 'per-user',
+  circumstances: circumstancesOf(state, context, terminalServerId),
+  entries: entries.map(({ version, notAfter }) => ({ version, notAfter })),
+  installed,
+  recorded,
+  served,
+  ...(served ? {} : { stock: stockOf(state) }),
+});
 
-export const decisionFactsOf = (
-  asked: ExplainedAllocation,
-  answer: AllocationAnswer,
-  seen: RecordedInputs,
-): DecisionFacts => ({
-  asked,
-  at: answer.decidedAt,
-  row: answer.row,
-  position: answer.position,
-  outcome: outcomeOf(answer),
-  seen,
+/** Of the report of a log-on; `holder`: the device that holds what the reported hardware id gets. */
+export const logOnInputs = (license: License | undefined, holder: string): RecordedInputs => ({
+  kind: 'report',
+  license: license ? licenseInput(license) : null,
+  ofThisDevice: license?.hardwareId === holder,
 });

@@ -1,27 +1,11 @@
 // M1 and M2: one device that is known by several hardware ids. The ledger maps one to the other; what is asked by the one is given as
 // the other's, under the asker's own hardware id.
 
-import type { LicenseFacts } from '@calbus/contracts/license';
+import { poolOf } from '../state/pools.ts';
 import { isLive } from './live-licenses.ts';
-import { factsOf, type License } from '../state/tables/license.ts';
-import { licenseOf, poolOf, type Pack, type State } from '../state/state.ts';
-
-/** The hardware id under which the ledger holds what this one is given. */
-export const holderOf = (state: State, hardwareId: string): string => {
-  let holder = hardwareId;
-  for (;;) {
-    const into = state.merges.get(holder)?.into;
-    if (into === undefined || into === null) return holder;
-    holder = into;
-  }
-};
-
-/** A license as the device `askedAs` is told of it. */
-export const licenseFactsFor = (askedAs: string, license: License): LicenseFacts => {
-  const facts = factsOf(license);
-  const { hardwareId: holder } = license;
-  return holder === askedAs ? facts : { ...facts, hardwareId: askedAs, holder };
-};
+import { holderOf } from '../state/merges.ts';
+import type { License } from '../state/tables/license.ts';
+import { licenseOf, type Pack, type State } from '../state/state.ts';
 
 export type MergePlan =
   { readonly ok: true; readonly ends: readonly string[] } | { readonly ok: false; readonly detail: string };

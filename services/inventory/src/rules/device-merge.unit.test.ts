@@ -1,13 +1,14 @@
+import { poolCounts } from '../state/pools.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import type { LicenseFacts } from '@calbus/contracts/license';
-import { holderOf, planMerge, planUndoMerge } from './device-merge.ts';
-import { DAY_MS } from '../state/limits.ts';
-import { poolCounts } from './stock.ts';
+import { holderOf } from '../state/merges.ts';
+import { planMerge, planUndoMerge } from './device-merge.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createFarm, hw, type Scenario } from '@calbus/test-support/inventory/scenario';
 
-const license = ({ row, outcome }: AllocationAnswer): LicenseFacts =>
+const license = ({ row, outcome }: Outcome): LicenseFacts =>
   outcome.kind === 'license' ? outcome.license : assert.fail(`row ${row} gave no license`);
 const free = (s: Scenario): number | undefined => poolCounts(s.state)[0]?.available;
 

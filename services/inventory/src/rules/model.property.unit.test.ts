@@ -1,5 +1,6 @@
 // Random stories of a license server, checked after every step against a model that folds the ledger by its own rules.
 
+import { poolAfterPackChange, poolCounts, setPool } from '../state/pools.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -7,14 +8,13 @@ import fc from 'fast-check';
 import { createAuditedState } from '@calbus/audit/audited-state';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import type { DecisionFacts } from '@calbus/contracts/explain-messages';
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import { rows } from '@calbus/contracts/rows';
 import { compareVersions, productVersions, type ProductVersion } from '@calbus/contracts/versions';
 import { applyBatch, voidReason } from '../state/fold.ts';
-import { DAY_MS, HOUR_MS } from '../state/limits.ts';
-import { emptyState, setPool, type Pack, type State } from '../state/state.ts';
-import { poolCounts, poolAfterPackChange } from './stock.ts';
+import { DAY_MS, HOUR_MS } from '@calbus/contracts/durations';
+import { emptyState, type Pack, type State } from '../state/state.ts';
 import {
   earlierLicense,
   hw,
@@ -146,7 +146,7 @@ const tell = (
   const refusals = new Map<number, Extract<LedgerRecord, { kind: 'refused' }> & { at: number }>();
   const batches: { batch: LedgerBatch; sequence: number; hash: string }[] = [];
   const asked: Asked[] = [];
-  const recorded = new Map<string, AllocationAnswer>();
+  const recorded = new Map<string, Outcome>();
   const lastOf = new Map<number, string>();
   const withheld: string[] = [];
   let handed = 0;
@@ -166,7 +166,7 @@ const tell = (
   };
   const now = (): number => Math.max(s.now, s.state.head.time);
 
-  const userAnswered = (q: Asked, { row, outcome, position }: AllocationAnswer): void => {
+  const userAnswered = (q: Asked, { row, outcome, position }: Outcome): void => {
     if (outcome.kind === 'per-user') {
       const { userKey, version, notAfter } = outcome;
       if (userKey !== q.user) wrong('I5: another user was let in');

@@ -6,7 +6,7 @@ import type { LiveLicenses } from './live-licenses.ts';
 import type { Pack } from '../state/state.ts';
 
 export type PerDeviceFacts = {
-  readonly held: LiveLicenses;
+  readonly licenses: LiveLicenses;
   /** What is left of the serving license is no more than the lead. */
   readonly withinLead: boolean;
   readonly activated: boolean;
@@ -27,16 +27,16 @@ const asks = predicate<PerDeviceFacts>;
 
 // prettier-ignore
 const predicates = {
-  holdsFull:      asks('it holds a full license that serves',                  'it holds no full license that serves',           (f) => f.held.serving?.kind === 'full'),
+  holdsFull:      asks('it holds a full license that serves',                  'it holds no full license that serves',           (f) => f.licenses.serving?.kind === 'full'),
   moreThanLead:   asks('more than the renewal lead is left of it',             'no more than the renewal lead is left of it',    (f) => !f.withinLead),
-  olderFull:      asks('it holds a full license of an older version',          'it holds no full license of an older version',   (f) => f.held.olderFull !== undefined),
-  holdsTemporary: asks('it holds a temporary license that serves',             'it holds no temporary license that serves',      (f) => f.held.serving?.kind === 'temporary'),
-  loggedOn:       asks('a log-on was reported with it',                        'no log-on was reported with it yet',             (f) => f.held.serving?.validated === true),
-  noLogOn:        asks('no log-on was reported with it yet',                   'a log-on was reported with it',                  (f) => f.held.serving?.validated !== true),
-  nothingServes:  asks('it holds nothing that serves',                         'it holds a license that serves',                 (f) => f.held.serving === undefined),
-  licensedBefore: asks('it was licensed before',                               'none of its licenses has ended, and no log-on validated an older one', (f) => f.held.anythingEnded || f.held.olderValidated !== undefined),
-  neverSeen:      asks('it never held a license',                              'it has held a license before',                   (f) => !f.held.anything),
-  noTemporaryYet: asks('it never had a temporary license of this version',     'it had its temporary license of this version',   (f) => !f.held.temporaryForVersion),
+  olderFull:      asks('it holds a full license of an older version',          'it holds no full license of an older version',   (f) => f.licenses.olderFull !== undefined),
+  holdsTemporary: asks('it holds a temporary license that serves',             'it holds no temporary license that serves',      (f) => f.licenses.serving?.kind === 'temporary'),
+  loggedOn:       asks('a log-on was reported with it',                        'no log-on was reported with it yet',             (f) => f.licenses.serving?.validated === true),
+  noLogOn:        asks('no log-on was reported with it yet',                   'a log-on was reported with it',                  (f) => f.licenses.serving?.validated !== true),
+  nothingServes:  asks('it holds nothing that serves',                         'it holds a license that serves',                 (f) => f.licenses.serving === undefined),
+  licensedBefore: asks('it was licensed before',                               'none of its licenses has ended, and no log-on validated an older one', (f) => f.licenses.anythingEnded || f.licenses.olderValidated !== undefined),
+  neverSeen:      asks('it never held a license',                              'it has held a license before',                   (f) => !f.licenses.anything),
+  noTemporaryYet: asks('it never had a temporary license of this version',     'it had its temporary license of this version',   (f) => !f.licenses.temporaryForVersion),
   activated:      asks('the license server is activated',                      'the license server is not activated',            (f) => f.activated),
   calFree:        asks('a CAL is free',                                        'no CAL is free',                                 (f) => f.free !== undefined),
 } as const;

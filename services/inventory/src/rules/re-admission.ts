@@ -1,10 +1,11 @@
 // N4: a genuine full license, in date, of an earlier life of the ledger, which this one does not hold: a client shows what was lost.
 
+import { poolOf } from '../state/pools.ts';
 import type { LedgerRecord } from '@calbus/contracts/ledger';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { isLive } from './live-licenses.ts';
-import { holderOf } from './device-merge.ts';
-import { currentActivation, licenseOf, poolOf, type Pack, type State } from '../state/state.ts';
+import { holderOf } from '../state/merges.ts';
+import { currentActivation, licenseOf, type Pack, type State } from '../state/state.ts';
 
 /** How far the life of the ledger that a license is of has survived; undefined where it is no earlier life of this one. */
 const survivedTo = (state: State, { epoch, position }: LicenseFacts): number | undefined => {

@@ -1,8 +1,8 @@
+import { poolCounts } from '../state/pools.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { LicenseFacts } from '@calbus/contracts/license';
-import { DAY_MS, HOUR_MS } from '../state/limits.ts';
-import { poolCounts } from './stock.ts';
+import { DAY_MS, HOUR_MS } from '@calbus/contracts/durations';
 import { earlierLicense, createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const ready = (cals: number, reserved?: number): Scenario => {

@@ -1,9 +1,9 @@
 // R1 to R3: an operator ends a full license early. Its CAL is free at once, and the license holds one of the places for revoked
 // licenses until its own end, so that a farm cannot be licensed by turns.
 
-import type { ProductVersion } from '@calbus/contracts/versions';
+import { poolOf } from '../state/pools.ts';
 import { isLive } from './live-licenses.ts';
-import { licenseOf, poolOf, setPool, type State } from '../state/state.ts';
+import { licenseOf, type State } from '../state/state.ts';
 
 /** R2: a fifth of the installed CALs of a version, and always one. */
 export const revocationSlots = (installed: number): number => Math.max(Math.floor(installed / 5), 1);
@@ -28,11 +28,6 @@ export const checkRevocation = (state: State, licenseId: string, now: number): R
   return free === undefined
     ? { ok: true }
     : { ok: false, code: 'REVOCATION_LIMIT', nextRevokeAllowedOn: free };
-};
-
-export const changeRevoked = (state: State, version: ProductVersion, by: number): void => {
-  const pool = poolOf(state, version, 'per-device');
-  setPool(state, { ...pool, revoked: pool.revoked + by });
 };
 
 /** The licenses that were ended early and would still be in date, those that last longest first; at most `most`. */

@@ -1,8 +1,8 @@
+import { poolCounts } from '../state/pools.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endedInDate, revocationSlots } from './revocation.ts';
-import { DAY_MS } from '../state/limits.ts';
-import { poolCounts } from './stock.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { createFarm, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const fullOf = (s: Scenario, device: number): string => {

@@ -1,9 +1,9 @@
-// Users recorded against the Per User CALs of each version, and what there is of those.
+// The Per User CALs that a further user may count against.
 
+import { poolOf } from '../state/pools.ts';
 import { productVersions, type ProductVersion } from '@calbus/contracts/versions';
-import { poolOf, setPool, type State } from '../state/state.ts';
+import type { State } from '../state/state.ts';
 import { versionsServing } from './stock.ts';
-import { userEntryId, type UserEntry } from '../state/tables/user-table.ts';
 import { valuesOf } from '../state/tables/table.ts';
 
 export type UserStock = {
@@ -37,32 +37,6 @@ export const userStock = (
       .reduce((n, p) => n + Math.max(0, p.installed - p.issued), 0),
     version: takes?.version,
   };
-};
-
-const count = (state: State, version: ProductVersion, by: number): void => {
-  const pool = poolOf(state, version, 'per-user');
-  setPool(state, { ...pool, issued: pool.issued + by });
-};
-
-/** Takes an entry away, if there is one. */
-export const dropUser = (state: State, userKey: string, version: ProductVersion): void => {
-  const entries = state.users.get(userKey) ?? [];
-  const old = entries.find((e) => e.version === version);
-  if (!old) return;
-  state.users.set(
-    userKey,
-    entries.filter((e) => e !== old),
-  );
-  state.userExpiry.remove({ id: userEntryId(userKey, version), notAfter: old.notAfter });
-  count(state, version, -1);
-};
-
-/** Puts an entry in the place of the user's one of this version, or adds it. */
-export const putUser = (state: State, userKey: string, entry: UserEntry): void => {
-  dropUser(state, userKey, entry.version);
-  state.users.set(userKey, [...(state.users.get(userKey) ?? []), entry]);
-  state.userExpiry.add({ id: userEntryId(userKey, entry.version), notAfter: entry.notAfter });
-  count(state, entry.version, 1);
 };
 
 /** Users by key pack: of one version the oldest pack is used first, and the youngest has what is beyond them all. */

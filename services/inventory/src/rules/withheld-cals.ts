@@ -1,18 +1,8 @@
-// CALs that leave a key pack: withheld before the Clearinghouse is asked, then gone, or free again. And those that are kept for
-// licenses which are learned again, once nothing more is waited for.
+// How many CALs of a key pack are free to leave it, and how long CALs stay reserved for licenses of an earlier generation.
 
-import type { LedgerRecord } from '@calbus/contracts/ledger';
-import { DAY_MS } from '../state/limits.ts';
-import { setPool, type Pack, type State } from '../state/state.ts';
-import { poolAfterPackChange } from './stock.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
+import type { Pack, State } from '../state/state.ts';
 import { usersByPack } from './user-stock.ts';
-
-type Of<K extends LedgerRecord['kind']> = Extract<LedgerRecord, { kind: K }>;
-
-const replace = (state: State, before: Pack, pack: Pack): void => {
-  state.packs.set(pack.keyPackId, pack);
-  setPool(state, poolAfterPackChange(state, before, pack));
-};
 
 /** CALs of a pack that can be taken out of it: where users are counted, those that no user counts against. */
 export const freeInPack = (state: State, pack: Pack): number => {
@@ -21,36 +11,11 @@ export const freeInPack = (state: State, pack: Pack): number => {
   return Math.max(0, pack.quantity - used - pack.reserved - pack.withheld);
 };
 
-export const withholdCals = (state: State, r: Of<'cals-withheld'>): void => {
-  const { commandId, keyPackId, quantity } = r;
-  const pack = state.packs.get(keyPackId);
-  if (!pack || state.withheld.get(commandId)) return;
-  replace(state, pack, { ...pack, withheld: pack.withheld + quantity });
-  state.withheld.set(commandId, { keyPackId, quantity, settled: false });
-};
-
-export const settleWithheldCals = (state: State, r: Of<'cals-settled'>): void => {
-  const kept = state.withheld.get(r.commandId);
-  const pack = kept && state.packs.get(kept.keyPackId);
-  if (!pack || kept.settled) return;
-  const { quantity } = kept;
-  const left = r.outcome === 'removed' ? pack.quantity - quantity : pack.quantity;
-  replace(state, pack, { ...pack, quantity: left, withheld: pack.withheld - quantity });
-  state.withheld.set(r.commandId, { ...kept, settled: true });
-};
-
 /** How many CALs are kept for licenses that are learned again. */
 export const reservedCals = (state: State): number => {
   let n = 0;
   for (const id of state.packs.keys()) n += state.packs.get(id)?.reserved ?? 0;
   return n;
-};
-
-export const releaseReserve = (state: State): void => {
-  for (const id of state.packs.keys()) {
-    const pack = state.packs.get(id);
-    if (pack && pack.reserved > 0) replace(state, pack, { ...pack, reserved: 0 });
-  }
 };
 
 /** From when on no license that was lost can be in date any more, so that what is kept for them is free: undefined where nothing is kept. */

@@ -1,16 +1,8 @@
 // Under which names a device asked. A hardware id whose name changes and changes back is that of several devices: copies of
 // one disk, which take turns.
 
-import { DAY_MS } from './limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import type { State } from './state.ts';
-
-export type DeviceNameHistory = {
-  /** The last names, oldest first, each with the time at which it took the place of the one before. */
-  readonly names: readonly { readonly name: string; readonly at: number }[];
-  /** How many changes of name were recorded in the day of the last one; days are numbered from 1970. */
-  readonly day: number;
-  readonly changes: number;
-};
 
 const MAX_NAMES = 4;
 /** What changes its name more often is a clone many times over, or plays tricks; its record is long enough. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isClone } from './device-names.ts';
-import { DAY_MS } from './limits.ts';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { hw, createScenario, type Scenario } from '@calbus/test-support/inventory/scenario';
 
 const asks = (s: Scenario, ...names: readonly string[]): void => {

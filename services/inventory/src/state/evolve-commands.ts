@@ -1,27 +1,27 @@
 // What changes who holds a license beside issuing: an operator revokes it or merges devices, or it is learned again.
 
+import { poolAfterPackChange, setPool } from './pools.ts';
 import { endLicenseEarly, addFullLicense, putLicense } from './license-changes.ts';
 import type { License } from './tables/license.ts';
-import { rememberOutcome, type BatchPosition, type RecordOf } from './outcome-records.ts';
-import { identityOf, licenseOf, setPool, type State } from './state.ts';
-import { poolAfterPackChange } from '../rules/stock.ts';
+import { positionOf, rememberOutcome, type BatchPosition, type RecordOf } from './outcomes.ts';
+import { identityOf, licenseOf, type State } from './state.ts';
 
-export const revoke = (state: State, r: RecordOf<'license-revoked'>, place: BatchPosition): void => {
-  endLicenseEarly(state, r.licenseId, 'revoked', place);
-  state.commands.set(r.commandId, place.sequence);
-  state.head = { ...state.head, trustRevision: place.sequence };
+export const revoke = (state: State, r: RecordOf<'license-revoked'>, batch: BatchPosition): void => {
+  endLicenseEarly(state, r.licenseId, 'revoked', batch);
+  state.commands.set(r.commandId, batch.sequence);
+  state.head = { ...state.head, trustRevision: batch.sequence };
 };
 
-export const merge = (state: State, r: RecordOf<'devices-merged'>, place: BatchPosition): void => {
-  for (const id of r.ends) endLicenseEarly(state, id, 'merged', place);
+export const merge = (state: State, r: RecordOf<'devices-merged'>, batch: BatchPosition): void => {
+  for (const id of r.ends) endLicenseEarly(state, id, 'merged', batch);
   state.merges.set(r.from, { into: r.into, ended: r.ends });
-  state.commands.set(r.commandId, place.sequence);
-  state.head = { ...state.head, trustRevision: place.sequence };
+  state.commands.set(r.commandId, batch.sequence);
+  state.head = { ...state.head, trustRevision: batch.sequence };
 };
 
-export const undoMerge = (state: State, r: RecordOf<'merge-undone'>, place: BatchPosition): void => {
+export const undoMerge = (state: State, r: RecordOf<'merge-undone'>, batch: BatchPosition): void => {
   state.merges.set(r.from, { into: null, ended: [] });
-  state.commands.set(r.commandId, place.sequence);
+  state.commands.set(r.commandId, batch.sequence);
   const ended = r.restores === null ? undefined : licenseOf(state, r.restores);
   if (!ended || ended.ended !== 'merged') return;
   const license: License = { ...ended, keyPackId: r.keyPackId, ended: 'no' };
@@ -30,10 +30,10 @@ export const undoMerge = (state: State, r: RecordOf<'merge-undone'>, place: Batc
   // Nobody is told of it any more; the entry is forgotten as those are that are past their end.
   const { licenseId, version } = license;
   state.endedEarly.set(licenseId, { how: 'merged', version, notAfter: 0 });
-  state.head = { ...state.head, trustRevision: place.sequence };
+  state.head = { ...state.head, trustRevision: batch.sequence };
 };
 
-export const readmit = (state: State, r: RecordOf<'relearned'>, place: BatchPosition): void => {
+export const readmit = (state: State, r: RecordOf<'relearned'>, batch: BatchPosition): void => {
   const { licenseId, hardwareId, deviceName, userName, version, keyPackId, issuedAt, notAfter } = r;
   const deviceId = state.devices.get(hardwareId)?.deviceId ?? r.deviceId;
   const pack = r.reserved && keyPackId !== null ? state.packs.get(keyPackId) : undefined;
@@ -57,11 +57,11 @@ export const readmit = (state: State, r: RecordOf<'relearned'>, place: BatchPosi
     userName,
     issuedAt,
     notAfter,
-    position: { generation: place.generation, sequence: place.sequence },
+    position: positionOf(batch),
     validated: false,
     ended: 'no',
   };
   putLicense(state, license);
   addFullLicense(state, license);
-  if (r.within === 'report') rememberOutcome(state, place, r, { kind: 'noted' });
+  if (r.within === 'report') rememberOutcome(state, batch, r, { kind: 'noted' });
 };

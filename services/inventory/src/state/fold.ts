@@ -1,11 +1,11 @@
 // Folding batches into the state: which count, which are VOID, and what is forgotten as ledger time goes on.
 
+import { changeRevoked, poolOf, setPool } from './pools.ts';
 import type { LedgerBatch } from '@calbus/contracts/ledger';
 import { evolve } from './evolve.ts';
-import { changeRevoked } from '../rules/revocation.ts';
 import { hourOf } from './tables/license.ts';
 import { OUTCOME_RETENTION_MS, MAX_OUTCOMES, REFUSAL_COALESCING_MS } from './limits.ts';
-import { poolOf, setPool, type BaseState } from './state.ts';
+import { type BaseState } from './state.ts';
 import { productVersions } from '@calbus/contracts/versions';
 
 /** Bumped with each change of what a record does to the state: a snapshot of another version is not used. */
@@ -60,8 +60,8 @@ const forgetEndedEarly = (state: BaseState, at: number): void => {
 /** Applies a valid batch, committed at `sequence` with this hash. */
 export const applyBatch = (state: BaseState, batch: LedgerBatch, sequence: number, hash: string): void => {
   forget(state, batch.at);
-  const place = { generation: batch.generation, sequence, at: batch.at, term: batch.term };
-  for (const record of batch.records) evolve(state, record, place);
+  const position = { generation: batch.generation, sequence, at: batch.at };
+  for (const record of batch.records) evolve(state, record, position);
   const records = state.head.records + batch.records.length;
   state.head = { ...state.head, sequence, hash, time: batch.at, term: batch.term, records };
 };

@@ -1,12 +1,11 @@
 // How licenses come to be held and end, with the counts that follow from it.
 
+import { changeRevoked, poolAfterPackChange, poolOf, setPool } from './pools.ts';
 import { expiryOf, hourOf, type License } from './tables/license.ts';
-import type { BatchPosition } from './outcome-records.ts';
-import { changeRevoked } from '../rules/revocation.ts';
-import { expiryKey, licenseOf, poolOf, setPool, type EndedEarly, type Pack, type State } from './state.ts';
-import { poolAfterPackChange } from '../rules/stock.ts';
+import type { BatchPosition } from './outcomes.ts';
+import { expiryKey, licenseOf, type EndedEarly, type Pack, type State } from './state.ts';
 
-/** Puts a license in the place of itself, or adds it to its device. */
+/** Puts a license in place of its earlier form, or adds it to its device. */
 export const putLicense = (state: State, license: License): void => {
   const device = state.devices.get(license.hardwareId);
   if (!device) state.head = { ...state.head, devices: state.head.devices + 1 };
@@ -48,7 +47,7 @@ export const endLicense = (
   state: State,
   licenseId: string,
   how: Exclude<License['ended'], 'no'>,
-  place: BatchPosition,
+  batch: BatchPosition,
 ): void => {
   const license = licenseOf(state, licenseId);
   if (!license || license.ended !== 'no') return;
@@ -58,7 +57,7 @@ export const endLicense = (
     else changeIssued(state, license.keyPackId, -1);
     state.licenseExpiry.remove(expiryOf(license));
     state.head = { ...state.head, full: state.head.full - 1 };
-  } else if (hourOf(license.notAfter) >= hourOf(place.at)) {
+  } else if (hourOf(license.notAfter) >= hourOf(batch.at)) {
     // Past that hour it is not counted any more.
     changeTemporaries(state, license, -1);
   }
@@ -69,11 +68,11 @@ export const endLicenseEarly = (
   state: State,
   licenseId: string,
   how: EndedEarly['how'],
-  place: BatchPosition,
+  batch: BatchPosition,
 ): void => {
   const license = licenseOf(state, licenseId);
   if (!license || license.ended !== 'no') return;
-  endLicense(state, licenseId, how, place);
+  endLicense(state, licenseId, how, batch);
   const { version, notAfter } = license;
   state.endedEarly.set(licenseId, { how, version, notAfter });
   if (how === 'revoked') changeRevoked(state, version, 1);

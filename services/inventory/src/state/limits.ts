@@ -1,8 +1,6 @@
-// The figures the rules work with that no one sets; what an administrator sets stands in the ledger.
+// The limits of the rules that are no settings. An administrator's settings are in the ledger.
 
-export const DAY_MS = 86_400_000;
-export const HOUR_MS = 3_600_000;
-export const MINUTE_MS = 60_000;
+import { HOUR_MS } from '@calbus/contracts/durations';
 
 /** How long the outcome of a request id is remembered, and how many at most. */
 export const OUTCOME_RETENTION_MS = 10 * 60_000;

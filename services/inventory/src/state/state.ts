@@ -1,7 +1,7 @@
 // The state of inventory: what the fold of the ledger has come to. Values in it are never changed in place, only
 // replaced, so that a draft and a query can share them.
 
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import { NO_HASH, type Grace } from '@calbus/contracts/ledger';
 import { UNACTIVATED } from '@calbus/contracts/license';
 import { defaultSettings, type Settings, type SettingsChange } from '@calbus/contracts/settings';
@@ -11,11 +11,18 @@ import type { ProductVersion } from '@calbus/contracts/versions';
 import { draftExpiryIndex, ExpiryTable, type ExpiryIndex } from './tables/expiry-index.ts';
 import { DeviceTable, OwnerTable } from './tables/device-table.ts';
 import type { Device, License } from './tables/license.ts';
-import type { DeviceNameHistory } from './device-names.ts';
 import { OutcomeTable } from './tables/outcome-table.ts';
 import { draftTable, type Table } from './tables/table.ts';
 import { UserTable, type UserEntry } from './tables/user-table.ts';
 import { StringPool } from './tables/string-pool.ts';
+
+export type DeviceNameHistory = {
+  /** The last names, oldest first, each with the time at which it took the place of the one before. */
+  readonly names: readonly { readonly name: string; readonly at: number }[];
+  /** How many changes of name were recorded in the day of the last one; days are numbered from 1970. */
+  readonly day: number;
+  readonly changes: number;
+};
 
 export type Pack = {
   readonly keyPackId: string;
@@ -148,7 +155,7 @@ export type State = {
   readonly expiring: Table<number>;
   readonly terminalServers: Table<TerminalServerCounts>;
   /** Recorded outcomes by request id. */
-  readonly outcomes: Table<AllocationAnswer>;
+  readonly outcomes: Table<Outcome>;
   readonly refusals: Table<CoalescedRefusal>;
   /** Commands of the liaison that are recorded: command id to sequence. */
   readonly commands: Table<number>;
@@ -280,26 +287,6 @@ export const licenseOf = (state: State, licenseId: string): License | undefined 
   return owner === undefined
     ? undefined
     : state.devices.get(owner)?.licenses.find((l) => l.licenseId === licenseId);
-};
-
-export const poolKey = (version: ProductVersion, mode: LicensingMode): string => `${version} ${mode}`;
-
-export const poolOf = (state: State, version: ProductVersion, mode: LicensingMode): Pool =>
-  state.pools.get(poolKey(version, mode)) ?? {
-    version,
-    mode,
-    installed: 0,
-    issued: 0,
-    reserved: 0,
-    withheld: 0,
-    deficit: 0,
-    revoked: 0,
-    temporary: 0,
-    open: [],
-  };
-
-export const setPool = (state: State, pool: Pool): void => {
-  state.pools.set(poolKey(pool.version, pool.mode), pool);
 };
 
 export const expiryKey = (hour: number, version: ProductVersion): string => `${hour} ${version}`;

@@ -1,4 +1,4 @@
-// The inventory leader, found by its beacon.
+// The inventory leader, found by its heartbeat.
 
 import type { NatsConnection } from 'nats';
 import type { Body } from '@calbus/contracts/envelope';
@@ -19,7 +19,7 @@ const QUERY_TIMEOUT_MS = 2_000;
 
 export type NatsInventory = Inventory & {
   readonly trust: () => Promise<Body<typeof inventoryTrust>>;
-  /** Changes whenever the trust snapshot would; undefined before the first beacon. */
+  /** Changes whenever the trust snapshot would; undefined before the first heartbeat. */
   readonly trustRevision: () => string | undefined;
   /** What is wrong while no replica takes commands. */
   readonly wrong: () => string | undefined;

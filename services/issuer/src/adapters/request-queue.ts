@@ -32,7 +32,7 @@ const queuedMessageOf = (
 
 /** How long an empty pull stays open. Short enough to end soon after a shutdown began. */
 const PULL_TIMEOUT_MS = 1_000;
-/** The server says when a pull is over; where nobody does, the connection was lost meanwhile. */
+/** The server ends a pull. If it does not, the connection was lost meanwhile. */
 const IDLE_TIMEOUT_MS = PULL_TIMEOUT_MS + 500;
 /** Statuses by which a pull ends in peace: there are no messages, or no more. */
 const END_OF_PULL_STATUSES: ReadonlySet<number> = new Set([404, 408]);

@@ -219,14 +219,14 @@ test('a license that is given again is the same, and not signed anew; under anot
   const { trust } = await start(t);
   await trust.ready;
   const first = trust.sign(facts);
-  assert.equal(first?.anew, true);
-  assert.deepEqual(trust.sign({ ...facts }), { ...first, anew: false });
+  assert.equal(first?.fresh, true);
+  assert.deepEqual(trust.sign({ ...facts }), { ...first, fresh: false });
   const renewed = trust.sign({ ...facts, notAfter: facts.notAfter + 1_000 });
-  assert.equal(renewed?.anew, true);
+  assert.equal(renewed?.fresh, true);
   assert.notEqual(renewed?.license, first?.license);
   const { position } = facts;
   const later = trust.sign({ ...facts, position: { ...position, sequence: position.sequence + 1 } });
-  assert.equal(later?.anew, true);
+  assert.equal(later?.fresh, true);
   await publishKeys(k2);
   await eventually('k2', () => openJws(trust.sign(facts)?.license ?? '')?.header.kid === 'k2');
 });

@@ -49,7 +49,7 @@ export type TrustStoreDeps = {
   readonly signal: AbortSignal;
 };
 
-/** As `trustRevision` of the beacon says it. */
+/** In the form of the heartbeat's `trustRevision`. */
 const revisionOf = ({ ledger }: TrustSources): string =>
   trustRevisionText(ledger.position.generation, ledger.trustRevision);
 
@@ -58,14 +58,14 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
   const verifier = createVerifier();
   let keys: IssuingKeySet | undefined;
   let sources: TrustSources | undefined;
-  /** The keys of `sources`: a license under any other could be verified by nobody who asks here whom to trust. */
+  /** The keys of `sources`. Terminal servers could not verify a license under another key. */
   let signing: readonly SigningKey[] = [];
   let quiet = false;
   /** A license could not be signed, or not be checked, with the keys at hand: look for newer ones at once. */
   let wanted = true;
   /** By license id: under which key, and as what. */
   const given = createBoundedCache<string, SignedLicense>(MAX_CACHED_LICENSES);
-  const strangers = createUnknownKeys();
+  const unknownKeys = createUnknownKeys();
   const first = Promise.withResolvers<void>();
   signal.addEventListener('abort', () => first.resolve());
 
@@ -82,7 +82,7 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
     if (!keys || revision === undefined) return;
     const sameKeys = JSON.stringify(sources?.keys) === JSON.stringify(keys.published);
     if (sources && sameKeys && revisionOf(sources) === revision) {
-      if (read) strangers.refreshed(since);
+      if (read) unknownKeys.refreshed(since);
       return;
     }
     const opened = keys;
@@ -91,7 +91,7 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
     if (revisionOf(found) !== inventory.trustRevision()) return;
     sources = found;
     signing = opened.signing;
-    if (read) strangers.refreshed(since);
+    if (read) unknownKeys.refreshed(since);
     first.resolve();
     announce(found);
     log.info({ kid: signing[0]?.kid, epoch: found.ledger.epoch }, 'what is trusted is up to date');
@@ -139,10 +139,10 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
       const { kid, key } = chosen;
       const before = given.get(facts.licenseId);
       if (before?.kid === kid && isDeepStrictEqual(before.facts, facts))
-        return { license: before.license, anew: false };
+        return { license: before.license, fresh: false };
       const license = signLicense(key, kid, facts);
       given.set(facts.licenseId, { kid, facts, license });
-      return { license, anew: true };
+      return { license, fresh: true };
     },
     signBatch: (licenses) => {
       const [first = '', ...others] = licenses;
@@ -158,7 +158,7 @@ export const openTrustStore = (deps: TrustStoreDeps): TrustStore => {
       if (!sources) return { ok: false, why: 'who may sign is not known here yet', unknown: true };
       const checked = verifier.verify(license, licenseTrustOf(deps.roots, sources), chain);
       if (checked.ok || checked.unknown !== true) return checked;
-      if (strangers.isUnknown(openJws(license)?.header.kid ?? '', clock.monotonic()))
+      if (unknownKeys.isUnknown(openJws(license)?.header.kid ?? '', clock.monotonic()))
         return { ok: false, why: checked.why };
       wanted = true;
       return checked;

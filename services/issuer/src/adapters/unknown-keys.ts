@@ -1,9 +1,9 @@
-// Keys that are not known here. Another issuer may have signed with a key that is a moment old: of whom a look that began well after the
-// first meeting has found nothing is a stranger, and nobody is before.
+// Issuing keys that are not known here. Another issuer may have signed with a key that is a moment old. So a key counts as unknown only
+// after a refresh of the keys that began well after the first sight of it.
 
-/** For so long a look may miss what another issuer has found: the beacon that tells of it comes four times a second. */
+/** A refresh may miss a key that another issuer knows for this time: the leader's heartbeat comes four times a second. */
 const MAX_REPLICA_LAG_MS = 500;
-/** Whoever shows ever new keys makes none of these wait. */
+/** A sender of ever new keys delays no other request. */
 const MAX_KEYS = 1_000;
 /** A message is not in the queue for longer. */
 const RETENTION_MS = 60_000;

@@ -1,6 +1,6 @@
-// The decision that a terminal server is told, from what inventory answered.
+// The decision for a terminal server, from the outcome that inventory recorded.
 
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import type { Body } from '@calbus/contracts/envelope';
 import type { LicenseFacts } from '@calbus/contracts/license';
 import { refusals, retryAdvice, type RefusalCode } from '@calbus/contracts/refusals';
@@ -14,7 +14,7 @@ const refused = (code: RefusalCode): DecisionOutcome => ({
 });
 
 const outcomeOf = (
-  answer: AllocationAnswer,
+  answer: Outcome,
   sign: (facts: LicenseFacts) => string | undefined,
 ): DecisionOutcome | undefined => {
   const { outcome } = answer;
@@ -46,7 +46,7 @@ const outcomeOf = (
 /** `sign` gives the license's compact JWS, or undefined while no key may sign it; then there is no decision yet either. */
 export const decisionOf = (
   terminalServerId: string,
-  answer: AllocationAnswer,
+  answer: Outcome,
   sign: (facts: LicenseFacts) => string | undefined,
 ): Body<typeof licenseDecision> | undefined => {
   const outcome = outcomeOf(answer, sign);

@@ -48,7 +48,7 @@ export const userKeyOf = (user: { name: string; domain?: string | undefined }): 
   (user.domain === undefined ? user.name : `${user.domain}\\${user.name}`).toLowerCase().slice(0, 256);
 
 export type RequestCommand =
-  | { readonly kind: 'ask'; readonly item: Allocation }
+  | { readonly kind: 'allocate'; readonly allocation: Allocation }
   | {
       readonly kind: 'refuse';
       readonly row: 'N3';
@@ -72,7 +72,7 @@ export const parseLicenseRequest = (
   if (mode === 'per-device' && isAnonymousHardwareId(device.hardwareId)) {
     return { kind: 'refuse', row: 'N3', code: 'NO_DEVICE_IDENTITY', requestId };
   }
-  const item: Allocation = {
+  const allocation: Allocation = {
     kind: 'license',
     requestId,
     terminalServerId,
@@ -85,7 +85,7 @@ export const parseLicenseRequest = (
     presented: proofOf(presented, device.hardwareId, mode, generation),
     validatedLicenseId: body.validatedLicenseId ?? null,
   };
-  return { kind: 'ask', item };
+  return { kind: 'allocate', allocation };
 };
 
 export const parseValidatedReport = (
@@ -93,7 +93,10 @@ export const parseValidatedReport = (
   body: Body<typeof licenseValidated>,
 ): RequestCommand => {
   const { requestId, licenseId, hardwareId } = body;
-  return { kind: 'ask', item: { kind: 'validated', requestId, terminalServerId, licenseId, hardwareId } };
+  return {
+    kind: 'allocate',
+    allocation: { kind: 'validated', requestId, terminalServerId, licenseId, hardwareId },
+  };
 };
 
 /** N4. What is not genuine is nothing to learn again. */
@@ -105,8 +108,8 @@ export const parseReadmission = (
   const { requestId } = body;
   if (!checked.ok) return { kind: 'refuse', row: 'N4', code: 'NOT_RELEARNED', requestId };
   return {
-    kind: 'ask',
-    item: { kind: 'relearn', requestId, terminalServerId, license: factsOf(checked.claims) },
+    kind: 'allocate',
+    allocation: { kind: 'relearn', requestId, terminalServerId, license: factsOf(checked.claims) },
   };
 };
 
@@ -114,6 +117,6 @@ export const parseStatusReport = (
   terminalServerId: string,
   { requestId, version, mode, grace }: Body<typeof licenseStands>,
 ): RequestCommand => ({
-  kind: 'ask',
-  item: { kind: 'stands', requestId, terminalServerId, version, mode, grace },
+  kind: 'allocate',
+  allocation: { kind: 'stands', requestId, terminalServerId, version, mode, grace },
 });

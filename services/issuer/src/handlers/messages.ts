@@ -1,4 +1,4 @@
-// The messages that terminal servers put into the queue: how each is opened, and what it asks for.
+// The messages that terminal servers put into the queue: how each is decoded and parsed.
 
 import type { z } from 'zod';
 import { decode, type Body, type Contract, type Decoded } from '@calbus/contracts/envelope';
@@ -23,17 +23,17 @@ import type { Inventory, Signer } from '../ports.ts';
 
 type MessageDeps = { readonly log: Log; readonly inventory: Inventory; readonly signer: Signer };
 
-/** N1, with a word in the log; undefined while it cannot be said, and `patient`. */
-const checked = (
+/** N1; logs a license that is not genuine. Undefined if its key is unknown and may become known, and the request may wait. */
+const verify = (
   { signer, log }: MessageDeps,
   terminalServerId: string,
   requestId: string,
   license: string,
   chain: readonly string[] | undefined,
-  patient: boolean,
+  mayWait: boolean,
 ): PresentedLicense | undefined => {
   const check = signer.verify(license, chain);
-  if (!check.ok && check.unknown === true && patient) return undefined;
+  if (!check.ok && check.unknown === true && mayWait) return undefined;
   if (!check.ok) {
     log.warn(
       { event: 'INVALID_LICENSE_PRESENTED', terminalServerId, requestId, row: 'N1', why: check.why },
@@ -44,72 +44,72 @@ const checked = (
 };
 
 /** One request of a message. */
-export type Opened = {
+export type ParsedRequest = {
   readonly requestId: string;
   readonly waitsMs: number;
-  /** Undefined while it cannot be said whether the license in it is genuine, which only who is `patient` is told. */
-  readonly understand: (terminalServerId: string, patient: boolean) => RequestCommand | undefined;
+  /** Undefined if the key of its license is unknown and may become known, and the request may wait. */
+  readonly parse: (terminalServerId: string, mayWait: boolean) => RequestCommand | undefined;
 };
 
-export type OpenedMessage = {
+export type ParsedMessage = {
   readonly id: string;
-  /** They came together and are answered together. */
+  /** The message carries several requests; one message answers them. */
   readonly together: boolean;
-  readonly requests: readonly Opened[];
+  readonly requests: readonly ParsedRequest[];
 };
 
-type Understand<B> = (terminalServerId: string, body: B, patient: boolean) => RequestCommand | undefined;
-type Asks = { readonly requestId: string; readonly waitsMs: number };
+type Parse<B> = (terminalServerId: string, body: B, mayWait: boolean) => RequestCommand | undefined;
+type RequestBody = { readonly requestId: string; readonly waitsMs: number };
 
-const opened = <B extends Asks>(body: B, understand: Understand<B>): Opened => ({
+const parsed = <B extends RequestBody>(body: B, parse: Parse<B>): ParsedRequest => ({
   requestId: body.requestId,
   waitsMs: body.waitsMs,
-  understand: (ts, patient) => understand(ts, body, patient),
+  parse: (ts, mayWait) => parse(ts, body, mayWait),
 });
 
-const open = <B extends Asks>(
+const decodeOne = <B extends RequestBody>(
   c: Contract<z.ZodType<B>>,
   bytes: Uint8Array,
-  understand: Understand<B>,
-): Decoded<OpenedMessage> => {
+  parse: Parse<B>,
+): Decoded<ParsedMessage> => {
   const decoded = decode([c], bytes);
   if (!decoded.ok) return decoded;
   const { id, body } = decoded.message;
-  return { ok: true, message: { id, together: false, requests: [opened(body, understand)] } };
+  return { ok: true, message: { id, together: false, requests: [parsed(body, parse)] } };
 };
 
 const request =
-  (deps: MessageDeps): Understand<Body<typeof licenseRequest>> =>
-  (ts, body, patient) => {
+  (deps: MessageDeps): Parse<Body<typeof licenseRequest>> =>
+  (ts, body, mayWait) => {
     const { presented: license, presentedChain } = body;
     const generation = deps.inventory.position()?.generation;
     if (license === undefined) return parseLicenseRequest(ts, body, undefined, generation);
-    const presented = checked(deps, ts, body.requestId, license, presentedChain, patient);
+    const presented = verify(deps, ts, body.requestId, license, presentedChain, mayWait);
     return presented && parseLicenseRequest(ts, body, presented, generation);
   };
 
-const openSeveral = (deps: MessageDeps, bytes: Uint8Array): Decoded<OpenedMessage> => {
+const decodeRequests = (deps: MessageDeps, bytes: Uint8Array): Decoded<ParsedMessage> => {
   const decoded = decode([licenseRequests], bytes);
   if (!decoded.ok) return decoded;
   const { id, body } = decoded.message;
-  const requests = body.requests.map((r) => opened(r, request(deps)));
+  const requests = body.requests.map((r) => parsed(r, request(deps)));
   return { ok: true, message: { id, together: true, requests } };
 };
 
-type Open = (deps: MessageDeps, bytes: Uint8Array) => Decoded<OpenedMessage>;
+type DecodeMessage = (deps: MessageDeps, bytes: Uint8Array) => Decoded<ParsedMessage>;
 /** By the verb of the subject: the message, or why it does not decode. */
-export const openMessage: Readonly<Record<QueuedVerb, Open>> = {
-  request: (deps, bytes) => open(licenseRequest, bytes, request(deps)),
-  requests: openSeveral,
-  validated: (_deps, bytes) => open(licenseValidated, bytes, parseValidatedReport),
+export const decodeMessage: Readonly<Record<QueuedVerb, DecodeMessage>> = {
+  request: (deps, bytes) => decodeOne(licenseRequest, bytes, request(deps)),
+  requests: decodeRequests,
+  validated: (_deps, bytes) => decodeOne(licenseValidated, bytes, parseValidatedReport),
   relearn: (deps, bytes) =>
-    open(licenseRelearn, bytes, (ts, body, patient) => {
-      const presented = checked(deps, ts, body.requestId, body.license, body.chain, patient);
+    decodeOne(licenseRelearn, bytes, (ts, body, mayWait) => {
+      const presented = verify(deps, ts, body.requestId, body.license, body.chain, mayWait);
       return presented && parseReadmission(ts, body, presented);
     }),
-  stands: (_deps, bytes) => open(licenseStands, bytes, parseStatusReport),
+  stands: (_deps, bytes) => decodeOne(licenseStands, bytes, parseStatusReport),
 };
-export const isVerb = (verb: string): verb is QueuedVerb => Object.hasOwn(openMessage, verb);
-/** What each request of such a message is. */
+export const isVerb = (verb: string): verb is QueuedVerb => Object.hasOwn(decodeMessage, verb);
+/** The kind of each request in such a message. */
 export const kindOf = (verb: QueuedVerb): Exclude<QueuedVerb, 'requests'> =>
   verb === 'requests' ? 'request' : verb;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encode, type Body } from '@calbus/contracts/envelope';
 import { fault, FaultError, type FaultCode } from '@calbus/contracts/faults';
-import type { Allocation, AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Allocation, Outcome } from '@calbus/contracts/allocation-messages';
 import { claimsOf, type LicenseClaims } from '@calbus/contracts/license';
 import {
   licenseRelearn,
@@ -18,7 +18,8 @@ import type { QueuedMessage } from '../ports.ts';
 import { createEndpoints } from '@calbus/runtime/endpoints';
 import { createMetrics, type Metrics } from '@calbus/runtime/metrics';
 import { issuerMetrics } from '../adapters/metrics.ts';
-import { handleBatch, type RequestDeps } from './requests.ts';
+import type { RequestDeps } from './queued-request.ts';
+import { handleBatch } from './requests.ts';
 
 const NOW = 1_790_000_000_000;
 const POISON = 'desk-poison';
@@ -94,7 +95,7 @@ const world = (
     readonly check?: LicenseCheck;
     readonly key?: boolean;
     /** Whether licenses are signed just now. */
-    readonly anew?: boolean;
+    readonly fresh?: boolean;
     readonly position?: boolean;
     readonly deadStored?: boolean;
   } = {},
@@ -107,7 +108,7 @@ const world = (
     dead: [],
     metrics: createMetrics(),
   };
-  const answer = (i: Allocation): AllocationAnswer => ({
+  const answer = (i: Allocation): Outcome => ({
     requestId: i.requestId,
     row: 'D4',
     decidedAt: NOW,
@@ -169,7 +170,7 @@ const world = (
           w.faults.push({ requestId, terminalServerId, code }),
       },
       signer: {
-        sign: () => ((o.key ?? true) ? { license: 'a.b.c', anew: o.anew ?? true } : undefined),
+        sign: () => ((o.key ?? true) ? { license: 'a.b.c', fresh: o.fresh ?? true } : undefined),
         signBatch: (licenses) => (licenses.length > 1 ? `all of ${licenses.length}` : undefined),
         verify: () => o.check ?? { ok: false, why: 'its signature does not verify' },
       },
@@ -345,7 +346,7 @@ describe('requests that came together', () => {
   });
 
   test('get no signature for all of them where all were given lately', async () => {
-    const w = world({ anew: false });
+    const w = world({ fresh: false });
     await run(w, [several([1, 2, 3])]);
     assert.deepEqual(w.told, [{ id: 'm1', together: true, requestIds: ['r1', 'r2', 'r3'] }]);
   });

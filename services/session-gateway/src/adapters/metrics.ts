@@ -14,7 +14,7 @@ export const createGatewayMetrics = (metrics: Metrics): GatewayMetrics => {
   );
   const refused = metrics.countBy(
     'calbus_rdp_refused_total',
-    'RDP clients that were refused for want of a license, by code.',
+    'RDP clients that were refused for lack of a license, by code.',
     'code',
     refusalCodes,
   );

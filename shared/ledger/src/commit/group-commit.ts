@@ -16,7 +16,7 @@ import { PENDING_SEQUENCE, type CommandContext, type GroupCommit, type LedgerPos
 import { decideCommands, type PendingBatch } from './pending-batch.ts';
 
 export type CommitMetrics = {
-  /** A batch of so many commands was appended, in so many milliseconds. */
+  /** A batch was appended: its number of commands, and the milliseconds that it took. */
   readonly committed: (commands: number, ms: number) => void;
   readonly uncertain: () => void;
 };

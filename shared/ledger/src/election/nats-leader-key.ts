@@ -27,7 +27,7 @@ export type NatsLeaderKeyOptions = {
   readonly jsm: JetStreamManager;
   readonly stream: string;
   readonly subject: string;
-  /** Creates the stream again after somebody deleted it. */
+  /** Creates the stream again after it was deleted. */
   readonly createStream: () => Promise<unknown>;
 };
 

@@ -10,7 +10,7 @@ export const ledgerWitness = z.object({
   /** Ledger time. */
   time: instant,
 });
-/** A head of the ledger, as somebody saw it. */
+/** A head of the ledger, as a witness saw it. */
 export type LedgerWitness = z.infer<typeof ledgerWitness>;
 
 export type Testimony = {

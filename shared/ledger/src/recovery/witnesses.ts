@@ -53,7 +53,7 @@ const createTestimonies = (evidence: Evidence, clock: Clock, log: Log) => {
   };
   return {
     ask,
-    /** Compares all answers with the ledger anew. */
+    /** Compares all answers with the ledger again. */
     compare: async (): Promise<LossEvidence[]> => {
       const found: LossEvidence[] = [];
       agreeing.clear();

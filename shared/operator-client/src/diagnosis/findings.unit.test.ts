@@ -247,7 +247,7 @@ suite('what may pass by itself', () => {
     ['live counts behind', { liveCounts: { generation: 'g', sequence: 8 } }, ['cache-behind']],
     ['live counts of a later moment', { liveCounts: { generation: 'g', sequence: 10 } }, []],
     ['live counts of another life', { liveCounts: { generation: 'h', sequence: 10 } }, ['cache-behind']],
-    ['live counts being written anew', { liveCounts: null }, ['cache-behind']],
+    ['live counts being written again', { liveCounts: null }, ['cache-behind']],
     ['no Redis, which is a finding of its own', { liveCounts: null, redis: 'unreachable' }, []],
   ];
   for (const [says, changes, expected] of passing)

@@ -1,4 +1,4 @@
-// What the diagnoser looks at, as plain data, and what follows from it by itself. Pure: the time is in the observation.
+// The input of the diagnosis as plain data, and the verdicts that follow from it. Pure: the time is in the observation.
 
 import type { Body } from '@calbus/contracts/envelope';
 import type { InstalledPack, KnownTerminalServer } from '@calbus/contracts/inventory-query-messages';
@@ -7,19 +7,19 @@ import type { liaisonStatus } from '@calbus/contracts/liaison-messages';
 import type { Settings } from '@calbus/contracts/settings';
 import type { LicensingMode } from '@calbus/contracts/tokens';
 import { serves, type ProductVersion } from '@calbus/contracts/versions';
-import { modeName } from '@calbus/cli/print';
+import { modeName } from '../text.ts';
 
 export type Replica = Body<typeof inventoryStatus>;
 
-/** What is nothing to speak of while it passes within seconds, as it does when the lead changes. */
+/** A problem that ends by itself within seconds, as at a change of the leader. Only one that lasts is a finding. */
 export type TransientProblem = 'no-leader' | 'no-issuer' | 'cache-behind';
 
-/** What one look at the system says; a part that does not answer is null. */
+/** The parts of the status that the diagnosis uses. A part that does not answer is null. */
 export type SystemState = {
   readonly nats: { readonly version: string };
   readonly replicas: readonly Replica[];
   readonly liaison: Body<typeof liaisonStatus> | null;
-  /** Requests that wait, requests that issuers have, and how many pulls of issuers are open. */
+  /** Waiting requests, requests in hand at issuers, and open pulls of issuers. */
   readonly queue: { readonly waiting: number; readonly inHand: number; readonly pulls: number } | null;
   readonly deadLetters: number | null;
   readonly liveCounts: { readonly generation: string; readonly sequence: number } | null;
@@ -29,20 +29,20 @@ export type SystemState = {
 export type Observation = {
   readonly now: number;
   readonly natsUrl: string;
-  /** The terminal server that is asked about. */
+  /** The terminal server that the operator selected. */
   readonly terminalServer?: {
     readonly id: string;
     readonly mode?: LicensingMode | undefined;
     readonly version: ProductVersion;
   };
-  /** Null where NATS is not reached: nothing else can be known then. */
+  /** Null where NATS does not answer. */
   readonly system:
     | (SystemState & {
-        /** What was so at every look, for seconds. */
+        /** Problems that every reading showed, for seconds. */
         readonly lasting: readonly TransientProblem[];
         readonly packs: readonly InstalledPack[] | null;
         readonly settings: Settings | null;
-        /** Those that are known, or the one asked about; `more`: there are others, which were not looked at. */
+        /** The known ones, or the selected one. `more`: there are others, which were not read. */
         readonly terminalServers: {
           readonly known: readonly KnownTerminalServer[];
           readonly more: boolean;
@@ -68,21 +68,21 @@ export const transientProblems = (look: SystemState): TransientProblem[] => {
 
 export type StockVerdict =
   | 'enough'
-  /** Its own CALs are all taken; those of a later version serve. */
+  /** All CALs of its own version are taken; CALs of a later version serve. */
   | 'later-taken'
   | 'nothing-installed'
   | 'wrong-mode'
   | 'upgrade-prevented'
   | 'none-free';
 
-type Wanted = { readonly about: string; readonly version: ProductVersion; readonly mode: LicensingMode };
+type Demand = { readonly about: string; readonly version: ProductVersion; readonly mode: LicensingMode };
 
 const free = (packs: readonly InstalledPack[]): number =>
   packs.reduce((n, p) => n + Math.max(0, p.available ?? 0), 0);
 
-/** What a new device gets, which asks through a terminal server of this version and mode; the rules V1, V3 and V4. */
-const verdictOn = (
-  w: Wanted,
+/** The outcome for a new device at a terminal server of this version and mode, by the rules V1, V3 and V4. */
+const verdictFor = (
+  w: Demand,
   packs: readonly InstalledPack[],
   pools: readonly PoolCounts[],
   { preventLicenseUpgrade: preventUpgrade, perUser, overdraft }: Settings,
@@ -107,8 +107,8 @@ const verdictOn = (
   return own.length > 0 ? 'later-taken' : 'enough';
 };
 
-/** Who is judged: the terminal server asked about, or a terminal server of each version that CALs are installed for. */
-const wanted = (o: Observation, packs: readonly InstalledPack[]): Wanted[] => {
+/** The selected terminal server, or one of each version for which CALs are installed. */
+const demands = (o: Observation, packs: readonly InstalledPack[]): Demand[] => {
   const { terminalServer: ts } = o;
   if (ts) {
     const { id, mode, version } = ts;
@@ -122,19 +122,19 @@ const wanted = (o: Observation, packs: readonly InstalledPack[]): Wanted[] => {
 
 const poolsOf = ({ system }: Observation): readonly PoolCounts[] => (system && leaderOf(system)?.pools) ?? [];
 
-/** Whom this verdict is on. */
+/** The demands with this verdict, as text. */
 export const withStockVerdict = (o: Observation, verdict: StockVerdict): string[] => {
   const { packs, settings } = o.system ?? {};
   if (!packs || !settings) return [];
   const pools = poolsOf(o);
   if (packs.length === 0 && !o.terminalServer)
     return verdict === 'nothing-installed' ? ['the license server'] : [];
-  return wanted(o, packs)
-    .filter((w) => verdictOn(w, packs, pools, settings) === verdict)
+  return demands(o, packs)
+    .filter((w) => verdictFor(w, packs, pools, settings) === verdict)
     .map((w) => w.about);
 };
 
-/** Per Device pools of which something is left, but no more than so many percent. */
+/** Per Device pools with free CALs, at most `lowStockPercent` of those installed. */
 export const lowPools = (o: Observation): string[] => {
   const { settings } = o.system ?? {};
   const pools = o.system && leaderOf(o.system)?.pools;

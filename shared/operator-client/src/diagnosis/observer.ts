@@ -1,27 +1,22 @@
-// Looking at everything an operator may see, without changing anything. What passes by itself is looked at again.
+// Reads everything that an operator may see and changes nothing. It reads transient problems several times.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  inventoryPacks,
-  inventoryCurrentSettings,
-  queryPacks,
-  querySettings,
-} from '@calbus/contracts/inventory-query-messages';
-import { subjects } from '@calbus/contracts/subjects';
-import { openLiveCounts } from '../live-counts.ts';
+import type { Redis } from 'ioredis';
 import { connectOperator, type OperatorClient } from '../client.ts';
+import { openProfileLiveCounts } from '../live-counts.ts';
 import { Problem } from '../problem.ts';
-import { readSecret, redisAuthority, terminalServerEntry, type Profile } from '../profile.ts';
-import { progressOf } from '@calbus/cli/progress';
-import { attempt, readStatus } from '@calbus/cli/commands/status';
-import { askTerminalServers } from '@calbus/cli/commands/terminal-servers';
+import { terminalServerEntry, type Profile } from '../profile.ts';
+import { noReport, type ProgressReport } from '../progress.ts';
+import { readPacks, readSettings, readTerminalServers } from '../queries.ts';
+import { orNull, readStatus } from '../status.ts';
 import { transientProblems, type Observation, type TransientProblem } from './observation.ts';
 
-/** A standby leads 1.2 s after the last sign of life, and an issuer's pull ends after a second. */
-const LASTING_MS = 4_000;
-const BETWEEN_MS = 300;
+/** A standby leads 1.2 s after the leader's last heartbeat, and an issuer's pull ends after a second. */
+const TRANSIENT_MS = 4_000;
+const POLL_INTERVAL_MS = 300;
+const MAX_TERMINAL_SERVERS = 1_000;
 
-const connected = async (profile: Profile): Promise<OperatorClient | null> => {
+const connectOrNull = async (profile: Profile): Promise<OperatorClient | null> => {
   try {
     return await connectOperator(profile);
   } catch (error) {
@@ -30,67 +25,71 @@ const connected = async (profile: Profile): Promise<OperatorClient | null> => {
   }
 };
 
-const look = async (
+/** The last status, and the problems that every status of the period showed. */
+const readLastingStatus = async (operator: OperatorClient, redis: Redis, report: ProgressReport) => {
+  const from = performance.now();
+  let status = await readStatus(operator, redis);
+  let lasting: readonly TransientProblem[] = transientProblems(status);
+  while (lasting.length > 0 && performance.now() - from < TRANSIENT_MS) {
+    report(Math.round(performance.now() - from), TRANSIENT_MS);
+    await sleep(POLL_INTERVAL_MS);
+    status = await readStatus(operator, redis);
+    const current = transientProblems(status);
+    lasting = lasting.filter((p) => current.includes(p));
+  }
+  return { ...status, lasting };
+};
+
+const readSystem = async (
   operator: OperatorClient,
   profile: Profile,
   terminalServerId: string | undefined,
+  report: ProgressReport,
 ): Promise<Observation['system']> => {
-  const password = readSecret(profile.redisPasswordFile);
-  const redis = openLiveCounts(profile.redisUrl, profile.redisUser, password, redisAuthority(profile));
-  const progress = progressOf('Looking');
+  const redis = openProfileLiveCounts(profile);
   try {
-    const from = performance.now();
-    let status = await readStatus(operator, redis);
-    let lasting: readonly TransientProblem[] = transientProblems(status);
-    while (lasting.length > 0 && performance.now() - from < LASTING_MS) {
-      progress.show(Math.round(performance.now() - from), LASTING_MS);
-      await sleep(BETWEEN_MS);
-      status = await readStatus(operator, redis);
-      const still = transientProblems(status);
-      lasting = lasting.filter((p) => still.includes(p));
-    }
-    const query = (name: string): string => subjects.inventory.query('operator', name);
-    const packs = await attempt(operator.ask(query('packs'), queryPacks, {}, inventoryPacks));
-    const settings = await attempt(
-      operator.ask(query('settings'), querySettings, {}, inventoryCurrentSettings),
-    );
-    const filter = { limit: 1_000, ...(terminalServerId === undefined ? {} : { terminalServerId }) };
-    const servers = await attempt(askTerminalServers(operator, filter));
+    const status = await readLastingStatus(operator, redis, report);
+    const id = terminalServerId === undefined ? {} : { terminalServerId };
+    const [packs, settings, servers] = await Promise.all([
+      orNull(readPacks(operator)),
+      orNull(readSettings(operator)),
+      orNull(readTerminalServers(operator, { limit: MAX_TERMINAL_SERVERS, ...id })),
+    ]);
     return {
       ...status,
-      lasting,
       packs: packs?.packs ?? null,
       settings: settings?.settings ?? null,
       terminalServers: servers && { known: servers.terminalServers, more: servers.more },
     };
   } finally {
-    progress.end();
     redis.disconnect();
   }
 };
 
-/** As it last said that it stands; before it has, as the profile has it. */
-const askedAbout = (
+/** The terminal server's last report, or else the profile's entry. */
+const selectedTerminalServer = (
   profile: Profile,
   id: string,
-  seen: Observation['system'],
+  system: Observation['system'],
 ): NonNullable<Observation['terminalServer']> => {
-  const told = seen?.terminalServers?.known.find((t) => t.terminalServerId === id)?.standing;
-  if (!told) return { id, ...terminalServerEntry(profile, id) };
-  return { id, version: told.version, ...(told.mode === null ? {} : { mode: told.mode }) };
+  const reported = system?.terminalServers?.known.find((t) => t.terminalServerId === id)?.standing;
+  if (!reported) return { id, ...terminalServerEntry(profile, id) };
+  return { id, version: reported.version, ...(reported.mode === null ? {} : { mode: reported.mode }) };
 };
 
 export const observe = async (
   profile: Profile,
   terminalServerId: string | undefined,
+  report: ProgressReport = noReport,
 ): Promise<Observation> => {
-  const operator = await connected(profile);
+  const operator = await connectOrNull(profile);
   try {
-    const seen = operator && (await look(operator, profile, terminalServerId));
-    const terminalServer =
-      terminalServerId === undefined ? undefined : askedAbout(profile, terminalServerId, seen);
-    const about = terminalServer ? { terminalServer } : {};
-    return { now: Date.now(), natsUrl: profile.natsUrl, ...about, system: seen };
+    const system = operator && (await readSystem(operator, profile, terminalServerId, report));
+    const selected =
+      terminalServerId === undefined
+        ? {}
+        : { terminalServer: selectedTerminalServer(profile, terminalServerId, system) };
+    return { now: Date.now(), natsUrl: profile.natsUrl, ...selected, system };
   } finally {
     await operator?.close();
   }

@@ -1,4 +1,4 @@
-// Where in the ledger: a sequence, or a time.
+// A bound in the ledger: a sequence or a time.
 
 import { Problem } from '../problem.ts';
 
@@ -13,7 +13,7 @@ const isDay = (date: string): boolean => {
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(date);
 };
 
-/** Milliseconds since 1970; without a zone it is UTC, in which calbus shows all times. */
+/** Milliseconds of Unix time. A time without a zone is UTC. */
 export const parseInstant = (text: string): number => {
   const zoned = /[T ]/.test(text) && !/(?:Z|[+-]\d{2}:\d{2})$/.test(text) ? `${text}Z` : text;
   const at = ISO.test(text) && isDay(text.slice(0, 10)) ? Date.parse(zoned.replace(' ', 'T')) : Number.NaN;
@@ -31,10 +31,10 @@ export const parseLedgerBound = (text: string): LedgerBound => {
   );
 };
 
-/** Whether a message is at the place or after it. */
+/** Whether a message is at the bound or after it. */
 export const isAtOrAfter = (place: LedgerBound, sequence: number, at: number): boolean =>
   place.kind === 'sequence' ? sequence >= place.sequence : at >= place.at;
 
-/** Whether a message is after the place; a place belongs to what ends there. */
+/** Whether a message is after the bound. The bound itself is included in a range that ends there. */
 export const isAfter = (place: LedgerBound, sequence: number, at: number): boolean =>
   place.kind === 'sequence' ? sequence > place.sequence : at > place.at;

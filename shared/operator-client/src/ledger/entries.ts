@@ -1,16 +1,16 @@
-// One record as an operator reads it: what happened, to whom, by which rule, and what it took the place of.
+// A ledger record as text for operators, with its row, its device and the licenses that it supersedes.
 
 import type { AuditedLicense, AuditedState } from '@calbus/audit/audited-state';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
 import type { OperatorRow, RowId } from '@calbus/contracts/rows';
-import { day, grouped, moment } from '@calbus/cli/print';
+import { day, grouped, moment } from '../text.ts';
 import { rowDescriptions } from '../row-descriptions.ts';
 
 export type LedgerEntry = {
   readonly sequence: number;
   readonly time: number;
   readonly kind: LedgerRecord['kind'];
-  /** What happened, in words. */
+  /** The event as a sentence. */
   readonly says: string;
   readonly row: RowId | OperatorRow | null;
   readonly rule: string | null;
@@ -107,7 +107,7 @@ const says = (r: LedgerRecord, known: Known, superseded: readonly string[]): str
   }
 };
 
-/** `holdings` has folded the record already. */
+/** `holdings` has applied the record already. */
 export const entryOf = (
   r: LedgerRecord,
   batch: LedgerBatch,

@@ -1,8 +1,6 @@
-// Whether a license of the ledger is held at a time.
-
 import type { AuditedLicense } from '@calbus/audit/audited-state';
 
-/** A full license past its end still holds its CAL, until a record returns it. Undefined: nobody holds it. */
+/** A full license past its end keeps its CAL until a record returns it. Undefined where no device holds the license. */
 export const stateAt = (
   l: Pick<AuditedLicense, 'over' | 'notAfter' | 'kind'>,
   at: number,

@@ -1,4 +1,4 @@
-// The ledger as inventory hands it out, page by page, in order. The next page is on its way while the last one is looked at.
+// The ledger as inventory serves it, page by page and in order. The reader asks for the next page while the last one is processed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Body } from '@calbus/contracts/envelope';
@@ -6,7 +6,7 @@ import { inventoryLedger, MAX_LEDGER_PAGE, queryLedger } from '@calbus/contracts
 import { subjects } from '@calbus/contracts/subjects';
 import type { OperatorClient } from '../client.ts';
 import { Problem } from '../problem.ts';
-import { progressOf } from '@calbus/cli/progress';
+import { noReport, type ProgressReport } from '../progress.ts';
 
 export type StoredLedgerMessage = {
   readonly sequence: number;
@@ -14,65 +14,64 @@ export type StoredLedgerMessage = {
   readonly bytes: Uint8Array;
 };
 
-/** A replica that is just leaving may take a question with it, and a slow server may keep one from its page: a long reading outlives that. */
-const TRIES = 3;
-const AGAIN_MS = 300;
-const askedAgain: ReadonlySet<string> = new Set(['TIMEOUT', 'UNREACHABLE']);
+/** A replica that stops can lose a question, and a slow server can delay a page. A long read survives both. */
+const MAX_ATTEMPTS = 3;
+const RETRY_DELAY_MS = 300;
+const transient: ReadonlySet<string> = new Set(['TIMEOUT', 'UNREACHABLE']);
 
 type Page = Body<typeof inventoryLedger>;
 
+const askForPage = async (operator: OperatorClient, from: number): Promise<Page> => {
+  const subject = subjects.inventory.query('operator', 'ledger');
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await operator.ask(subject, queryLedger, { from, limit: MAX_LEDGER_PAGE }, inventoryLedger);
+    } catch (error) {
+      if (attempt === MAX_ATTEMPTS || !(error instanceof Problem) || !transient.has(error.code)) throw error;
+      await sleep(RETRY_DELAY_MS);
+    }
+  }
+};
+
+/** The page that is asked for ahead is not awaited where the read ends early. Its error then has no reader. */
+const requestPage = (operator: OperatorClient, from: number): Promise<Page> => {
+  const page = askForPage(operator, from);
+  page.catch(() => {});
+  return page;
+};
+
 export type LedgerReader = {
-  /** Every message after the last one read, to the end as it is when reading begins. */
+  /** Every message after the last one read, up to the end as it is when the read begins. */
   readonly read: () => AsyncGenerator<StoredLedgerMessage>;
   /** The last answer of a replica; undefined before the first. */
   readonly replica: () => Page | undefined;
 };
 
-export const openLedgerReader = (operator: OperatorClient, what: string): LedgerReader => {
-  const subject = subjects.inventory.query('operator', 'ledger');
+export const openLedgerReader = (
+  operator: OperatorClient,
+  report: ProgressReport = noReport,
+): LedgerReader => {
   let next = 1;
   let replica: Page | undefined;
-  const askOften = async (from: number): Promise<Page> => {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await operator.ask(subject, queryLedger, { from, limit: MAX_LEDGER_PAGE }, inventoryLedger);
-      } catch (error) {
-        if (tries === TRIES || !(error instanceof Problem) || !askedAgain.has(error.code)) throw error;
-        await sleep(AGAIN_MS);
-      }
-    }
-  };
-  const ask = (from: number): Promise<Page> => {
-    const page = askOften(from);
-    // Nobody waits for the page ahead where reading is broken off.
-    page.catch(() => {});
-    return page;
-  };
   return {
     replica: () => replica,
     async *read() {
-      const progress = progressOf(what);
-      try {
-        let asked = ask(next);
-        let end: number | undefined;
-        for (;;) {
-          const page = await asked;
-          replica = page;
-          end ??= page.last;
-          const from = next;
-          const after = page.messages.at(-1)?.sequence ?? from + MAX_LEDGER_PAGE - 1;
-          if (after < end) asked = ask(after + 1);
-          for (const m of page.messages) {
-            if (m.sequence > end) return;
-            next = m.sequence + 1;
-            yield { sequence: m.sequence, storedAt: m.storedAt, bytes: Buffer.from(m.bytes, 'base64') };
-          }
-          next = Math.max(next, Math.min(after, end) + 1);
-          progress.show(next - 1, end);
-          if (after >= end) return;
+      let pending = requestPage(operator, next);
+      let end: number | undefined;
+      for (;;) {
+        const page = await pending;
+        replica = page;
+        end ??= page.last;
+        const last = page.messages.at(-1)?.sequence ?? next + MAX_LEDGER_PAGE - 1;
+        if (last < end) pending = requestPage(operator, last + 1);
+        for (const m of page.messages) {
+          if (m.sequence > end) return;
+          next = m.sequence + 1;
+          yield { sequence: m.sequence, storedAt: m.storedAt, bytes: Buffer.from(m.bytes, 'base64') };
         }
-      } finally {
-        progress.end();
+        next = Math.max(next, Math.min(last, end) + 1);
+        report(next - 1, end);
+        if (last >= end) return;
       }
     },
   };

@@ -1,26 +1,26 @@
-// One change of the list, in force on every node when it returns; where a node does not take it, nothing has changed.
+// One change of the list of terminal servers. It is in force on every node when it returns. Where a node refuses it, nothing changes.
 
 import type { AdmissionEntries } from '@calbus/contracts/admission-list';
 import { Problem } from '../problem.ts';
-import { withAdmissionLock, readAdmissionList, writeAdmissionList } from './admission-list.ts';
+import { readAdmissionList, withAdmissionLock, writeAdmissionList } from './admission-list.ts';
 import type { NatsNodes } from './nats-nodes.ts';
 
 export type AdmissionChangeResult = {
   readonly nodes: readonly string[];
-  /** Nodes that did not answer: they take the list when they start, or with the next command. */
+  /** The number of nodes that did not answer. They read the list when they start, or at the next command. */
   readonly silent: number;
 };
 
 export type AdmissionChange = {
   readonly folder: string;
   readonly nodes: NatsNodes;
-  /** The list as it is to be; may throw a Problem. */
+  /** Returns the new list. It may throw a Problem. */
   readonly to: (list: AdmissionEntries) => AdmissionEntries;
-  /** Tried when all nodes have taken it: where it throws, the list is put back. */
+  /** Runs when all nodes have the new list. Where it throws, the old list is put back. */
   readonly prove?: () => Promise<void>;
 };
 
-const sentence = (outcomes: ReadonlyMap<string, string | undefined>): string =>
+const describeRefusals = (outcomes: ReadonlyMap<string, string | undefined>): string =>
   [...outcomes].flatMap(([node, why]) => (why === undefined ? [] : [`${node}: ${why}`])).join('; ');
 
 export const changeAdmissions = (c: AdmissionChange): Promise<AdmissionChangeResult> =>
@@ -34,13 +34,13 @@ export const changeAdmissions = (c: AdmissionChange): Promise<AdmissionChangeRes
         'No node of NATS says that it is there, so nothing was changed. Try again.',
       );
     writeAdmissionList(c.folder, after);
-    const back = async (): Promise<void> => {
+    const rollBack = async (): Promise<void> => {
       writeAdmissionList(c.folder, before);
       await c.nodes.reload(nodes);
     };
-    const refused = sentence(await c.nodes.reload(nodes));
+    const refused = describeRefusals(await c.nodes.reload(nodes));
     if (refused !== '') {
-      await back();
+      await rollBack();
       throw new Problem(
         'RELOAD_REFUSED',
         `NATS keeps the configuration that it has, and the list is as it was. ${refused}`,
@@ -49,7 +49,7 @@ export const changeAdmissions = (c: AdmissionChange): Promise<AdmissionChangeRes
     try {
       await c.prove?.();
     } catch (error) {
-      await back();
+      await rollBack();
       throw error;
     }
     return { nodes: nodes.map((n) => n.name), silent: Math.max(0, expected - nodes.length) };

@@ -1,5 +1,5 @@
-// The folder with the terminal servers that may connect: the list, and the same as nats-server reads it. Only public keys are in
-// here. Both files change as a whole or not at all, and by one command at a time.
+// The folder with the list of terminal servers that may connect, and the same list as nats-server reads it. It holds only public keys.
+// Each file is replaced as a whole, by one command at a time.
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -9,28 +9,29 @@ import { laterFormatProblem } from '@calbus/contracts/stored-format';
 import { Problem } from '../problem.ts';
 
 const listFile = (folder: string): string => path.join(folder, 'terminal-servers.json');
-/** What the configuration of nats-server includes. */
+/** The configuration of nats-server includes this file. */
 export const natsUsersFile = (folder: string): string => path.join(folder, 'users.conf');
 
-// nats-server may run as another user; there is no secret in them.
+// nats-server may run as another user, and the files hold no secret.
 const mode = 0o644;
 
 const codeOf = (error: unknown): string =>
   typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 
-const replace = (file: string, text: string): void => {
+const replaceFile = (file: string, text: string): void => {
   writeFileSync(`${file}.new`, text, { mode });
   renameSync(`${file}.new`, file);
 };
 
-const writing = <T>(folder: string, act: () => T): T => {
+/** Explains a missing permission. */
+const withPermission = <T>(folder: string, act: () => T): T => {
   try {
     return act();
   } catch (error) {
     if (!['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) throw error;
     throw new Problem(
       'NOT_PERMITTED',
-      `${folder} may not be written by you: whoever admits terminal servers needs that right. Run this as its owner.`,
+      `${folder} may not be written by you: the user who admits terminal servers needs that right. Run this as its owner.`,
     );
   }
 };
@@ -58,21 +59,21 @@ export const readAdmissionList = (folder: string): AdmissionEntries => {
 };
 
 export const writeAdmissionList = (folder: string, terminalServers: AdmissionEntries): void =>
-  writing(folder, () => {
+  withPermission(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o755 });
-    replace(listFile(folder), `${JSON.stringify({ terminalServers }, null, 2)}\n`);
+    replaceFile(listFile(folder), `${JSON.stringify({ terminalServers }, null, 2)}\n`);
     const keys = Object.entries(terminalServers).map(([id, { publicKey }]) => [id, publicKey] as const);
-    replace(
+    replaceFile(
       natsUsersFile(folder),
       `# Written by calbus terminal-server.\n${terminalServerUsers(Object.fromEntries(keys))}\n`,
     );
   });
 
-/** Nobody else changes the list meanwhile. */
+/** Excludes other commands that change the list. */
 export const withAdmissionLock = async <T>(folder: string, act: () => Promise<T>): Promise<T> => {
   const file = path.join(folder, 'terminal-servers.lock');
   try {
-    writing(folder, () => writeFileSync(file, `${process.pid}\n`, { flag: 'wx', mode }));
+    withPermission(folder, () => writeFileSync(file, `${process.pid}\n`, { flag: 'wx', mode }));
   } catch (error) {
     if (codeOf(error) === 'ENOENT')
       throw new Problem('NO_LIST', `${folder} is not there: is "folder" of the profile the deployment's?`);

@@ -1,20 +1,22 @@
-// The nodes of NATS, as the registrar sees them over the servers' own account: which there are, who of the terminal servers is
-// connected to them, and that they read their configuration again.
+// The NATS nodes over the servers' own account (SYS), which only the registrar may use: which nodes answer, which terminal servers
+// are connected to them, and the order to read their configuration again.
 
-import { createInbox, nkeyAuthenticator, type NatsConnection } from 'nats';
+import { createInbox, type NatsConnection } from 'nats';
 import { z } from 'zod';
 import { identities } from '@calbus/contracts/identities';
-import { natsTlsOptions } from '@calbus/runtime/nats-tls';
-import { connectNats } from '../nats-connection.ts';
+import { connectAsIdentity } from '../nats-connection.ts';
 import { Problem } from '../problem.ts';
 import { natsEndpoint, readSecret, type Profile } from '../profile.ts';
 
-const ANSWER_MS = 5_000;
-/** A node that hangs is not waited for longer; one that is asked to read its configuration works for a while. */
-const RELOAD_MS = 10_000;
+const ANSWER_TIMEOUT_MS = 5_000;
+/** A node needs a while to read its configuration. */
+const RELOAD_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 65_536;
+/** In NATS' numbering of connection states: open and closed ones. */
+const OPEN_AND_CLOSED = 2;
 
 const server = z.object({ id: z.string(), name: z.string() });
-/** Of three nodes each knows how many there are, also of those that are down or cut off; one that stands alone says nothing. */
+/** Every node of a cluster knows the cluster's size, with nodes that are down or cut off. A single node states none. */
 const pong = z.object({
   server,
   statsz: z.object({
@@ -45,11 +47,11 @@ export type TerminalServerConnection = {
 };
 
 export type NatsNodes = {
-  /** Those that answer, and how many there should be. */
+  /** The nodes that answer, and the number of nodes of the cluster. */
   readonly present: () => Promise<{ readonly nodes: readonly NatsNode[]; readonly expected: number }>;
-  /** By node, why it kept the configuration that it had; undefined where it took the new one. */
+  /** By node the reason why it kept its configuration; undefined where it took the new one. */
   readonly reload: (nodes: readonly NatsNode[]) => Promise<ReadonlyMap<string, string | undefined>>;
-  /** Those that are open, and those that were closed since the nodes started. */
+  /** The open connections, and those that closed after the start of the nodes. */
   readonly connections: (expected: number) => Promise<readonly TerminalServerConnection[]>;
   readonly close: () => Promise<void>;
 };
@@ -64,7 +66,32 @@ export const registrarProfile = (profile: Profile): RegistrarProfile => {
   );
 };
 
-/** All answers to a question to all, until as many came as there should be, or nobody more is waited for. */
+const connectAsRegistrar = async (profile: Profile): Promise<NatsConnection> => {
+  const { seedFile } = registrarProfile(profile);
+  const seed = readSecret(seedFile);
+  // A file that cannot be read is not a server that does not answer.
+  const endpoint = natsEndpoint(profile);
+  try {
+    return await connectAsIdentity(endpoint, seed, {
+      name: 'calbus terminal-server',
+      inboxPrefix: identities.registrar.inbox,
+      reconnect: false,
+    });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'AUTHORIZATION_VIOLATION')
+      throw new Problem(
+        'NOT_PERMITTED',
+        `NATS does not know ${seedFile} as the registrar's: the seed is another deployment's, or NATS runs with a configuration from before there was a registrar.`,
+      );
+    throw new Problem(
+      'UNREACHABLE',
+      `NATS does not answer at ${profile.natsUrl}, so nothing was changed: is calbus running? \`npm start\` starts it.`,
+    );
+  }
+};
+
+/** All answers to a question to all nodes, until there are enough, or until the timeout. */
 const gather = async <T>(
   nc: NatsConnection,
   subject: string,
@@ -74,8 +101,8 @@ const gather = async <T>(
 ): Promise<T[]> => {
   const answers: T[] = [];
   const reply = createInbox(identities.registrar.inbox);
-  const sub = nc.subscribe(reply, { timeout: ANSWER_MS });
-  const timer = setTimeout(() => sub.unsubscribe(), ANSWER_MS);
+  const sub = nc.subscribe(reply, { timeout: ANSWER_TIMEOUT_MS });
+  const timer = setTimeout(() => sub.unsubscribe(), ANSWER_TIMEOUT_MS);
   nc.publish(subject, JSON.stringify(question), { reply });
   try {
     for await (const m of sub) {
@@ -85,7 +112,7 @@ const gather = async <T>(
       if (enough(answers)) break;
     }
   } catch {
-    // nobody answered in time: what came is the answer
+    // After the timeout the answers so far are the result.
   } finally {
     clearTimeout(timer);
     sub.unsubscribe();
@@ -93,67 +120,45 @@ const gather = async <T>(
   return answers;
 };
 
-const MOST_CONNECTIONS = 65_536;
-const OPEN_AND_CLOSED = 2;
+const clusterSize = (answers: readonly z.infer<typeof pong>[]): number =>
+  Math.max(1, ...answers.map((a) => a.statsz.jetstream?.meta?.cluster_size ?? 1));
+
+const reloadNode = async (nc: NatsConnection, { id, name }: NatsNode) => {
+  try {
+    const options = { timeout: RELOAD_TIMEOUT_MS };
+    const answer = reloaded.parse((await nc.request(`$SYS.REQ.SERVER.${id}.RELOAD`, '', options)).json());
+    return [name, answer.error?.description.trim()] as const;
+  } catch {
+    return [name, 'it does not answer; a nats-server before 2.10 cannot be told'] as const;
+  }
+};
+
+const readConnections = async (nc: NatsConnection, expected: number): Promise<TerminalServerConnection[]> => {
+  const question = { auth: true, state: OPEN_AND_CLOSED, limit: MAX_CONNECTIONS };
+  const subject = '$SYS.REQ.ACCOUNT.TS.CONNZ';
+  const answers = await gather(nc, subject, question, connections, (a) => a.length >= expected);
+  return answers.flatMap(({ server, data }) =>
+    (data.connections ?? []).map((c) => ({
+      node: server.name,
+      publicKey: c.authorized_user ?? '',
+      ip: c.ip ?? '',
+      open: c.stop === undefined,
+      since: Date.parse(c.start),
+      lastHeard: Date.parse(c.last_activity),
+    })),
+  );
+};
 
 export const connectNatsNodes = async (profile: Profile): Promise<NatsNodes> => {
-  const seed = readSecret(registrarProfile(profile).seedFile);
-  const { servers, ca } = natsEndpoint(profile);
-  let nc: NatsConnection;
-  try {
-    nc = await connectNats(servers, {
-      ...natsTlsOptions(servers, ca),
-      name: 'calbus terminal-server',
-      authenticator: nkeyAuthenticator(new TextEncoder().encode(seed)),
-      inboxPrefix: identities.registrar.inbox,
-      reconnect: false,
-    });
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'AUTHORIZATION_VIOLATION')
-      throw new Problem(
-        'NOT_PERMITTED',
-        `NATS does not know ${registrarProfile(profile).seedFile} as the registrar's: the seed is another deployment's, or NATS runs with a configuration from before there was a registrar.`,
-      );
-    throw new Problem(
-      'UNREACHABLE',
-      `NATS does not answer at ${profile.natsUrl}, so nothing was changed: is calbus running? \`npm start\` starts it.`,
-    );
-  }
-  const expectedOf = (answers: readonly z.infer<typeof pong>[]): number =>
-    Math.max(1, ...answers.map((a) => a.statsz.jetstream?.meta?.cluster_size ?? 1));
+  const nc = await connectAsRegistrar(profile);
   return {
     present: async () => {
-      const answers = await gather(nc, '$SYS.REQ.SERVER.PING', {}, pong, (a) => a.length >= expectedOf(a));
-      return { nodes: answers.map((a) => a.server), expected: expectedOf(answers) };
+      const subject = '$SYS.REQ.SERVER.PING';
+      const answers = await gather(nc, subject, {}, pong, (a) => a.length >= clusterSize(a));
+      return { nodes: answers.map((a) => a.server), expected: clusterSize(answers) };
     },
-    reload: async (nodes) => {
-      const outcomes = nodes.map(async ({ id, name }) => {
-        try {
-          const subject = `$SYS.REQ.SERVER.${id}.RELOAD`;
-          const answer = reloaded.parse((await nc.request(subject, '', { timeout: RELOAD_MS })).json());
-          return [name, answer.error?.description.trim()] as const;
-        } catch {
-          return [name, 'it does not answer; a nats-server before 2.10 cannot be told'] as const;
-        }
-      });
-      return new Map(await Promise.all(outcomes));
-    },
-    connections: async (expected) => {
-      const question = { auth: true, state: OPEN_AND_CLOSED, limit: MOST_CONNECTIONS };
-      const subject = '$SYS.REQ.ACCOUNT.TS.CONNZ';
-      const answers = await gather(nc, subject, question, connections, (a) => a.length >= expected);
-      return answers.flatMap(({ server, data }) =>
-        (data.connections ?? []).map((c) => ({
-          node: server.name,
-          publicKey: c.authorized_user ?? '',
-          ip: c.ip ?? '',
-          open: c.stop === undefined,
-          since: Date.parse(c.start),
-          lastHeard: Date.parse(c.last_activity),
-        })),
-      );
-    },
+    reload: async (nodes) => new Map(await Promise.all(nodes.map((node) => reloadNode(nc, node)))),
+    connections: (expected) => readConnections(nc, expected),
     close: () => nc.close(),
   };
 };

@@ -1,4 +1,4 @@
-// Denials by code and terminal server: first refusals, which have a record each, and the counts of their repeats.
+// Denials by code and terminal server. The ledger has a record of each first refusal, and counts of its repeats.
 
 import { refusals, type RefusalCode } from '@calbus/contracts/refusals';
 
@@ -6,13 +6,13 @@ export type Denial = {
   readonly code: RefusalCode;
   readonly terminalServerId: string;
   readonly times: number;
-  /** How many devices were denied. */
+  /** The number of devices that were denied. */
   readonly devices: number;
   readonly lastAt: number;
   readonly reason: string;
 };
 
-type Denied = {
+type Refusal = {
   readonly code: RefusalCode;
   readonly terminalServerId: string;
   readonly hardwareId: string;
@@ -21,21 +21,21 @@ type Denied = {
 export const newDenialCounter = () => {
   const found = new Map<
     string,
-    { denied: Denied; times: number; readonly devices: Set<string>; lastAt: number }
+    { refusal: Refusal; times: number; readonly devices: Set<string>; lastAt: number }
   >();
   return {
-    add: (denied: Denied, times: number, at: number): void => {
-      const key = `${denied.code} ${denied.terminalServerId}`;
-      const kept = found.get(key) ?? { denied, times: 0, devices: new Set<string>(), lastAt: at };
-      kept.times += times;
-      kept.devices.add(denied.hardwareId);
-      kept.lastAt = at;
-      found.set(key, kept);
+    add: (refusal: Refusal, times: number, at: number): void => {
+      const key = `${refusal.code} ${refusal.terminalServerId}`;
+      const count = found.get(key) ?? { refusal, times: 0, devices: new Set<string>(), lastAt: at };
+      count.times += times;
+      count.devices.add(refusal.hardwareId);
+      count.lastAt = at;
+      found.set(key, count);
     },
     /** The most frequent first. */
     all: (): Denial[] =>
       [...found.values()]
-        .map(({ denied: { code, terminalServerId }, times, devices, lastAt }) => {
+        .map(({ refusal: { code, terminalServerId }, times, devices, lastAt }) => {
           const reason = refusals[code].says;
           return { code, terminalServerId, times, devices: devices.size, lastAt, reason };
         })

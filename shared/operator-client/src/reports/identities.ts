@@ -1,50 +1,40 @@
-// What the ledger says of identities: clones, devices of different names that take turns under one hardware id; and devices that
-// were reimaged and have gone on under another hardware id. Read in one pass; of each device and each license a few words are kept.
+// The identity report: clones, which share one hardware id, and reimaged devices, which continued under another hardware id. It reads
+// the ledger in one pass and holds a small record of each device and license.
 
 import { createChainReader, type LedgerMessage } from '@calbus/audit/chain';
 import type { LedgerBatch, LedgerRecord } from '@calbus/contracts/ledger';
-import type { TimeRange } from './time-range.ts';
-import { findReimagedDevices, type ReimagedDevice } from './reimaged-devices.ts';
+import type { OperatorClient } from '../client.ts';
+import { openLedgerReader } from '../ledger/reader.ts';
+import { noReport, type ProgressReport } from '../progress.ts';
 import { newCloneDetector, type Clone } from './clones.ts';
-
-/** A device as its last record has it. */
-export type DeviceHistory = {
-  readonly hardwareId: string;
-  name: string;
-  user: string | null;
-  readonly firstAt: number;
-  lastAt: number;
-  /** When its name was last recorded. */
-  nameAt: number;
-  kind: 'temporary' | 'full';
-  /** The end of its license; earlier where that was ended early. */
-  until: number;
-};
+import type { DeviceHistory } from './device-history.ts';
+import { findReimagedDevices, type ReimagedDevice } from './reimaged-devices.ts';
+import type { TimeRange } from './time-range.ts';
 
 export type IdentityReport = {
   readonly range: TimeRange;
   /** The last record within the range; sequence 0 where there is none. */
   readonly position: { readonly generation: string; readonly sequence: number; readonly time: number };
-  /** The ledger's bytes are not those that were committed: nothing here is to be trusted. */
+  /** The ledger's bytes differ from those that were committed, so nothing here can be trusted. */
   readonly damaged: boolean;
   readonly clones: readonly Clone[];
   readonly reimaged: readonly ReimagedDevice[];
 };
 
-type Given = Extract<LedgerRecord, { kind: 'temporary-issued' | 'full-issued' | 'relearned' }>;
+type LicenseRecord = Extract<LedgerRecord, { kind: 'temporary-issued' | 'full-issued' | 'relearned' }>;
 
 export const newIdentityReport = (range: TimeRange) => {
   let damaged = false;
   const chain = createChainReader(() => (damaged = true));
   const devices = new Map<string, DeviceHistory>();
-  /** License id to the device that holds it. */
+  /** By license id, the device that holds it. */
   const owners = new Map<string, DeviceHistory>();
   const merged = new Set<string>();
   let position = chain.end();
-  const turns = newCloneDetector(range);
+  const clones = newCloneDetector(range);
 
-  const give = (r: Given, at: number): void => {
-    // M1: a device that was merged asks under its own hardware id still.
+  const applyLicense = (r: LicenseRecord, at: number): void => {
+    // M1: a merged device still asks under its own hardware id.
     const hardwareId = ('askedAs' in r ? r.askedAs : undefined) ?? r.hardwareId;
     const { deviceName: name, userName, notAfter: until } = r;
     const kind = r.kind === 'temporary-issued' ? 'temporary' : 'full';
@@ -59,7 +49,7 @@ export const newIdentityReport = (range: TimeRange) => {
       until,
     };
     const device = devices.get(hardwareId) ?? fresh;
-    turns.seen(hardwareId, device.name, device.nameAt, name, at);
+    clones.record(hardwareId, device.name, device.nameAt, name, at);
     Object.assign(device, { name, user: userName ?? device.user, lastAt: at, nameAt: at, kind, until });
     devices.set(hardwareId, device);
     owners.set(r.licenseId, device);
@@ -70,7 +60,7 @@ export const newIdentityReport = (range: TimeRange) => {
       case 'temporary-issued':
       case 'full-issued':
       case 'relearned':
-        return give(r, at);
+        return applyLicense(r, at);
       case 'renewed':
       case 'validated': {
         const device = owners.get(r.licenseId);
@@ -82,7 +72,7 @@ export const newIdentityReport = (range: TimeRange) => {
       case 'device-seen': {
         const device = devices.get(r.hardwareId);
         if (!device) return;
-        turns.seen(r.hardwareId, device.name, device.nameAt, r.deviceName, at);
+        clones.record(r.hardwareId, device.name, device.nameAt, r.deviceName, at);
         Object.assign(device, { name: r.deviceName, lastAt: at, nameAt: at });
         return;
       }
@@ -90,7 +80,7 @@ export const newIdentityReport = (range: TimeRange) => {
       case 'license-revoked': {
         const device = owners.get(r.licenseId);
         if (r.kind === 'license-revoked' && device) device.until = Math.min(device.until, at);
-        // Nothing is said of it any more, and over the years there are many.
+        // No later record names it, and the number of ended licenses grows over the years.
         owners.delete(r.licenseId);
         return;
       }
@@ -113,10 +103,10 @@ export const newIdentityReport = (range: TimeRange) => {
   };
 
   return {
-    /** Takes in the messages one after the other, from the first; false once they are past the range. */
+    /** Takes the messages in order, from the first. Returns false when they are past the range. */
     take: (message: LedgerMessage): boolean => {
       const link = chain.follow(message);
-      // What a later version has written cannot be read here.
+      // A message of a later version cannot be read.
       if (link.kind === 'unread') damaged = true;
       if (link.kind !== 'valid') return true;
       if (link.batch.at > range.to) return false;
@@ -130,9 +120,19 @@ export const newIdentityReport = (range: TimeRange) => {
         range,
         position: { generation, sequence, time },
         damaged,
-        clones: turns.clones(),
+        clones: clones.clones(),
         reimaged: findReimagedDevices(devices.values(), merged, range),
       };
     },
   };
+};
+
+export const readIdentityReport = async (
+  operator: OperatorClient,
+  range: TimeRange,
+  report: ProgressReport = noReport,
+): Promise<IdentityReport> => {
+  const identities = newIdentityReport(range);
+  for await (const m of openLedgerReader(operator, report).read()) if (!identities.take(m)) break;
+  return identities.result();
 };

@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { suite, test } from 'node:test';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
-import { csvLine } from '@calbus/cli/commands/report/csv';
+import { csvLine } from './csv.ts';
 import { newIdentityReport, type IdentityReport } from './identities.ts';
-import { identitySectionOf } from '@calbus/cli/commands/report/identity-sections';
+import { identityTable } from './identity-tables.ts';
 import type { TimeRange } from './time-range.ts';
 
-const DAY = 86_400_000;
 const START = Date.parse('2026-01-01T00:00:00Z');
-const on = (day: number): number => START + day * DAY;
+const on = (day: number): number => START + day * DAY_MS;
 const hw = (n: number): string => n.toString(16).padStart(40, '0');
 const asked = { requestId: 'r', terminalServerId: 'ts1' } as const;
 const commanded = { commandId: 'c', by: 'ann', why: '' } as const;
@@ -186,7 +186,7 @@ test('each section is a head and rows of as many cells', () => {
     temporary(9, 2, '=1', 'ann'),
   ]);
   for (const name of ['clones', 'reimaged'] as const) {
-    const [head, ...rows] = [...identitySectionOf(name, all)];
+    const [head, ...rows] = [...identityTable(name, all)];
     assert.equal(rows.length, 1, name);
     assert.equal(rows[0]?.length, head?.length, name);
     // Names are others' text.

@@ -1,27 +1,27 @@
-// Devices that were reimaged: the same device name and user under several hardware ids, of which the newest was first seen while
-// another, which has not been heard of since, still had a license in date. What that one holds is held by nobody.
+// Reimaged devices: one device name and user under several hardware ids. The newest id appeared while an older one, which never asked
+// again, still had a license in date. No device uses the license of the older id.
 
-import type { DeviceHistory } from './identities.ts';
+import type { DeviceHistory } from './device-history.ts';
 import type { TimeRange } from './time-range.ts';
 
 export type ReimagedDevice = {
   readonly deviceName: string;
   readonly userName: string | null;
-  /** The hardware id that stopped, and what it holds until when. */
+  /** The hardware id that stopped asking, and its license. */
   readonly old: string;
   readonly oldLastAt: number;
   readonly oldKind: 'temporary' | 'full';
   readonly oldUntil: number;
   readonly new: string;
   readonly newFirstAt: number;
-  /** What to do about it. */
+  /** The command that merges the two. */
   readonly todo: string;
 };
 
 const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** Those of one name and user stand together, the newest first. */
-const byWhom = (a: DeviceHistory, b: DeviceHistory): number =>
+/** Groups by name and user, the newest first. */
+const byOwner = (a: DeviceHistory, b: DeviceHistory): number =>
   text(a.name.toLowerCase(), b.name.toLowerCase()) ||
   text((a.user ?? '').toLowerCase(), (b.user ?? '').toLowerCase()) ||
   b.firstAt - a.firstAt ||
@@ -38,9 +38,9 @@ export const findReimagedDevices = (
 ): ReimagedDevice[] => {
   const found: ReimagedDevice[] = [];
   let newest: DeviceHistory | undefined;
-  // A device that was merged is no device of its own.
+  // A merged device is no device of its own.
   const own = [...devices].filter((d) => !merged.has(d.hardwareId));
-  for (const device of own.sort(byWhom)) {
+  for (const device of own.sort(byOwner)) {
     if (!newest || !same(newest, device)) {
       newest = device;
       continue;

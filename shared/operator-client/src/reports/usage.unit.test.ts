@@ -3,15 +3,15 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { suite, test } from 'node:test';
+import { DAY_MS } from '@calbus/contracts/durations';
 import { NO_HASH, type LedgerRecord } from '@calbus/contracts/ledger';
-import { csvLine } from '@calbus/cli/commands/report/csv';
+import { csvLine } from './csv.ts';
 import { parseTimeRange } from './time-range.ts';
-import { sectionOf, type SectionName } from '@calbus/cli/commands/report/sections';
+import { usageTable, type UsageSection } from './usage-tables.ts';
 import { newUsageReport, type UsageReport } from './usage.ts';
 
-const DAY = 86_400_000;
 const START = Date.parse('2026-01-01T00:00:00Z');
-const on = (day: number): number => START + day * DAY;
+const on = (day: number): number => START + day * DAY_MS;
 const OLD = 'A'.repeat(35);
 const NEW = 'B'.repeat(35);
 const hw = (n: number): string => n.toString(16).padStart(40, '0');
@@ -113,7 +113,7 @@ const usageOf = (from: number, to: number, ledger = messages()): UsageReport => 
 };
 const devices = (u: UsageReport): string[] =>
   [...u.devices()].map((d) => `${d.deviceName} ${d.kind} ${d.version} ${d.state}`);
-const csv = (name: SectionName, u: UsageReport): string => [...sectionOf(name, u)].map(csvLine).join('');
+const csv = (name: UsageSection, u: UsageReport): string => [...usageTable(name, u)].map(csvLine).join('');
 
 suite('usage', () => {
   test('of the whole ledger', () => {
@@ -250,7 +250,7 @@ suite('usage', () => {
     ];
     const [p] = usageOf(0, on(3), messages(all)).pools;
     assert.deepEqual([p?.installed, p?.issued, p?.available, p?.reserved, p?.deficit], [7, 2, 5, 1, 1]);
-    const [row] = [...sectionOf('pools', usageOf(0, on(3), messages(all)))].slice(1);
+    const [row] = [...usageTable('pools', usageOf(0, on(3), messages(all)))].slice(1);
     assert.deepEqual(row?.slice(-3), [0, 1, 1]);
   });
 
@@ -299,7 +299,7 @@ suite('CSV', () => {
   test('each section is a head and rows of as many cells', () => {
     const u = usageOf(0, on(10));
     for (const name of ['pools', 'activity', 'denials', 'devices'] as const) {
-      const [head, ...rows] = [...sectionOf(name, u)];
+      const [head, ...rows] = [...usageTable(name, u)];
       assert.ok(rows.length > 0, name);
       for (const row of rows) assert.equal(row.length, head?.length, name);
     }

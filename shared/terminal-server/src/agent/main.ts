@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // calbus-agent: requests licenses for one terminal server machine. Hooks in any language can use it.
 
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -20,6 +22,7 @@ const USAGE = `Usage: calbus-agent <command> [options]
   --pam-file <file>   of install, uninstall (default /etc/pam.d/xrdp-sesman)
   --backup <folder>   where install keeps a copy of the file (default /var/lib/calbus)
   --yes               install and uninstall do not ask
+  --version           prints the version
 
 Exit: 0 done, 1 no or failed, 2 misused or a configuration that is refused.
 `;
@@ -36,6 +39,7 @@ const options = {
   backup: { type: 'string', default: '/var/lib/calbus' },
   yes: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
+  version: { type: 'boolean', default: false },
 } as const;
 const parse = () => parseArgs({ options, allowPositionals: true });
 type Values = ReturnType<typeof parse>['values'];
@@ -112,11 +116,27 @@ const changeXrdp = async (v: Values, how: 'install' | 'uninstall'): Promise<numb
   }
 };
 
+/** From the nearest package.json above: in the npm package this file lies deeper than in the repository. */
+const readVersion = (): string => {
+  for (let folder = import.meta.dirname; ; folder = path.dirname(folder)) {
+    const file = path.join(folder, 'package.json');
+    if (existsSync(file)) {
+      const { version } = JSON.parse(readFileSync(file, 'utf8')) as { readonly version?: string };
+      if (version !== undefined) return version;
+    }
+    if (path.dirname(folder) === folder) return 'unknown';
+  }
+};
+
 const command = async (): Promise<number> => {
   const { values, positionals } = parse();
   const [name, what, ...more] = positionals;
   if (values.help) {
     out(USAGE);
+    return 0;
+  }
+  if (values.version) {
+    out(`calbus-agent ${readVersion()}`);
     return 0;
   }
   if (more.length === 0)

@@ -1,33 +1,16 @@
-// calbus ledger accept-loss: what is lost, and an operator's word that it is.
+// `calbus ledger accept-loss`: shows the evidence of a loss, and accepts it when the operator confirms.
 
 import { createInterface } from 'node:readline/promises';
-import type { Body } from '@calbus/contracts/envelope';
-import { inventoryAcceptLoss, type LedgerEnd } from '@calbus/contracts/ledger-messages';
-import { inventoryAccepted, inventoryRefused } from '@calbus/contracts/inventory-command-messages';
-import { inventoryStatus, queryStatus } from '@calbus/contracts/inventory-status-messages';
 import { NO_HASH } from '@calbus/contracts/ledger';
-import { subjects } from '@calbus/contracts/subjects';
 import { lossReasons } from '@calbus/contracts/witness';
-import { newId, type OperatorClient } from '@calbus/operator-client/client';
-import { bold, json, moment, red, say, table } from '../../print.ts';
+import type { OperatorClient } from '@calbus/operator-client/client';
+import { operatorName } from '@calbus/operator-client/ids';
+import { acceptLoss, readLoss, survivingEnd, type LossStatus } from '@calbus/operator-client/ledger/loss';
 import { Problem } from '@calbus/operator-client/problem';
+import { moment } from '@calbus/operator-client/text';
+import { bold, json, red, say, table } from '../../print.ts';
 
-type Status = Body<typeof inventoryStatus>;
-export type StandsInLoss = Status & { readonly loss: NonNullable<Status['loss']> };
-
-const standing = async (operator: OperatorClient): Promise<StandsInLoss> => {
-  const query = subjects.inventory.query('operator', 'status');
-  const replicas = await operator.askAll(query, queryStatus, {}, inventoryStatus);
-  const found = replicas.find((r): r is StandsInLoss => r.loss !== undefined);
-  if (found) return found;
-  if (replicas.length > 0) throw new Problem('NO_LOSS', 'Nothing of the ledger is known to be lost.');
-  throw new Problem('UNREACHABLE', 'Inventory does not answer: check that it runs, and read its log.');
-};
-
-const survives = ({ position, hash }: Status): LedgerEnd =>
-  hash === NO_HASH ? null : { generation: position.generation, sequence: position.sequence, hash };
-
-export const showLoss = (s: StandsInLoss): void => {
+const showLoss = (s: LossStatus): void => {
   say(
     s.hash === NO_HASH
       ? `${bold('The ledger')} is empty.`
@@ -47,51 +30,43 @@ export const showLoss = (s: StandsInLoss): void => {
   say();
 };
 
-/** What an operator must know before the word is given. */
-const warning = (s: StandsInLoss): string[] => [
-  'What was recorded beyond the end of the ledger is lost: licenses issued since, CALs taken and returned, key packs, settings.',
+const warnings = (s: LossStatus): string[] => [
+  'The records beyond the end of the ledger are lost: licenses issued since, CALs taken and returned, key packs, settings.',
   s.activation
     ? 'A new generation of the ledger begins where it ends now. Licenses that devices hold stay valid until their end.'
-    : 'A new generation begins with an empty ledger: temporary licenses only, until this license server is activated anew (calbus reactivate) and its key packs are recovered (calbus recover).',
-  ...(s.activation ? [] : ['Whoever has a backup: calbus restore puts it back instead, and less is lost.']),
-  'Whoever has a newer copy of the NATS store: put it back instead, and nothing is lost.',
+    : 'A new generation begins with an empty ledger: temporary licenses only, until this license server is activated again (calbus reactivate) and its key packs are recovered (calbus recover).',
+  ...(s.activation ? [] : ['With a backup, use calbus restore instead, and less is lost.']),
+  'With a newer copy of the NATS store, put it back instead, and nothing is lost.',
 ];
 
-const confirmed = async (): Promise<boolean> => {
+const confirm = async (yes: boolean): Promise<void> => {
+  if (yes) return;
+  if (!process.stdin.isTTY)
+    throw new Problem(
+      'NOT_CONFIRMED',
+      'Nothing was accepted: this is no terminal to confirm it on; say --yes.',
+    );
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return (await terminal.question('Type "accept" to accept the loss: ')).trim() === 'accept';
+    const answer = await terminal.question('Type "accept" to accept the loss: ');
+    if (answer.trim() !== 'accept') throw new Problem('NOT_CONFIRMED', 'Nothing was accepted.');
   } finally {
     terminal.close();
   }
 };
 
-export type AcceptLoss = { readonly why: string; readonly yes: boolean; readonly json: boolean };
+export type AcceptLossOptions = { readonly why: string; readonly yes: boolean; readonly json: boolean };
 
-export const acceptLoss = async (operator: OperatorClient, by: string, o: AcceptLoss): Promise<void> => {
-  const s = await standing(operator);
+export const confirmLoss = async (operator: OperatorClient, o: AcceptLossOptions): Promise<void> => {
+  const s = await readLoss(operator);
   if (!o.json) {
     showLoss(s);
-    for (const line of warning(s)) say(line);
+    for (const line of warnings(s)) say(line);
     say();
   }
-  if (!o.yes && !process.stdin.isTTY)
-    throw new Problem(
-      'NOT_CONFIRMED',
-      'Nothing was accepted: this is no terminal to confirm it on; say --yes.',
-    );
-  if (!o.yes && !(await confirmed())) throw new Problem('NOT_CONFIRMED', 'Nothing was accepted.');
-  const body = { commandId: newId(), survives: survives(s), by, why: o.why };
-  const answer = await operator.askAny(subjects.inventory.operate(s.loss.term), inventoryAcceptLoss, body, [
-    inventoryAccepted,
-    inventoryRefused,
-  ]);
-  if (answer.type === inventoryRefused.type) {
-    const { code, detail } = answer.body;
-    throw new Problem(code, `${detail} Nothing was accepted; look again.`);
-  }
-  const { position } = answer.body;
-  if (o.json) return json({ position, survives: body.survives, evidence: s.loss.evidence });
+  await confirm(o.yes);
+  const { position } = await acceptLoss(operator, s, { by: operatorName(), why: o.why });
+  if (o.json) return json({ position, survives: survivingEnd(s), evidence: s.loss.evidence });
   say(`The loss is accepted. Generation ${position.generation} begins at ${position.sequence}.`);
   if (!s.activation)
     say(

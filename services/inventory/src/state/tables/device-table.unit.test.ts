@@ -8,7 +8,7 @@ import { draftExpiryIndex, ExpiryTable } from './expiry-index.ts';
 import { DeviceTable, OwnerTable } from './device-table.ts';
 import { factsOf, type Device, type License } from './license.ts';
 import { OutcomeTable } from './outcome-table.ts';
-import { HOUR_MS } from '../limits.ts';
+import { HOUR_MS } from '@calbus/contracts/durations';
 import { hw } from '@calbus/test-support/inventory/scenario';
 import { valuesOf } from './table.ts';
 import { StringPool } from './string-pool.ts';

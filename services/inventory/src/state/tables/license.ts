@@ -1,6 +1,6 @@
 // A license as inventory holds it, and the device that holds it.
 
-import { HOUR_MS } from '../limits.ts';
+import { HOUR_MS } from '@calbus/contracts/durations';
 import type { LicenseFacts } from '@calbus/contracts/license';
 
 export type License = LicenseFacts & {

@@ -1,11 +1,11 @@
 // Remembered outcomes by request id, packed, oldest first.
 
-import type { AllocationAnswer } from '@calbus/contracts/allocation-messages';
+import type { Outcome } from '@calbus/contracts/allocation-messages';
 import { packAnswer, unpackAnswer } from './packed-rows.ts';
 import type { Table } from './table.ts';
 import type { StringPool } from './string-pool.ts';
 
-export class OutcomeTable implements Table<AllocationAnswer> {
+export class OutcomeTable implements Table<Outcome> {
   private readonly strings: StringPool;
   private readonly rows = new Map<string, string>();
 
@@ -17,12 +17,12 @@ export class OutcomeTable implements Table<AllocationAnswer> {
     return this.rows.size;
   }
 
-  get(requestId: string): AllocationAnswer | undefined {
+  get(requestId: string): Outcome | undefined {
     const row = this.rows.get(requestId);
     return row === undefined ? undefined : unpackAnswer(row, requestId, this.strings);
   }
 
-  set(requestId: string, answer: AllocationAnswer): void {
+  set(requestId: string, answer: Outcome): void {
     this.setRow(requestId, packAnswer(answer, this.strings));
   }
 

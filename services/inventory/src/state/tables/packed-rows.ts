@@ -1,7 +1,7 @@
 // Devices and remembered outcomes as text. A million licenses as objects take four times the memory, and most of them
 // are not looked at for weeks; a row is unpacked in a microsecond when it is.
 
-import type { AllocationAnswer, AllocationOutcome } from '@calbus/contracts/allocation-messages';
+import type { Outcome, AllocationResult } from '@calbus/contracts/allocation-messages';
 import { factsOf, type Device, type License } from './license.ts';
 import type { StringPool } from './string-pool.ts';
 
@@ -87,14 +87,11 @@ export const unpackDevice = (row: string, hardwareId: string, words: StringPool)
 export const rowHas = (row: string, licenseId: string): boolean => row.includes(`,["${licenseId}",`);
 
 type PackedOutcome =
-  | Exclude<AllocationOutcome, { kind: 'license' }>
+  | Exclude<AllocationResult, { kind: 'license' }>
   | [hardwareId: string, deviceId: string, PackedLicense, holder: string | null];
-type PackedAnswer = [AllocationAnswer['row'], number, number, number, PackedOutcome];
+type PackedAnswer = [Outcome['row'], number, number, number, PackedOutcome];
 
-export const packAnswer = (
-  { row, decidedAt, position, outcome }: AllocationAnswer,
-  words: StringPool,
-): string => {
+export const packAnswer = ({ row, decidedAt, position, outcome }: Outcome, words: StringPool): string => {
   const place = [row, decidedAt, words.numberOf(position.generation), position.sequence] as const;
   if (outcome.kind !== 'license') return JSON.stringify([...place, outcome] satisfies PackedAnswer);
   const { license } = outcome;
@@ -103,7 +100,7 @@ export const packAnswer = (
   return JSON.stringify([...place, of] satisfies PackedAnswer);
 };
 
-export const unpackAnswer = (row: string, requestId: string, words: StringPool): AllocationAnswer => {
+export const unpackAnswer = (row: string, requestId: string, words: StringPool): Outcome => {
   const [rule, decidedAt, generation, sequence, packed] = JSON.parse(row) as PackedAnswer;
   const place = {
     requestId,
