@@ -1,7 +1,7 @@
 // Faults of processes, connections, messages, the stream and time, which every ledger must survive.
 
-import { createFaultTimer } from './fault-injector.ts';
-import { goodConnection, type AppendFault, type MessageFaults } from './network.ts';
+import { createFaultTimer, type FaultTimer } from './fault-injector.ts';
+import { goodConnection, type AppendFault, type Connection, type MessageFaults } from './network.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Actor, Scheduler } from './scheduler.ts';
 import type { SeededRandom } from './seeded-random.ts';
@@ -23,26 +23,23 @@ export type FaultSite = {
 const DAY_MS = 86_400_000;
 const APPEND_FAULTS: readonly AppendFault[] = ['lost', 'acknowledgement lost', 'late'];
 
-export const createLedgerFaults = (s: FaultSite) => {
-  const { scheduler, random, messageFaults, nats, control, replicas, note } = s;
-  const { forAWhile, endAll } = createFaultTimer(scheduler, random, control);
-  const startAgain = (p: SimulatedProcess): void => {
-    if (p.actor.state === 'dead') p.start();
-  };
-  const leaderOrAny = (): SimulatedProcess =>
-    (random.chance(0.5) ? s.leader() : undefined) ?? random.pick(replicas);
+type Faults = Readonly<Record<string, () => void>>;
+
+const startAgain = (p: SimulatedProcess): void => {
+  if (p.actor.state === 'dead') p.start();
+};
+const leaderOrAny = (s: FaultSite): SimulatedProcess =>
+  (s.random.chance(0.5) ? s.leader() : undefined) ?? s.random.pick(s.replicas);
+
+const processFaults = (s: FaultSite, { forAWhile }: FaultTimer): Faults => {
+  const { scheduler } = s;
   const onProcess =
     (name: string, max: number, begin: (p: SimulatedProcess, actor: Actor) => () => void) => (): void => {
-      const p = leaderOrAny();
-      note(`${name} ${p.name}`);
+      const p = leaderOrAny(s);
+      s.note(`${name} ${p.name}`);
       forAWhile(max, begin(p, p.actor));
     };
-  const onConnection = (name: string, max: number, begin: (p: SimulatedProcess) => void) =>
-    onProcess(name, max, (p) => {
-      begin(p);
-      return () => Object.assign(p.connection, goodConnection());
-    });
-  const faults: Readonly<Record<string, () => void>> = {
+  return {
     kill: onProcess('kill', 3_000, (p, actor) => {
       scheduler.kill(actor);
       return () => startAgain(p);
@@ -58,9 +55,28 @@ export const createLedgerFaults = (s: FaultSite) => {
       scheduler.pause(actor);
       return () => scheduler.resume(actor);
     }),
-    cut: onConnection('cut', 4_000, ({ connection }) => (connection.cut = true)),
-    deafen: onConnection('deafen', 2_500, ({ connection }) => (connection.deaf = true)),
-    slow: onConnection('slow', 3_000, ({ connection }) => (connection.delay = random.pick([50, 500, 3_000]))),
+    clock: () => {
+      const p = leaderOrAny(s);
+      const by = s.random.pick([-3_600_000, -5_000, 5_000, 3_600_000, 100 * DAY_MS]);
+      s.note(`move the clock of ${p.name} by ${by / 1_000} s`);
+      p.wallOffset += by;
+      forAWhile(5_000, () => (p.wallOffset = s.wallStart));
+    },
+  };
+};
+
+const connectionFaults = (s: FaultSite, { forAWhile }: FaultTimer): Faults => {
+  const { random, note } = s;
+  const onConnection = (name: string, max: number, begin: (c: Connection) => void) => (): void => {
+    const p = leaderOrAny(s);
+    note(`${name} ${p.name}`);
+    begin(p.connection);
+    forAWhile(max, () => Object.assign(p.connection, goodConnection()));
+  };
+  return {
+    cut: onConnection('cut', 4_000, (c) => (c.cut = true)),
+    deafen: onConnection('deafen', 2_500, (c) => (c.deaf = true)),
+    slow: onConnection('slow', 3_000, (c) => (c.delay = random.pick([50, 500, 3_000]))),
     appends: () => {
       const p = s.leader();
       if (!p) return;
@@ -69,6 +85,12 @@ export const createLedgerFaults = (s: FaultSite) => {
       p.connection.appends = fault;
       forAWhile(2_500, () => (p.connection.appends = 'none'));
     },
+  };
+};
+
+const serverFaults = (s: FaultSite, { forAWhile }: FaultTimer): Faults => {
+  const { scheduler, random, messageFaults, nats, note } = s;
+  return {
     loss: () => {
       messageFaults.loss = random.pick([0.02, 0.2]);
       note(`lose ${messageFaults.loss * 100} % of all messages`);
@@ -93,31 +115,33 @@ export const createLedgerFaults = (s: FaultSite) => {
       const earlier = nats.stored.at(-random.between(1, 3));
       nats.storeGarbage(earlier && random.chance(0.7) ? earlier.bytes : Buffer.from('garbage'));
     },
-    clock: () => {
-      const p = leaderOrAny();
-      const by = random.pick([-3_600_000, -5_000, 5_000, 3_600_000, 100 * DAY_MS]);
-      note(`move the clock of ${p.name} by ${by / 1_000} s`);
-      p.wallOffset += by;
-      forAWhile(5_000, () => (p.wallOffset = s.wallStart));
-    },
     leap: () => {
       const ms = random.pick([30_000, 3_600_000, DAY_MS]);
       note(`${ms / 1_000} s pass at once`);
       scheduler.leap(ms);
     },
   };
+};
+
+export const createLedgerFaults = (s: FaultSite) => {
+  const timer = createFaultTimer(s.scheduler, s.random, s.control);
+  const faults: Faults = {
+    ...processFaults(s, timer),
+    ...connectionFaults(s, timer),
+    ...serverFaults(s, timer),
+  };
   return {
-    inject: (): void => faults[random.pick(Object.keys(faults))]?.(),
+    inject: (): void => faults[s.random.pick(Object.keys(faults))]?.(),
     end: (): void => {
-      endAll();
-      Object.assign(messageFaults, { loss: 0, duplication: 0 });
-      for (const p of replicas) {
+      timer.endAll();
+      Object.assign(s.messageFaults, { loss: 0, duplication: 0 });
+      for (const p of s.replicas) {
         Object.assign(p.connection, goodConnection());
         p.wallOffset = s.wallStart;
-        scheduler.resume(p.actor);
+        s.scheduler.resume(p.actor);
         startAgain(p);
       }
-      scheduler.resume(nats.server);
+      s.scheduler.resume(s.nats.server);
     },
   };
 };

@@ -5,8 +5,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { RoomRecord } from '../../example/reservations.ts';
 import { NO_HASH, type Batch } from '../../src/records.ts';
 import type { SimulatedNats } from '../simulated-nats.ts';
+import type { Answered } from './answered.ts';
 import type { ToyReplica } from './replica.ts';
-import type { Answered } from './run.ts';
 
 export type ToyEvidence = {
   readonly nats: SimulatedNats;
@@ -18,10 +18,10 @@ export type ToyEvidence = {
   readonly now: number;
 };
 
-type Held = { readonly id: string; readonly until: number };
+type ModelReservation = { readonly id: string; readonly until: number };
 type Model = {
   /** The reservations after each sequence. */
-  readonly rooms: Map<string, Held>[];
+  readonly rooms: Map<string, ModelReservation>[];
   /** The ids that each sequence reserves; a later command of the same batch may release the room again. */
   readonly reserved: Map<number, Set<string>>;
   readonly voids: number[];
@@ -41,7 +41,7 @@ const parse = (bytes: Uint8Array): Batch<RoomRecord> | undefined => {
 
 const readStream = ({ nats }: ToyEvidence): Model => {
   const m = {
-    rooms: [new Map<string, Held>()],
+    rooms: [new Map<string, ModelReservation>()],
     reserved: new Map<number, Set<string>>(),
     voids: [] as number[],
     violations: [] as string[],

@@ -14,6 +14,7 @@ import { createClockMonitor } from '../../src/clock/clock-monitor.ts';
 import { startLeadership } from '../../src/election/leadership.ts';
 import type { Leader, TermDeps } from '../../src/election/term.ts';
 import { electionTimings } from '../../src/election/timings.ts';
+import type { RestoreMark } from '../../src/recovery/restore-mark.ts';
 import { createRestore } from '../../src/recovery/restore.ts';
 import type { LedgerWitness, OwnWitness } from '../../src/recovery/witness.ts';
 import { createWitnesses } from '../../src/recovery/witnesses.ts';
@@ -62,6 +63,8 @@ export type ToyReplica = SimulatedProcess & {
 const SNAPSHOT_INTERVAL = 10;
 const RESTART_DELAY_MS = 500;
 
+const noRestore: RestoreMark = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
+
 /** Survives the process, as a file does. */
 const storedWitness = (): OwnWitness => {
   let saved: LedgerWitness | undefined;
@@ -100,11 +103,8 @@ const startReplica = async (
   });
   stream = mutation.stream?.(real, follower, nats) ?? real;
   const clockMonitor = createClockMonitor(clock, log);
-  const { ledgerTime } = clockMonitor;
   await follower.catchUp();
-  const mark = { read: () => Promise.resolve(undefined), write: () => Promise.resolve() };
   const isClockSuspect = (): boolean => clockMonitor.check(follower.state.head.time).length > 0;
-  const release = releaseJob(clock.sleep, isClockSuspect);
   let active: Leader<Rooms, RoomRecord> | undefined;
   const deps: RoomTermDeps = {
     machine: reservations,
@@ -115,7 +115,7 @@ const startReplica = async (
     log,
     key: nats.leaderKeyOf(actor, connection),
     timings: electionTimings,
-    ledgerTime,
+    ledgerTime: clockMonitor.ledgerTime,
     replica,
     signal,
     storageNearlyFull: () => false,
@@ -124,14 +124,14 @@ const startReplica = async (
       machine: reservations,
       stream,
       follower,
-      mark,
+      mark: noRestore,
       random,
-      ledgerTime,
+      ledgerTime: clockMonitor.ledgerTime,
       awaited: false,
     }),
     openTerm: () => ({
       onCommitted: () => {},
-      jobs: [release],
+      jobs: [releaseJob(clock.sleep, isClockSuspect)],
       onLead: (leader) => {
         active = mutation.leader?.(leader, deps) ?? leader;
         return () => (active = undefined);

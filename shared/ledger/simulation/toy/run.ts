@@ -1,14 +1,14 @@
 // One run of the rooms' ledger from a seed: load, faults, and at the end, when all faults are over, what must be true.
 
 import type { Log } from '@calbus/runtime/log';
-import type { ReserveRequest, ReserveResult } from '../../example/reservations.ts';
-import type { LedgerPosition } from '../../src/commit/command.ts';
+import type { ReserveRequest } from '../../example/reservations.ts';
 import { createLedgerFaults } from '../ledger-faults.ts';
 import { goodConnection } from '../network.ts';
 import { memorySnapshotStore } from '../memory-snapshot-store.ts';
 import { createScheduler } from '../scheduler.ts';
-import { seededRandom } from '../seeded-random.ts';
+import { seededRandom, type SeededRandom } from '../seeded-random.ts';
 import { createSimulatedNats } from '../simulated-nats.ts';
+import type { Answered } from './answered.ts';
 import { check } from './check.ts';
 import { createToyReplica, type Mutation } from './replica.ts';
 
@@ -19,16 +19,6 @@ const SETTLE_MS = 8_000;
 const ROOMS = 4;
 const ASK_TIMEOUT_MS = 3_000;
 
-/** One answer as it reached a client. */
-export type Answered = {
-  readonly request: ReserveRequest;
-  readonly result: ReserveResult;
-  readonly position: LedgerPosition;
-  /** The last sequence of a leader when the request was sent, and the last of the stream when the answer left. */
-  readonly lastWhenAsked: number;
-  readonly lastWhenAnswered: number;
-};
-
 export type ToyRun = {
   readonly seed: number;
   readonly violations: readonly string[];
@@ -38,6 +28,13 @@ export type ToyRun = {
 };
 
 const silent: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** A new request, or one that was answered before. */
+const nextRequest = (random: SeededRandom, answers: readonly Answered[], now: number): ReserveRequest => {
+  const again = random.chance(0.15) ? random.pick([...answers, undefined])?.request : undefined;
+  const room = `room-${random.between(1, ROOMS)}`;
+  return again ?? { id: random.id(), room, until: now + random.pick([2_000, 5_000, 3_600_000]) };
+};
 
 export const runToy = async (seed: number, mutation: Mutation = {}): Promise<ToyRun> => {
   const random = seededRandom(seed);
@@ -81,14 +78,9 @@ export const runToy = async (seed: number, mutation: Mutation = {}): Promise<Toy
       if (!heard && attempt < 3) ask(request, attempt + 1);
     });
   };
-  const newRequest = (): ReserveRequest => {
-    const again = random.chance(0.15) ? random.pick([...answers, undefined])?.request : undefined;
-    const room = `room-${random.between(1, ROOMS)}`;
-    return again ?? { id: random.id(), room, until: wallNow() + random.pick([2_000, 5_000, 3_600_000]) };
-  };
   const load = (): void => {
     if (scheduler.elapsed() > LOAD_MS) return;
-    ask(newRequest());
+    ask(nextRequest(random, answers, wallNow()));
     scheduler.after(random.between(20, 300), client, load);
   };
   scheduler.after(2_500, client, load);
